@@ -1,0 +1,270 @@
+"""Skeletons: joint names, left/right partners, limbs, groups and OKS sigmas.
+
+The flip order is always derived from the partners, and the partners from the names; nothing is typed twice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from ..errors import DataError
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_SIDES = {"l": 0, "left": 0, "r": 1, "right": 1}
+
+
+def _side_and_rest(name: str) -> tuple[int | None, tuple[str, ...]]:
+    """Side (0 left, 1 right, None) and the other words of a joint name: l_hip, leftEye, L_F_elbow, eye_left."""
+    words = [w.lower() for w in _WORD.findall(name)]
+    sides = [i for i, w in enumerate(words) if w in _SIDES]
+    if not sides:
+        # fused forms: lhip, REye. Only believed when the partner exists, see `partners_from_names`
+        if name[:1].lower() in "lr" and len(name) > 2:
+            return _SIDES[name[0].lower()], ("~", *[w.lower() for w in _WORD.findall(name[1:])])
+        return None, tuple(words)
+    i = sides[0]
+    return _SIDES[words[i]], (*words[:i], "~", *words[i + 1 :])
+
+
+def partners_from_names(names: Sequence[str]) -> list[tuple[int, int]]:
+    """Left/right pairs (left index, right index) read off joint names such as l_/r_, left/right, L_/R_.
+
+    A sided name without a partner stays its own mirror.
+    """
+    found: dict[tuple[str, ...], dict[int, int]] = {}
+    for i, name in enumerate(names):
+        side, rest = _side_and_rest(name)
+        if side is not None:
+            found.setdefault(rest, {}).setdefault(side, i)
+    return sorted((s[0], s[1]) for s in found.values() if len(s) == 2)
+
+
+@dataclass(frozen=True, eq=False)
+class Skeleton:
+    """What a pose is made of. K joints.
+
+    Args:
+        name: short name, used in reports and checkpoints.
+        joints: K joint names.
+        limbs: pairs of joint indices to draw.
+        partners: (left, right) index pairs; read off the names when None.
+        groups: group name -> joint indices, for tables grouped as in the papers.
+        sigmas: K OKS sigmas (COCO: k_i = 2 sigma_i), or None.
+    """
+
+    name: str
+    joints: tuple[str, ...]
+    limbs: tuple[tuple[int, int], ...] = ()
+    partners: tuple[tuple[int, int], ...] | None = None
+    groups: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    sigmas: tuple[float, ...] | None = None
+
+    def __post_init__(self):
+        k = len(self.joints)
+        if len(set(self.joints)) != k:
+            twice = sorted({j for j in self.joints if self.joints.count(j) > 1})
+            raise DataError("joint names that are all different", f"in skeleton {self.name!r} twice: {', '.join(twice)}")
+        if self.partners is None:
+            object.__setattr__(self, "partners", tuple(partners_from_names(self.joints)))
+        used = [i for pair in self.partners for i in pair]
+        if len(set(used)) != len(used) or any(not 0 <= i < k for i in used):
+            raise DataError(
+                f"left/right pairs of joints 0 to {k - 1}, each joint in one pair at most",
+                f"in skeleton {self.name!r}: {self.partners}",
+            )
+        if any(not 0 <= i < k for limb in self.limbs for i in limb):
+            raise DataError(f"limbs between joints 0 and {k - 1}", f"in skeleton {self.name!r}: {self.limbs}")
+        if self.sigmas is not None and len(self.sigmas) != k:
+            raise DataError(f"{k} OKS sigmas in skeleton {self.name!r}", f"{len(self.sigmas)}")
+
+    def __len__(self) -> int:
+        return len(self.joints)
+
+    @cached_property
+    def flip_order(self) -> np.ndarray:
+        """(K,) int64: the joint that stands at index i after a left/right mirror. Its own inverse."""
+        order = np.arange(len(self.joints))
+        for left, right in self.partners:
+            order[left], order[right] = right, left
+        return order
+
+    def with_partners(self, pairs: Sequence[tuple[str, str]]) -> Skeleton:
+        """The same skeleton with its left/right pairs given by name instead of read off the names."""
+        unknown = [n for pair in pairs for n in pair if n not in self.joints]
+        if unknown:
+            raise DataError(f"joint names out of {', '.join(self.joints)}", f"in the left/right pairs: {unknown[0]}")
+        return replace(self, partners=tuple((self.joints.index(a), self.joints.index(b)) for a, b in pairs))
+
+    def to_dict(self) -> dict:
+        """Plain data, for checkpoints and label files; `from_dict` is the way back."""
+        return {
+            "name": self.name,
+            "joints": list(self.joints),
+            "limbs": [list(map(int, limb)) for limb in self.limbs],
+            "partners": [list(map(int, pair)) for pair in self.partners],
+            "groups": {k: list(map(int, v)) for k, v in self.groups.items()},
+            "sigmas": None if self.sigmas is None else list(map(float, self.sigmas)),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping) -> Skeleton:
+        """Inverse of `to_dict`."""
+        return cls(
+            name=data["name"],
+            joints=tuple(data["joints"]),
+            limbs=tuple(tuple(limb) for limb in data["limbs"]),
+            partners=tuple(tuple(pair) for pair in data["partners"]),
+            groups={k: tuple(v) for k, v in data["groups"].items()},
+            sigmas=None if data["sigmas"] is None else tuple(data["sigmas"]),
+        )
+
+
+def from_coco_category(category: Mapping, pairs: Sequence[tuple[str, str]] | None = None) -> Skeleton:
+    """Skeleton of a COCO category: `keypoints` (names), `skeleton` (1-based limbs), optional `sigmas`.
+
+    Raises:
+        DataError: without joint names, or when `pairs` names joints it has not.
+    """
+    names = category.get("keypoints")
+    if not names:
+        raise DataError(
+            "a COCO category with a list of joint names under 'keypoints'",
+            f"category {category.get('name', category.get('id', '?'))!r} with the keys {', '.join(sorted(category))}",
+            "add the joint names to the file's categories (a detection-only file has none)",
+        )
+    limbs = tuple((int(a) - 1, int(b) - 1) for a, b in category.get("skeleton") or ())
+    sigmas = tuple(map(float, category["sigmas"])) if category.get("sigmas") else None
+    skeleton = Skeleton(str(category.get("name", "coco")), tuple(map(str, names)), limbs, sigmas=sigmas)
+    return skeleton.with_partners(pairs) if pairs else skeleton
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+# TigDog's horse order without its 19th joint (neck): CC-SSL's model order. "elbow" is TigDog's front/back "Hip".
+TIGDOG18 = Skeleton(
+    "tigdog18",
+    _names(
+        "left_eye right_eye chin left_front_hoof right_front_hoof left_back_hoof right_back_hoof tail_start "
+        "left_front_knee right_front_knee left_back_knee right_back_knee left_shoulder right_shoulder "
+        "left_front_elbow right_front_elbow left_back_elbow right_back_elbow"
+    ),
+    limbs=(
+        (0, 2), (1, 2), (3, 8), (8, 14), (4, 9), (9, 15), (5, 10), (10, 16), (6, 11), (11, 17), (12, 7), (13, 7),
+    ),  # fmt: skip
+    groups={
+        "eye": (0, 1),
+        "chin": (2,),
+        "shoulder": (12, 13),
+        "hip": (7,),
+        "elbow": (14, 15, 16, 17),
+        "knee": (8, 9, 10, 11),
+        "hoof": (3, 4, 5, 6),
+    },
+)
+
+# model_joint[i] = tiger_file_joint[TIGER_TO_MODEL[i]]: TigDog's tiger files swap upper and lower leg joints. Its own inverse.
+TIGER_TO_MODEL = np.array([0, 1, 2, 3, 4, 5, 6, 7, 14, 15, 16, 17, 12, 13, 8, 9, 10, 11])
+
+# native order of the Animal-Pose data set; sigmas as mmpose gives them, brought to this order
+ANIMAL_POSE20 = Skeleton(
+    "animal_pose20",
+    _names(
+        "left_eye right_eye nose left_ear_base right_ear_base left_front_elbow right_front_elbow left_back_elbow "
+        "right_back_elbow left_front_knee right_front_knee left_back_knee right_back_knee left_front_paw "
+        "right_front_paw left_back_paw right_back_paw throat withers tail_base"
+    ),
+    limbs=(
+        (0, 1), (0, 2), (1, 2), (0, 3), (1, 4), (2, 17), (18, 19), (5, 9), (6, 10), (7, 11), (8, 12), (9, 13),
+        (10, 14), (11, 15), (12, 16),
+    ),  # fmt: skip
+    groups={
+        "eye": (0, 1),
+        "nose": (2,),
+        "ear": (3, 4),
+        "elbow": (5, 6, 7, 8),
+        "knee": (9, 10, 11, 12),
+        "paw": (13, 14, 15, 16),
+        "throat": (17,),
+        "withers": (18,),
+        "tail": (19,),
+    },
+    sigmas=(
+        0.025, 0.025, 0.035, 0.026, 0.035, 0.107, 0.107, 0.107, 0.107, 0.087, 0.087, 0.087, 0.087, 0.089, 0.089,
+        0.089, 0.089, 0.10, 0.10, 0.10,
+    ),  # fmt: skip
+)
+
+AP10K17 = Skeleton(
+    "ap10k17",
+    _names(
+        "left_eye right_eye nose neck root_of_tail left_shoulder left_elbow left_front_paw right_shoulder right_elbow "
+        "right_front_paw left_hip left_knee left_back_paw right_hip right_knee right_back_paw"
+    ),
+    limbs=(
+        (0, 1), (0, 2), (1, 2), (2, 3), (3, 4), (3, 5), (5, 6), (6, 7), (3, 8), (8, 9), (9, 10), (4, 11), (11, 12),
+        (12, 13), (4, 14), (14, 15), (15, 16),
+    ),  # fmt: skip
+    sigmas=(
+        0.025, 0.025, 0.026, 0.035, 0.035, 0.079, 0.072, 0.062, 0.079, 0.072, 0.062, 0.107, 0.087, 0.089, 0.107,
+        0.087, 0.089,
+    ),  # fmt: skip
+)
+
+COCO17 = Skeleton(
+    "coco17",
+    _names(
+        "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow left_wrist "
+        "right_wrist left_hip right_hip left_knee right_knee left_ankle right_ankle"
+    ),
+    limbs=(
+        (15, 13), (13, 11), (16, 14), (14, 12), (11, 12), (5, 11), (6, 12), (5, 6), (5, 7), (6, 8), (7, 9), (8, 10),
+        (1, 2), (0, 1), (0, 2), (1, 3), (2, 4), (3, 5), (4, 6),
+    ),  # fmt: skip
+    sigmas=(
+        0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072, 0.062, 0.062, 0.107, 0.107, 0.087, 0.087,
+        0.089, 0.089,
+    ),  # fmt: skip
+)
+
+MPII16 = Skeleton(
+    "mpii16",
+    _names(
+        "right_ankle right_knee right_hip left_hip left_knee left_ankle pelvis thorax upper_neck head_top right_wrist "
+        "right_elbow right_shoulder left_shoulder left_elbow left_wrist"
+    ),
+    limbs=(
+        (0, 1), (1, 2), (2, 6), (6, 3), (3, 4), (4, 5), (6, 7), (7, 8), (8, 9), (10, 11), (11, 12), (12, 7), (7, 13),
+        (13, 14), (14, 15),
+    ),  # fmt: skip
+    groups={
+        "head": (8, 9),
+        "shoulder": (12, 13),
+        "elbow": (11, 14),
+        "wrist": (10, 15),
+        "hip": (2, 3),
+        "knee": (1, 4),
+        "ankle": (0, 5),
+    },
+)
+
+# PoseTrack's 17 columns without the two ears, which it never labels
+POSETRACK15 = Skeleton(
+    "posetrack15",
+    _names(
+        "nose head_bottom head_top left_shoulder right_shoulder left_elbow right_elbow left_wrist right_wrist "
+        "left_hip right_hip left_knee right_knee left_ankle right_ankle"
+    ),
+    limbs=(
+        (0, 1), (0, 2), (1, 3), (1, 4), (3, 5), (4, 6), (5, 7), (6, 8), (3, 9), (4, 10), (9, 11), (10, 12), (11, 13),
+        (12, 14),
+    ),  # fmt: skip
+)
+
+SKELETONS = {s.name: s for s in (TIGDOG18, ANIMAL_POSE20, AP10K17, COCO17, MPII16, POSETRACK15)}
