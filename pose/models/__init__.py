@@ -1,0 +1,36 @@
+"""The networks, by name. Every model maps (B, 3, H, W) to a list of stage outputs (B, K, h, w)."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable
+
+from torch import nn
+
+from ...errors import OptionError
+from .hourglass import hg, hg_multitask
+
+MODELS: dict[str, Callable[..., nn.Module]] = {"hg": hg, "hg_multitask": hg_multitask}
+
+
+def build_model(name: str, num_joints: int, **options) -> nn.Module:
+    """Build a network from the table.
+
+    Raises:
+        OptionError: an unknown name, or an option the network does not have.
+    """
+    if name not in MODELS:
+        near = difflib.get_close_matches(name, MODELS, 1)
+        raise OptionError(
+            f"a network out of {', '.join(MODELS)}", f"{name!r}", f"--arch {near[0] if near else next(iter(MODELS))}"
+        )
+    builder = MODELS[name]
+    known = set(inspect.signature(builder).parameters) - {"num_joints"}
+    unknown = set(options) - known
+    if unknown:
+        raise OptionError(f"options of {name}: {', '.join(sorted(known))}", ", ".join(sorted(unknown)))
+    try:
+        return builder(num_joints, **options)
+    except ValueError as error:
+        raise OptionError(f"numbers that {name} can be built with", str(error)) from error

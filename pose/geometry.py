@@ -1,0 +1,144 @@
+"""Boxes, crops, and the one 2x3 matrix a sample carries between image, crop and heatmap frames.
+
+Every frame is counted in pixels (or cells) with pixel *centres* at integers, so a picture of width W spans -0.5 to W-0.5.
+Resizing by a factor keeps edges on edges: x_crop = (x_px + 0.5 - left) * size / side - 0.5. Matrices are (..., 2, 3) arrays or
+tensors, batched over the leading axes; `b_from_a` maps points of frame a to frame b. Nothing here rounds.
+The integer-cut transform of the published CC-SSL code is `zoopose.pose.published.transform`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+
+def square_box(box_xywh: np.ndarray, factor: float) -> np.ndarray:
+    """Square around a box.
+
+    Args:
+        box_xywh: (..., 4) left, top, width, height in image px.
+        factor: side of the square = factor x the longer side of the box.
+
+    Returns:
+        (..., 3) float64 left, top (pixel edges, so centre - side/2 in edge coordinates) and side.
+    """
+    box = np.asarray(box_xywh, np.float64)
+    side = factor * box[..., 2:].max(-1)
+    corner = box[..., :2] + box[..., 2:] / 2 - side[..., None] / 2
+    return np.concatenate([corner, side[..., None]], -1)
+
+
+def crop_matrix(left_top_side: np.ndarray, size: int) -> np.ndarray:
+    """Matrix crop_from_image (..., 2, 3) that brings a square (see `square_box`) to size x size pixels, float64."""
+    left, top, side = np.moveaxis(np.asarray(left_top_side, np.float64), -1, 0)
+    f = size / side
+    zero = np.zeros_like(f)
+    rows = [np.stack([f, zero, (0.5 - left) * f - 0.5], -1), np.stack([zero, f, (0.5 - top) * f - 0.5], -1)]
+    return np.stack(rows, -2)
+
+
+def resize_matrix(from_size: int, to_size: int, like: torch.Tensor | None = None) -> np.ndarray | torch.Tensor:
+    """Matrix (2, 3) between a square frame of `from_size` pixels and the same square at `to_size`, e.g. crop -> heatmap."""
+    matrix = crop_matrix(np.array([0.0, 0.0, from_size]), to_size)
+    return matrix if like is None else torch.as_tensor(matrix, dtype=like.dtype, device=like.device)
+
+
+def apply(matrix, xy):
+    """Map points: matrix (..., 2, 3), xy (..., K, 2) -> (..., K, 2). Numpy arrays or tensors alike."""
+    linear, shift = matrix[..., :2], matrix[..., None, :, 2]
+    return xy @ _transposed(linear) + shift
+
+
+def invert(matrix):
+    """Inverse of (..., 2, 3) matrices, in closed form.
+
+    Raises:
+        ValueError: a matrix that flattens the plane.
+    """
+    a, b, c, d = matrix[..., 0, 0], matrix[..., 0, 1], matrix[..., 1, 0], matrix[..., 1, 1]
+    determinant = a * d - b * c
+    if not bool((abs(determinant) > 1e-12).all()):
+        raise ValueError("a singular matrix has no inverse")
+    xp = torch if isinstance(matrix, torch.Tensor) else np
+    rows = [xp.stack([d, -b], -1), xp.stack([-c, a], -1)]
+    linear = xp.stack(rows, -2) / determinant[..., None, None]
+    return xp.concatenate([linear, -(linear @ matrix[..., 2:])], -1)
+
+
+def compose(c_from_b, b_from_a):
+    """c_from_a = c_from_b after b_from_a, batched with broadcasting."""
+    linear = c_from_b[..., :2] @ b_from_a[..., :2]
+    shift = c_from_b[..., :2] @ b_from_a[..., 2:] + c_from_b[..., 2:]
+    xp = torch if isinstance(linear, torch.Tensor) else np
+    return xp.concatenate([linear, shift], -1)
+
+
+def view_matrix(
+    size: int,
+    scale: torch.Tensor,
+    angle_deg: torch.Tensor,
+    flip: torch.Tensor,
+    shift: torch.Tensor | None = None,
+    from_size: int | None = None,
+    margin: float = 1.0,
+) -> torch.Tensor:
+    """Matrix view_from_crop about the centre: scale, turn, mirror and shift a square crop.
+
+    Args:
+        size: side of the view in px.
+        scale: (B,) how much larger the animal gets (1 = as in the crop's inner square).
+        angle_deg: (B,) counter-clockwise turn of the picture as seen on the screen.
+        flip: (B,) bool, mirror left/right after the turn.
+        shift: (B, 2) move in shares of the view's side, or None.
+        from_size: side of the crop in px (default: size).
+        margin: how many times the inner square's side the crop covers.
+
+    Returns:
+        (B, 2, 3) in scale's dtype.
+    """
+    from_size = size if from_size is None else from_size
+    f = scale * (size * margin / from_size)
+    angle = torch.deg2rad(angle_deg)
+    cos, sin = f * torch.cos(angle), f * torch.sin(angle)
+    linear = torch.stack([torch.stack([cos, sin], -1), torch.stack([-sin, cos], -1)], -2)
+    mirror = torch.where(flip, -1.0, 1.0).to(linear)
+    linear = linear * torch.stack([mirror, torch.ones_like(mirror)], -1)[..., None]
+    centre_in = torch.full((2, 1), (from_size - 1) / 2, dtype=linear.dtype, device=linear.device)
+    move = torch.full((2, 1), (size - 1) / 2, dtype=linear.dtype, device=linear.device) - linear @ centre_in
+    if shift is not None:
+        move = move + (shift * size)[..., None]
+    return torch.cat([linear, move], -1)
+
+
+def warp(
+    images: torch.Tensor, out_from_in: torch.Tensor, size_hw: tuple[int, int], mode: str = "bilinear"
+) -> torch.Tensor:
+    """Resample a batch, each picture by its own matrix; outside is zero.
+
+    Args:
+        images: (B, C, H, W) float.
+        out_from_in: (B, 2, 3), pixel to pixel.
+        size_hw: rows and columns of the result.
+        mode: of grid_sample ("bilinear", "nearest", "bicubic").
+
+    Returns:
+        (B, C, *size_hw).
+    """
+    height, width = images.shape[-2:]
+    h, w = size_hw
+    back = invert(out_from_in.to(torch.float64)).to(images)
+    ys, xs = torch.meshgrid(
+        torch.arange(h, device=images.device, dtype=images.dtype),
+        torch.arange(w, device=images.device, dtype=images.dtype),
+        indexing="ij",
+    )
+    grid = torch.stack([xs, ys], -1).view(1, h * w, 2)
+    source = apply(back, grid.expand(len(images), -1, -1))
+    scale = torch.tensor([2.0 / width, 2.0 / height], device=images.device, dtype=images.dtype)
+    normed = (source + 0.5) * scale - 1
+    return F.grid_sample(images, normed.view(-1, h, w, 2), mode=mode, padding_mode="zeros", align_corners=False)
+
+
+def _transposed(matrix):
+    return matrix.mT if isinstance(matrix, torch.Tensor) else np.swapaxes(matrix, -1, -2)

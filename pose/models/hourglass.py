@@ -1,0 +1,121 @@
+"""Stacked hourglass (Newell et al., ECCV 2016), as CC-SSL uses it, with the published key names."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from .blocks import PreActBottleneck, residuals
+
+
+class Hourglass(nn.Module):
+    """One hourglass of 2 x `planes` channels: `depth` halvings and their way back, a skip branch on every level."""
+
+    def __init__(self, num_blocks: int, planes: int, depth: int):
+        super().__init__()
+        width = planes * PreActBottleneck.expansion
+        # level 0 is the innermost: it has one branch more, the bottom
+        self.hg = nn.ModuleList(
+            nn.ModuleList(residuals(width, planes, num_blocks) for _ in range(4 if level == 0 else 3))
+            for level in range(depth)
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self._level(len(self.hg) - 1, x)
+
+    def _level(self, level: int, x: torch.Tensor) -> torch.Tensor:
+        branches = self.hg[level]
+        low = branches[1](F.max_pool2d(x, 2))
+        low = self._level(level - 1, low) if level else branches[3](low)
+        return branches[0](x) + F.interpolate(branches[2](low), scale_factor=2)
+
+
+class StackedHourglass(nn.Module):
+    """Stacked hourglass. Input (B, 3, H, W) with H, W multiples of 4 x 2^depth; output: a list of `num_stacks` maps (B, K, H/4, W/4).
+
+    Args:
+        num_joints: K.
+        num_stacks: hourglasses in a row, each supervised.
+        num_blocks: bottlenecks per place inside the hourglasses.
+        width: planes of the bottlenecks; the feature map has 2 x width channels (published: 128, so 256).
+        depth: halvings inside an hourglass (published: 4).
+    """
+
+    def __init__(self, num_joints: int, num_stacks: int = 4, num_blocks: int = 1, width: int = 128, depth: int = 4):
+        super().__init__()
+        if width < 2 or width % 2:
+            raise ValueError(f"width must be an even number of planes, not {width}")
+        features = width * PreActBottleneck.expansion
+        self.num_joints, self.feature_channels, self.input_multiple = num_joints, features, 4 * 2**depth
+        self.conv1 = nn.Conv2d(3, width // 2, 7, stride=2, padding=3)
+        self.bn1 = nn.BatchNorm2d(width // 2)
+        self.relu = nn.ReLU(inplace=True)
+        self.layer1 = residuals(width // 2, width // 2, 1)
+        self.layer2 = residuals(width, width, 1)
+        self.layer3 = residuals(features, width, 1)
+        self.hg = nn.ModuleList(Hourglass(num_blocks, width, depth) for _ in range(num_stacks))
+        self.res = nn.ModuleList(residuals(features, width, num_blocks) for _ in range(num_stacks))
+        self.fc = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(features, features, 1), nn.BatchNorm2d(features), self.relu)
+            for _ in range(num_stacks)
+        )
+        self.score = nn.ModuleList(nn.Conv2d(features, num_joints, 1) for _ in range(num_stacks))
+        self.fc_ = nn.ModuleList(nn.Conv2d(features, features, 1) for _ in range(num_stacks - 1))
+        self.score_ = nn.ModuleList(nn.Conv2d(num_joints, features, 1) for _ in range(num_stacks - 1))
+
+    def stem(self, images: torch.Tensor) -> torch.Tensor:
+        """(B, 3, H, W) -> (B, 2 x width, H/4, W/4)."""
+        x = self.relu(self.bn1(self.conv1(images)))
+        x = self.layer2(F.max_pool2d(self.layer1(x), 2))
+        return self.layer3(x)
+
+    def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
+        x = self.stem(images)
+        outputs = []
+        for i, (hourglass, res, fc, score) in enumerate(zip(self.hg, self.res, self.fc, self.score)):
+            y = fc(res(hourglass(x)))
+            outputs.append(score(y))
+            if i < len(self.fc_):
+                x = x + self.fc_[i](y) + self.score_[i](outputs[-1])
+        return outputs
+
+
+class MultitaskHourglass(StackedHourglass):
+    """`hg_multitask`: the stacked hourglass with a part segmentation beside every stage (CC-SSL's train_multitask).
+
+    The flat list of outputs holds the `num_stacks` joint maps (B, K, H/4, W/4), then `num_stacks` part maps (B, parts, H, W).
+    The published network feeds parts back through `score_seg_` without ever adding the result; the layers are kept so that its
+    checkpoints load strictly, and are left out of the forward pass, which changes no number.
+    """
+
+    def __init__(self, num_joints: int, num_stacks: int = 8, num_parts: int = 10, **options):
+        super().__init__(num_joints, num_stacks, **options)
+        features = self.feature_channels
+        self.score_seg = nn.ModuleList(nn.Conv2d(features, num_parts, 1) for _ in range(num_stacks))
+        self.score_seg_ = nn.ModuleList(nn.Conv2d(num_parts, features, 1) for _ in range(num_stacks - 1))
+        self.score_seg_.requires_grad_(False)
+
+    def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
+        x = self.stem(images)
+        maps, parts = [], []
+        for i, (hourglass, res, fc, score) in enumerate(zip(self.hg, self.res, self.fc, self.score)):
+            y = fc(res(hourglass(x)))
+            maps.append(score(y))
+            part = self.score_seg[i](y)
+            parts.append(F.interpolate(part, size=images.shape[-2:], mode="bilinear", align_corners=True))
+            if i < len(self.fc_):
+                x = x + self.fc_[i](y) + self.score_[i](maps[-1])
+        return maps + parts
+
+
+def hg(num_joints: int, num_stacks: int = 4, num_blocks: int = 1, width: int = 128, depth: int = 4) -> StackedHourglass:
+    """Stacked hourglass; 4 stacks of one block: 13.02 M parameters, 30.7 GFLOP at 256 px. See `StackedHourglass`."""
+    return StackedHourglass(num_joints, num_stacks, num_blocks, width, depth)
+
+
+def hg_multitask(
+    num_joints: int, num_stacks: int = 8, num_blocks: int = 1, width: int = 128, depth: int = 4, num_parts: int = 10
+) -> MultitaskHourglass:
+    """Stacked hourglass with part segmentation. See `MultitaskHourglass`."""
+    return MultitaskHourglass(num_joints, num_stacks, num_parts, num_blocks=num_blocks, width=width, depth=depth)

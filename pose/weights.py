@@ -1,0 +1,173 @@
+"""Checkpoints: written whole or not at all, read without running anything, with a report of what was loaded."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..errors import WeightsError
+from .atomic import atomic_path
+from .models import build_model
+
+# NumPy scalars, which the published training code leaves in its files (best_acc); they hold data only
+_SAFE = [
+    np.dtype,
+    np.float64,
+    type(np.dtype(np.float64)),
+    type(np.dtype(np.float32)),
+    np._core.multiarray.scalar,
+    (np._core.multiarray.scalar, "numpy.core.multiarray.scalar"),
+]
+
+
+def save(path: str | Path, state: Mapping[str, Any]) -> None:
+    """Write a checkpoint to a temporary name and rename it, so that no reader ever meets half a file."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary:
+        torch.save(dict(state), temporary)
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """Read a checkpoint to the CPU with `weights_only=True`: a dict with at least `state_dict` (no `module.` prefix).
+
+    Published files ({epoch, arch, state_dict, best_acc, optimizer}), ours, and bare state dicts are all taken.
+
+    Raises:
+        WeightsError: no such file, not a checkpoint, cut short, or holding objects that are not data.
+    """
+    path = Path(path)
+    if not path.is_file():
+        near = sorted(p.name for p in path.parent.glob("*.pth.tar")) if path.parent.is_dir() else []
+        there = f"; beside it: {', '.join(near)}" if near else ""
+        raise WeightsError("a checkpoint file", f"no file {path}{there}", "give an existing file to --resume")
+    try:
+        with torch.serialization.safe_globals(_SAFE):
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            "a checkpoint that holds tensors and plain data only",
+            f"{path}: {str(error).splitlines()[0]}",
+            "re-save it as a plain state dict: torch.save(model.state_dict(), PATH)",
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise WeightsError(
+            "a readable checkpoint", f"{path}: {str(error).splitlines()[0]}", "copy or download it again"
+        ) from error
+    if isinstance(state, Mapping) and state and all(isinstance(v, torch.Tensor) for v in state.values()):
+        state = {"state_dict": state}
+    if not isinstance(state, Mapping) or not isinstance(state.get("state_dict"), Mapping):
+        found = ", ".join(map(str, list(state)[:8])) if isinstance(state, Mapping) else type(state).__name__
+        raise WeightsError("a checkpoint with a state_dict", f"{path} holds {found}")
+    return {**state, "state_dict": without_prefix(state["state_dict"])}
+
+
+def without_prefix(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Keys without the `module.` that DataParallel and `_orig_mod.` that torch.compile put in front."""
+    return {re.sub(r"^(?:module\.|_orig_mod\.)+", "", k): v for k, v in state_dict.items()}
+
+
+def load_into(model: nn.Module, state_dict: Mapping[str, torch.Tensor], what: str = "checkpoint") -> str:
+    """Load every tensor or nothing.
+
+    Returns:
+        A line such as "684 of 684 tensors".
+
+    Raises:
+        WeightsError: naming the missing, unknown and misshapen tensors.
+    """
+    own = model.state_dict()
+    state_dict = without_prefix(state_dict)
+    missing = [k for k in own if k not in state_dict]
+    unknown = [k for k in state_dict if k not in own]
+    shaped = [
+        f"{k} {tuple(state_dict[k].shape)} for {tuple(own[k].shape)}"
+        for k in own
+        if k in state_dict and state_dict[k].shape != own[k].shape
+    ]
+    if missing or unknown or shaped:
+        faults = [f"{len(v)} {name}: {', '.join(v[:3])}{', ...' if len(v) > 3 else ''}"
+                  for name, v in (("missing", missing), ("unknown", unknown), ("of another shape", shaped)) if v]  # fmt: skip
+        raise WeightsError(
+            f"a {what} with the {len(own)} tensors of this network",
+            "\n".join([f"{len(own) - len(missing) - len(shaped)} of {len(own)} fit", *faults]),
+            "give the options the file was trained with (--arch, --stacks, --blocks, --width, number of joints)",
+        )
+    model.load_state_dict(state_dict)
+    return f"{len(own)} of {len(own)} tensors"
+
+
+def hourglass_numbers(state_dict: Mapping[str, torch.Tensor]) -> dict[str, int]:
+    """Stacks, blocks, width, depth and joints of a stacked hourglass, read off its tensors.
+
+    Raises:
+        WeightsError: when the tensors are not a stacked hourglass.
+    """
+    try:
+        return {
+            "num_joints": len(state_dict["score.0.weight"]),
+            "num_stacks": _count(state_dict, r"score\.(\d+)\.weight"),
+            "num_blocks": _count(state_dict, r"res\.0\.(\d+)\.conv1\.weight"),
+            "width": len(state_dict["layer2.0.conv1.weight"]),
+            "depth": _count(state_dict, r"hg\.0\.hg\.(\d+)\.0\.0\.conv1\.weight"),
+        }
+    except KeyError as error:
+        raise WeightsError(
+            "the tensors of a stacked hourglass", f"no {error.args[0]!r} among {len(state_dict)} tensors"
+        ) from error
+
+
+def build_from(state_dict: Mapping[str, torch.Tensor], arch: str = "hg") -> nn.Module:
+    """The network a state dict was saved from, with its weights, in eval mode."""
+    state_dict = without_prefix(state_dict)
+    numbers = hourglass_numbers(state_dict)
+    if arch == "hg_multitask":
+        numbers["num_parts"] = len(state_dict["score_seg.0.weight"])
+    model = build_model(arch, **numbers)
+    load_into(model, state_dict)
+    return model.eval()
+
+
+def _hourglass(state_dict: Mapping[str, torch.Tensor], num_joints: int | None) -> nn.Module:
+    found = hourglass_numbers(state_dict)["num_joints"]
+    if num_joints not in (None, found):
+        raise WeightsError(f"a network of {num_joints} joints", f"one of {found}")
+    return build_from(state_dict, "hg_multitask" if "score_seg.0.weight" in state_dict else "hg")
+
+
+# published implementations, by the beginning of the name
+PUBLISHED: dict[str, Callable[[Mapping[str, torch.Tensor], int | None], nn.Module]] = {"hourglass_ccssl": _hourglass}
+
+
+def load_published(name: str, state_dict: Mapping[str, torch.Tensor], num_joints: int | None = None) -> nn.Module:
+    """Network of a published implementation from its own state dict, loaded strictly, in eval mode.
+
+    Args:
+        name: which implementation, e.g. "hourglass_ccssl_s4b1_j18" (what follows the family's name is read off the tensors).
+        state_dict: published keys, with or without `module.`.
+        num_joints: checked against the tensors when given.
+
+    Returns:
+        A model whose forward gives a flat list of outputs in the published order.
+
+    Raises:
+        WeightsError: an unknown name, or tensors that do not fit.
+    """
+    family = next((f for f in sorted(PUBLISHED, key=len, reverse=True) if name.startswith(f)), None)
+    if family is None:
+        raise WeightsError(f"a published network out of {', '.join(PUBLISHED)}", repr(name))
+    return PUBLISHED[family](without_prefix(state_dict), num_joints)
+
+
+def _count(state_dict: Mapping[str, torch.Tensor], pattern: str) -> int:
+    found = {int(m.group(1)) for k in state_dict if (m := re.fullmatch(pattern, k))}
+    if not found:
+        raise KeyError(pattern)
+    return max(found) + 1
