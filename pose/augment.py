@@ -1,0 +1,201 @@
+"""Augmentation of a batch on its device: one matrix per sample moves the picture and its joints, then colour, blur, noise, occlusion.
+
+Every draw comes from an explicit generator; `generator_for(seed, epoch, step)` gives each step of a run its own stream, whatever the
+number of workers, so no two workers or epochs replay each other's draws and a resumed run draws what the uninterrupted one would.
+The published recipes are in `zoopose.pose.augment_published`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from .geometry import apply, view_matrix, warp
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Ranges of the draws. Zero (or one, for `scale`) leaves that part out.
+
+    Attributes:
+        scale: the animal's size is multiplied by exp(U(-ln scale, ln scale)).
+        rotation_deg: standard deviation of the turn, cut at twice that.
+        rotation_share: share of the samples that are turned.
+        shift: largest move, in shares of the crop's side.
+        flip: share of the samples that are mirrored, left and right joints swapped.
+        colour: largest relative change of each channel's gain, and of the saturation.
+        contrast: contrast is multiplied by exp(U(-ln(1+c), ln(1+c))), about the picture's mean; brightness moves by up to c/2.
+        gamma: exponent exp(U(-g, g)).
+        noise: largest standard deviation of the additive noise, in shares of the range; half of it per channel.
+        blur: largest sigma, in px of the view.
+        occlusion: share of the samples in which rectangles of one colour or of noise cover a part.
+        hide_joints: share of the samples in which patches cover single joints, which keep their labels.
+    """
+
+    scale: float = 1.0
+    rotation_deg: float = 0.0
+    rotation_share: float = 1.0
+    shift: float = 0.0
+    flip: float = 0.0
+    colour: float = 0.0
+    contrast: float = 0.0
+    gamma: float = 0.0
+    noise: float = 0.0
+    blur: float = 0.0
+    occlusion: float = 0.0
+    hide_joints: float = 0.0
+
+    def photometric(self) -> Augmentation:
+        """The same without geometry and occlusion: what invariance views are made of."""
+        return Augmentation(
+            colour=self.colour, contrast=self.contrast, gamma=self.gamma, noise=self.noise, blur=self.blur
+        )
+
+
+AUGMENTATIONS = {
+    "none": Augmentation(),
+    "standard": Augmentation(scale=1.25, rotation_deg=30, rotation_share=0.6, flip=0.5, colour=0.2),
+    "strong": Augmentation(
+        scale=1.35, rotation_deg=20, rotation_share=0.7, shift=0.08, flip=0.5, colour=0.35, contrast=0.8, gamma=0.4,
+        noise=0.12, blur=1.2, occlusion=0.3, hide_joints=0.2,
+    ),
+}  # fmt: skip
+
+
+def generator_for(*numbers: int) -> torch.Generator:
+    """CPU generator of its own for every tuple of numbers (seed, epoch, step, ...)."""
+    state = np.random.SeedSequence([n & 0xFFFFFFFF for n in numbers]).generate_state(2, np.uint32)
+    return torch.Generator().manual_seed(int(state[0]) << 31 | int(state[1]) >> 1)
+
+
+def uniform(generator: torch.Generator, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0) -> torch.Tensor:
+    """U(low, high), float32 on the CPU."""
+    return torch.rand(shape, generator=generator) * (high - low) + low
+
+
+def draw_views(augmentation: Augmentation, batch: int, size: int, generator: torch.Generator, crop_size: int | None = None,
+               margin: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
+    """Matrices view_from_crop (B, 2, 3) float32 on the CPU, and (B,) bool: which are mirrored."""
+    a = augmentation
+    scale = torch.exp(uniform(generator, (batch,), -1, 1) * float(np.log(a.scale)))
+    angle = (torch.randn(batch, generator=generator) * a.rotation_deg).clamp(-2 * a.rotation_deg, 2 * a.rotation_deg)
+    angle = torch.where(uniform(generator, (batch,)) < a.rotation_share, angle, 0.0)
+    flip = uniform(generator, (batch,)) < a.flip
+    shift = uniform(generator, (batch, 2), -a.shift, a.shift)
+    return view_matrix(size, scale, angle, flip, shift, crop_size, margin), flip
+
+
+def augment(
+    crops: torch.Tensor,
+    xy_crop: torch.Tensor,
+    visible: torch.Tensor,
+    augmentation: Augmentation,
+    size: int,
+    flip_order: np.ndarray,
+    generator: torch.Generator,
+    margin: float = 1.0,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """One augmented view of every crop.
+
+    Args:
+        crops: (B, 3, S, S) uint8 or float in 0..255; covers `margin` times the inner square's side.
+        xy_crop: (B, K, 2) joints in the crop's px.
+        visible: (B, K) flags.
+        augmentation: the ranges.
+        size: side R of the view in px.
+        flip_order: (K,) the skeleton's.
+        generator: on the CPU.
+        margin: see `crops`.
+
+    Returns:
+        images (B, 3, R, R) float in 0..1, xy_view (B, K, 2) in px of the view, visible (B, K), view_from_crop (B, 2, 3).
+    """
+    device = crops.device
+    matrix, flip = draw_views(augmentation, len(crops), size, generator, crops.shape[-1], margin)
+    matrix, flip = matrix.to(device), flip.to(device)
+    images = warp(crops.float() / 255, matrix, (size, size))
+    xy_view = apply(matrix, xy_crop.to(matrix))
+    order = torch.as_tensor(flip_order, device=device)
+    xy_view = torch.where(flip[:, None, None], xy_view[:, order], xy_view)
+    visible = torch.where(flip[:, None], visible[:, order], visible)
+    images = photometric(images, augmentation, generator)
+    images = _occlude(images, xy_view, augmentation, generator)
+    return images, xy_view, visible, matrix
+
+
+def photometric(images: torch.Tensor, augmentation: Augmentation, generator: torch.Generator) -> torch.Tensor:
+    """Colour, contrast, gamma, blur and noise of (B, 3, H, W) pictures in 0..1; geometry untouched."""
+    a, b, device = augmentation, len(images), images.device
+
+    def draw(*shape: int) -> torch.Tensor:
+        return uniform(generator, shape, -1, 1).to(device)
+
+    if a.colour:
+        images = images * (1 + a.colour * draw(b, 3, 1, 1))
+        grey = images.mean(1, keepdim=True)
+        images = grey + (images - grey) * (1 + 1.5 * a.colour * draw(b, 1, 1, 1))
+    if a.contrast:
+        mean = images.mean((1, 2, 3), keepdim=True)
+        gain = torch.exp(draw(b, 1, 1, 1) * float(np.log1p(a.contrast)))
+        images = (images - mean) * gain + mean + a.contrast / 2 * draw(b, 1, 1, 1)
+    if a.gamma:
+        images = images.clamp(1e-4, 1) ** torch.exp(a.gamma * draw(b, 1, 1, 1))
+    if a.blur:
+        images = _blur(images, a.blur * draw(b).clamp_min(0))
+    if a.noise:
+        field = torch.Generator(device).manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
+        noise = torch.randn(images.shape, generator=field, device=device, dtype=images.dtype)
+        per_channel = draw(b, 1, 1, 1) > 0
+        noise = torch.where(per_channel, noise, noise[:, :1])
+        images = images + noise * (a.noise * draw(b, 1, 1, 1).clamp_min(0))
+    return images.clamp(0, 1)
+
+
+def _blur(images: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+    """Gaussian blur, each picture by its own sigma in px; below a third of a pixel nothing is changed."""
+    b, c, h, w = images.shape
+    radius = max(1, int(np.ceil(2.5 * float(sigma.max()))))
+    cell = torch.arange(-radius, radius + 1, device=images.device, dtype=images.dtype)
+    kernel = torch.exp(-(cell**2) / (2 * sigma.clamp_min(1e-2)[:, None] ** 2))
+    kernel = torch.where(sigma[:, None] > 1 / 3, kernel / kernel.sum(1, keepdim=True), (cell == 0).to(kernel))
+    kernel = kernel.repeat_interleave(c, 0)
+    flat = F.pad(images.reshape(1, b * c, h, w), (radius,) * 4, mode="replicate")
+    flat = F.conv2d(flat, kernel[:, None, None, :], groups=b * c)
+    return F.conv2d(flat, kernel[:, None, :, None], groups=b * c).view(b, c, h, w)
+
+
+def _occlude(images: torch.Tensor, xy_view: torch.Tensor, a: Augmentation, generator: torch.Generator) -> torch.Tensor:
+    """Covers rectangles at random places, and small patches on random joints, with one colour each."""
+    if a.occlusion:
+        centre = uniform(generator, (len(images), 2, 2))
+        half = uniform(generator, (len(images), 2, 2), 0.04, 0.16)
+        on = uniform(generator, (len(images), 2)) < a.occlusion
+        images = _cover(images, centre, half, on, generator)
+    if a.hide_joints:
+        k = xy_view.shape[1]
+        joint = torch.randint(k, (len(images), 2), generator=generator)
+        centre = xy_view.cpu().gather(1, joint[..., None].expand(-1, -1, 2)) / images.shape[-1]
+        half = uniform(generator, (len(images), 2, 2), 0.02, 0.08)
+        on = uniform(generator, (len(images), 2)) < a.hide_joints
+        images = _cover(images, centre, half, on, generator)
+    return images
+
+
+def _cover(
+    images: torch.Tensor, centre: torch.Tensor, half: torch.Tensor, on: torch.Tensor, generator: torch.Generator
+) -> torch.Tensor:
+    """centre, half (B, N, 2) in shares of the side; on (B, N)."""
+    b, _, h, w = images.shape
+    colours = uniform(generator, (b, on.shape[1], 3)).to(images)
+    x = (torch.arange(w) + 0.5) / w
+    y = (torch.arange(h) + 0.5) / h
+    centre = torch.nan_to_num(centre, nan=-9.0)
+    for n in range(on.shape[1]):
+        in_x = (x - centre[:, n, :1]).abs() < half[:, n, :1]
+        in_y = (y - centre[:, n, 1:]).abs() < half[:, n, 1:]
+        mask = (in_y[:, :, None] & in_x[:, None, :] & on[:, n, None, None])[:, None].to(images.device)
+        images = torch.where(mask, colours[:, n, :, None, None], images)
+    return images
