@@ -1,0 +1,207 @@
+"""Square crops around the animals as fixed-size uint8 tensors, kept between epochs so that pictures are decoded once."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import Dataset, default_collate
+
+from ..errors import DataError
+from ..pose import geometry
+from .pictures import Fault
+from .sample import PoseDataset, PoseSample
+
+
+def crop_image(image: np.ndarray, left_top_side: np.ndarray, size: int) -> np.ndarray:
+    """Resamples a square of a picture to size x size px, black where it leaves the picture.
+
+    Args:
+        image: (H, W, C) uint8.
+        left_top_side: (3,) the square in pixel edges, see `geometry.square_box`.
+        size: S, px.
+
+    Returns:
+        (S, S, C) uint8, exactly in the frame of `geometry.crop_matrix(left_top_side, size)`.
+    """
+    left, top, side = (float(v) for v in left_top_side)
+    matrix = geometry.crop_matrix(np.array([left, top, side]), size)
+    step = int(side / size)
+    if step >= 2:
+        # bilinear sampling skips pixels when shrinking by more than 2: average whole blocks of pixels first
+        image, corner = _block_means(image, left, top, side, step)
+        blocks = (np.array([left, top, side]) - [*corner, 0]) / step
+        matrix = geometry.crop_matrix(blocks, size)
+    return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+
+
+def _block_means(
+    image: np.ndarray, left: float, top: float, side: float, step: int
+) -> tuple[np.ndarray, tuple[int, int]]:
+    """The part of a picture below a square, step x step pixels averaged into one, and its corner in picture px."""
+    h, w = image.shape[:2]
+    x0, y0 = max(0, int(np.floor(left)) - step), max(0, int(np.floor(top)) - step)
+    x1, y1 = min(w, int(np.ceil(left + side)) + step), min(h, int(np.ceil(top + side)) + step)
+    part = image[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
+    if part.size == 0:
+        return np.zeros((1, 1, *image.shape[2:]), np.uint8), (x0, y0)
+    below, right = -part.shape[0] % step, -part.shape[1] % step
+    # the last blocks may leave the picture; the padding repeats its border so that they are not darkened
+    part = cv2.copyMakeBorder(part, 0, below, 0, right, cv2.BORDER_REPLICATE)
+    size_wh = part.shape[1] // step, part.shape[0] // step
+    return cv2.resize(part, size_wh, interpolation=cv2.INTER_AREA), (x0, y0)
+
+
+def crop_sample(sample: PoseSample, index: int, crop_factor: float, size: int, margin: float) -> dict[str, Any]:
+    """One item of `CropDataset` from one sample; see there for the keys."""
+    square = geometry.square_box(sample.box_xywh, crop_factor * margin)
+    matrix = geometry.crop_matrix(square, size)
+    known = sample.visible > 0
+    xy_crop = geometry.apply(matrix, np.where(known[:, None], sample.xy_px, 0).astype(np.float64))
+    crop = crop_image(sample.image, square, size)
+    return {
+        "index": index,
+        "crop": torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1))),
+        "xy_crop": torch.from_numpy(np.where(known[:, None], xy_crop, 0).astype(np.float32)),
+        "visible": torch.from_numpy(sample.visible.astype(np.uint8)),
+        "crop_from_image": torch.from_numpy(matrix),
+        "box_side_px": float(max(sample.box_xywh[2:])),
+    }
+
+
+class CropDataset(Dataset):
+    """Crops of one size around the animals of a data set.
+
+    An item is a dict: index (int), crop (3, S, S) uint8, xy_crop (K, 2) float32 in crop px (0 where not labelled),
+    visible (K,) uint8, crop_from_image (2, 3) float64, box_side_px (float, longer side of the animal's box).
+
+    Args:
+        dataset: what to cut from.
+        size: S, px.
+        margin: the crop's side is crop_factor x margin x the longer side of the box; more than 1 leaves room for
+            turning and shifting without black corners.
+    """
+
+    def __init__(self, dataset: PoseDataset, size: int, margin: float = 1.0):
+        self.dataset, self.size, self.margin = dataset, size, margin
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """Raises PictureError where the picture cannot be read; wrap in `SafeDataset` to get a `Fault` instead."""
+        return crop_sample(self.dataset[index], int(index), self.dataset.crop_factor, self.size, self.margin)
+
+
+class CropCache(CropDataset):
+    """`CropDataset` that keeps every crop once made, shared by the worker processes forked from this one.
+
+    The crops lie in memory when they all fit in `limit_bytes`, else in an unnamed file in `folder` that goes with the
+    process, else (no folder) nothing is kept. `place` says which: "memory", "file" or "nowhere".
+
+    Args:
+        dataset, size, margin: as in `CropDataset`.
+        limit_bytes: most memory to use.
+        folder: where the file may lie.
+
+    Raises:
+        DataError: when `folder` has no room for the crops.
+    """
+
+    def __init__(self, dataset: PoseDataset, size: int, margin: float, limit_bytes: int, folder: Path | None = None):
+        super().__init__(dataset, size, margin)
+        self.limit_bytes, self.folder = limit_bytes, folder
+        self._open()
+
+    def _open(self) -> None:
+        k = len(self.dataset.skeleton)
+        record = np.dtype(
+            [
+                ("filled", "u1"),
+                ("crop", "u1", (3, self.size, self.size)),
+                ("visible", "u1", (k,)),
+                ("xy_crop", "f4", (k, 2)),
+                ("crop_from_image", "f8", (2, 3)),
+                ("box_side_px", "f8"),
+            ]
+        )
+        need = record.itemsize * len(self.dataset)
+        self._records = None
+        if need == 0:
+            self.place = "nowhere"
+        elif need <= self.limit_bytes:
+            # shared anonymous memory: what a forked worker fills in, the next epoch's workers find
+            self.place = "memory"
+            self._records = np.frombuffer(mmap.mmap(-1, need), record)
+        elif self.folder is not None:
+            self.place = "file"
+            self._records = np.frombuffer(_unnamed_file(Path(self.folder), need), record)
+        else:
+            self.place = "nowhere"
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        if self._records is None:
+            return super().__getitem__(index)
+        index = int(index)
+        row = self._records[index]
+        if row["filled"]:
+            keys = ("crop", "xy_crop", "visible", "crop_from_image")
+            kept = {key: torch.from_numpy(row[key].copy()) for key in keys}
+            return {"index": index, **kept, "box_side_px": float(row["box_side_px"])}
+        item = super().__getitem__(index)
+        for key in ("crop", "xy_crop", "visible", "crop_from_image"):
+            row[key] = item[key].numpy()
+        row["box_side_px"] = item["box_side_px"]
+        row["filled"] = 1  # last, so that no other process takes a half-written record
+        return item
+
+    def filled(self) -> int:
+        """How many crops are kept by now."""
+        return 0 if self._records is None else int(self._records["filled"].sum())
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a process that is spawned, not forked, starts with an empty cache of its own
+        return {k: v for k, v in self.__dict__.items() if k != "_records"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._open()
+
+
+def _unnamed_file(folder: Path, size: int) -> mmap.mmap:
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
+    too_full = DataError(
+        f"{size / 2**30:.1f} GiB of room for crops in {folder}",
+        f"{free / 2**30:.1f} GiB free",
+        "free some, name another folder, or do without the cache",
+    )
+    if free < size:
+        raise too_full
+    with tempfile.TemporaryFile(dir=folder) as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)  # a full disk must show here, not as a crash in mid-run
+        except OSError as error:
+            raise too_full from error
+        return mmap.mmap(file.fileno(), size)
+
+
+def collate(items: Sequence[dict[str, Any] | Fault]) -> dict[str, Any]:
+    """A batch of `CropDataset` items, stacked, without the faulty ones.
+
+    Returns:
+        the items' keys with a leading batch axis, and `faults`: the `Fault`s met (often none). When every item is
+        faulty there is only `index`, empty, beside it. `FaultLog.take` is made for reading this.
+    """
+    faults = [item for item in items if isinstance(item, Fault)]
+    whole = [item for item in items if not isinstance(item, Fault)]
+    batch = default_collate(whole) if whole else {"index": torch.empty(0, dtype=torch.int64)}
+    return {**batch, "faults": faults}

@@ -1,0 +1,201 @@
+"""Reading pictures, and what becomes of those that cannot be read.
+
+A long run does not end at one broken file: `SafeDataset` turns it into a `Fault`, `FaultLog` counts and names it once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ..errors import DataError
+
+log = logging.getLogger(__name__)
+
+
+class PictureError(DataError):
+    """A picture that is missing, cut short, or no picture.
+
+    Args:
+        path: the file.
+        reason: what is wrong with it, without the path.
+    """
+
+    def __init__(self, path: str | os.PathLike, reason: str = ""):
+        self.path, self.reason = str(path), reason
+        super().__init__(
+            "a picture that can be read",
+            f"{self.path}: {reason}" if reason else self.path,
+            "fetch the file again, or take it out of the set",
+        )
+
+    def __reduce__(self):
+        return type(self), (self.path, self.reason)
+
+
+def read_rgb(path: str | os.PathLike, turn: bool = True) -> np.ndarray:
+    """A picture file as (H, W, 3) uint8 RGB; grey, transparent, palette and 16-bit files are converted.
+
+    Args:
+        path: jpg, png, bmp, tif or webp.
+        turn: turn the picture as its EXIF orientation says, as viewers do.
+
+    Raises:
+        PictureError: for a file that is missing, cut short or no picture. OpenCV alone would give a half-grey picture
+            for a JPEG cut short, without a word.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise PictureError(path, "there is no such file") from None
+    except OSError as error:
+        raise PictureError(path, error.strerror or str(error)) from error
+    if not data:
+        raise PictureError(path, "the file is empty")
+    if is_cut_short(data):
+        raise PictureError(path, f"the file is cut short, after {len(data)} bytes")
+    flags = cv2.IMREAD_COLOR if turn else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error as error:
+        raise PictureError(path, f"OpenCV cannot decode it: {error.err}") from error
+    if image is None:
+        raise PictureError(path, f"not a picture, or a broken one; it begins with {data[:12]!r}")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def is_cut_short(data: bytes) -> bool:
+    """Whether the bytes of a JPEG, PNG or WebP file end before the picture does; False for other formats."""
+    if data[:2] == b"\xff\xd8":
+        return data.find(b"\xff\xd9", _start_of_scan(data)) < 0
+    if data[:8] == b"\x89PNG\r\n\x1a\n":
+        return b"IEND" not in data
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return len(data) < 8 + int.from_bytes(data[4:8], "little")
+    return False
+
+
+def _start_of_scan(data: bytes) -> int:
+    # an embedded thumbnail has an end marker of its own, so the search for one begins where the picture proper does;
+    # from there on 0xFF 0xD9 cannot be anything else
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xDA:
+            return at
+        if marker == 0xFF:  # padding
+            at += 1
+        elif marker == 0x01 or 0xD0 <= marker <= 0xD9:  # markers without a length
+            at += 2
+        else:
+            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return min(at, len(data))
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One item that could not be read: what a `SafeDataset` gives in its place.
+
+    Attributes:
+        index: the item's number in the data set.
+        path: the picture file.
+        reason: what is wrong with it.
+        fatal: the run asked to stop at the first one.
+    """
+
+    index: int
+    path: str
+    reason: str
+    fatal: bool = False
+
+
+class SafeDataset:
+    """A data set whose items are either the wrapped one's, or a `Fault` where the picture cannot be read.
+
+    Args:
+        dataset: anything with a length and items.
+        strict: faults are marked fatal, so that `FaultLog` stops the run at the first. It does not raise here: an error
+            that crosses a worker process loses its type and gains a traceback.
+    """
+
+    def __init__(self, dataset: Any, strict: bool = False):
+        self.dataset, self.strict = dataset, strict
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Any:
+        try:
+            return self.dataset[index]
+        except PictureError as error:
+            return Fault(int(index), error.path, error.reason, self.strict)
+
+
+class FaultLog:
+    """Collects faults in the main process: names each once, counts them, and stops a run on mostly broken data.
+
+    Attributes:
+        faults: item number -> Fault, of every item found faulty so far.
+    """
+
+    enough = 20  # items seen before the share of faulty ones means anything
+
+    def __init__(self):
+        self.faults: dict[int, Fault] = {}
+        self._read: set[int] = set()
+
+    def note(self, read: Iterable[int], faults: Iterable[Fault]) -> None:
+        """Takes in one batch: the numbers of the items that were read, and the faults.
+
+        Raises:
+            PictureError: at a fatal fault.
+            DataError: when more than half of the items seen so far are faulty.
+        """
+        self._read.update(int(i) for i in read)
+        for fault in faults:
+            if fault.fatal:
+                raise PictureError(fault.path, fault.reason)
+            if fault.index not in self.faults:
+                self.faults[fault.index] = fault
+                log.warning("left out %s: %s", fault.path, fault.reason)
+        if len(self._read) + len(self.faults) >= self.enough:
+            self.check()
+
+    def take(self, batch: dict) -> dict | None:
+        """The batch of `crops.collate` without its faults, which are noted; None when nothing was readable."""
+        faults = batch.pop("faults", [])
+        self.note(batch["index"].tolist(), faults)
+        return batch if len(batch["index"]) else None
+
+    def check(self) -> None:
+        """To be called at the end of a pass over the data.
+
+        Raises:
+            DataError: when more than half of the items seen are faulty.
+        """
+        bad, seen = len(self.faults), len(self.faults.keys() | self._read)
+        if 2 * bad <= seen:
+            return
+        first = next(iter(self.faults.values()))
+        raise DataError(
+            "pictures that can be read",
+            f"{bad} of the {seen} met so far cannot; the first: {first.path}: {first.reason}",
+            "fetch the data again; `zoopose data check` lists every faulty picture",
+        )
+
+    def __len__(self) -> int:
+        return len(self.faults)
+
+    def summary(self) -> str:
+        """One line for the end of a run; empty when all was well."""
+        if not self.faults:
+            return ""
+        first = next(iter(self.faults.values()))
+        return f"{len(self.faults)} pictures could not be read and were left out, the first: {first.path}"
