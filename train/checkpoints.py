@@ -1,0 +1,127 @@
+"""What a run's checkpoint holds, and building a network back from any checkpoint, ours or the published code's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from .. import __version__
+from ..errors import WeightsError
+from ..pose import weights
+from ..pose.atomic import atomic_path
+from ..pose.inputs import InputForm
+from ..pose.models import build_model
+from ..pose.skeleton import TIGDOG18, Skeleton
+
+# RGB mean that the published networks were trained with (ccssl section 2): a checkpoint of theirs does not hold it
+PUBLISHED_MEAN = {
+    "horse": (0.40381086, 0.39560506, 0.39249438),
+    "tiger": (0.39590910, 0.38611114, 0.38175091),
+}
+
+
+@dataclass
+class Loaded:
+    """A network with all that is needed to use it.
+
+    Attributes:
+        model: with its weights, in eval mode, on the CPU.
+        arch, numbers: what `build_model` was given.
+        skeleton: its joints.
+        form: how it takes pictures.
+        state: the whole checkpoint; `state["zoopose"]` is there only in our own.
+        note: a line for the banner: what was loaded, from where.
+    """
+
+    model: nn.Module
+    arch: str
+    numbers: dict[str, int]
+    skeleton: Skeleton
+    form: InputForm
+    state: dict[str, Any] = field(repr=False)
+    note: str = ""
+
+    @property
+    def ours(self) -> bool:
+        return "zoopose" in self.state
+
+
+def pack(
+    model: nn.Module,
+    arch: str,
+    numbers: Mapping[str, int],
+    skeleton: Skeleton,
+    form: InputForm,
+    epoch: int,
+    best: float,
+    optimizer: Mapping | None,
+    run: Mapping[str, Any],
+) -> dict[str, Any]:
+    """A checkpoint: the published fields (epoch, arch, state_dict, best_acc, optimizer), and ours under `zoopose`."""
+    return {
+        "epoch": epoch,
+        "arch": arch,
+        "state_dict": weights.without_prefix(model.state_dict()),
+        "best_acc": best,
+        "optimizer": optimizer,
+        "zoopose": {
+            "version": __version__,
+            "numbers": dict(numbers),
+            "skeleton": skeleton.to_dict(),
+            "form": form.to_dict(),
+            "run": dict(run),
+        },
+    }
+
+
+def load(path: str | Path, form: InputForm | None = None, animal: str = "horse") -> Loaded:
+    """Network of a checkpoint file.
+
+    Args:
+        path: ours, the published code's (epoch, arch, state_dict, best_acc, optimizer), or a bare state dict of an hourglass.
+        form: for files that do not say how they take pictures: default is the published form, 256 px.
+        animal: whose published mean such a file is taken with.
+
+    Raises:
+        WeightsError: unreadable, or not a network of the table.
+    """
+    state = weights.read(path)
+    own = state.get("zoopose")
+    if own is None:
+        arch = state.get("arch") or "hg"
+        model = weights.build_from(state["state_dict"], "hg_multitask" if arch == "hg_multitask" else "hg")
+        numbers = weights.hourglass_numbers(state["state_dict"])
+        joints = numbers.pop("num_joints")
+        if joints == len(TIGDOG18):
+            skeleton = TIGDOG18
+        else:
+            skeleton = Skeleton(f"joints{joints}", tuple(f"joint_{i}" for i in range(joints)))
+        form = form or InputForm(
+            "published", mean=PUBLISHED_MEAN.get(animal, PUBLISHED_MEAN["horse"]), std=(1.0, 1.0, 1.0)
+        )
+        note = f"{path}: {len(state['state_dict'])} tensors of a published {arch}; taken with {form.kind} crops of {form.size} px"
+        return Loaded(model, arch, numbers, skeleton, form, state, note)
+    try:
+        skeleton, form = Skeleton.from_dict(own["skeleton"]), InputForm.from_dict(own["form"])
+        arch, numbers = state["arch"], dict(own["numbers"])
+    except (KeyError, TypeError) as error:
+        raise WeightsError("a complete zoopose checkpoint", f"{path}: {error!r} in its description") from error
+    model = build_model(arch, len(skeleton), **numbers)
+    tensors = weights.load_into(model, state["state_dict"], str(path))
+    note = f"{path}: {tensors}, {state['epoch']} epochs, zoopose {own['version']}"
+    return Loaded(model.eval(), arch, numbers, skeleton, form, state, note)
+
+
+def alias(path: Path, name: str) -> None:
+    """Let `name` beside `path` stand for the same checkpoint: a hard link where the disk can, else a copy; never half of one."""
+    with atomic_path(path.with_name(name)) as temporary:
+        try:
+            os.link(path, temporary)
+        except OSError:
+            shutil.copyfile(path, temporary)

@@ -1,0 +1,135 @@
+"""Training batches: the order of the pictures, their crops, and views with target maps made on the device.
+
+What a batch holds follows from (seed, stream, epoch, step) alone, so a run that was interrupted goes on with the batch it would have
+had, whatever the number of workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from ..datasets.crops import CropCache, collate
+from ..datasets.pictures import FaultLog, SafeDataset
+from ..datasets.sample import PoseDataset
+from ..errors import DataError
+from ..pose import heatmap
+from ..pose.augment import Augmentation, augment, generator_for
+from ..pose.geometry import apply, resize_matrix
+from ..pose.inputs import InputForm
+
+MARGIN = 1.4  # side of the kept crop over the side of the view: room for turning and shrinking
+
+
+class CropFeed:
+    """Augmented batches of one data set.
+
+    Args:
+        dataset: with labels, or `labels` given.
+        form: size of views and maps, normalisation.
+        augmentation: ranges of the draws.
+        batch_size: views a batch, on each rank.
+        seed: of the run.
+        stream: tells feeds of one run apart.
+        sigma: width of the target peaks, cells.
+        encoding: kind of target map, see `pose.heatmap.encode`.
+        workers: processes that decode while the crops are not all kept yet.
+        cache_bytes: most memory for kept crops; beyond it they go to a file in `cache_folder`, where one is given.
+        strict: stop at the first unreadable picture instead of counting it.
+        labels: (xy_px (N, K, 2), weight (N, K)) in place of the data set's own, for pseudo-labels.
+        rank, world: which share of every batch of world x batch_size this process makes.
+    """
+
+    def __init__(
+        self,
+        dataset: PoseDataset,
+        form: InputForm,
+        augmentation: Augmentation,
+        batch_size: int,
+        seed: int,
+        stream: int = 0,
+        sigma: float = 1.0,
+        encoding: str = "gaussian",
+        workers: int = 0,
+        cache_bytes: int = 2 << 30,
+        cache_folder: Path | None = None,
+        strict: bool = False,
+        labels: tuple[np.ndarray, np.ndarray] | None = None,
+        rank: int = 0,
+        world: int = 1,
+    ):
+        if len(dataset) == 0:
+            raise DataError(
+                "at least one labelled animal to train on", "an empty data set", "zoopose data check NAME:PATH"
+            )
+        self.dataset, self.form, self.augmentation, self.sigma, self.encoding = (
+            dataset,
+            form,
+            augmentation,
+            sigma,
+            encoding,
+        )
+        self.batch_size, self.seed, self.stream, self.workers = batch_size, seed, stream, workers
+        self.rank, self.world, self.labels, self.faults = rank, world, labels, FaultLog()
+        self.margin = MARGIN if augmentation != Augmentation() else 1.0
+        size = round(form.size * self.margin)
+        self.crops = CropCache(dataset, size, self.margin, cache_bytes, cache_folder)
+        self._safe = SafeDataset(self.crops, strict)
+
+    @property
+    def steps(self) -> int:
+        """Batches an epoch; a last, smaller one is left out unless it is the only one."""
+        return max(1, len(self.dataset) // (self.batch_size * self.world))
+
+    def order(self, epoch: int) -> np.ndarray:
+        """(N,) the epoch's order of pictures, the same on every rank."""
+        return np.random.default_rng([self.seed, self.stream, epoch]).permutation(len(self.dataset))
+
+    def batches(self, epoch: int, start: int, device: torch.device) -> Iterator[dict[str, torch.Tensor]]:
+        """Batches of an epoch from step `start` on, on the device.
+
+        Yields:
+            images (B, 3, R, R) normalised, target (B, K, h, w), weight (B, K), index (B,).
+        """
+        order, span = self.order(epoch), self.batch_size * self.world
+        shares = []
+        for step in range(start, self.steps):
+            share = order[step * span : (step + 1) * span][self.rank :: self.world]
+            shares.append(share if len(share) else order[:1])
+        kept = self.crops.filled() == len(self.dataset)
+        workers = 0 if kept else self.workers
+        loader = DataLoader(self._safe, batch_sampler=shares, num_workers=workers, collate_fn=collate)
+        for step, raw in enumerate(loader, start):
+            batch = self.faults.take(raw)
+            if batch is not None:
+                yield self._views(batch, generator_for(self.seed, self.stream, epoch, step, self.rank), device)
+
+    def _views(self, batch: dict, generator: torch.Generator, device: torch.device) -> dict[str, torch.Tensor]:
+        xy_crop, weight = batch["xy_crop"], (batch["visible"] > 0).float()
+        if self.labels is not None:
+            xy_px, own = (torch.as_tensor(a[batch["index"].numpy()]) for a in self.labels)
+            xy_crop = apply(batch["crop_from_image"], torch.nan_to_num(xy_px.double())).float()
+            weight = own.float()
+        images, xy_view, weight, _ = augment(
+            batch["crop"].to(device),
+            xy_crop.to(device),
+            weight.to(device),
+            self.augmentation,
+            self.form.size,
+            self.dataset.skeleton.flip_order,
+            generator,
+            self.margin,
+        )
+        target, weight = self._targets(xy_view, weight)
+        images = self.form.normalise(images).contiguous(memory_format=torch.channels_last)
+        return {"images": images, "target": target, "weight": weight, "index": batch["index"]}
+
+    def _targets(self, xy_view: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        size = (self.form.heatmap_size,) * 2
+        xy_heatmap = apply(resize_matrix(self.form.size, self.form.heatmap_size, xy_view), xy_view)
+        weight = weight * heatmap.in_frame(xy_heatmap, size)
+        return heatmap.encode(xy_heatmap, weight > 0, size, self.sigma, self.encoding), weight

@@ -1,0 +1,253 @@
+"""The one loop: any step, any method. `fit` trains epoch by epoch, scores, logs, saves, and can stop and go on at any batch."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from lightning.fabric import Fabric
+from torch import nn
+
+from ..evaluation.runlog import RunLog
+from ..pose import weights
+from ..progress import Progress, duration, log
+from .checkpoints import alias
+
+
+class Step(Protocol):
+    """A method: where its batches come from and what it minimises.
+
+    `pictures` is the number of pictures a batch of it holds on this rank; `steps` the batches of an epoch.
+    """
+
+    pictures: int
+    steps: int
+
+    def batches(self, epoch: int, start: int) -> Iterator[Any]: ...
+
+    def __call__(self, model: nn.Module, batch: Any) -> dict[str, torch.Tensor]:
+        """Losses by name; `total` is minimised, every one is logged."""
+        ...
+
+    def before_epoch(self, epoch: int, model: nn.Module) -> Mapping[str, float]:
+        """What must be renewed before an epoch (pseudo-labels, say); facts for the log."""
+        ...
+
+
+class Interrupted(Exception):
+    """The user asked to stop; everything is saved."""
+
+
+@dataclass
+class Meter:
+    """Means of the losses of the running epoch; part of the checkpoint, so that a resumed epoch logs the same means."""
+
+    sums: dict[str, float] = field(default_factory=dict)
+    count: int = 0
+
+    def add(self, losses: Mapping[str, torch.Tensor]) -> None:
+        self.count += 1
+        for name, value in losses.items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(value.detach())
+
+    def means(self) -> dict[str, float]:
+        return {name: total / max(self.count, 1) for name, total in self.sums.items()}
+
+
+@dataclass
+class Run:
+    """State of a run: everything a resume needs beside the data.
+
+    Attributes:
+        folder: where it writes.
+        fabric: devices, precision, ranks.
+        model: as trained (perhaps wrapped or compiled); `plain` is the bare module whose tensors are saved.
+        optimizer: set up by Fabric.
+        lr_at: epoch -> learning rate.
+        pack: (epoch, best, optimizer state, run facts) -> checkpoint, see `checkpoints.pack`.
+        last_name: file name of the last checkpoint; `aliases` are further names for it.
+        epoch, step: finished epochs, and finished batches of the running one.
+        best, best_epoch: highest validation score so far.
+        extra: what the method must keep between epochs, plain data and tensors.
+    """
+
+    folder: Path
+    fabric: Fabric
+    model: nn.Module
+    plain: nn.Module
+    optimizer: torch.optim.Optimizer
+    lr_at: Callable[[int], float]
+    pack: Callable[[int, float, Mapping, Mapping], dict]
+    last_name: str = "last.pth.tar"
+    aliases: tuple[str, ...] = ()
+    epoch: int = 0
+    step: int = 0
+    best: float = -math.inf
+    best_epoch: int = -1
+    meter: Meter = field(default_factory=Meter)
+    extra: dict[str, Any] = field(default_factory=dict)
+    snapshot: int = 0
+    save_seconds: float = 300.0
+
+    def save(self, best: bool = False) -> None:
+        """Write the last checkpoint (and the best one); on the first rank only."""
+        if self.fabric.is_global_zero:
+            facts = {
+                "step": self.step,
+                "best_epoch": self.best_epoch,
+                "meter": {"sums": self.meter.sums, "count": self.meter.count},
+                "rng": {
+                    "cpu": torch.get_rng_state(),
+                    "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+                },
+                "extra": self.extra,
+            }
+            path = self.folder / self.last_name
+            weights.save(path, self.pack(self.epoch, self.best, self.optimizer.state_dict(), facts))
+            for name in self.aliases:
+                alias(path, name)
+            if best:
+                alias(path, "model_best.pth.tar")
+            if self.snapshot and self.step == 0 and self.epoch % self.snapshot == 0:
+                alias(path, f"checkpoint_{self.epoch}.pth.tar")
+        self.fabric.barrier()
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over a checkpoint's progress, optimiser and random states; the weights are already in the model."""
+        facts = state.get("zoopose", {}).get("run", {})
+        self.epoch, self.step = int(state.get("epoch", 0)), int(facts.get("step", 0))
+        self.best, self.best_epoch = float(state.get("best_acc", -math.inf)), int(facts.get("best_epoch", -1))
+        meter = facts.get("meter", {})
+        self.meter = Meter(dict(meter.get("sums", {})), int(meter.get("count", 0)))
+        self.extra = dict(facts.get("extra", {}))
+        if state.get("optimizer"):
+            self.optimizer.load_state_dict(state["optimizer"])
+        if "rng" in facts:
+            torch.set_rng_state(facts["rng"]["cpu"])
+            if torch.cuda.is_available() and len(facts["rng"]["cuda"]) == torch.cuda.device_count():
+                torch.cuda.set_rng_state_all(facts["rng"]["cuda"])
+
+
+class _StopSignal:
+    """First Ctrl-C (or SIGTERM): finish the batch, save, stop. Second: stop at once."""
+
+    def __init__(self):
+        self.asked = False
+
+    def __enter__(self) -> _StopSignal:
+        if threading.current_thread() is threading.main_thread():
+            self._old = {s: signal.signal(s, self._ask) for s in (signal.SIGINT, signal.SIGTERM)}
+        else:
+            self._old = {}
+        return self
+
+    def _ask(self, number: int, frame) -> None:
+        if self.asked:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            raise KeyboardInterrupt
+        self.asked = True
+        log.info("stopping after this batch; once more to stop at once")
+
+    def __exit__(self, *_) -> None:
+        for number, handler in self._old.items():
+            signal.signal(number, handler)
+
+
+def fit(
+    run: Run,
+    step: Step,
+    epochs: int,
+    validate: Callable[[nn.Module, int | None], Mapping[str, float]],
+    select: str,
+    runlog: RunLog | None,
+) -> None:
+    """Train until `epochs` epochs are finished.
+
+    Args:
+        run: fresh, or restored from a checkpoint.
+        step: the method.
+        epochs: total, counted from the run's first epoch.
+        validate: (model, batches or None for all) -> scores by name; called with 2 before the first epoch, so that a fault at the
+            end of an epoch shows at its start.
+        select: name of the score whose highest value makes `model_best.pth.tar`.
+        runlog: receives one row an epoch; None on ranks that do not log.
+
+    Raises:
+        Interrupted: after saving, when the user stopped the run.
+    """
+    if run.epoch < epochs:
+        validate(run.model, 2)
+    start, saved = time.monotonic(), time.monotonic()
+    first = run.epoch + run.step / max(step.steps, 1)
+    with _StopSignal() as stop:
+        for epoch in range(run.epoch, epochs):
+            facts = dict(step.before_epoch(epoch, run.model))
+            if run.step == 0:
+                run.meter = Meter()
+            for group in run.optimizer.param_groups:
+                group["lr"] = run.lr_at(epoch)
+            seconds, begun = time.monotonic(), run.step
+            run.model.train()
+            with Progress(f"epoch {epoch + 1}/{epochs}", step.steps * step.pictures) as progress:
+                progress.skip(run.step * step.pictures)
+                for batch in step.batches(epoch, run.step):
+                    _optimise(run, step, batch)
+                    run.step += 1
+                    progress.add(step.pictures, f"loss {run.meter.means()['total']:.5f}")
+                    if stop.asked or time.monotonic() - saved > run.save_seconds:
+                        saved = time.monotonic()
+                        run.save()
+                        if stop.asked:
+                            raise Interrupted
+            seconds = time.monotonic() - seconds
+            speed = (run.step - begun) * step.pictures * run.fabric.world_size / max(seconds, 1e-9)
+            run.epoch, run.step = epoch + 1, 0
+            scores = dict(validate(run.model, None))
+            better = scores.get(select, -math.inf) > run.best
+            if better:
+                run.best, run.best_epoch = scores[select], run.epoch
+            row = {"lr": run.lr_at(epoch), **{f"loss/{k}": v for k, v in run.meter.means().items()}, **facts, **scores,
+                   "train/loss": run.meter.means()["total"], "pictures_per_s": speed}  # fmt: skip
+            if runlog:
+                runlog.write(run.epoch, row)
+            run.save(best=better)
+            saved = time.monotonic()
+            pace = (time.monotonic() - start) / max(run.epoch - first, 1e-9)
+            log.info(_epoch_line(run, epochs, row, scores, pace))
+            if stop.asked:
+                raise Interrupted
+
+
+def _optimise(run: Run, step: Step, batch: Any) -> None:
+    losses = step(run.model, batch)
+    run.optimizer.zero_grad(set_to_none=True)
+    run.fabric.backward(losses["total"])
+    run.optimizer.step()
+    run.meter.add(losses)
+
+
+def _epoch_line(run: Run, epochs: int, row: Mapping[str, float], scores: Mapping[str, float], pace: float) -> str:
+    losses = " ".join(f"{k} {v:.5f}" for k, v in run.meter.means().items())
+    shown = " ".join(f"{k} {100 * v:.1f}" for k, v in scores.items() if "pck" in k)
+    device = run.fabric.device
+    if device.type == "cuda":
+        memory = f"{torch.cuda.max_memory_allocated(device) / 2**30:.1f} GiB on the GPU"
+    else:
+        memory = f"{_resident_bytes() / 2**30:.1f} GiB"
+    left = duration(pace * (epochs - run.epoch))
+    return (
+        f"epoch {run.epoch}/{epochs}  {losses}  {shown}  lr {row['lr']:.2e}  "
+        f"{row['pictures_per_s']:.0f} pictures/s  {memory}  {left} left"
+    )
+
+
+def _resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1]) if Path("/proc/self/statm").exists() else 0
+    return pages * 4096
