@@ -1,0 +1,56 @@
+"""Networks against the published ones: weights filled from the key's name, output compared.
+
+A family joins by its folder prefix in KNOWN.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+import pytest
+import torch
+
+from zoopose.pose.weights import load_published
+
+KNOWN = ("hourglass_ccssl",)
+NOT_NETWORKS = ()
+
+
+def filled(key: str, shape: tuple[int, ...], salt: int, weight_gain: float) -> torch.Tensor:
+    """The value that a key of a state dict has in the published numbers."""
+    if key.endswith("num_batches_tracked"):
+        return torch.zeros(shape, dtype=torch.int64)
+    rng = np.random.default_rng([zlib.crc32(key.encode()), salt])
+    if key.endswith("running_var") or (len(shape) == 1 and key.endswith("weight")):
+        value = rng.uniform(0.5, 1.5, shape)
+    elif key.endswith("running_mean") or len(shape) == 1:
+        value = 0.1 * rng.standard_normal(shape)
+    else:
+        value = rng.standard_normal(shape) / np.sqrt(np.prod(shape[1:])) * weight_gain
+    return torch.from_numpy(np.asarray(value)).float()
+
+
+def inputs(manifest: dict) -> torch.Tensor:
+    rng = np.random.default_rng(manifest["input"]["seed"])
+    return torch.from_numpy(rng.standard_normal(manifest["input"]["shape"]).astype(np.float32))
+
+
+@pytest.mark.golden(*KNOWN, but_not=NOT_NETWORKS)
+def test_network(golden):
+    manifest = golden.manifest
+    kept = set(manifest.get("keep_as_built", ()))
+    salt, gain = manifest["salt"], manifest.get("weight_gain", 1.0)
+    keys = {key: tuple(shape) for key, shape, _ in manifest["state_dict"]}
+    state = {key: filled(key, shape, salt, gain) for key, shape in keys.items() if key not in kept}
+    model = load_published(golden.name, state)
+    if "params" in manifest:
+        assert sum(p.numel() for p in model.parameters()) == manifest["params"]
+    with torch.no_grad():
+        outputs = model(inputs(manifest))
+    names = manifest["outputs"] or sorted(golden.arrays)
+    assert len(outputs) == len(names)
+    for name, output in zip(names, outputs):
+        expected = golden[name]
+        assert tuple(output.shape) == expected.shape
+        np.testing.assert_allclose(output.numpy(), expected, rtol=0, atol=1e-4 * np.abs(expected).max(), err_msg=name)
