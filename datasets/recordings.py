@@ -1,0 +1,111 @@
+"""Which pictures belong together: splits that keep recordings whole, and the frames of one animal in a video."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError
+
+
+def fraction_split(groups: Sequence[str], fraction: float, seed: int) -> list[bool]:
+    """Draws whole groups until about `fraction` of the entries is taken; the others are never empty.
+
+    Args:
+        groups: N texts, entries with the same text stay together.
+        fraction: share to take, 0 to 1.
+        seed: of the draw; the same groups give the same draw in any order.
+
+    Returns:
+        N flags, True where taken.
+    """
+    sizes = {g: 0 for g in sorted(set(groups))}
+    for g in groups:
+        sizes[g] += 1
+    names = list(sizes)
+    wanted, taken, count = fraction * len(groups), set(), 0
+    for i in np.random.default_rng(seed).permutation(len(names)):
+        # half a group too many is as near as half a group too few
+        if count + sizes[names[i]] / 2 <= wanted and len(taken) < len(names) - 1:
+            taken.add(names[i])
+            count += sizes[names[i]]
+    if not taken and len(names) > 1 and fraction > 0:
+        taken.add(min(names, key=lambda g: (sizes[g], g)))
+    return [g in taken for g in groups]
+
+
+def images_of_split(images: Mapping[Any, dict], split: str, fraction: float, seed: int) -> set:
+    """Ids of the images in a split: by their own `split` where all have it, else a draw that keeps recordings together.
+
+    Args:
+        images: id -> entry with file_name and, where known, group, video_id, split.
+        split: "train", "valid" or "all".
+        fraction: share of the pictures in "valid".
+        seed: of the draw.
+
+    Raises:
+        DataError: another split.
+    """
+    if split not in ("train", "valid", "all"):
+        raise DataError("split train, valid or all", repr(split))
+    if split == "all":
+        return set(images)
+    if images and all(image.get("split") in ("train", "valid") for image in images.values()):
+        return {i for i, image in images.items() if image["split"] == split}
+    groups = [text(image.get("group")) or text(video_of(image)) or image["file_name"] for image in images.values()]
+    if len(set(groups)) < 2:
+        groups = [image["file_name"] for image in images.values()]
+    valid = fraction_split(groups, fraction, seed)
+    return {i for i, is_valid in zip(images, valid) if is_valid == (split == "valid")}
+
+
+def order_shots(items: Sequence[tuple[dict, dict]], stem: str) -> tuple[list[str], list[int]]:
+    """Which items are one animal's successive frames.
+
+    Args:
+        items: (annotation, image) of every item.
+        stem: names the video where the images have frame numbers but no video.
+
+    Returns:
+        shot text per item ("" for a still), and the order of the items: shots brought together in the order of their
+        frames, at the place of the first.
+    """
+    keys = []
+    for ann, image in items:
+        if frame_of(image) is None:
+            keys.append("")
+            continue
+        video = text(video_of(image)) or text(image.get("group")) or stem
+        keys.append(f"{video}/{ann['track_id']}" if ann.get("track_id") is not None else video)
+    seen, crowded = set(), set()
+    for key, (_, image) in zip(keys, items):
+        place = key, frame_of(image)
+        if place in seen:
+            crowded.add(key)  # two animals in a frame and nothing to tell them apart
+        seen.add(place)
+    shots = ["" if key in crowded else key for key in keys]
+    first: dict[str, int] = {}
+    for i, shot in enumerate(shots):
+        first.setdefault(shot, i)
+    order = sorted(range(len(items)), key=lambda i: (first[shots[i]], frame_of(items[i][1])) if shots[i] else (i, 0))
+    return shots, order
+
+
+def video_of(image: dict) -> Any:
+    """The video an image entry names, or None."""
+    return image.get("video_id", image.get("vid_id"))
+
+
+def frame_of(image: dict) -> int | None:
+    """The frame number of an image entry; None for a still."""
+    try:
+        return int(image.get("frame_id", image.get("frame")))
+    except (TypeError, ValueError):
+        return None
+
+
+def text(value: Any) -> str:
+    """A value as text, nothing as the empty text."""
+    return "" if value is None else str(value)
