@@ -1,6 +1,6 @@
 """Training batches: the order of the pictures, their crops, and views with target maps made on the device.
 
-What a batch holds follows from (seed, stream, epoch, step) alone, so a run that was interrupted goes on with the batch it would have
+What a batch holds follows from (seed, stream, epoch, step) alone, so an interrupted run goes on with the batch it would have
 had, whatever the number of workers.
 """
 
@@ -35,7 +35,7 @@ class CropFeed:
         batch_size: views a batch, on each rank.
         seed: of the run.
         stream: tells feeds of one run apart.
-        sigma: width of the target peaks, cells.
+        sigma: width of the target peaks, cells; multiplied by `sigma_decay` every epoch where that is not 0.
         encoding: kind of target map, see `pose.heatmap.encode`.
         workers: processes that decode while the crops are not all kept yet.
         cache_bytes: most memory for kept crops; beyond it they go to a file in `cache_folder`, where one is given.
@@ -53,6 +53,7 @@ class CropFeed:
         seed: int,
         stream: int = 0,
         sigma: float = 1.0,
+        sigma_decay: float = 0.0,
         encoding: str = "gaussian",
         workers: int = 0,
         cache_bytes: int = 2 << 30,
@@ -75,6 +76,7 @@ class CropFeed:
         )
         self.batch_size, self.seed, self.stream, self.workers = batch_size, seed, stream, workers
         self.rank, self.world, self.labels, self.faults = rank, world, labels, FaultLog()
+        self.sigma_decay = sigma_decay
         self.margin = MARGIN if augmentation != Augmentation() else 1.0
         size = round(form.size * self.margin)
         self.crops = CropCache(dataset, size, self.margin, cache_bytes, cache_folder)
@@ -89,13 +91,14 @@ class CropFeed:
         """(N,) the epoch's order of pictures, the same on every rank."""
         return np.random.default_rng([self.seed, self.stream, epoch]).permutation(len(self.dataset))
 
-    def batches(self, epoch: int, start: int, device: torch.device) -> Iterator[dict[str, torch.Tensor]]:
+    def batches(self, epoch: int, start: int, device: torch.device) -> Iterator[dict[str, torch.Tensor] | None]:
         """Batches of an epoch from step `start` on, on the device.
 
         Yields:
             images (B, 3, R, R) normalised, target (B, K, h, w), weight (B, K), index (B,).
         """
         order, span = self.order(epoch), self.batch_size * self.world
+        self._sigma_now = self.sigma * self.sigma_decay**epoch if self.sigma_decay else self.sigma
         shares = []
         for step in range(start, self.steps):
             share = order[step * span : (step + 1) * span][self.rank :: self.world]
@@ -105,8 +108,10 @@ class CropFeed:
         loader = DataLoader(self._safe, batch_sampler=shares, num_workers=workers, collate_fn=collate)
         for step, raw in enumerate(loader, start):
             batch = self.faults.take(raw)
-            if batch is not None:
-                yield self._views(batch, generator_for(self.seed, self.stream, epoch, step, self.rank), device)
+            if batch is None:  # nothing readable: the step is counted and left out
+                yield None
+                continue
+            yield self._views(batch, generator_for(self.seed, self.stream, epoch, step, self.rank), device)
 
     def _views(self, batch: dict, generator: torch.Generator, device: torch.device) -> dict[str, torch.Tensor]:
         xy_crop, weight = batch["xy_crop"], (batch["visible"] > 0).float()
@@ -132,4 +137,4 @@ class CropFeed:
         size = (self.form.heatmap_size,) * 2
         xy_heatmap = apply(resize_matrix(self.form.size, self.form.heatmap_size, xy_view), xy_view)
         weight = weight * heatmap.in_frame(xy_heatmap, size)
-        return heatmap.encode(xy_heatmap, weight > 0, size, self.sigma, self.encoding), weight
+        return heatmap.encode(xy_heatmap, weight > 0, size, self._sigma_now, self.encoding), weight

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 from torch import nn
 
 from ..evaluation.runlog import RunLog
@@ -198,9 +198,10 @@ def fit(
             with Progress(f"epoch {epoch + 1}/{epochs}", step.steps * step.pictures) as progress:
                 progress.skip(run.step * step.pictures)
                 for batch in step.batches(epoch, run.step):
-                    _optimise(run, step, batch)
+                    if batch is not None:
+                        _optimise(run, step, batch)
                     run.step += 1
-                    progress.add(step.pictures, f"loss {run.meter.means()['total']:.5f}")
+                    progress.add(step.pictures, f"loss {run.meter.means().get('total', 0):.5f}")
                     if stop.asked or time.monotonic() - saved > run.save_seconds:
                         saved = time.monotonic()
                         run.save()
@@ -213,8 +214,8 @@ def fit(
             better = scores.get(select, -math.inf) > run.best
             if better:
                 run.best, run.best_epoch = scores[select], run.epoch
-            row = {"lr": run.lr_at(epoch), **{f"loss/{k}": v for k, v in run.meter.means().items()}, **facts, **scores,
-                   "train/loss": run.meter.means()["total"], "pictures_per_s": speed}  # fmt: skip
+            row = {"lr": run.lr_at(epoch), **{f"train/{k}": v for k, v in run.meter.means().items()}, **facts, **scores,
+                   "train/loss": run.meter.means().get("total", 0.0), "pictures_per_s": speed}  # fmt: skip
             if runlog:
                 runlog.write(run.epoch, row)
             run.save(best=better)

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 
+import cv2
+import numpy as np
 import torch
+from lightning_fabric import Fabric
 from torch import nn
 
+from ..datasets.sample import PoseDataset
 from ..pose import losses
+from ..pose.augment import AUGMENTATIONS, Augmentation
+from ..pose.heatmap import decode
+from ..pose.inputs import InputForm
+from ..pose.skeleton import Skeleton
 from .feed import CropFeed
+from .options import RunOptions, TrainOptions
 
 LOSSES: dict[str, Callable[..., torch.Tensor]] = {"mean": losses.joints_mse, "published": losses.joints_mse_published}
 
@@ -39,4 +50,72 @@ class SupervisedStep:
         return {}
 
     def __call__(self, model: nn.Module, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        return {"total": stage_loss(model(batch["images"]), batch["target"], batch["weight"], self.loss)}
+        outputs = model(batch["images"])
+        total = stage_loss(outputs, batch["target"], batch["weight"], self.loss)
+        return {"total": total, "acc": cell_accuracy(outputs, batch["target"], batch["weight"])}
+
+
+@torch.no_grad()
+def cell_accuracy(outputs: list[torch.Tensor], target: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Share of the labelled joints of a batch whose highest cell is nearer than 0.05 of the map's side to the target's."""
+    maps = [o for o in outputs if o.shape == target.shape][-1]
+    distance = (decode(maps.float(), "argmax")[0] - decode(target, "argmax")[0]).norm(dim=-1)
+    known = weight > 0
+    return ((distance < 0.05 * target.shape[-1]) & known).sum() / known.sum().clamp_min(1)
+
+
+def augmentation_for(options: RunOptions, name: str) -> Augmentation:
+    """Ranges of a named augmentation, the standard one with the command's --scale-factor and --rot-factor."""
+    found = AUGMENTATIONS[name]
+    if name == "standard":
+        found = replace(found, scale=1 + options.scale_factor, rotation_deg=options.rot_factor)
+    return found
+
+
+def step_for(options: TrainOptions, training: PoseDataset, form: InputForm, fabric: Fabric) -> SupervisedStep:
+    """The supervised step that the options ask for."""
+    name = options.augment
+    if name == "auto":
+        weak = options.dataset.partition(":")[0] in ("real_animal", "synthetic_animal")
+        name = "standard" if weak else "strong"
+    loss = options.loss if options.loss != "auto" else "published" if name == "published" else "mean"
+    if name == "published":
+        from .published_feed import PublishedFeed
+
+        feed = PublishedFeed(training, form, options, fabric.global_rank, fabric.world_size)
+        return SupervisedStep(feed, fabric.device, loss)
+    feed = CropFeed(
+        training, form, augmentation_for(options, name), options.train_batch, options.seed, sigma=options.sigma,
+        encoding="cauchy" if options.label_type == "Cauchy" else "gaussian", workers=options.workers,
+        cache_bytes=int(options.cache_gib * 2**30), strict=options.strict_data, rank=fabric.global_rank,
+        world=fabric.world_size, sigma_decay=options.sigma_decay,
+    )  # fmt: skip
+    return SupervisedStep(feed, fabric.device, loss)
+
+
+def published_mean(training: PoseDataset, options: RunOptions) -> tuple[float, float, float]:
+    """RGB mean that the published input form subtracts: the data set's own, or measured on up to 200 of its pictures."""
+    mean = getattr(training, "mean", None)
+    if mean is not None:
+        return tuple(float(v) for v in mean)
+    rows = np.linspace(0, len(training) - 1, min(200, len(training))).astype(int)
+    return tuple(float(v) for v in np.mean([training[i].image.mean((0, 1)) for i in rows], 0) / 255)
+
+
+def debug_sheet(step: SupervisedStep, skeleton: Skeleton, form: InputForm, path: Path, n: int = 16) -> None:
+    """Write the first training pictures as the network sees them, with their joints."""
+    from ..pose.atomic import atomic_path
+    from ..pose.draw import draw_pose
+
+    batch = next(iter(step.batches(0, 0)))
+    mean, std = torch.tensor(form.mean).view(3, 1, 1), torch.tensor(form.std).view(3, 1, 1)
+    xy, _ = decode(batch["target"].cpu(), "dark")
+    xy = ((xy + 0.5) * form.stride - 0.5).numpy()
+    tiles = []
+    for image, joints, weight in zip(batch["images"].cpu()[:n], xy, batch["weight"].cpu().numpy()):
+        picture = ((image * std + mean).clamp(0, 1) * 255).byte().permute(1, 2, 0).numpy()
+        tiles.append(draw_pose(np.ascontiguousarray(picture), joints, skeleton, weight > 0))
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % 4)
+    sheet = np.vstack([np.hstack(tiles[i : i + 4]) for i in range(0, len(tiles), 4)])
+    with atomic_path(path) as temporary:
+        cv2.imwrite(str(temporary), sheet[..., ::-1])

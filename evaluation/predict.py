@@ -1,0 +1,205 @@
+"""Running a network over a data set: joints in picture pixels, and all that scoring needs, with memory that stays flat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset, default_collate
+
+from ..datasets.crops import crop_image
+from ..datasets.pictures import Fault, FaultLog, SafeDataset
+from ..datasets.sample import PoseDataset, PoseSample
+from ..errors import DataError
+from ..pose import heatmap
+from ..pose.geometry import apply, compose, crop_matrix, invert, resize_matrix, square_box
+from ..pose.inputs import InputForm
+from ..pose.published_crop import published_crop
+from ..pose.published_geometry import published_transform
+from ..pose.published_heatmap import draw_labelmaps, peaks
+from ..progress import Progress
+
+DECODE_SIGMA = 1.0  # smoothing before the sub-pixel step, cells: the width the maps are trained with
+
+
+@dataclass
+class Predictions:
+    """N animals, K joints. Rows whose picture could not be read have `read` False and NaN joints.
+
+    Attributes:
+        ids: N texts, see PoseDataset.
+        xy_px: (N, K, 2) predicted joints, picture px.
+        score: (N, K) height of the peaks.
+        cells: (N, K, 2) highest cell, 1-based, (0, 0) where nothing is positive: what the published protocol scores.
+        target_cells: (N, K, 2) likewise for the label drawn as the published code draws it.
+        xy_true_px, visible: (N, K, 2) and (N, K), the labels as the data set gives them.
+        box_xywh: (N, 4). size_hw: (N, 2) of the picture.
+        crop_factor: side of the crop over the longer side of the box.
+        read: (N,) bool.
+        faults: one line on pictures left out, or empty.
+    """
+
+    ids: list[str]
+    xy_px: np.ndarray
+    score: np.ndarray
+    cells: np.ndarray
+    target_cells: np.ndarray
+    xy_true_px: np.ndarray
+    visible: np.ndarray
+    box_xywh: np.ndarray
+    size_hw: np.ndarray
+    crop_factor: float
+    read: np.ndarray
+    faults: str = ""
+
+
+def network_input(sample: PoseSample, crop_factor: float, form: InputForm) -> tuple[np.ndarray, np.ndarray]:
+    """One picture as the network takes it, before normalisation.
+
+    Returns:
+        image (3, R, R) float32 in 0..1, and crop_from_image (2, 3) float64. For published crops the matrix is that of the square
+        before its corners are cut to integers.
+    """
+    square = square_box(sample.box_xywh, crop_factor)
+    matrix = crop_matrix(square, form.size)
+    if form.kind == "published":
+        picture = sample.image.transpose(2, 0, 1).astype(np.float32) / 255
+        centre = (square[:2] + square[2] / 2).astype(np.float32)
+        return published_crop(picture, centre, square[2] / 200, (form.size, form.size)), matrix
+    return crop_image(sample.image, square, form.size).transpose(2, 0, 1).astype(np.float32) / 255, matrix
+
+
+def published_target_cells(sample: PoseSample, crop_factor: float, heatmap_size: int) -> np.ndarray:
+    """(K, 2) 1-based cells of the published target maps of one animal (ccssl section 5, labels from joints)."""
+    square = square_box(sample.box_xywh, crop_factor)
+    centre, scale = (square[:2] + square[2] / 2).astype(np.float32), square[2] / 200
+    xy = np.where(sample.visible[:, None] > 0, np.nan_to_num(sample.xy_px), 0).astype(np.float64)
+    size = (heatmap_size, heatmap_size)
+    cells = published_transform(xy + 1, centre, scale, size) - 1
+    maps, _ = draw_labelmaps(cells, size, active=xy[:, 1] > 0)
+    return peaks(maps)
+
+
+class _Inputs(Dataset):
+    def __init__(self, dataset: PoseDataset, form: InputForm):
+        self.dataset, self.form = dataset, form
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> dict:
+        sample = self.dataset[index]
+        image, matrix = network_input(sample, self.dataset.crop_factor, self.form)
+        return {
+            "index": index,
+            "image": image,
+            "matrix": matrix,
+            "xy": sample.xy_px.astype(np.float32),
+            "visible": sample.visible.astype(np.uint8),
+            "box": np.asarray(sample.box_xywh, np.float32),
+            "size": np.asarray(sample.image.shape[:2], np.int64),
+            "cells": published_target_cells(sample, self.dataset.crop_factor, self.form.heatmap_size),
+        }
+
+
+def _collate(items: list) -> dict:
+    whole = [i for i in items if not isinstance(i, Fault)]
+    batch = default_collate(whole) if whole else {"index": torch.empty(0, dtype=torch.int64)}
+    return {**batch, "faults": [i for i in items if isinstance(i, Fault)]}
+
+
+def last_joint_maps(outputs: list[torch.Tensor], num_joints: int, heatmap_size: int) -> torch.Tensor:
+    """The last stage's joint maps among a network's outputs (part maps come behind them).
+
+    Raises:
+        DataError: when no output has this many joints and cells.
+    """
+    maps = [o for o in outputs if o.shape[1] == num_joints and o.shape[-1] == heatmap_size]
+    if not maps:
+        raise DataError(
+            f"maps of {num_joints} joints and {heatmap_size} cells", f"outputs {[tuple(o.shape) for o in outputs]}"
+        )
+    return maps[-1].float()
+
+
+@torch.no_grad()
+def predict(
+    model: nn.Module,
+    dataset: PoseDataset,
+    form: InputForm,
+    device: torch.device,
+    batch_size: int = 16,
+    workers: int = 0,
+    flip: bool = False,
+    batches: int | None = None,
+    strict: bool = False,
+    phase: str = "predicting",
+) -> Predictions:
+    """Joints of every animal of a data set.
+
+    Args:
+        model: in any mode; it is evaluated in eval mode and put back.
+        dataset: labels are passed through, never used.
+        form: how the network takes pictures.
+        flip: average with the mirrored picture.
+        batches: only so many; the other rows stay unread.
+        strict: stop at the first unreadable picture.
+
+    Raises:
+        DataError: no picture, or mostly unreadable ones.
+    """
+    n, k = len(dataset), len(dataset.skeleton)
+    if n == 0:
+        raise DataError("at least one animal", "an empty data set", "zoopose data check NAME:PATH")
+    found = Predictions(
+        list(dataset.ids), np.full((n, k, 2), np.nan, np.float32), np.zeros((n, k), np.float32), np.zeros((n, k, 2), np.float32),
+        np.zeros((n, k, 2), np.float32), np.zeros((n, k, 2), np.float32), np.zeros((n, k), np.uint8), np.zeros((n, 4), np.float32),
+        np.zeros((n, 2), np.int64), dataset.crop_factor, np.zeros(n, bool),
+    )  # fmt: skip
+    chunks = [range(i, min(i + batch_size, n)) for i in range(0, n, batch_size)][:batches]
+    safe, faults = SafeDataset(_Inputs(dataset, form), strict), FaultLog()
+    loader = DataLoader(safe, batch_sampler=chunks, num_workers=workers, collate_fn=_collate)
+    training = model.training
+    model.eval()
+    with Progress(phase, sum(map(len, chunks))) as progress:
+        for chunk, raw in zip(chunks, loader):
+            batch = faults.take(raw)
+            if batch is not None:
+                _fill(
+                    found, batch, _maps(model, batch["image"], form, device, k, flip, dataset.skeleton.flip_order), form
+                )
+            progress.add(len(chunk))
+    model.train(training)
+    faults.check()
+    found.faults = faults.summary()
+    return found
+
+
+def _maps(
+    model: nn.Module, images: torch.Tensor, form: InputForm, device: torch.device, k: int, flip: bool, order: np.ndarray
+) -> torch.Tensor:
+    images = form.normalise(images.to(device)).contiguous(memory_format=torch.channels_last)
+    maps = last_joint_maps(model(images), k, form.heatmap_size)
+    if flip:
+        mirrored = last_joint_maps(model(images.flip(-1)), k, form.heatmap_size)
+        maps = (maps + heatmap.flip_back(mirrored, order)) / 2
+    return maps
+
+
+def image_from_heatmap(crop_from_image: torch.Tensor, form: InputForm) -> torch.Tensor:
+    """Matrix (..., 2, 3) from heatmap cells to picture px, float64."""
+    return invert(compose(resize_matrix(form.size, form.heatmap_size, crop_from_image), crop_from_image))
+
+
+def _fill(found: Predictions, batch: dict, maps: torch.Tensor, form: InputForm) -> None:
+    rows = batch["index"].numpy()
+    xy, score = heatmap.decode(maps, "dark", DECODE_SIGMA)
+    found.xy_px[rows] = apply(image_from_heatmap(batch["matrix"], form), xy.cpu().double()).numpy()
+    found.score[rows] = score.cpu().numpy()
+    found.cells[rows] = heatmap.decode(maps, "published_argmax")[0].cpu().numpy()
+    found.xy_true_px[rows], found.visible[rows] = batch["xy"].numpy(), batch["visible"].numpy()
+    found.box_xywh[rows], found.size_hw[rows] = batch["box"].numpy(), batch["size"].numpy()
+    found.target_cells[rows] = batch["cells"].numpy()
+    found.read[rows] = True

@@ -1,0 +1,103 @@
+"""Reports of runs, made of what a run folder holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..datasets.crops import crop_image
+from ..datasets.sample import PoseDataset
+from ..pose.geometry import apply, crop_matrix, square_box
+from ..pose.skeleton import Skeleton
+from . import report, runlog
+from .pictures import best_and_worst, overlay
+from .predict import Predictions
+from .protocol import Score
+from .score import MAIN, frame_errors
+
+TILE = 192  # side of the pictures in a report, px
+
+
+def crop_of(
+    dataset: PoseDataset, index: int, *points: np.ndarray, size: int = TILE
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """(size, size, 3) uint8 crop of one animal, and points (K, 2) in picture px brought to its frame."""
+    sample = dataset[index]
+    square = square_box(sample.box_xywh, dataset.crop_factor)
+    matrix = crop_matrix(square, size)
+    return crop_image(sample.image, square, size), [apply(matrix, np.asarray(p, np.float64)) for p in points]
+
+
+def curves_of(folder: Path) -> list[report.Curves]:
+    """Losses and scores over the epochs, from the run's log."""
+    columns = runlog.read(folder)
+    epoch = columns["epoch"]
+    losses = {
+        k[6:]: (epoch, v) for k, v in columns.items() if k.startswith("train/") and k not in ("train/loss", "train/acc")
+    }
+    scores = {k: (epoch, 100 * v) for k, v in columns.items() if k.endswith(("/pck", "/acc"))}
+    return [
+        report.Curves("Losses", losses, "epoch", "loss", "means over the epoch's batches"),
+        report.Curves(
+            "Scores while training", scores, "epoch", "right, %", "pck: exact/crop; acc: on whole heatmap cells"
+        ),
+    ]
+
+
+def overlays(
+    title: str, dataset: PoseDataset, found: Predictions, skeleton: Skeleton, n: int = 6, note: str = ""
+) -> report.Gallery:
+    """The frames with the best and the worst predictions, prediction over truth."""
+    errors, valid = frame_errors(found)
+    chosen = best_and_worst(errors, valid, n)
+    items = []
+    for kind, rows in (("best", chosen.best), ("worst", chosen.worst)):
+        for i in rows:
+            crop, (xy_pred, xy_true) = crop_of(dataset, int(i), np.nan_to_num(found.xy_px[i]), found.xy_true_px[i])
+            picture = overlay(crop, xy_pred, xy_true, valid[i], skeleton, errors[i])
+            right = (errors[i] < 0.05) & valid[i]
+            items.append(
+                report.Picture(picture, f"{found.ids[i]}: {right.sum()} of {valid[i].sum()} right", {"frame": kind})
+            )
+    return report.Gallery(
+        title, items, note or "filled: predicted; hollow: label; a line joins a joint that is off to its label"
+    )
+
+
+def run_facts(folder: Path) -> dict[str, Any]:
+    """What run.json says; empty without one."""
+    path = folder / "run.json"
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def training_report(
+    folder: Path,
+    dataset: PoseDataset,
+    found: Predictions,
+    scores: Mapping[str, Score],
+    skeleton: Skeleton,
+    facts: Mapping[str, Any],
+    more: Sequence[report.Block] = (),
+    name: str = "report.html",
+) -> Path:
+    """Write the report of a run: scores in every protocol, curves, overlays, options and command."""
+    run = run_facts(folder)
+    main = scores[MAIN]
+    blocks = [
+        report.Scores("PCK@0.05 per joint", dict(scores)),
+        *more,
+        *curves_of(folder),
+        overlays("Best and worst frames", dataset, found, skeleton),
+        report.Facts("Data", {k: v if not isinstance(v, Mapping) else dict(v) for k, v in facts.items()}),
+        report.Options("Options", run.get("options", {}), run.get("command", "")),
+    ]
+    path = folder / name
+    summary = f"{100 * main.mean:.1f} % of the visible joints right ({main.protocol.metric}, n = {main.n})"
+    report.build_report(
+        path, f"{facts.get('method', 'run')}: {folder.name}", summary, blocks, {MAIN: f"{100 * main.mean:.1f} %"}
+    )
+    return path

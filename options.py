@@ -1,0 +1,72 @@
+"""From a dataclass to a command line, and from a mistake to one clear message with exit code 2."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeVar
+
+from .errors import ZooposeError
+from .progress import console, log
+
+O = TypeVar("O")  # noqa: E741
+
+DEAD = "accepted and ignored, as in the published code"
+
+
+def dead(*aliases: str) -> Any:
+    """Annotation of a published flag that never did anything there and does nothing here but warn."""
+    import tyro
+
+    return tyro.conf.arg(help=DEAD, aliases=list(aliases))
+
+
+def parse(options: type[O], argv: Sequence[str] | None, prog: str, description: str) -> O:
+    """Options from the command line. A misspelt flag ends the program with code 2, naming the nearest one."""
+    import tyro
+
+    description = "\n".join(description.strip().splitlines())
+    found = tyro.cli(
+        Annotated[options, tyro.conf.FlagCreatePairsOff],
+        args=argv,
+        prog=prog,
+        description=description,
+        compact_help=False,
+    )
+    warn_of_dead_flags(found)
+    return found
+
+
+def warn_of_dead_flags(options: Any) -> None:
+    """One line for every flag that was set and does nothing."""
+    for name in getattr(type(options), "DEAD_FLAGS", ()):
+        default = next(f.default for f in dataclasses.fields(options) if f.name == name)
+        if getattr(options, name) != default:
+            console()
+            log.warning("--%s does nothing: it was never used by the published code, and is accepted for its commands' sake",
+                        name.replace("_", "-"))  # fmt: skip
+
+
+def plain(options: Any) -> dict[str, Any]:
+    """Options as plain data, for checkpoints and reports."""
+    return {
+        f.name: list(v) if isinstance(v := getattr(options, f.name), tuple) else v for f in dataclasses.fields(options)
+    }
+
+
+def command(
+    run: Callable[[O], Any], options: type[O], prog: str, description: str, argv: Sequence[str] | None = None
+) -> int:
+    """Run a command to its exit code: 0, 2 for the user's mistake (one message, no traceback), 130 when stopped."""
+    console()
+    parsed = parse(options, argv, prog, description)
+    try:
+        run(parsed)
+    except ZooposeError as error:
+        print(f"{prog}: error\n{error}", file=sys.stderr)  # noqa: T201
+        return error.exit_code
+    except KeyboardInterrupt as stop:
+        log.info(str(stop) or "stopped; what was written is whole")
+        return 130
+    return 0

@@ -1,0 +1,136 @@
+"""Options of the training commands: published names and defaults (ccssl section 12), and ours beside them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+import tyro
+
+from ..options import dead
+
+_arg = tyro.conf.arg
+
+
+@dataclass
+class RunOptions:
+    """What every training command takes."""
+
+    # data
+    image_path: str = "./animal_data/"
+    """root of the published data sets"""
+    animal: str = "horse"
+    """species, for data sets that hold several"""
+    partners: str = ""
+    """left/right pairs of a COCO file whose names do not tell: LEFT:RIGHT,LEFT:RIGHT,..."""
+    strict_data: bool = False
+    """stop at the first picture that cannot be read, instead of naming and counting it"""
+    cache_gib: float = 2.0
+    """memory for decoded crops; beyond it they are decoded anew every epoch"""
+    # network
+    arch: Annotated[str, _arg(aliases=["-a"])] = "hg"
+    """network: hg or hg_multitask"""
+    stacks: Annotated[int, _arg(aliases=["-s"])] = 4
+    """hourglasses in a row"""
+    blocks: Annotated[int, _arg(aliases=["-b"])] = 1
+    """residual blocks at every place of an hourglass"""
+    width: int = 128
+    """planes of the blocks; the maps inside have twice as many channels"""
+    depth: int = 0
+    """halvings in an hourglass; 0: the published 4, or as many as the input side allows"""
+    inp_res: int = 256
+    """side of the input, px"""
+    out_res: int = 0
+    """side of the heatmaps, cells; 0: a quarter of the input's"""
+    # optimisation
+    train_batch: int = 6
+    """pictures in a training batch, of every domain, on every device"""
+    test_batch: int = 6
+    """batch the published score is averaged over"""
+    solver: Literal["rms", "adam"] = "rms"
+    """optimiser: RMSprop or Adam"""
+    lr: Annotated[float, _arg(aliases=["--learning-rate"])] = 2.5e-4
+    """learning rate"""
+    momentum: float = 0.0
+    """of RMSprop"""
+    weight_decay: Annotated[float, _arg(aliases=["--wd"])] = 0.0
+    """L2 penalty"""
+    decay: Literal["step", "cosine"] = "step"
+    """how the rate falls: by --gamma at the epochs of --schedule, or along a cosine to a fiftieth"""
+    schedule: tuple[int, ...] = (60, 90)
+    """epochs after which the rate falls, counted from 0"""
+    gamma: float = 0.1
+    """factor at those epochs"""
+    loss: Literal["auto", "mean", "published"] = "auto"
+    """mean: over labelled joints; published: the published reduction; auto: published with --augment published"""
+    sigma: float = 1.0
+    """width of the target peaks, cells"""
+    label_type: Literal["Gaussian", "Cauchy"] = "Gaussian"
+    """shape of the target peaks"""
+    # augmentation
+    scale_factor: float = 0.25
+    """standard augmentation: relative change of size"""
+    rot_factor: float = 30.0
+    """standard augmentation: standard deviation of the turn, degrees"""
+    flip: Annotated[bool, _arg(aliases=["-f"])] = False
+    """score with the mirrored picture averaged in"""
+    # run
+    checkpoint: Annotated[str, _arg(aliases=["-c"])] = "checkpoint"
+    """run folder: checkpoints, logs, reports"""
+    restart: bool = False
+    """begin anew in a folder that holds an earlier run of other options, or of the same"""
+    snapshot: int = 0
+    """keep checkpoint_N.pth.tar every so many epochs; 0: never"""
+    seed: int = 0
+    """of every draw"""
+    workers: Annotated[int, _arg(aliases=["-j"])] = min(4, os.cpu_count() or 1)
+    """processes that read pictures"""
+    devices: int = 1
+    """devices to train on; more than one starts as many processes, torchrun works too"""
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+    """where to compute"""
+    precision: Literal["32", "bf16-mixed"] = "32"
+    """number format of the forward pass"""
+    compile: bool = False
+    """torch.compile: about a minute at the start, faster steps after"""
+    json: str = ""
+    """write the scores here instead of metrics.json in the run folder"""
+
+    # resuming with another value of these does not change what is computed, or is what resuming is for
+    FREE: ClassVar[frozenset[str]] = frozenset(
+        "epochs num_epochs workers devices resume evaluate debug json checkpoint restart snapshot strict_data cache_gib "
+        "image_path compile accelerator print_freq select_on_target test_batch flip".split()
+    )
+
+
+@dataclass
+class TrainOptions(RunOptions):
+    """`zoopose train`."""
+
+    dataset: str = "synthetic_animal_sp"
+    """labelled data, NAME[:PATH]: coco:PATH.json, real_animal, real_animal_sp, synthetic_animal, synthetic_animal_sp, ..."""
+    valid: str = ""
+    """validation data, NAME[:PATH]; default: the validation split of --dataset"""
+    epochs: int = 100
+    """epochs in all"""
+    start_epoch: int = 0
+    """count from this epoch instead of the checkpoint's"""
+    sigma_decay: float = 0.0
+    """multiply --sigma by this every epoch; 0: constant"""
+    augment: Literal["auto", "strong", "standard", "none", "published"] = "auto"
+    """auto: strong, but standard for real_animal and synthetic_animal; published: the published recipe, crops and targets"""
+    resume: str = ""
+    """checkpoint to go on from, with its epoch and optimiser"""
+    init_weights: str = ""
+    """checkpoint to take only the weights from"""
+    evaluate: Annotated[bool, _arg(aliases=["-e"])] = False
+    """score the checkpoint of --resume on the validation data, and stop"""
+    debug: Annotated[bool, _arg(aliases=["-d"])] = False
+    """write debug_batch.png: the first training pictures with their joints"""
+    year: Annotated[int, dead()] = 2014
+    features: Annotated[int, dead()] = 256
+    resnet_layers: Annotated[int, dead()] = 50
+    target_weight: Annotated[bool, dead()] = False
+
+    DEAD_FLAGS: ClassVar[tuple[str, ...]] = ("year", "features", "resnet_layers", "target_weight")

@@ -1,0 +1,238 @@
+"""Beginning or continuing a run: devices, network, optimiser, run folder, banner."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from .. import __version__
+from ..errors import OptionError, WeightsError
+from ..options import plain
+from ..pose.atomic import atomic_path
+from ..pose.inputs import InputForm, depth_for
+from ..pose.models import build_model
+from ..pose.skeleton import Skeleton
+from ..progress import log
+from . import checkpoints
+from .loop import Run
+from .options import RunOptions
+
+
+def open_fabric(options: RunOptions) -> Fabric:
+    """Devices, ranks and precision; seeds every generator.
+
+    Raises:
+        OptionError: when the machine has no such device.
+    """
+    if options.accelerator == "cuda" and not torch.cuda.is_available():
+        raise OptionError("a CUDA device", "none that torch can use", "--accelerator cpu")
+    kind = options.accelerator
+    if kind == "auto":
+        kind = "cuda" if torch.cuda.is_available() else "cpu"
+    if kind == "cuda" and options.devices > torch.cuda.device_count():
+        raise OptionError(
+            f"{options.devices} GPUs", f"{torch.cuda.device_count()}", f"--devices {torch.cuda.device_count()}"
+        )
+    strategy: Any = "auto"
+    if options.devices > 1:
+        from lightning_fabric.strategies import DDPStrategy
+
+        # statistics of batch norm belong to each rank's own batches; they must not be overwritten in mid-step
+        strategy = DDPStrategy(broadcast_buffers=False)
+    _quieten()
+    fabric = Fabric(accelerator=kind, devices=options.devices, precision=options.precision, strategy=strategy)
+    fabric.launch()
+    fabric.seed_everything(options.seed, verbose=False)
+    if not fabric.is_global_zero:
+        log.setLevel("WARNING")
+    return fabric
+
+
+def new_network(options: RunOptions, skeleton: Skeleton, form: InputForm) -> tuple[nn.Module, dict[str, int]]:
+    """A network with fresh weights, and the numbers it was built with."""
+    numbers = {
+        "num_stacks": options.stacks,
+        "num_blocks": options.blocks,
+        "width": options.width,
+        "depth": options.depth or depth_for(form.heatmap_size),
+    }
+    if form.heatmap_size % 2 ** numbers["depth"]:
+        raise OptionError(
+            f"an input side that is a multiple of {4 * 2 ** numbers['depth']} px for depth {numbers['depth']}",
+            f"{form.size} px",
+            f"--depth {depth_for(form.heatmap_size)}, or another --inp-res",
+        )
+    return build_model(options.arch, len(skeleton), **numbers), numbers
+
+
+def input_form(options: RunOptions, kind: str = "exact", mean: Sequence[float] | None = None) -> InputForm:
+    """Form of the pictures that the options ask for.
+
+    Raises:
+        OptionError: when --out-res is not what the network makes of --inp-res.
+    """
+    out = options.out_res or options.inp_res // 4
+    if options.inp_res != 4 * out:
+        raise OptionError(
+            "--out-res of a quarter of --inp-res: the network's maps have a quarter of its input's side",
+            f"--inp-res {options.inp_res} --out-res {out}",
+            f"--inp-res {4 * out} --out-res {out}, or leave --out-res out",
+        )
+    if kind == "published":
+        return InputForm("published", options.inp_res, out, tuple(mean), (1.0, 1.0, 1.0))
+    return InputForm("exact", options.inp_res, out)
+
+
+def optimizer_of(model: nn.Module, options: RunOptions) -> torch.optim.Optimizer:
+    """RMSprop with torch's alpha and eps, or Adam, over all weights that train."""
+    weights = [p for p in model.parameters() if p.requires_grad]
+    if options.solver == "adam":
+        return torch.optim.Adam(weights, lr=options.lr, weight_decay=options.weight_decay)
+    return torch.optim.RMSprop(weights, lr=options.lr, momentum=options.momentum, weight_decay=options.weight_decay)
+
+
+def rate_at(options: RunOptions, epochs: int) -> Callable[[int], float]:
+    """Learning rate of an epoch, counted from 0."""
+    if options.decay == "cosine":
+        return lambda epoch: options.lr * max(0.02, (1 + math.cos(math.pi * epoch / max(epochs, 1))) / 2)
+    return lambda epoch: options.lr * options.gamma ** sum(epoch >= at for at in options.schedule)
+
+
+def earlier_run(options: RunOptions, method: str, last_name: str) -> checkpoints.Loaded | None:
+    """The run folder's own last checkpoint when this command is to go on with it; None to begin.
+
+    Raises:
+        OptionError: when the folder holds a run of other options, which must not be overwritten unasked.
+    """
+    path = Path(options.checkpoint) / last_name
+    if options.restart or not path.is_file():
+        return None
+    loaded = checkpoints.load(path)
+    before = loaded.state.get("zoopose", {}).get("run", {})
+    now = shaping(options)
+    then = before.get("options", {})
+    other = sorted(k for k in now if k in then and now[k] != then[k])
+    if before.get("method") != method or other:
+        found = ", ".join(f"--{k.replace('_', '-')} {then[k]} (now {now[k]})" for k in other[:4])
+        raise OptionError(
+            "a run folder that is new, or holds the same run to go on with",
+            f"{path.parent} holds a {before.get('method', 'published')} run{f' with {found}' if found else ''}",
+            "another --checkpoint FOLDER, the options of that run, or --restart to begin anew there",
+        )
+    return loaded
+
+
+def shaping(options: RunOptions) -> dict[str, Any]:
+    """The options that shape the result: a resumed run must have the same."""
+    return {
+        k: v for k, v in plain(options).items() if k not in options.FREE and k not in getattr(options, "DEAD_FLAGS", ())
+    }
+
+
+def open_run(
+    options: RunOptions,
+    fabric: Fabric,
+    method: str,
+    network: checkpoints.Loaded,
+    epochs: int,
+    restore: Mapping[str, Any] | None,
+    last_name: str,
+    aliases: tuple[str, ...] = (),
+) -> Run:
+    """A run ready for `fit`.
+
+    Args:
+        network: the bare network (fresh or loaded) with its description.
+        restore: a checkpoint whose progress and optimiser are taken over, or None.
+    """
+    plain_model = network.model.to(memory_format=torch.channels_last)
+    optimizer = optimizer_of(plain_model, options)
+    model, optimizer = fabric.setup(plain_model, optimizer)
+    if options.compile:
+        model = torch.compile(model)
+    options_then = shaping(options)
+
+    def pack(epoch: int, best: float, optimizer_state: Mapping, facts: Mapping) -> dict:
+        facts = {**facts, "method": method, "options": options_then}
+        return checkpoints.pack(
+            plain_model,
+            network.arch,
+            network.numbers,
+            network.skeleton,
+            network.form,
+            epoch,
+            best,
+            optimizer_state,
+            facts,
+        )
+
+    folder = Path(options.checkpoint)
+    run = Run(folder, fabric, model, plain_model, optimizer, rate_at(options, epochs), pack, last_name, aliases)
+    run.snapshot = options.snapshot
+    if restore is not None:
+        try:
+            run.restore(restore)
+        except ValueError as error:
+            raise WeightsError(
+                f"a checkpoint with the state of {options.solver}",
+                str(error).splitlines()[0],
+                "--init-weights takes only the weights",
+            ) from error
+    return run
+
+
+def banner(
+    run: Run, network: checkpoints.Loaded, data: Mapping[str, Mapping], epochs: int, notes: Sequence[str] = ()
+) -> None:
+    """First screen: device, data, network, protocol, run folder, fresh or resumed."""
+    device = run.fabric.device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    parameters = sum(p.numel() for p in run.plain.parameters())
+    form = network.form
+    log.info("zoopose %s on %s, torch %s", __version__, name, torch.__version__)
+    for what, facts in data.items():
+        log.info("  %-10s %s", what, ", ".join(f"{k} {v}" for k, v in facts.items() if v not in ("", None, {}, [])))
+    log.info("  network    %s %s, %.2f M parameters, %d px in, %d x %d maps, %s crops", network.arch,
+             " ".join(f"{k[4:] if k.startswith('num_') else k} {v}" for k, v in network.numbers.items()), parameters / 1e6,
+             form.size, form.heatmap_size, form.heatmap_size, form.kind)  # fmt: skip
+    log.info("  score      PCK@0.05 of the crop's side, visible joints (exact/crop); others in metrics.json")
+    for note in notes:
+        log.info("  %s", note)
+    if run.epoch or run.step:
+        at = f", batch {run.step}" if run.step else ""
+        log.info("  run folder %s, resuming at epoch %d of %d%s", run.folder, run.epoch + 1, epochs, at)
+    else:
+        log.info("  run folder %s, fresh, %d epochs", run.folder, epochs)
+
+
+def write_facts(folder: Path, options: RunOptions, method: str, data: Mapping[str, Any]) -> None:
+    """run.json: options, exact command, versions: what one needs to repeat the run."""
+    facts = {
+        "method": method,
+        "command": " ".join(sys.argv),
+        "options": plain(options),
+        "zoopose": __version__,
+        "torch": torch.__version__,
+        "started": time.strftime("%Y-%m-%d %H:%M:%S"),
+        "data": data,
+    }
+    with atomic_path(folder / "run.json") as temporary:
+        temporary.write_text(json.dumps(facts, indent=2, default=str) + "\n")
+
+
+def _quieten() -> None:
+    import logging
+    import warnings
+
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")

@@ -1,0 +1,94 @@
+"""Train a pose network on labelled animals.
+
+Examples:
+
+    zoopose train --dataset coco:horse/train.json --valid coco:horse/test.json --checkpoint runs/horse
+
+    python train/train.py --dataset synthetic_animal_sp -a hg --stacks 4 --blocks 1 --image-path ./animal_data/
+        --checkpoint ./checkpoint/synthetic_animal/horse/horse_spaug --animal horse
+
+    python train/train.py --dataset real_animal --resume checkpoint/real_animal/horse/horse_hourglass/model_best.pth.tar
+        --evaluate --animal horse
+
+The same command again goes on where an interrupted run stopped.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from zoopose.datasets.sources import check_joints
+from zoopose.errors import OptionError
+from zoopose.evaluation.runlog import RunLog
+from zoopose.options import command
+from zoopose.progress import log
+from zoopose.train import checkpoints, session, supervised, validation
+from zoopose.train.data import training_and_validation
+from zoopose.train.loop import Interrupted, fit
+from zoopose.train.options import TrainOptions
+
+LAST, ALIASES = "checkpoint.pth.tar", ("last.pth.tar",)
+
+
+def run(options: TrainOptions) -> Path:
+    """Train (or, with `evaluate`, score) as the options say; returns the run folder."""
+    fabric = session.open_fabric(options)
+    training, valid = training_and_validation(options.dataset, options.valid, options)
+    check_joints(valid, training.skeleton, options.valid or options.dataset)
+    if options.evaluate:
+        return _evaluate(options, fabric, valid)
+    restore = session.earlier_run(options, "train", LAST)
+    if restore is None and options.resume:
+        restore = checkpoints.load(options.resume, animal=options.animal)
+    start = restore or (checkpoints.load(options.init_weights, animal=options.animal) if options.init_weights else None)
+    published = options.augment == "published"
+    if start is None:
+        mean = supervised.published_mean(training, options) if published else None
+        form = session.input_form(options, "published" if published else "exact", mean)
+        model, numbers = session.new_network(options, training.skeleton, form)
+        start = checkpoints.Loaded(model, options.arch, numbers, training.skeleton, form, {})
+    check_joints(training, start.skeleton, options.dataset)
+    task = session.open_run(
+        options, fabric, "train", start, options.epochs, restore.state if restore else None, LAST, ALIASES
+    )
+    task.epoch = options.start_epoch or task.epoch
+    data = {"training": training.describe(), "validation": valid.describe()}
+    session.banner(task, start, data, options.epochs, [start.note] if start.note else [])
+    step = supervised.step_for(options, training, start.form, fabric)
+    runlog = None
+    if fabric.is_global_zero:
+        session.write_facts(task.folder, options, "train", data)
+        runlog = RunLog(task.folder, resume_epoch=task.epoch + 1 if restore else None)
+    if options.debug:
+        supervised.debug_sheet(step, training.skeleton, start.form, task.folder / "debug_batch.png")
+    validate = validation.Validation(valid, start, fabric, options)
+    try:
+        fit(task, step, options.epochs, validate, "val/pck", runlog)
+    except Interrupted:
+        raise KeyboardInterrupt(f"saved {task.folder / LAST}; the same command goes on from there") from None
+    finally:
+        if runlog:
+            runlog.close()
+    if fabric.is_global_zero:
+        validation.finish(validate, task, options, {"method": "supervised training", **data})
+    log.info(
+        "next: zoopose test --dataset %s --resume %s",
+        options.valid or options.dataset,
+        task.folder / "model_best.pth.tar",
+    )
+    return task.folder
+
+
+def _evaluate(options: TrainOptions, fabric, valid) -> Path:
+    if not options.resume:
+        raise OptionError("a checkpoint to score", "--evaluate without --resume", "--resume FOLDER/model_best.pth.tar")
+    loaded = checkpoints.load(options.resume, animal=options.animal)
+    check_joints(valid, loaded.skeleton, options.valid or options.dataset)
+    log.info(loaded.note)
+    validation.score_and_write(loaded, valid, fabric, options, Path(options.checkpoint))
+    return Path(options.checkpoint)
+
+
+if __name__ == "__main__":
+    sys.exit(command(run, TrainOptions, "train.py", __doc__))

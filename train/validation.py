@@ -1,0 +1,125 @@
+"""Scoring during and after training: the same prediction and protocols as `zoopose test`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from ..datasets.sample import PoseDataset
+from ..evaluation.predict import Predictions, predict
+from ..evaluation.protocol import Score, text_table, write_metrics
+from ..evaluation.published_pck import area_under_curve, joint_distances
+from ..evaluation.score import MAIN, score_predictions
+from ..pose import weights
+from ..progress import log
+from .checkpoints import Loaded
+from .loop import Run
+from .options import RunOptions
+
+BATCH = 16  # pictures at once when scoring; no score depends on it
+
+
+class Validation:
+    """Scores a network on labelled validation data; called by `fit` after every epoch.
+
+    Args:
+        dataset: labelled.
+        network: describes form and joints; its weights are not used.
+        prefix: of the names in the log.
+    """
+
+    def __init__(self, dataset: PoseDataset, network: Loaded, fabric: Fabric, options: RunOptions, prefix: str = "val"):
+        self.dataset, self.network, self.fabric, self.options, self.prefix = dataset, network, fabric, options, prefix
+
+    def predict(self, model: nn.Module, batches: int | None = None) -> Predictions:
+        return predict(
+            model, self.dataset, self.network.form, self.fabric.device, BATCH, self.options.workers if batches is None else 0,
+            self.options.flip, batches, self.options.strict_data, "validation",
+        )  # fmt: skip
+
+    def scores(self, found: Predictions) -> dict[str, Score]:
+        name = self.dataset.describe().get("name", "")
+        notes = ("mirrored picture averaged in",) if self.options.flip else ()
+        return score_predictions(
+            found, self.network.skeleton, self.network.form.heatmap_size, str(name), self.options.test_batch, notes
+        )
+
+    def __call__(self, model: nn.Module, batches: int | None) -> Mapping[str, float]:
+        found = self.predict(model, batches)
+        if batches is not None and not (found.visible[found.read] == 2).any():
+            return {}  # the first batches may hold hidden joints only; the whole set is scored later
+        scores = self.scores(found)
+        size = self.network.form.heatmap_size
+        auc, mean_error = area_under_curve(
+            joint_distances(found.cells[found.read], found.target_cells[found.read], size)
+        )
+        return {
+            f"{self.prefix}/pck": scores[MAIN].mean,
+            f"{self.prefix}/acc": scores["published"].mean,
+            f"{self.prefix}/auc": auc,
+            f"{self.prefix}/mean_error": mean_error,
+        }
+
+
+def print_scores(scores: Mapping[str, Score]) -> None:
+    """The per-joint table, protocols side by side."""
+    for line in text_table(dict(scores)).splitlines():
+        log.info(line)
+
+
+def scores_json(scores: Mapping[str, Score], main: str = MAIN) -> dict[str, Any]:
+    """metrics.json: the main protocol's score, every protocol under `protocols`."""
+    return {**scores[main].to_json(), "protocols": {name: score.to_json() for name, score in scores.items()}}
+
+
+def score_and_write(
+    loaded: Loaded, dataset: PoseDataset, fabric: Fabric, options: RunOptions, folder: Path
+) -> tuple[dict[str, Score], Predictions]:
+    """Score a loaded network, print the table, write metrics.json (or --json) and the published predictions file."""
+    model = loaded.model.to(fabric.device, memory_format=torch.channels_last)
+    validation = Validation(dataset, loaded, fabric, options)
+    found = validation.predict(model)
+    scores = validation.scores(found)
+    print_scores(scores)
+    path = Path(options.json) if options.json else folder / "metrics.json"
+    write_metrics(path, scores_json(scores))
+    write_predictions(folder / "preds_valid.mat", found)
+    log.info("scores written to %s", path)
+    if found.faults:
+        log.warning(found.faults)
+    return scores, found
+
+
+def write_predictions(path: Path, found: Predictions) -> None:
+    """preds (N, K, 2) in picture px, as the published preds*.mat."""
+    from scipy.io import savemat
+
+    from ..pose.atomic import atomic_path
+
+    with atomic_path(path) as temporary:
+        savemat(temporary, {"preds": np.nan_to_num(found.xy_px, nan=-1)}, appendmat=False)
+
+
+def finish(validation: Validation, run: Run, options: RunOptions, facts: Mapping[str, Any]) -> dict[str, Score]:
+    """After the last epoch: score the best checkpoint, print, write metrics.json, predictions and the report."""
+    from ..evaluation.runs import training_report
+
+    best = weights.read(run.folder / "model_best.pth.tar")
+    weights.load_into(run.plain, best["state_dict"])
+    found = validation.predict(run.plain)
+    scores = validation.scores(found)
+    log.info("best on the validation data: epoch %d", run.best_epoch)
+    print_scores(scores)
+    write_metrics(Path(options.json) if options.json else run.folder / "metrics.json", scores_json(scores))
+    write_predictions(run.folder / "preds_best.mat", found)
+    path = training_report(run.folder, validation.dataset, found, scores, validation.network.skeleton, facts)
+    log.info("report: %s", path)
+    if found.faults:
+        log.warning(found.faults)
+    return scores
