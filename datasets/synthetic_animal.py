@@ -1,0 +1,245 @@
+"""Rendered animals of the CC-SSL paper: 10,000 pictures of each of five species, joints from mesh vertices.
+
+Source: J. Mu et al., "Learning from Synthetic Animals", CVPR 2020. Half of the pictures carry the mesh's own texture,
+half a random one; 640 x 480, on random backgrounds.
+
+Joints: 18, `TIGDOG18`; the elephant has 7 more along its trunk. Split: 8000 / 2000 pictures.
+
+Tree below `root` (the animal_data folder), <stem> = <n>_<mesh>_<animation>_<ratio>_<distance>_<azimuth>_<elevation>.png
+    synthetic_animal/<animal>_combineds5r5_texture/<stem>_img.png       640 x 480 RGB or RGBA
+    synthetic_animal/<animal>_combineds5r5_texture/<stem>_kpts.npy      (3299, 3) x, y, visible of every mesh vertex
+    ../data/synthetic_animal/<animal>_combineds5r5_texture/{train,valid}_idxs.npy, mean.pth.tar       published caches
+The list of pictures is sorted as text (10_ before 9_); cached indices count in that order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..errors import DataError, OptionError
+from ..pose.published_geometry import BOX_UNIT_PX
+from ..pose.skeleton import TIGDOG18
+from .pictures import PictureError, read_rgb
+from .published_index import PublishedAnnotation, Split, cached_mean, cached_split, check_options, seeded_fifth
+from .sample import PoseSample
+from .tree import missing_tree
+
+CROP_FACTOR = 1.25
+SPLIT_FILES = ("train_idxs.npy", "valid_idxs.npy")
+
+# rows of the vertex files that hold the joints; the elephant's last 7 run along the trunk
+VERTICES = {
+    "horse": (
+        1718, 1684, 1271, 1634, 1650, 1643, 1659, 925, 392, 564, 993, 726, 1585, 1556, 427, 1548, 967, 877,
+    ),
+    "tiger": (
+        2753, 2679, 2032, 1451, 1287, 3085, 1632, 229, 1441, 1280, 2201, 1662, 266, 158, 270, 152, 219, 129,
+    ),
+    "sheep": (
+        2046, 1944, 1267, 1875, 1900, 1868, 1894, 687, 173, 1829, 1422, 821, 624, 580, 622, 575, 1370, 716,
+    ),
+    "hound": (
+        2028, 2580, 912, 878, 977, 1541, 1734, 480, 799, 1575, 1446, 602, 755, 673, 780, 1580, 466, 631,
+    ),
+    "elephant": (
+        1980, 2051, 1734, 2122, 2155, 2070, 2166, 681, 923, 1442, 1041, 1528, 78, 599, 25, 595, 171, 570,
+        1147, 1211, 1208, 1226, 1320, 1275, 1265,
+    ),
+}  # fmt: skip
+ANIMALS = tuple(VERTICES)
+
+# RGB in 0..1, per-picture means averaged over the training pictures
+MEANS = {
+    "horse": (0.40381086, 0.39560506, 0.39249438),
+    "tiger": (0.39590910, 0.38611114, 0.38175091),
+    "sheep": (0.40417725, 0.39766541, 0.39740929),
+    "hound": (0.39987555, 0.39276773, 0.39144537),
+    "elephant": (0.38935766, 0.38189653, 0.37754747),
+}
+
+_TRUNK = tuple(range(len(TIGDOG18), len(VERTICES["elephant"])))
+ELEPHANT25 = replace(
+    TIGDOG18,
+    name="elephant25",
+    joints=(*TIGDOG18.joints, *(f"trunk_{i + 1}" for i in range(len(_TRUNK)))),
+    limbs=(*TIGDOG18.limbs, *zip(_TRUNK[:-1], _TRUNK[1:])),
+    partners=None,
+    groups={**TIGDOG18.groups, "trunk": _TRUNK},
+)
+
+
+class SyntheticAnimal:
+    """The rendered pictures: the published synthetic_animal and synthetic_animal_sp. See the module for the tree.
+
+    Samples are exact: a hidden joint is flagged 1, a joint outside the picture 0, the box is that of the mesh within
+    the picture. `published_annotation` has what the published loaders make of the same files.
+
+    Args:
+        root: the animal_data folder.
+        animal: horse, tiger, sheep, hound or elephant.
+        split: train, valid or all.
+        trunk: the elephant's 25 joints instead of the first 18.
+        seed: of the split, where none is cached.
+
+    Raises:
+        DataError: when the tree is incomplete.
+        OptionError: for an unknown animal or split, or a trunk on another animal.
+    """
+
+    crop_factor = CROP_FACTOR
+
+    def __init__(
+        self, root: str | Path, animal: str = "horse", split: str = "train", *, trunk: bool = False, seed: int = 0
+    ):
+        check_options(animal, ANIMALS, split)
+        if trunk and animal != "elephant":
+            raise OptionError("the animal elephant, which alone has a trunk", animal)
+        self.root, self.animal, self.split = Path(root), animal, split
+        self.folder = self.root / "synthetic_animal" / f"{animal}_combineds5r5_texture"
+        self.skeleton = ELEPHANT25 if trunk else TIGDOG18
+        self._rows = np.array(VERTICES[animal][: len(self.skeleton)])
+        pictures = self._pictures()
+        parts = _split(self.root, self.folder.name, len(pictures), seed)
+        self.split_rule = parts.rule
+        self.items = parts.part(split, np.arange(len(pictures)))
+        self.paths = [pictures[i] for i in self.items]
+        self.ids = [f"{animal}/{_stem(path)}" for path in self.paths]
+        self.shots = [""] * len(self.paths)
+        self.picture_wh = _size(pictures[0])
+        self.mean = synthetic_mean(self.root, animal)
+
+    def _pictures(self) -> list[Path]:
+        """All pictures, sorted as text; raises when they or their vertices are missing."""
+        pictures = sorted(self.folder.glob("*img.png"), key=lambda path: path.name) if self.folder.is_dir() else []
+        stems = {path.name.removesuffix("kpts.npy") for path in self.folder.glob("*kpts.npy")} if pictures else set()
+        bare = [path for path in pictures if path.name.removesuffix("img.png") not in stems]
+        if not pictures or bare:
+            below = f"synthetic_animal/{self.folder.name}/"
+            lacking = f" ({len(bare)} of {len(pictures)} missing, the first {_kpts(bare[0]).name})" if bare else ""
+            entries = [
+                (below, self.folder.is_dir()),
+                (f"{below}<stem>_img.png", bool(pictures)),
+                (f"{below}<stem>_kpts.npy{lacking}", bool(stems) and not bare),
+            ]
+            raise missing_tree(
+                f"synthetic animals, {self.animal},", self.root, entries, how_to_get(self.root, self.animal)
+            )
+        return pictures
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> PoseSample:
+        path = self.paths[index]
+        vertices = self._vertices(index)
+        xy, visible = self._joints(vertices)
+        meta = {"id": self.ids[index], "path": str(path), "list_index": int(self.items[index])}
+        return PoseSample(read_rgb(path, turn=False), xy, visible, self._box(vertices), meta)
+
+    @cached_property
+    def labels(self) -> tuple[np.ndarray, np.ndarray]:
+        """(N, K, 2) float32 and (N, K) uint8; reads the joints' rows of every vertex file when first asked for."""
+        found = [self._joints(self._vertices(i, whole=False), whole=False) for i in range(len(self))]
+        return np.stack([xy for xy, _ in found]), np.stack([visible for _, visible in found])
+
+    def published_annotation(self, index: int) -> PublishedAnnotation:
+        """As the published loaders have it: everything in float16 (steps of 1/4 pixel), hidden joints as visible ones.
+
+        The box is that of all rows of the file, stray ones included, clipped to the picture.
+        """
+        rounded = self._vertices(index)[:, :2].astype(np.float16)
+        low, high = rounded.min(0).astype(np.float64), rounded.max(0).astype(np.float64)
+        low, high = np.clip(low, 0, self.picture_wh), np.clip(high, 0, self.picture_wh)
+        scale = float((high - low).max() / BOX_UNIT_PX * CROP_FACTOR)
+        pts = np.ones((len(self.skeleton), 3), np.float32)
+        pts[:, :2] = rounded[self._rows]
+        return PublishedAnnotation(pts, ((low + high) / 2).astype(np.float32), scale, picture_wh=self.picture_wh)
+
+    def describe(self) -> Mapping[str, Any]:
+        return {
+            "name": "synthetic_animal",
+            "animal": self.animal,
+            "split": self.split,
+            "items": len(self),
+            "joints": len(self.skeleton),
+            "split_rule": self.split_rule,
+            "root": str(self.root),
+        }
+
+    def _vertices(self, index: int, whole: bool = True) -> np.ndarray:
+        """(V, 3) x, y, visible of all vertices, or (K, 3) of the joints alone, which reads little of the file."""
+        path = _kpts(self.paths[index])
+        try:
+            vertices = np.load(path, mmap_mode=None if whole else "r", allow_pickle=False)
+            if vertices.ndim != 2 or vertices.shape[1] < 3 or len(vertices) <= self._rows.max():
+                raise ValueError(f"shape {vertices.shape}")
+        except (ValueError, OSError, EOFError) as error:
+            expected = f"an array of at least {self._rows.max() + 1} vertices x (x, y, visible)"
+            raise DataError(expected, f"{path}: {error}", how_to_get(self.root, self.animal)) from error
+        return vertices if whole else vertices[self._rows]
+
+    def _joints(self, vertices: np.ndarray, whole: bool = True) -> tuple[np.ndarray, np.ndarray]:
+        """(K, 2) float32 and (K,) uint8: 2 seen, 1 hidden, 0 outside the picture."""
+        joints = vertices[self._rows] if whole else vertices
+        xy = joints[:, :2].astype(np.float32)
+        inside = ((xy >= 0) & (xy <= np.array(self.picture_wh) - 1)).all(1)
+        return xy, np.where(inside, np.where(joints[:, 2] > 0, 2, 1), 0).astype(np.uint8)
+
+    def _box(self, vertices: np.ndarray) -> np.ndarray:
+        """(4,) float32 x, y, width, height of the mesh within the picture."""
+        xy = vertices[:, :2]
+        # meshes smaller than the horse's leave the end of the file filled with one stray point
+        differs = np.flatnonzero((xy != xy[-1]).any(1))
+        if differs.size and differs[-1] < len(xy) - 2:
+            xy = xy[: differs[-1] + 1]
+        limit = np.array(self.picture_wh) - 1
+        low, high = np.clip(xy.min(0), 0, limit), np.clip(xy.max(0), 0, limit)
+        return np.concatenate([low, high - low]).astype(np.float32)
+
+
+def synthetic_mean(root: str | Path, animal: str) -> np.ndarray:
+    """(3,) float32 RGB mean of the rendered pictures: the cached file's when present, else the published one."""
+    return cached_mean(Path(root), f"synthetic_animal/{animal}_combineds5r5_texture/mean.pth.tar", MEANS[animal])
+
+
+def how_to_get(root: Path, animal: str) -> str:
+    """What to type to get the pictures of one animal."""
+    name = f"{animal}_combineds5r5_texture"
+    return (
+        f"curl -LO http://www.cs.jhu.edu/~qiuwch/animal/synthetic_animal/{name}.zip\n"
+        f"mkdir -p {root}/synthetic_animal && unzip {name}.zip -d {root}/synthetic_animal\n"
+        "(the link was reported dead in 2025; the authors may still be asked)"
+    )
+
+
+def _split(root: Path, name: str, count: int, seed: int) -> Split:
+    cached, why_not = cached_split(root, f"synthetic_animal/{name}", SPLIT_FILES, np.arange(count))
+    if cached:
+        return cached
+    held = seeded_fifth(range(count), seed)
+    rule = f"a fifth of the pictures, drawn with seed {seed}" + (f"; {why_not}" if why_not else "")
+    return Split(np.flatnonzero(~held), np.flatnonzero(held), rule)
+
+
+def _stem(path: Path) -> str:
+    return path.name.removesuffix("img.png").rstrip("_")
+
+
+def _kpts(path: Path) -> Path:
+    return path.with_name(path.name.removesuffix("img.png") + "kpts.npy")
+
+
+def _size(path: Path) -> tuple[int, int]:
+    """Width and height, from the file's head."""
+    try:
+        with Image.open(path) as picture:
+            return picture.size
+    except (OSError, SyntaxError) as error:
+        raise PictureError(path, str(error)) from error

@@ -1,0 +1,154 @@
+"""TigDog's index and split: which frames there are, what is labelled in them, which of them are for validation.
+
+The tree and the source are described in `tigdog`. The split is the published one wherever the data are: cached index
+files, or the published runs of indices; made-up trees of other sizes get a seeded split by shot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.io import loadmat
+
+from ..errors import DataError
+from ..pose.skeleton import TIGDOG18
+from .published_index import Split, cached_split, seeded_fifth
+from .tree import missing_tree
+
+ANIMALS = ("horse", "tiger")
+MIN_VISIBLE = 10
+SPLIT_FILES = ("train_idxs_by_video.npy", "valid_idxs_by_video.npy")
+
+# the published validation set: a kept frame is in it when its number in the list lies in one of these runs
+VALIDATION_RUNS = {
+    "horse": (
+        (0, 215), (377, 425), (1931, 2030), (3556, 3775), (5112, 5232), (5384, 5780), (6350, 6615), (7430, 7595),
+        (10492, 10546), (10686, 10782), (11856, 11926), (12710, 12847), (13051, 13120), (13376, 13409),
+    ),
+    "tiger": (
+        (2749, 2921), (3320, 3435), (4530, 4557), (6157, 6309), (6890, 7343), (9504, 9989), (10651, 10706),
+        (12892, 14460), (15748, 15845),
+    ),
+}  # fmt: skip
+# sizes of both parts and the largest number of a kept frame: how the real data are told from others
+PUBLISHED_SIZES = {"horse": (8380, 1772, 13409), "tiger": (6523, 1765, 16516)}
+
+
+@dataclass(frozen=True, eq=False)
+class TigDogIndex:
+    """Every listed frame of one animal, before the filter. F frames, in the order of ranges.mat.
+
+    Attributes:
+        frame: (F,) numbers, the picture's file name.
+        shot: (F,) shot numbers.
+        frame_in_shot: (F,) counted from the shot's first.
+        xy_px: (F, 18, 2) float64, joints in the order of the files.
+        visible: (F, 18) the files' flag.
+    """
+
+    frame: np.ndarray
+    shot: np.ndarray
+    frame_in_shot: np.ndarray
+    xy_px: np.ndarray
+    visible: np.ndarray
+
+    @property
+    def kept(self) -> np.ndarray:
+        """Numbers of the frames with enough visible joints."""
+        return np.flatnonzero(self.visible.sum(1) >= MIN_VISIBLE)
+
+
+def read_index(folder: Path, animal: str) -> TigDogIndex:
+    """Index of a behaviorDiscovery2.0 folder; MAT v5 files, read by position since their field names vary.
+
+    Raises:
+        DataError: for a file that does not mean what it should.
+    """
+    ranges = _matlab(folder / "ranges" / animal / "ranges.mat", "ranges")
+    parts: list[tuple] = []
+    for shot, first, last in np.asarray(ranges).reshape(-1, 3).astype(int):
+        path = folder / "landmarks" / animal / f"{shot}.mat"
+        if not path.is_file():
+            continue
+        landmarks = _matlab(path, "landmarks").ravel()
+        count = last - first + 1
+        if len(landmarks) < count:
+            raise DataError(
+                f"landmarks of {count} frames, {first} to {last}, as ranges.mat has it", f"{len(landmarks)} in {path}"
+            )
+        joints = np.stack([_joints(cell, path) for cell in landmarks[:count]])
+        frames = np.arange(first, last + 1)
+        parts.append((frames, np.full(count, shot), frames - first, joints[..., :2], joints[..., 2]))
+    if not parts:
+        raise DataError(f"landmarks of at least one shot of {folder / 'ranges' / animal}", "none")
+    return TigDogIndex(*(np.concatenate(column) for column in zip(*parts)))
+
+
+def split_of(index: TigDogIndex, root: Path, animal: str, seed: int = 0) -> Split:
+    """Both parts of the kept frames: cached files, else the published runs on the real data, else seeded by shot."""
+    kept = index.kept
+    cached, why_not = cached_split(root, f"real_animal/{animal}", SPLIT_FILES, kept)
+    if cached:
+        return cached
+    why_not = f"; {why_not}" if why_not else ""
+    low, high = np.array(VALIDATION_RUNS[animal]).T
+    held = ((kept[:, None] >= low) & (kept[:, None] <= high)).any(1)
+    if len(kept) and ((~held).sum(), held.sum(), kept[-1]) == PUBLISHED_SIZES[animal]:
+        return Split(kept[~held], kept[held], f"published index ranges{why_not}")
+    held = seeded_fifth(index.shot[kept].tolist(), seed)
+    return Split(kept[~held], kept[held], f"a fifth of the shots, drawn with seed {seed}{why_not}")
+
+
+def tree_entries(root: Path, animal: str) -> list[tuple[str, bool]]:
+    """The tree one animal needs below `root`: what to show of each entry, and whether it is there."""
+    folder = root / "behaviorDiscovery2.0"
+
+    def holds(path: Path, pattern: str) -> bool:
+        return path.is_dir() and any(path.glob(pattern))
+
+    return [
+        ("behaviorDiscovery2.0/", folder.is_dir()),
+        (f"behaviorDiscovery2.0/{animal}/<frame, 8 digits>.jpg", holds(folder / animal, "*.jpg")),
+        (f"behaviorDiscovery2.0/ranges/{animal}/ranges.mat", (folder / "ranges" / animal / "ranges.mat").is_file()),
+        (f"behaviorDiscovery2.0/landmarks/{animal}/<shot>.mat", holds(folder / "landmarks" / animal, "*.mat")),
+    ]
+
+
+def check_tree(root: Path, animal: str) -> None:
+    """Raises the error that shows the whole tree when a part of it is missing."""
+    entries = tree_entries(root, animal)
+    if not all(there for _, there in entries):
+        raise missing_tree(f"TigDog, {animal},", root, entries, how_to_get(root))
+
+
+def how_to_get(root: Path) -> str:
+    """What to type to get TigDog."""
+    return (
+        "download TigDog from http://calvin-vision.net/datasets/tigdog/, unpack it, and\n"
+        f"mkdir -p {root} && mv behaviorDiscovery2.0 {root}/\n"
+        f"or give the folder that holds behaviorDiscovery2.0: real_animal:ROOT"
+    )
+
+
+def _matlab(path: Path, name: str) -> np.ndarray:
+    try:
+        return loadmat(path)[name]
+    except Exception as error:  # a file cut short fails in zlib, in numpy or in scipy, each with errors of its own
+        raise DataError(
+            f"a MATLAB v5 file with the variable {name!r}", f"{path}: {type(error).__name__} {error}", "unpack it again"
+        ) from error
+
+
+def _joints(cell: np.ndarray, path: Path) -> np.ndarray:
+    """(18, 3) x, y, flag of one frame's cell: a struct of positions and flags; an empty cell has no joint."""
+    joints = len(TIGDOG18)
+    if cell.size == 0:
+        return np.zeros((joints, 3))
+    try:
+        record = cell.reshape(-1)[0]
+        xy, flag = np.asarray(record[0], float), np.asarray(record[1], float).reshape(-1, 1)
+        return np.nan_to_num(np.concatenate([xy[:joints, :2], flag[:joints]], 1)).reshape(joints, 3)
+    except (IndexError, TypeError, ValueError) as error:
+        raise DataError("19 positions and 19 visibility flags a frame", f"{path}: {error}") from error
