@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import os
 import re
+import weakref
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,9 @@ from .tree import missing_tree, what_is_at
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
-_inherited: list[cv2.VideoCapture] = []
+_CLOSED = {"_capture": None, "_close": None, "_process": 0, "_next": 0}
+_decoders: dict[int, cv2.VideoCapture] = {}
+_numbers = itertools.count()
 
 
 class _WholePictures:
@@ -123,6 +127,7 @@ class VideoFile(_WholePictures):
         self.path, self.stride, self.skeleton = Path(path), stride, skeleton
         if stride < 1 or start < 0:
             raise OptionError("a stride of 1 or more and a start of 0 or more", f"stride {stride}, start {start}")
+        self._close = None
         self._forget()
         total, self.fps = self._measure()
         self.frames = range(start, total if stop is None else min(stop, total), stride)
@@ -151,16 +156,18 @@ class VideoFile(_WholePictures):
         return count, fps if np.isfinite(fps) else 0.0
 
     def _opened(self) -> cv2.VideoCapture:
-        if self._capture is not None and self._process != os.getpid():
-            # a decoder inherited through a fork has lost its threads: neither use it nor close it
-            _inherited.append(self._capture)
+        if self._process != os.getpid():  # a decoder inherited through a fork has lost its threads
             self._forget()
         if self._capture is None:
             if not self.path.is_file():
                 raise DataError("a video file", what_is_at(self.path), "give its path: video:FILE")
-            self._capture, self._next, self._process = cv2.VideoCapture(str(self.path)), 0, os.getpid()
+            self._capture, self._process, self._next = cv2.VideoCapture(str(self.path)), os.getpid(), 0
+            number = next(_numbers)
+            _decoders[number] = self._capture
+            self._close = weakref.finalize(self, _close, number, self._process)
+            self._close.atexit = False
             if not self._capture.isOpened():
-                self._capture = None
+                self._forget()
                 size = self.path.stat().st_size
                 raise DataError(
                     "a video that can be read",
@@ -199,11 +206,13 @@ class VideoFile(_WholePictures):
         return self._sample(self._recent[frame].copy(), meta)
 
     def _forget(self) -> None:
-        self._capture, self._process, self._next, self._recent = None, 0, 0, OrderedDict()
+        if self._close is not None:
+            self._close()
+        self.__dict__.update(_CLOSED, _recent=OrderedDict())
 
     def __getstate__(self) -> dict[str, Any]:
         # an open decoder belongs to one process, and to one object
-        return self.__dict__ | {"_capture": None, "_process": 0, "_next": 0, "_recent": OrderedDict()}
+        return self.__dict__ | _CLOSED | {"_recent": OrderedDict()}
 
     def describe(self) -> dict[str, Any]:
         """Plain facts: name, counts, which frames."""
@@ -216,6 +225,12 @@ class VideoFile(_WholePictures):
             "fps": round(self.fps, 3),
             "labelled": False,
         }
+
+
+def _close(number: int, process: int) -> None:
+    # closing an inherited decoder waits for ever for threads the fork left behind, so it is kept, open, to the end
+    if process == os.getpid():
+        _decoders.pop(number, None)
 
 
 def natural_key(path: str | Path) -> tuple:
