@@ -1,7 +1,7 @@
-"""Augmentation of a batch on its device: one matrix per sample moves the picture and its joints, then colour, blur, noise, occlusion.
+"""Augmentation of a batch on its device: one matrix per sample moves picture and joints; then colour, blur, noise, occlusion.
 
-Every draw comes from an explicit generator; `generator_for(seed, epoch, step)` gives each step of a run its own stream, whatever the
-number of workers, so no two workers or epochs replay each other's draws and a resumed run draws what the uninterrupted one would.
+Every draw comes from an explicit generator; `generator_for(seed, epoch, step)` gives each step of a run its own stream, whatever
+the number of workers, so no two workers or epochs replay each other's draws and a resumed run draws as the uninterrupted one.
 The published recipes are in `zoopose.pose.augment_published`.
 """
 

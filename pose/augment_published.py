@@ -119,7 +119,8 @@ def standard(
     if flip and draw.u_flip <= 0.5:
         scaled = mirrored(scaled, flip_order)
     gain = np.array(draw.gain, f32)[:, None, None]
-    scaled.image = np.clip(scaled.image * gain, f32(0), f32(1))
+    image = scaled.image * gain
+    scaled.image = np.clip(image, f32(0), f32(1), out=image)
     return scaled
 
 

@@ -3,8 +3,8 @@
 Frame: heatmap cells, cell centres at integers, x = column, y = row. Kinds of `encode`:
 
 - `gaussian`: exp(-d^2 / 2 sigma^2) about the sub-pixel joint. `cauchy`: 1 / (1 + (d/sigma)^2)^1.5, peak 1.
-- `published_gaussian`, `published_cauchy`: the maps of the published CC-SSL code (its `draw_labelmap`), bit for bit: a (6 sigma + 1)
-  patch about a cell found by cutting toward zero, and a Cauchy peak of 1 / sigma^2.
+- `published_gaussian`, `published_cauchy`: the maps of the published CC-SSL code (its `draw_labelmap`), bit for bit: a patch of
+  6 sigma + 1 cells about a cell found by cutting toward zero, and a Cauchy peak of 1 / sigma^2.
 
 Kinds of `decode`, with the bound on |decode(encode(x)) - x| per axis, for a joint at least one cell inside the map:
 

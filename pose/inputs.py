@@ -36,7 +36,14 @@ class InputForm:
         return self.size / self.heatmap_size
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
-        """(B, 3, H, W) in 0..1 -> the network's input."""
+        """(B, 3, H, W) in 0..1 -> the network's input.
+
+        For the published form every picture's contrast is first stretched to 0..1, jointly over channels, as its crop does
+        (a crop that is already stretched stays as it is).
+        """
+        if self.kind == "published":
+            low, high = images.amin((1, 2, 3), keepdim=True), images.amax((1, 2, 3), keepdim=True)
+            images = (images - low) / (high - low).clamp_min(1e-6)
         mean = torch.tensor(self.mean, device=images.device, dtype=images.dtype).view(3, 1, 1)
         std = torch.tensor(self.std, device=images.device, dtype=images.dtype).view(3, 1, 1)
         return (images - mean) / std

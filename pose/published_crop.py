@@ -20,8 +20,10 @@ def bytescale(values: np.ndarray) -> np.ndarray:
     if values.dtype == np.uint8:
         return values
     low, high = values.min(), values.max()
-    gain = values.dtype.type(255.0 / (float(high - low) or 1.0))
-    return (((values - low) * gain).clip(0, 255) + values.dtype.type(0.5)).astype(np.uint8)
+    scaled = values - low
+    scaled *= values.dtype.type(255.0 / (float(high - low) or 1.0))
+    scaled += values.dtype.type(0.5)
+    return scaled.astype(np.uint8)
 
 
 def imresize(image: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
@@ -50,7 +52,7 @@ def published_crop(image: np.ndarray, center, scale, size_hw: tuple[int, int], r
     """
     rows, columns = int(size_hw[0]), int(size_hw[1])
     channels, height, width = image.shape
-    picture = np.ascontiguousarray(np.moveaxis(image, 0, -1))
+    picture = np.moveaxis(image, 0, -1)
     if channels == 1:
         picture = picture[..., 0]
     center = np.asarray(center)
@@ -88,8 +90,10 @@ def _cut(picture: np.ndarray, corners: np.ndarray, rot_deg) -> np.ndarray:
 
 def image_to_chw(image: np.ndarray) -> np.ndarray:
     """(H, W, C) picture to (C, H, W) float32, divided by 255 only if something in it exceeds 1."""
-    chw = np.ascontiguousarray(np.moveaxis(image, -1, 0)).astype(np.float32)
-    return chw / np.float32(255) if chw.size and chw.max() > 1 else chw
+    chw = np.moveaxis(image, -1, 0).astype(np.float32, order="C")
+    if chw.size and image.max() > 1:
+        chw /= np.float32(255)
+    return chw
 
 
 def color_normalize(image: np.ndarray, mean) -> np.ndarray:

@@ -22,7 +22,10 @@ from ..pose.augment import Augmentation, augment, generator_for
 from ..pose.geometry import apply, resize_matrix
 from ..pose.inputs import InputForm
 
-MARGIN = 1.4  # side of the kept crop over the side of the view: room for turning and shrinking
+
+def margin_px(size: int) -> int:
+    """Pixels kept around a crop of `size` on every side, at the crop's own scale: room for turning and shrinking."""
+    return round(0.2 * size)
 
 
 class CropFeed:
@@ -77,9 +80,9 @@ class CropFeed:
         self.batch_size, self.seed, self.stream, self.workers = batch_size, seed, stream, workers
         self.rank, self.world, self.labels, self.faults = rank, world, labels, FaultLog()
         self.sigma_decay = sigma_decay
-        self.margin = MARGIN if augmentation != Augmentation() else 1.0
-        size = round(form.size * self.margin)
-        self.crops = CropCache(dataset, size, self.margin, cache_bytes, cache_folder)
+        pad = margin_px(form.size) if augmentation != Augmentation() else 0
+        self.margin = 1 + 2 * pad / form.size
+        self.crops = CropCache(dataset, form.size + 2 * pad, self.margin, cache_bytes, cache_folder)
         self._safe = SafeDataset(self.crops, strict)
 
     @property

@@ -62,8 +62,9 @@ class RunOptions:
     """epochs after which the rate falls, counted from 0"""
     gamma: float = 0.1
     """factor at those epochs"""
-    loss: Literal["auto", "mean", "published"] = "auto"
-    """mean: over labelled joints; published: the published reduction; auto: published with --augment published"""
+    loss: Literal["auto", "balanced", "mean", "published"] = "auto"
+    """squared error of the maps. balanced: mean over labelled joints, peaks weighted up (learns much faster); mean: without the
+    weighting; published: the published reduction; auto: published for published crops, else balanced"""
     sigma: float = 1.0
     """width of the target peaks, cells"""
     label_type: Literal["Gaussian", "Cauchy"] = "Gaussian"

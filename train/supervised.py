@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -21,7 +22,13 @@ from ..pose.skeleton import Skeleton
 from .feed import CropFeed
 from .options import RunOptions, TrainOptions
 
-LOSSES: dict[str, Callable[..., torch.Tensor]] = {"mean": losses.joints_mse, "published": losses.joints_mse_published}
+PEAK_WEIGHT = 10.0  # of the balanced loss
+
+LOSSES: dict[str, Callable[..., torch.Tensor]] = {
+    "balanced": partial(losses.joints_mse, peak_weight=PEAK_WEIGHT),
+    "mean": losses.joints_mse,
+    "published": losses.joints_mse_published,
+}
 
 
 def stage_loss(outputs: list[torch.Tensor], target: torch.Tensor, weight: torch.Tensor, loss: Callable) -> torch.Tensor:
@@ -39,7 +46,7 @@ class SupervisedStep:
         loss: a key of `LOSSES`.
     """
 
-    def __init__(self, feed: CropFeed, device: torch.device, loss: str = "mean"):
+    def __init__(self, feed: CropFeed, device: torch.device, loss: str = "balanced"):
         self.feed, self.device, self.loss = feed, device, LOSSES[loss]
         self.pictures, self.steps = feed.batch_size, feed.steps
 
@@ -72,13 +79,18 @@ def augmentation_for(options: RunOptions, name: str) -> Augmentation:
     return found
 
 
+def loss_for(options: RunOptions, published: bool) -> str:
+    """The loss that --loss names, or the one that belongs to the input form."""
+    return options.loss if options.loss != "auto" else "published" if published else "balanced"
+
+
 def step_for(options: TrainOptions, training: PoseDataset, form: InputForm, fabric: Fabric) -> SupervisedStep:
     """The supervised step that the options ask for."""
     name = options.augment
     if name == "auto":
         weak = options.dataset.partition(":")[0] in ("real_animal", "synthetic_animal")
         name = "standard" if weak else "strong"
-    loss = options.loss if options.loss != "auto" else "published" if name == "published" else "mean"
+    loss = loss_for(options, name == "published")
     if name == "published":
         from .published_feed import PublishedFeed
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from ..datasets.sample import PoseDataset
 from ..evaluation.predict import Predictions, predict
 from ..evaluation.protocol import Score, text_table, write_metrics
 from ..evaluation.published_pck import area_under_curve, joint_distances
+from ..evaluation.report import Block
+from ..evaluation.runs import training_report
 from ..evaluation.score import MAIN, score_predictions
 from ..pose import weights
 from ..progress import log
@@ -106,10 +108,10 @@ def write_predictions(path: Path, found: Predictions) -> None:
         savemat(temporary, {"preds": np.nan_to_num(found.xy_px, nan=-1)}, appendmat=False)
 
 
-def finish(validation: Validation, run: Run, options: RunOptions, facts: Mapping[str, Any]) -> dict[str, Score]:
+def finish(
+    validation: Validation, run: Run, options: RunOptions, facts: Mapping[str, Any], more: Sequence[Block] = ()
+) -> dict[str, Score]:
     """After the last epoch: score the best checkpoint, print, write metrics.json, predictions and the report."""
-    from ..evaluation.runs import training_report
-
     best = weights.read(run.folder / "model_best.pth.tar")
     weights.load_into(run.plain, best["state_dict"])
     found = validation.predict(run.plain)
@@ -118,7 +120,7 @@ def finish(validation: Validation, run: Run, options: RunOptions, facts: Mapping
     print_scores(scores)
     write_metrics(Path(options.json) if options.json else run.folder / "metrics.json", scores_json(scores))
     write_predictions(run.folder / "preds_best.mat", found)
-    path = training_report(run.folder, validation.dataset, found, scores, validation.network.skeleton, facts)
+    path = training_report(run.folder, validation.dataset, found, scores, validation.network.skeleton, facts, more)
     log.info("report: %s", path)
     if found.faults:
         log.warning(found.faults)

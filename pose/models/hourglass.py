@@ -32,7 +32,7 @@ class Hourglass(nn.Module):
 
 
 class StackedHourglass(nn.Module):
-    """Stacked hourglass. Input (B, 3, H, W) with H, W multiples of 4 x 2^depth; output: a list of `num_stacks` maps (B, K, H/4, W/4).
+    """Stacked hourglass: (B, 3, H, W), H and W multiples of 4 x 2^depth -> a list of `num_stacks` maps (B, K, H/4, W/4).
 
     Args:
         num_joints: K.

@@ -1,0 +1,81 @@
+"""Adapt a pose network to unlabelled animals by consistency-constrained semi-supervised learning (CC-SSL).
+
+Examples:
+
+    zoopose ccssl --source coco:horse/train.json --target coco:cattle_a/all.json --resume runs/horse/model_best.pth.tar
+        --num-epochs 10 --checkpoint runs/horse_to_cattle
+
+    python ccssl/CCSSL.py --num-epochs 60 --checkpoint ./checkpoint/synthetic_animal/horse/horse_ccssl
+        --resume ./checkpoint/synthetic_animal/horse/horse_spaug/model_best.pth.tar --animal horse
+
+    zoopose ccssl --source coco:horse/train.json --target video:cows.mp4 --resume runs/horse/model_best.pth.tar
+
+The same command again goes on where an interrupted run stopped. The target's labels, if it has any, are never read.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from zoopose.ccssl import adaptation
+from zoopose.ccssl.options import CcsslOptions
+from zoopose.datasets.sources import check_joints
+from zoopose.errors import OptionError
+from zoopose.evaluation.runlog import RunLog
+from zoopose.options import command
+from zoopose.progress import log
+from zoopose.train import checkpoints, session, validation
+from zoopose.train.data import has_splits, open_data, training_and_validation
+from zoopose.train.loop import Interrupted, fit
+
+LAST = "last.pth.tar"
+
+
+def run(options: CcsslOptions) -> Path:
+    """Adapt as the options say; returns the run folder."""
+    fabric = session.open_fabric(options)
+    restore = session.earlier_run(options, "ccssl", LAST)
+    if restore is None and not options.resume:
+        raise OptionError(
+            "a source model to start from",
+            "no --resume",
+            "train one: zoopose train --dataset SOURCE --checkpoint runs/source, then --resume runs/source/model_best.pth.tar",
+        )
+    start = restore or checkpoints.load(options.resume, animal=options.animal)
+    if restore is None and start.state.get("zoopose", {}).get("run", {}).get("method") == "ccssl":
+        restore = start  # the last checkpoint of an adaptation: go on with it
+    source, valid = training_and_validation(options.source, options.valid, options)
+    target = open_data(options.target, "train" if has_splits(options.target) else "all", options, False, start.skeleton)
+    for dataset, name in ((source, options.source), (valid, options.valid or options.source), (target, options.target)):
+        check_joints(dataset, start.skeleton, name)
+    aliases = (f"{options.source.partition(':')[0]}.pth.tar",) if has_splits(options.source) else ()
+    task = session.open_run(
+        options, fabric, "ccssl", start, options.num_epochs, restore and restore.state, LAST, aliases
+    )
+    data = {"source": source.describe(), "validation": valid.describe(), "target": target.describe()}
+    session.banner(task, start, data, options.num_epochs, [f"start      {start.note}"])
+    step = adaptation.step_for(options, source, target, start, fabric, task)
+    judge, select = adaptation.judge_for(options, valid, start, fabric)
+    runlog = None
+    if fabric.is_global_zero:
+        session.write_facts(task.folder, options, "CC-SSL", data)
+        runlog = RunLog(task.folder, resume_epoch=task.epoch + 1 if restore else None)
+    try:
+        fit(task, step, options.num_epochs, judge, select, runlog)
+    except Interrupted:
+        raise KeyboardInterrupt(f"saved {task.folder / LAST}; the same command goes on from there") from None
+    finally:
+        if runlog:
+            runlog.close()
+    if fabric.is_global_zero:
+        more = adaptation.label_blocks(task.folder, target, start.skeleton)
+        notes = adaptation.selection_note(options)
+        validation.finish(judge, task, options, {"method": "CC-SSL", "model_best": notes, **data}, more)
+    log.info("model_best.pth.tar: %s; last.pth.tar: the end of the adaptation", adaptation.selection_note(options))
+    log.info("next: zoopose test --dataset %s --resume %s", options.target, task.folder / LAST)
+    return task.folder
+
+
+if __name__ == "__main__":
+    sys.exit(command(run, CcsslOptions, "CCSSL.py", __doc__))

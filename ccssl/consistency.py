@@ -1,0 +1,116 @@
+"""Consistency of views (CC-SSL, CVPR 2020, section 3): an animal turned, scaled, mirrored, recoloured; its maps brought upright."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..evaluation.predict import DECODE_SIGMA, last_joint_maps
+from ..pose import heatmap
+from ..pose.augment import Augmentation, draw_views, photometric
+from ..pose.geometry import apply, compose, invert, resize_matrix, warp
+from ..pose.inputs import InputForm
+
+
+@dataclass(frozen=True)
+class Views:
+    """The views of a frame that must agree: the frame itself, and `count` drawn ones.
+
+    Attributes:
+        count: drawn views beside the identity.
+        equivariance: ranges of scale, turn and mirror.
+        invariance: ranges of colour, contrast, noise, blur; geometry in it is ignored.
+    """
+
+    count: int = 4
+    equivariance: Augmentation = Augmentation(scale=1.25, rotation_deg=20, flip=0.5)
+    invariance: Augmentation = Augmentation(colour=0.2, contrast=0.3, gamma=0.2, noise=0.04, blur=0.6)
+
+
+@dataclass
+class ViewedLabels:
+    """F frames, K joints, in the upright heatmap frame.
+
+    Attributes:
+        maps: (F, K, h, w) means over the views.
+        xy_heatmap: (F, K, 2) their joints, cells.
+        confidence: (F, K) their peaks.
+        agreement: (F, K) mean distance of the views' own joints from those, cells.
+    """
+
+    maps: torch.Tensor
+    xy_heatmap: torch.Tensor
+    confidence: torch.Tensor
+    agreement: torch.Tensor
+
+
+@torch.no_grad()
+def label_views(
+    model: nn.Module,
+    crops: torch.Tensor,
+    margin: float,
+    form: InputForm,
+    views: Views,
+    flip_order: np.ndarray,
+    generator: torch.Generator,
+    at_once: int = 64,
+) -> ViewedLabels:
+    """Average of a network's maps over the views of every frame.
+
+    Args:
+        model: in eval mode.
+        crops: (F, 3, S, S) uint8 on the device, `margin` times the inner square's side.
+        form: input form of the network; views have its size.
+        views: what is drawn.
+        generator: on the CPU; the draws follow from it and F alone.
+        at_once: pictures in one forward pass.
+
+    Returns:
+        Labels. A cell counts in the mean only for the views that saw it.
+    """
+    frames, per_frame = len(crops), 1 + views.count
+    k = len(flip_order)
+    matrices, flips = _draw(views, frames, form.size, crops.shape[-1], margin, generator)
+    matrices, flips = matrices.to(crops.device), flips.to(crops.device)
+    images = warp(crops.float().repeat_interleave(per_frame, 0) / 255, matrices, (form.size, form.size))
+    shape = images.shape
+    images = images.view(frames, per_frame, *shape[1:])
+    seen = photometric(images[:, 1:].flatten(0, 1), views.invariance.photometric(), generator)
+    images = torch.cat([images[:, :1], seen.view(frames, views.count, *shape[1:])], 1).flatten(0, 1)
+    images = form.normalise(images).contiguous(memory_format=torch.channels_last)
+    maps = torch.cat([last_joint_maps(model(part), k, form.heatmap_size) for part in images.split(at_once)])
+    order = torch.as_tensor(flip_order, device=maps.device)
+    maps = torch.where(flips[:, None, None, None], maps[:, order], maps)
+
+    upright = _upright_from_view(matrices, form, crops.shape[-1], margin)
+    size = (form.heatmap_size, form.heatmap_size)
+    both = torch.cat([maps, torch.ones_like(maps[:, :1])], 1)
+    back = warp(both, upright, size).view(frames, per_frame, k + 1, *size)
+    mean = back[:, :, :k].sum(1) / back[:, :, k:].sum(1).clamp_min(0.5)
+    xy, confidence = heatmap.decode(mean, "dark", DECODE_SIGMA)
+    own, _ = heatmap.decode(maps, "dark", DECODE_SIGMA)
+    own = apply(upright, own).view(frames, per_frame, k, 2)
+    agreement = (own - xy[:, None]).norm(dim=-1).mean(1)
+    return ViewedLabels(mean, xy, confidence.clamp_min(0), agreement)
+
+
+def _draw(
+    views: Views, frames: int, size: int, crop_size: int, margin: float, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """view_from_crop (F x V, 2, 3) and which views are mirrored (F x V,); view 0 of every frame is the identity."""
+    drawn, flips = draw_views(views.equivariance, frames * views.count, size, generator, crop_size, margin)
+    same, upright = draw_views(Augmentation(), frames, size, torch.Generator(), crop_size, margin)
+    matrices = torch.cat([same.view(frames, 1, 2, 3), drawn.view(frames, views.count, 2, 3)], 1)
+    return matrices.flatten(0, 1), torch.cat([upright.view(frames, 1), flips.view(frames, views.count)], 1).flatten()
+
+
+def _upright_from_view(view_from_crop: torch.Tensor, form: InputForm, crop_size: int, margin: float) -> torch.Tensor:
+    """(B, 2, 3) from the heatmap of a view to the heatmap of the upright inner square."""
+    inner, _ = draw_views(Augmentation(), 1, form.size, torch.Generator(), crop_size, margin)
+    to_map = resize_matrix(form.size, form.heatmap_size, view_from_crop.double())
+    map_of_view = compose(to_map, view_from_crop.double())
+    map_of_inner = compose(to_map, inner.to(view_from_crop.device).double())
+    return compose(map_of_inner, invert(map_of_view)).to(view_from_crop.dtype)

@@ -1,0 +1,158 @@
+"""CC-SSL as a step of the one loop: labelled source pictures beside target pictures with pseudo-labels, renewed in rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from ..datasets.pseudo_labels import PseudoLabels
+from ..errors import DataError
+from ..progress import log
+from ..train.curriculum import admit, share_at
+from ..train.feed import CropFeed
+from ..train.supervised import cell_accuracy, stage_loss
+from .labelling import Labeller, fingerprint
+
+Pair = tuple[dict[str, torch.Tensor] | None, dict[str, torch.Tensor] | None]
+
+
+def labels_path(folder: Path, round_: int) -> Path:
+    """Where a round's labels are kept."""
+    return folder / f"labels_round_{round_:02d}.h5"
+
+
+class CcsslStep:
+    """Source replay plus self-training on the target.
+
+    Both domains go through the network as one batch, so that batch norm sees the mixture in training that it keeps for testing.
+
+    Args:
+        source: labelled batches.
+        target: batches of target pictures; gets its labels here.
+        labeller: makes the pseudo-labels.
+        loss: of a stage's maps.
+        gamma: weight of the target's loss.
+        rounds: of labelling; refresh: epochs between them.
+        share: (first, last) share of the labels admitted.
+        per: see `curriculum.admit`.
+        folder: where labels are kept.
+        kept: the run's `extra`, in the checkpoint: which labels the running round trains on.
+        steps: batches an epoch; 0 for a pass through the larger set.
+    """
+
+    def __init__(
+        self,
+        source: CropFeed,
+        target: CropFeed,
+        labeller: Labeller,
+        fabric: Fabric,
+        loss: Callable,
+        gamma: float,
+        rounds: int,
+        refresh: int,
+        share: tuple[float, float],
+        per: str,
+        folder: Path,
+        kept: dict[str, Any],
+        steps: int = 0,
+    ):
+        self.source, self.target, self.labeller, self.fabric, self.loss = source, target, labeller, fabric, loss
+        self.gamma, self.rounds, self.refresh, self.share, self.per = gamma, rounds, refresh, share, per
+        self.folder, self.kept = folder, kept
+        self.steps = steps or max(source.steps, target.steps)
+        self.pictures = source.batch_size + target.batch_size
+        self.labels: PseudoLabels | None = None
+
+    def before_epoch(self, epoch: int, model: nn.Module) -> Mapping[str, float]:
+        """Labels of the epoch's round: made at its start, read again when a run goes on in its midst."""
+        round_ = min(epoch // self.refresh, self.rounds - 1)
+        if self.labels is not None and self.labels.facts["round"] == round_:
+            return self._facts()
+        path = labels_path(self.folder, round_)
+        if self.kept.get("round") == round_:
+            labels = self._read(path, self.kept["network"])
+        else:
+            if self.fabric.is_global_zero:
+                self._make(path, round_, model)
+            self.fabric.barrier()
+            labels = PseudoLabels.read(path)
+            self.kept.update(round=round_, network=labels.facts["network"])
+        self.labels = labels
+        self.target.labels = (labels.xy_px, labels.admitted.astype(np.float32))
+        facts = self._facts()
+        log.info("round %d: %.0f %% of %d labels admitted, %.0f %% carried by flow, median agreement of views %.1f px",
+                 round_, 100 * facts["labels/admitted"], labels.admitted.size, 100 * facts["labels/carried"],
+                 facts["labels/agreement_px"])  # fmt: skip
+        return facts
+
+    def _make(self, path: Path, round_: int, model: nn.Module) -> None:
+        if path.is_file() and PseudoLabels.read(path).facts.get("network") == fingerprint(model):
+            return  # made just before an interruption
+        labels = self.labeller.label(model, round_, path.with_suffix(".partial.npz"))
+        share = share_at(round_, self.rounds, *self.share)
+        labels.admitted = admit(labels.confidence, share, self.per)
+        if not labels.admitted.any():
+            raise DataError(
+                "pseudo-labels with some confidence",
+                "a network that sees no joint in any target picture",
+                "look at the target with `zoopose data check`; start from a source model that has learnt something",
+            )
+        labels.facts.update(share=share, per=self.per)
+        labels.write(path)
+
+    def _read(self, path: Path, network: str) -> PseudoLabels:
+        labels = PseudoLabels.read(path)
+        if labels.facts.get("network") != network:
+            raise DataError(
+                f"the labels this run was training on (made by network {network})",
+                f"{path}, made by network {labels.facts.get('network')}",
+                "--restart",
+            )
+        return labels
+
+    def _facts(self) -> dict[str, float]:
+        labels = self.labels
+        return {
+            "labels/admitted": float(labels.admitted.mean()),
+            "labels/carried": float(labels.carried.mean()),
+            "labels/agreement_px": float(np.nanmedian(labels.agreement_px)),
+        }
+
+    def batches(self, epoch: int, start: int) -> Iterator[Pair]:
+        """Source and target batches in step; each feed runs on through its own epochs, whatever the other's length."""
+        at = epoch * self.steps + start
+        count = self.steps - start
+        return zip(self._stream(self.source, at, count), self._stream(self.target, at, count))
+
+    def _stream(self, feed: CropFeed, at: int, count: int) -> Iterator[dict[str, torch.Tensor] | None]:
+        while count > 0:
+            part, begin = divmod(at, feed.steps)
+            take = min(count, feed.steps - begin)
+            for _, batch in zip(range(take), feed.batches(part, begin, self.fabric.device)):
+                yield batch
+            at, count = at + take, count - take
+
+    def __call__(self, model: nn.Module, batch: Pair) -> dict[str, torch.Tensor]:
+        parts = [b for b in batch if b is not None]
+        outputs = model(torch.cat([b["images"] for b in parts]))
+        sizes = [len(b["images"]) for b in parts]
+        zero = outputs[-1].new_zeros(())
+        losses = {"source": zero, "target": zero}
+        for name, own, found in zip(("source", "target"), batch, _split(outputs, sizes, batch)):
+            if own is not None:
+                losses[name] = stage_loss(found, own["target"], own["weight"], self.loss)
+                if name == "source":
+                    losses["acc"] = cell_accuracy(found, own["target"], own["weight"])
+        return {"total": losses["source"] + self.gamma * losses["target"], **losses}
+
+
+def _split(outputs: list[torch.Tensor], sizes: list[int], batch: Pair) -> list[list[torch.Tensor] | None]:
+    """The stages' maps of each domain, None for a domain without a readable picture."""
+    parts = iter(zip(*(o.split(sizes) for o in outputs)))
+    return [list(next(parts)) if own is not None else None for own in batch]
