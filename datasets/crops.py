@@ -122,7 +122,7 @@ class CropCache(CropDataset):
         self._open()
 
     def _open(self) -> None:
-        k = len(self.dataset.skeleton)
+        k = 0 if self.dataset.skeleton is None else len(self.dataset.skeleton)
         record = np.dtype(
             [
                 ("filled", "u1"),
