@@ -1,0 +1,127 @@
+"""Make a synthetic source and a synthetic target, in the trees the readers of the published data know.
+
+One call makes `synthetic_animal/` (clean pictures, labels for every vertex) and `behaviorDiscovery2.0/` (video shots with
+landmarks) below one folder. It can be stopped and called again: what is complete is left alone.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+
+from ...errors import OptionError
+from .plans import body_of
+from .source import check_size
+from .writers import JOINT_ROWS, synthetic_folder, write_synthetic_animal, write_tigdog
+
+DOMAINS = ("source", "target", "both")
+
+
+@dataclass(frozen=True)
+class MakeOptions:
+    """What to make.
+
+    Attributes:
+        out: folder that gets the trees.
+        animal: which animals.
+        pictures: pictures of the source per animal.
+        shots: shots of the target per animal.
+        frames: frames per shot.
+        seed: the same seed makes the same bytes.
+        size: height and width of source pictures; published readers expect 480 640.
+        target_size: height and width of target frames.
+        domain: source, target or both.
+        gap: how far the target lies from the source, 0 to 2.
+        zoom: factor on the size of the animal, for small pictures.
+        workers: processes; 1 works in this one.
+    """
+
+    out: Path
+    animal: tuple[str, ...] = ("horse",)
+    pictures: int = 1000
+    shots: int = 20
+    frames: int = 30
+    seed: int = 0
+    size: tuple[int, int] = (480, 640)
+    target_size: tuple[int, int] = (360, 640)
+    domain: str = "both"
+    gap: float = 1.0
+    zoom: float = 1.0
+    workers: int = 1
+
+
+def check(options: MakeOptions) -> None:
+    """Refuse what cannot work before anything is written.
+
+    Raises:
+        OptionError: naming the option.
+    """
+    if options.domain not in DOMAINS:
+        raise OptionError(f"a domain out of {', '.join(DOMAINS)}", repr(options.domain), "--domain both")
+    if not options.animal:
+        raise OptionError("at least one animal", "none", "--animal horse")
+    for animal in options.animal:
+        body_of(animal)
+        if options.domain != "target" and animal not in JOINT_ROWS:
+            raise OptionError(
+                f"a source animal out of {', '.join(JOINT_ROWS)}", repr(animal), "--domain target, or another --animal"
+            )
+    for name in ("pictures", "shots", "frames", "workers"):
+        if getattr(options, name) < 1:
+            raise OptionError(f"--{name} of 1 or more", f"{getattr(options, name)}")
+    if not 0 <= options.gap <= 2:
+        raise OptionError("a --gap between 0 (source-like) and 2", f"{options.gap}")
+    if not 0.2 <= options.zoom <= 5:
+        raise OptionError("a --zoom between 0.2 and 5", f"{options.zoom}")
+    check_size(options.size)
+    check_size(options.target_size)
+
+
+def make(options: MakeOptions, progress: Callable[[str, int, int], None] | None = None) -> list[Path]:
+    """Make what is missing.
+
+    Args:
+        options: what to make.
+        progress: called with (what, pieces there, pieces wanted).
+
+    Returns:
+        The folder of every tree asked for.
+    """
+    check(options)
+    made = []
+
+    def reporter(what: str):
+        return None if progress is None else (lambda done, total: progress(what, done, total))
+
+    o = options
+    with _pool(o.workers) as pool:
+        for animal in dict.fromkeys(o.animal):
+            if o.domain != "target":
+                what = reporter(f"{animal} source")
+                write_synthetic_animal(o.out, animal, o.pictures, o.seed, o.size, o.zoom, what, pool)
+                made.append(synthetic_folder(o.out, animal))
+            if o.domain != "source":
+                what = reporter(f"{animal} target")
+                tree = write_tigdog(
+                    o.out, animal, o.shots, o.frames, o.seed, o.target_size, o.gap, o.zoom, progress=what, pool=pool
+                )
+                made.append(tree / animal)
+    return made
+
+
+@contextmanager
+def _pool(workers: int):
+    """A map over `workers` processes, one OpenCV thread each; plain `map` for one."""
+    if workers == 1:
+        yield map
+        return
+    # spawned, not forked: the caller may hold threads
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,)) as executor:
+        yield lambda function, items: executor.map(function, items, chunksize=1)
