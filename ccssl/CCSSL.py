@@ -20,14 +20,17 @@ from pathlib import Path
 
 from zoopose.ccssl import adaptation
 from zoopose.ccssl.options import CcsslOptions
-from zoopose.datasets.sources import check_joints
+from zoopose.datasets.sources import check_joints, has_splits
 from zoopose.errors import OptionError
+from zoopose.evaluation.options import open_data
 from zoopose.evaluation.runlog import RunLog
 from zoopose.options import command
+from zoopose.pose import checkpoints
 from zoopose.progress import log
-from zoopose.train import checkpoints, session, validation
-from zoopose.train.data import has_splits, open_data, training_and_validation
+from zoopose.train import session, validation
+from zoopose.train.data import training_and_validation
 from zoopose.train.loop import Interrupted, fit
+from zoopose.train.supervised import published_mean
 
 LAST = "last.pth.tar"
 
@@ -42,10 +45,10 @@ def run(options: CcsslOptions) -> Path:
             "no --resume",
             "train one: zoopose train --dataset SOURCE --checkpoint runs/source, then --resume runs/source/model_best.pth.tar",
         )
-    start = restore or checkpoints.load(options.resume, animal=options.animal)
+    source, valid = training_and_validation(options.source, options.valid, options)
+    start = restore or checkpoints.load(options.resume, published_mean(source))
     if restore is None and start.state.get("zoopose", {}).get("run", {}).get("method") == "ccssl":
         restore = start  # the last checkpoint of an adaptation: go on with it
-    source, valid = training_and_validation(options.source, options.valid, options)
     target = open_data(options.target, "train" if has_splits(options.target) else "all", options, False, start.skeleton)
     for dataset, name in ((source, options.source), (valid, options.valid or options.source), (target, options.target)):
         check_joints(dataset, start.skeleton, name)

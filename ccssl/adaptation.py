@@ -10,13 +10,14 @@ from lightning_fabric import Fabric
 
 from ..datasets.pseudo_labels import PseudoLabels
 from ..datasets.sample import PoseDataset
+from ..datasets.sources import has_splits
 from ..evaluation import report
+from ..evaluation.options import open_data
 from ..evaluation.pictures import label_tile
 from ..evaluation.runs import crop_of
 from ..pose.augment import Augmentation
+from ..pose.checkpoints import Loaded
 from ..pose.skeleton import Skeleton
-from ..train.checkpoints import Loaded
-from ..train.data import has_splits, open_data
 from ..train.feed import CropFeed
 from ..train.loop import Run
 from ..train.supervised import LOSSES, augmentation_for, loss_for

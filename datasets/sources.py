@@ -94,6 +94,23 @@ SOURCES: dict[str, tuple[str, str, Callable[[Request], PoseDataset]]] = {
 }
 
 
+def has_splits(text: str) -> bool:
+    """Whether NAME[:PATH] names a data set that comes with a training and a validation split of its own."""
+    return text.partition(":")[0] in SOURCES and SOURCES[text.partition(":")[0]][0].startswith("[")
+
+
+def partner_pairs(text: str) -> list[tuple[str, str]] | None:
+    """LEFT:RIGHT,LEFT:RIGHT -> pairs of joint names; None for an empty text.
+
+    Raises:
+        OptionError: where a pair is no pair.
+    """
+    pairs = [tuple(part.split(":")) for part in text.split(",")] if text else []
+    if any(len(pair) != 2 for pair in pairs):
+        raise OptionError("pairs of joint names LEFT:RIGHT,LEFT:RIGHT,...", repr(text))
+    return pairs or None
+
+
 def open_source(
     text: str,
     *,

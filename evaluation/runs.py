@@ -7,17 +7,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from ..datasets.crops import crop_image
 from ..datasets.sample import PoseDataset
+from ..pose.atomic import atomic_path
 from ..pose.geometry import apply, crop_matrix, square_box
 from ..pose.skeleton import Skeleton
+from ..progress import track
 from . import report, runlog
 from .pictures import best_and_worst, overlay
 from .predict import Predictions
 from .protocol import Score
-from .score import MAIN, frame_errors
+from .score import MAIN, THRESHOLD, frame_errors
 
 TILE = 192  # side of the pictures in a report, px
 
@@ -57,15 +60,44 @@ def overlays(
     items = []
     for kind, rows in (("best", chosen.best), ("worst", chosen.worst)):
         for i in rows:
-            crop, (xy_pred, xy_true) = crop_of(dataset, int(i), np.nan_to_num(found.xy_px[i]), found.xy_true_px[i])
-            picture = overlay(crop, xy_pred, xy_true, valid[i], skeleton, errors[i])
-            right = (errors[i] < 0.05) & valid[i]
-            items.append(
-                report.Picture(picture, f"{found.ids[i]}: {right.sum()} of {valid[i].sum()} right", {"frame": kind})
-            )
+            right = (errors[i] < THRESHOLD) & valid[i]
+            caption = f"{found.ids[i]}: {right.sum()} of {valid[i].sum()} right"
+            items.append(report.Picture(_overlay(dataset, found, skeleton, int(i)), caption, {"frame": kind}))
     return report.Gallery(
         title, items, note or "filled: predicted; hollow: label; a line joins a joint that is off to its label"
     )
+
+
+def _overlay(dataset: PoseDataset, found: Predictions, skeleton: Skeleton, i: int) -> np.ndarray:
+    errors, valid = frame_errors(found)
+    crop, (xy_pred, xy_true) = crop_of(dataset, i, np.nan_to_num(found.xy_px[i]), found.xy_true_px[i])
+    return overlay(crop, xy_pred, xy_true, valid[i], skeleton, errors[i])
+
+
+def frame_overlays(folder: Path, dataset: PoseDataset, found: Predictions, skeleton: Skeleton) -> None:
+    """Write every frame's overlay as a picture named after its number."""
+    for i in track(np.flatnonzero(found.read), "overlays", int(found.read.sum())):
+        with atomic_path(folder / f"{i:06d}.jpg") as temporary:
+            cv2.imwrite(str(temporary), _overlay(dataset, found, skeleton, int(i))[..., ::-1])
+
+
+def test_report(
+    folder: Path,
+    dataset: PoseDataset,
+    found: Predictions,
+    scores: Mapping[str, Score],
+    skeleton: Skeleton,
+    facts: Mapping[str, Any],
+) -> Path:
+    """Write the report of a test: scores in every protocol and overlays."""
+    main = scores[MAIN]
+    blocks = [
+        report.Scores("PCK@0.05 per joint", dict(scores)),
+        overlays("Best and worst frames", dataset, found, skeleton),
+        report.Facts("Network and data", facts),
+    ]
+    summary = f"{100 * main.mean:.1f} % of the visible joints right ({main.protocol.metric}, n = {main.n})"
+    return report.build_report(folder / "report.html", "test", summary, blocks, {MAIN: f"{100 * main.mean:.1f} %"})
 
 
 def run_facts(folder: Path) -> dict[str, Any]:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+import torch
+from scipy.io import savemat
+
+from ..datasets.sample import PoseDataset
 from ..errors import DataError
+from ..pose.atomic import atomic_path
+from ..pose.checkpoints import Loaded
 from ..pose.skeleton import Skeleton
+from ..progress import log
 from . import metrics
-from .predict import Predictions
-from .protocol import Protocol, Score
+from .options import DataOptions
+from .predict import Predictions, predict
+from .protocol import Protocol, Score, text_table, write_metrics
 from .published_pck import published_pck_of_peaks
 
 THRESHOLD = 0.05
+BATCH = 16  # pictures at once; no score depends on it
 MAIN = "exact/crop"  # the score that selects checkpoints and stands in metrics.json
 
 
@@ -83,3 +95,53 @@ def frame_errors(found: Predictions) -> tuple[np.ndarray, np.ndarray]:
     side = metrics.crop_side(np.maximum(found.box_xywh, 1e-6), found.crop_factor)
     errors = np.linalg.norm(found.xy_px - found.xy_true_px, axis=-1) / side[:, None]
     return errors, (found.visible == 2) & found.read[:, None]
+
+
+def print_scores(scores: Mapping[str, Score]) -> None:
+    """The per-joint table, protocols side by side."""
+    for line in text_table(dict(scores)).splitlines():
+        log.info(line)
+
+
+def scores_json(scores: Mapping[str, Score], main: str = MAIN) -> dict[str, Any]:
+    """metrics.json: the main protocol's score, every protocol under `protocols`."""
+    return {**scores[main].to_json(), "protocols": {name: score.to_json() for name, score in scores.items()}}
+
+
+def write_predictions(path: Path, found: Predictions) -> None:
+    """preds (N, K, 2) in picture px, as the published preds*.mat."""
+    with atomic_path(path) as temporary:
+        savemat(temporary, {"preds": np.nan_to_num(found.xy_px, nan=-1)}, appendmat=False)
+
+
+def score_network(
+    network: Loaded, dataset: PoseDataset, device: torch.device, options: DataOptions, folder: Path
+) -> tuple[dict[str, Score], Predictions]:
+    """Score a loaded network, print the table, write metrics.json (or --json) and preds_valid.mat.
+
+    Raises:
+        DataError: without labels, or with mostly unreadable pictures.
+    """
+    model = network.model.to(device, memory_format=torch.channels_last)
+    found = predict(
+        model,
+        dataset,
+        network.form,
+        device,
+        BATCH,
+        options.workers,
+        options.flip,
+        strict=options.strict_data,
+        phase="scoring",
+    )
+    notes = ("mirrored picture averaged in",) if options.flip else ()
+    name = str(dataset.describe().get("name", ""))
+    scores = score_predictions(found, network.skeleton, network.form.heatmap_size, name, options.test_batch, notes)
+    print_scores(scores)
+    path = Path(options.json) if options.json else folder / "metrics.json"
+    write_metrics(path, scores_json(scores))
+    write_predictions(folder / "preds_valid.mat", found)
+    log.info("scores written to %s", path)
+    if found.faults:
+        log.warning(found.faults)
+    return scores, found

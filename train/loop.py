@@ -17,8 +17,8 @@ from torch import nn
 
 from ..evaluation.runlog import RunLog
 from ..pose import weights
+from ..pose.checkpoints import alias
 from ..progress import Progress, duration, log
-from .checkpoints import alias
 
 
 class Step(Protocol):

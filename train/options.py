@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 import tyro
 
+from ..evaluation.options import DataOptions
 from ..options import dead
 
 _arg = tyro.conf.arg
 
 
 @dataclass
-class RunOptions:
+class RunOptions(DataOptions):
     """What every training command takes."""
 
     # data
-    image_path: str = "./animal_data/"
-    """root of the published data sets"""
-    animal: str = "horse"
-    """species, for data sets that hold several"""
-    partners: str = ""
-    """left/right pairs of a COCO file whose names do not tell: LEFT:RIGHT,LEFT:RIGHT,..."""
-    strict_data: bool = False
-    """stop at the first picture that cannot be read, instead of naming and counting it"""
     cache_gib: float = 2.0
     """memory for decoded crops; beyond it they are decoded anew every epoch"""
     # network
@@ -46,8 +38,6 @@ class RunOptions:
     # optimisation
     train_batch: int = 6
     """pictures in a training batch, of every domain, on every device"""
-    test_batch: int = 6
-    """batch the published score is averaged over"""
     solver: Literal["rms", "adam"] = "rms"
     """optimiser: RMSprop or Adam"""
     lr: Annotated[float, _arg(aliases=["--learning-rate"])] = 2.5e-4
@@ -74,29 +64,19 @@ class RunOptions:
     """standard augmentation: relative change of size"""
     rot_factor: float = 30.0
     """standard augmentation: standard deviation of the turn, degrees"""
-    flip: Annotated[bool, _arg(aliases=["-f"])] = False
-    """score with the mirrored picture averaged in"""
     # run
-    checkpoint: Annotated[str, _arg(aliases=["-c"])] = "checkpoint"
-    """run folder: checkpoints, logs, reports"""
     restart: bool = False
     """begin anew in a folder that holds an earlier run of other options, or of the same"""
     snapshot: int = 0
     """keep checkpoint_N.pth.tar every so many epochs; 0: never"""
     seed: int = 0
     """of every draw"""
-    workers: Annotated[int, _arg(aliases=["-j"])] = min(4, os.cpu_count() or 1)
-    """processes that read pictures"""
     devices: int = 1
     """devices to train on; more than one starts as many processes, torchrun works too"""
-    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
-    """where to compute"""
     precision: Literal["32", "bf16-mixed"] = "32"
     """number format of the forward pass"""
     compile: bool = False
     """torch.compile: about a minute at the start, faster steps after"""
-    json: str = ""
-    """write the scores here instead of metrics.json in the run folder"""
 
     # resuming with another value of these does not change what is computed, or is what resuming is for
     FREE: ClassVar[frozenset[str]] = frozenset(

@@ -17,12 +17,12 @@ from torch import nn
 from .. import __version__
 from ..errors import OptionError, WeightsError
 from ..options import plain
+from ..pose import checkpoints
 from ..pose.atomic import atomic_path
 from ..pose.inputs import InputForm, depth_for
 from ..pose.models import build_model
 from ..pose.skeleton import Skeleton
 from ..progress import log
-from . import checkpoints
 from .loop import Run
 from .options import RunOptions
 

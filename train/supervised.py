@@ -105,7 +105,7 @@ def step_for(options: TrainOptions, training: PoseDataset, form: InputForm, fabr
     return SupervisedStep(feed, fabric.device, loss)
 
 
-def published_mean(training: PoseDataset, options: RunOptions) -> tuple[float, float, float]:
+def published_mean(training: PoseDataset) -> tuple[float, float, float]:
     """RGB mean that the published input form subtracts: the data set's own, or measured on up to 200 of its pictures."""
     mean = getattr(training, "mean", None)
     if mean is not None:

@@ -21,9 +21,11 @@ from pathlib import Path
 from zoopose.datasets.sources import check_joints
 from zoopose.errors import OptionError
 from zoopose.evaluation.runlog import RunLog
+from zoopose.evaluation.score import score_network
 from zoopose.options import command
+from zoopose.pose import checkpoints
 from zoopose.progress import log
-from zoopose.train import checkpoints, session, supervised, validation
+from zoopose.train import session, supervised, validation
 from zoopose.train.data import training_and_validation
 from zoopose.train.loop import Interrupted, fit
 from zoopose.train.options import TrainOptions
@@ -37,14 +39,14 @@ def run(options: TrainOptions) -> Path:
     training, valid = training_and_validation(options.dataset, options.valid, options)
     check_joints(valid, training.skeleton, options.valid or options.dataset)
     if options.evaluate:
-        return _evaluate(options, fabric, valid)
+        return _evaluate(options, fabric, training, valid)
+    mean = supervised.published_mean(training)
     restore = session.earlier_run(options, "train", LAST)
     if restore is None and options.resume:
-        restore = checkpoints.load(options.resume, animal=options.animal)
-    start = restore or (checkpoints.load(options.init_weights, animal=options.animal) if options.init_weights else None)
+        restore = checkpoints.load(options.resume, mean)
+    start = restore or (checkpoints.load(options.init_weights, mean) if options.init_weights else None)
     published = options.augment == "published"
     if start is None:
-        mean = supervised.published_mean(training, options) if published else None
         form = session.input_form(options, "published" if published else "exact", mean)
         model, numbers = session.new_network(options, training.skeleton, form)
         start = checkpoints.Loaded(model, options.arch, numbers, training.skeleton, form, {})
@@ -80,13 +82,13 @@ def run(options: TrainOptions) -> Path:
     return task.folder
 
 
-def _evaluate(options: TrainOptions, fabric, valid) -> Path:
+def _evaluate(options: TrainOptions, fabric, training, valid) -> Path:
     if not options.resume:
         raise OptionError("a checkpoint to score", "--evaluate without --resume", "--resume FOLDER/model_best.pth.tar")
-    loaded = checkpoints.load(options.resume, animal=options.animal)
+    loaded = checkpoints.load(options.resume, published_mean=supervised.published_mean(training))
     check_joints(valid, loaded.skeleton, options.valid or options.dataset)
     log.info(loaded.note)
-    validation.score_and_write(loaded, valid, fabric, options, Path(options.checkpoint))
+    score_network(loaded, valid, fabric.device, options, Path(options.checkpoint))
     return Path(options.checkpoint)
 
 

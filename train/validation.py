@@ -6,25 +6,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from lightning_fabric import Fabric
 from torch import nn
 
 from ..datasets.sample import PoseDataset
 from ..evaluation.predict import Predictions, predict
-from ..evaluation.protocol import Score, text_table, write_metrics
+from ..evaluation.protocol import Score, write_metrics
 from ..evaluation.published_pck import area_under_curve, joint_distances
 from ..evaluation.report import Block
 from ..evaluation.runs import training_report
-from ..evaluation.score import MAIN, score_predictions
+from ..evaluation.score import BATCH, MAIN, print_scores, score_predictions, scores_json, write_predictions
 from ..pose import weights
+from ..pose.checkpoints import Loaded
 from ..progress import log
-from .checkpoints import Loaded
 from .loop import Run
 from .options import RunOptions
-
-BATCH = 16  # pictures at once when scoring; no score depends on it
 
 
 class Validation:
@@ -67,45 +63,6 @@ class Validation:
             f"{self.prefix}/auc": auc,
             f"{self.prefix}/mean_error": mean_error,
         }
-
-
-def print_scores(scores: Mapping[str, Score]) -> None:
-    """The per-joint table, protocols side by side."""
-    for line in text_table(dict(scores)).splitlines():
-        log.info(line)
-
-
-def scores_json(scores: Mapping[str, Score], main: str = MAIN) -> dict[str, Any]:
-    """metrics.json: the main protocol's score, every protocol under `protocols`."""
-    return {**scores[main].to_json(), "protocols": {name: score.to_json() for name, score in scores.items()}}
-
-
-def score_and_write(
-    loaded: Loaded, dataset: PoseDataset, fabric: Fabric, options: RunOptions, folder: Path
-) -> tuple[dict[str, Score], Predictions]:
-    """Score a loaded network, print the table, write metrics.json (or --json) and the published predictions file."""
-    model = loaded.model.to(fabric.device, memory_format=torch.channels_last)
-    validation = Validation(dataset, loaded, fabric, options)
-    found = validation.predict(model)
-    scores = validation.scores(found)
-    print_scores(scores)
-    path = Path(options.json) if options.json else folder / "metrics.json"
-    write_metrics(path, scores_json(scores))
-    write_predictions(folder / "preds_valid.mat", found)
-    log.info("scores written to %s", path)
-    if found.faults:
-        log.warning(found.faults)
-    return scores, found
-
-
-def write_predictions(path: Path, found: Predictions) -> None:
-    """preds (N, K, 2) in picture px, as the published preds*.mat."""
-    from scipy.io import savemat
-
-    from ..pose.atomic import atomic_path
-
-    with atomic_path(path) as temporary:
-        savemat(temporary, {"preds": np.nan_to_num(found.xy_px, nan=-1)}, appendmat=False)
 
 
 def finish(

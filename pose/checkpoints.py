@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,11 @@ from torch import nn
 
 from .. import __version__
 from ..errors import WeightsError
-from ..pose import weights
-from ..pose.atomic import atomic_path
-from ..pose.inputs import InputForm
-from ..pose.models import build_model
-from ..pose.skeleton import TIGDOG18, Skeleton
-
-# RGB mean that the published networks were trained with (ccssl section 2): a checkpoint of theirs does not hold it
-PUBLISHED_MEAN = {
-    "horse": (0.40381086, 0.39560506, 0.39249438),
-    "tiger": (0.39590910, 0.38611114, 0.38175091),
-}
+from . import weights
+from .atomic import atomic_path
+from .inputs import InputForm
+from .models import build_model
+from .skeleton import TIGDOG18, Skeleton
 
 
 @dataclass
@@ -80,13 +74,13 @@ def pack(
     }
 
 
-def load(path: str | Path, form: InputForm | None = None, animal: str = "horse") -> Loaded:
+def load(path: str | Path, published_mean: Sequence[float] = (0.5, 0.5, 0.5)) -> Loaded:
     """Network of a checkpoint file.
 
     Args:
         path: ours, the published code's (epoch, arch, state_dict, best_acc, optimizer), or a bare state dict of an hourglass.
-        form: for files that do not say how they take pictures: default is the published form, 256 px.
-        animal: whose published mean such a file is taken with.
+        published_mean: RGB mean that files of the published code were trained with; they do not hold it. Such files are taken
+            with published crops of 256 px.
 
     Raises:
         WeightsError: unreadable, or not a network of the table.
@@ -102,9 +96,7 @@ def load(path: str | Path, form: InputForm | None = None, animal: str = "horse")
             skeleton = TIGDOG18
         else:
             skeleton = Skeleton(f"joints{joints}", tuple(f"joint_{i}" for i in range(joints)))
-        form = form or InputForm(
-            "published", mean=PUBLISHED_MEAN.get(animal, PUBLISHED_MEAN["horse"]), std=(1.0, 1.0, 1.0)
-        )
+        form = InputForm("published", mean=tuple(map(float, published_mean)), std=(1.0, 1.0, 1.0))
         note = f"{path}: {len(state['state_dict'])} tensors of a published {arch}; taken with {form.kind} crops of {form.size} px"
         return Loaded(model, arch, numbers, skeleton, form, state, note)
     try:

@@ -1,0 +1,123 @@
+"""Options of the commands that only look: where the data are, where to compute, what to write."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+import torch
+import tyro
+
+from ..datasets.sample import PoseDataset
+from ..datasets.sources import open_source, partner_pairs
+from ..errors import OptionError
+from ..options import dead
+from ..pose.skeleton import Skeleton
+
+_arg = tyro.conf.arg
+
+
+@dataclass
+class DataOptions:
+    """What every command that reads data takes."""
+
+    image_path: str = "./animal_data/"
+    """root of the published data sets"""
+    animal: str = "horse"
+    """species, for data sets that hold several"""
+    partners: str = ""
+    """left/right pairs of a COCO file whose names do not tell: LEFT:RIGHT,LEFT:RIGHT,..."""
+    strict_data: bool = False
+    """stop at the first picture that cannot be read, instead of naming and counting it"""
+    workers: Annotated[int, _arg(aliases=["-j"])] = min(4, os.cpu_count() or 1)
+    """processes that read pictures"""
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+    """where to compute"""
+    test_batch: int = 6
+    """batch that the published score is averaged over"""
+    flip: Annotated[bool, _arg(aliases=["-f"])] = False
+    """predict with the mirrored picture averaged in"""
+    checkpoint: Annotated[str, _arg(aliases=["-c"])] = "checkpoint"
+    """run folder: what is written goes here"""
+    json: str = ""
+    """write the scores here instead of metrics.json in the run folder"""
+
+
+@dataclass
+class TestOptions(DataOptions):
+    """`zoopose test`."""
+
+    checkpoint: Annotated[str, _arg(aliases=["-c"])] = ""
+    """folder for scores and report; default: `test` beside the checkpoint"""
+    dataset: str = ""
+    """labelled data to score on, NAME[:PATH]"""
+    dataset1: str = ""
+    """published name for the data the network was trained on; only named in the report"""
+    dataset2: str = ""
+    """published name for --dataset"""
+    split: Literal["auto", "train", "valid", "all"] = "auto"
+    """auto: the validation split of data sets that have splits of their own, else all"""
+    resume: str = ""
+    """checkpoint to score"""
+    evaluate: Annotated[bool, _arg(aliases=["-e"])] = False
+    """accepted; this command does nothing else"""
+    debug: Annotated[bool, _arg(aliases=["-d"])] = False
+    """also write every frame's overlay to FOLDER/overlays"""
+
+    arch: Annotated[str, dead("-a")] = "hg"
+    stacks: Annotated[int, dead("-s")] = 4
+    blocks: Annotated[int, dead("-b")] = 1
+    features: Annotated[int, dead()] = 256
+    resnet_layers: Annotated[int, dead()] = 50
+    year: Annotated[int, dead()] = 2014
+    inp_res: Annotated[int, dead()] = 256
+    out_res: Annotated[int, dead()] = 64
+    solver: Annotated[str, dead()] = "rms"
+    epochs: Annotated[int, dead()] = 100
+    start_epoch: Annotated[int, dead()] = 0
+    train_batch: Annotated[int, dead()] = 6
+    lr: Annotated[float, dead("--learning-rate")] = 2.5e-4
+    momentum: Annotated[float, dead()] = 0.0
+    weight_decay: Annotated[float, dead("--wd")] = 0.0
+    schedule: Annotated[tuple[int, ...], dead()] = (60, 90)
+    gamma: Annotated[float, dead()] = 0.1
+    target_weight: Annotated[bool, dead()] = False
+    sigma: Annotated[float, dead()] = 1.0
+    scale_factor: Annotated[float, dead()] = 0.25
+    rot_factor: Annotated[float, dead()] = 30.0
+    sigma_decay: Annotated[float, dead()] = 0.0
+    label_type: Annotated[str, dead()] = "Gaussian"
+    snapshot: Annotated[int, dead()] = 0
+
+    # the network and its input are read off the checkpoint, so these need no warning: what they say is either true or wrong
+    DEAD_FLAGS: ClassVar[tuple[str, ...]] = (
+        "features", "resnet_layers", "year", "solver", "epochs", "start_epoch", "train_batch", "lr", "momentum", "weight_decay",
+        "schedule", "gamma", "target_weight", "sigma", "scale_factor", "rot_factor", "sigma_decay", "label_type", "snapshot",
+    )  # fmt: skip
+
+
+def compute_device(accelerator: str) -> torch.device:
+    """The device that --accelerator means.
+
+    Raises:
+        OptionError: when the machine has none such.
+    """
+    if accelerator == "cuda" and not torch.cuda.is_available():
+        raise OptionError("a CUDA device", "none that torch can use", "--accelerator cpu")
+    return torch.device("cpu" if accelerator == "cpu" or not torch.cuda.is_available() else "cuda")
+
+
+def open_data(
+    source: str, split: str, options: Any, labelled: bool = True, skeleton: Skeleton | None = None
+) -> PoseDataset:
+    """A data set of the command line, with the command's root, species and pairs."""
+    return open_source(
+        source,
+        split=split,
+        labelled=labelled,
+        image_path=options.image_path,
+        animal=options.animal,
+        partners=partner_pairs(options.partners),
+        skeleton=skeleton,
+    )

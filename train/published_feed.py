@@ -1,0 +1,77 @@
+"""Training batches made exactly as the published code makes them: its crops, its augmentation, its targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, default_collate
+
+from ..datasets.pictures import Fault, FaultLog, SafeDataset
+from ..datasets.published_items import PublishedItems
+from ..datasets.sample import PoseDataset
+from ..pose.inputs import InputForm
+from .options import TrainOptions
+
+
+class PublishedFeed:
+    """Batches of `PublishedItems`, in the order and with the draws that (seed, epoch) give; see `CropFeed` for the interface.
+
+    Recipe 7b (strong) for the names that end in _sp, 7a (standard) for all others (ccssl section 6).
+    """
+
+    def __init__(self, dataset: PoseDataset, form: InputForm, options: TrainOptions, rank: int = 0, world: int = 1):
+        strong = options.dataset.partition(":")[0].endswith("_sp")
+        self.items = PublishedItems(
+            dataset, inp_res=form.size, out_res=form.heatmap_size, sigma=options.sigma, scale_factor=options.scale_factor,
+            rot_factor=options.rot_factor, label_type=options.label_type, augment="strong" if strong else "standard",
+            mean=np.array(form.mean, np.float32), seed=options.seed,
+        )  # fmt: skip
+        self.batch_size, self.seed, self.workers = options.train_batch, options.seed, options.workers
+        self.rank, self.world, self.faults = rank, world, FaultLog()
+        self._safe = SafeDataset(self.items, options.strict_data)
+
+    @property
+    def steps(self) -> int:
+        """Batches an epoch, a last, smaller one among them, as published."""
+        return -(-len(self.items) // (self.batch_size * self.world))
+
+    def batches(self, epoch: int, start: int, device: torch.device) -> Iterator[dict[str, torch.Tensor] | None]:
+        """See `CropFeed.batches`."""
+        self.items.set_epoch(epoch)
+        order, span = (
+            np.random.default_rng([self.seed, epoch]).permutation(len(self.items)),
+            self.batch_size * self.world,
+        )
+        shares = [order[i * span : (i + 1) * span][self.rank :: self.world] for i in range(start, self.steps)]
+        shares = [share if len(share) else order[:1] for share in shares]
+        for raw in DataLoader(self._safe, batch_sampler=shares, num_workers=self.workers, collate_fn=_collate):
+            batch = self.faults.take(raw)
+            if batch is None:
+                yield None
+                continue
+            images = batch["images"].to(device).contiguous(memory_format=torch.channels_last)
+            yield {
+                "images": images,
+                "target": batch["target"].to(device),
+                "weight": batch["weight"].to(device),
+                "index": batch["index"],
+            }
+
+
+def _collate(items: list) -> dict:
+    whole = [i for i in items if not isinstance(i, Fault)]
+    faults = [i for i in items if isinstance(i, Fault)]
+    if not whole:
+        return {"index": torch.empty(0, dtype=torch.int64), "faults": faults}
+    images, targets, metas = zip(*whole)
+    weight = default_collate([np.asarray(m["target_weight"], np.float32).reshape(-1) for m in metas])
+    index = torch.tensor([int(m["index"]) for m in metas])
+    return {
+        "images": default_collate(images),
+        "target": default_collate(targets),
+        "weight": weight,
+        "index": index,
+        "faults": faults,
+    }
