@@ -40,3 +40,20 @@ def test_nothing_labelled_is_zero_with_a_zero_gradient(loss):
     value.backward()
     assert value.item() == 0
     assert (output.grad == 0).all()
+
+
+def test_peaks_weigh_more_by_the_height_of_the_target():
+    output, target = torch.zeros(1, 1, 1, 4), torch.tensor([[[[0.0, 0.5, 1.0, 0.0]]]])
+    expected = ((1 + 10 * 0.5) * 0.25 + (1 + 10 * 1.0) * 1.0) / 4
+    assert joints_mse(output, target, torch.ones(1, 1), peak_weight=10).item() == pytest.approx(expected)
+    assert joints_mse(output, target, torch.ones(1, 1), peak_weight=0) == joints_mse(output, target, torch.ones(1, 1))
+
+
+def test_weighted_peaks_ignore_what_stands_at_unlabelled_joints():
+    output = torch.ones(1, 2, 3, 3, requires_grad=True)
+    target = torch.zeros(1, 2, 3, 3)
+    target[0, 1] = float("nan")
+    loss = joints_mse(output, target, torch.tensor([[1.0, 0.0]]), peak_weight=10)
+    loss.backward()
+    assert loss.item() == pytest.approx(1.0)
+    assert torch.isfinite(output.grad).all() and (output.grad[0, 1] == 0).all()
