@@ -180,13 +180,16 @@ class VideoFile(_WholePictures):
         """(H, W, 3) uint8 BGR, or None where the video has no such frame."""
         capture = self._opened()
         if not self._next <= frame <= self._next + self.jump:
-            capture.set(cv2.CAP_PROP_POS_FRAMES, frame)
-            self._next = frame
+            self._seek(frame)
         while self._next < frame and capture.grab():
             self._next += 1
         whole, image = capture.read() if self._next == frame else (False, None)
         self._next = frame + 1 if whole else -self.jump - 1  # after a fault the position is unknown: seek
         return image if whole else None
+
+    def _seek(self, frame: int) -> None:
+        self._opened().set(cv2.CAP_PROP_POS_FRAMES, frame)
+        self._next = frame
 
     def __len__(self) -> int:
         return len(self.ids)
