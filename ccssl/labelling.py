@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,14 +82,14 @@ class Labeller:
         """
         dataset = self.crops.dataset
         n, k = len(dataset), len(dataset.skeleton)
-        mark = fingerprint(model)
+        mark = self.mark(model, round_)
         out = {
             "xy": np.full((n, k, 2), np.nan, np.float32),
             "confidence": np.zeros((n, k), np.float32),
             "agreement": np.full((n, k), np.nan, np.float32),
             "carried": np.zeros((n, k), bool),
         }
-        begin = _resume(partial, out, mark, round_)
+        begin = _resume(partial, out, mark)
         chunks = [list(range(i, min(i + CHUNK, n))) for i in range(begin, n, CHUNK)]
         workers = 0 if self.crops.filled() == n else self.workers
         loader = DataLoader(
@@ -109,12 +110,18 @@ class Labeller:
                 clock = cv2.getTickCount() / cv2.getTickFrequency()
                 if partial and clock - saved > PARTIAL_SECONDS:
                     saved = clock
-                    _keep(partial, out, mark, round_, chunk[-1] + 1)
+                    _keep(partial, out, mark, chunk[-1] + 1)
         model.train(training)
         self.faults.check()
         if partial:
             partial.unlink(missing_ok=True)
-        facts = {"round": round_, "network": mark, "views": 1 + self.views.count, "flow": self.temporal.flow}
+        facts = {
+            "round": round_,
+            "network": fingerprint(model),
+            "mark": mark,
+            "views": 1 + self.views.count,
+            "flow": self.temporal.flow,
+        }
         admitted = np.zeros((n, k), bool)
         return PseudoLabels(
             list(dataset.ids),
@@ -126,6 +133,13 @@ class Labeller:
             dataset.skeleton,
             facts,
         )
+
+    def mark(self, model: nn.Module, round_: int) -> str:
+        """Short mark of all that the labels of a round follow from: network, frames, views, draws."""
+        dataset = self.crops.dataset
+        frames = (dataset.crop_factor, self.crops.size, self.crops.margin, *dataset.ids, *self.shots)
+        rules = (CHUNK, round_, self.seed, self.form, self.views, self.temporal, dataset.skeleton.to_dict())
+        return f"{fingerprint(model)}-{zlib.crc32(repr((rules, frames)).encode()):08x}"
 
     def _chunk(self, model, batch: dict, generator: torch.Generator, out: dict, before, chunk: list[int]):
         """Label one chunk; `before` is the last frame of the chunk before, for the flow into this one."""
@@ -198,19 +212,23 @@ def _inner_from_image(crop_from_image: torch.Tensor, crop_size: int, size: int) 
     return inner
 
 
-def _keep(path: Path, out: dict, mark: str, round_: int, done: int) -> None:
+def _keep(path: Path, out: dict, mark: str, done: int) -> None:
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, mark=np.array(mark), round=round_, done=done, **{k: v[:done] for k, v in out.items()})
+        np.savez(file, mark=np.array(mark), done=done, **{k: v[:done] for k, v in out.items()})
 
 
-def _resume(path: Path | None, out: dict, mark: str, round_: int) -> int:
-    """Frames that an earlier, killed labelling of the same round by the same network had finished."""
+def _resume(path: Path | None, out: dict, mark: str) -> int:
+    """Frames that an earlier, killed labelling with the same mark had finished."""
     if path is None or not path.is_file():
         return 0
-    with np.load(path, allow_pickle=False) as kept:
-        if str(kept["mark"]) != mark or int(kept["round"]) != round_:
-            return 0
-        done = int(kept["done"])
-        for key, array in out.items():
-            array[:done] = kept[key]
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            if str(kept["mark"]) != mark:
+                return 0
+            found = {key: kept[key] for key in ("done", *out)}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return 0  # what cannot be read is made again
+    done = int(found["done"])
+    for key, array in out.items():
+        array[:done] = found[key]
     return done

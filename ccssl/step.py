@@ -17,7 +17,7 @@ from ..progress import log
 from ..train.curriculum import admit, share_at
 from ..train.feed import CropFeed
 from ..train.supervised import cell_accuracy, stage_loss
-from .labelling import Labeller, fingerprint
+from .labelling import Labeller
 
 Pair = tuple[dict[str, torch.Tensor] | None, dict[str, torch.Tensor] | None]
 
@@ -92,9 +92,9 @@ class CcsslStep:
         return facts
 
     def _make(self, path: Path, round_: int, model: nn.Module) -> None:
-        if path.is_file() and PseudoLabels.read(path).facts.get("network") == fingerprint(model):
-            return  # made just before an interruption
-        labels = self.labeller.label(model, round_, path.with_suffix(".partial.npz"))
+        labels = self._made(path, self.labeller.mark(model, round_))
+        if labels is None:
+            labels = self.labeller.label(model, round_, path.with_suffix(".partial.npz"))
         share = share_at(round_, self.rounds, *self.share)
         labels.admitted = admit(labels.confidence, share, self.per)
         if not labels.admitted.any():
@@ -105,6 +105,15 @@ class CcsslStep:
             )
         labels.facts.update(share=share, per=self.per)
         labels.write(path)
+
+    @staticmethod
+    def _made(path: Path, mark: str) -> PseudoLabels | None:
+        """Labels made just before an interruption, by the same network, for the same frames, in the same way."""
+        try:
+            labels = PseudoLabels.read(path)
+        except DataError:
+            return None
+        return labels if labels.facts.get("mark") == mark else None
 
     def _read(self, path: Path, network: str) -> PseudoLabels:
         labels = PseudoLabels.read(path)
@@ -124,11 +133,12 @@ class CcsslStep:
             "labels/agreement_px": float(np.nanmedian(labels.agreement_px)),
         }
 
-    def batches(self, epoch: int, start: int) -> Iterator[Pair]:
+    def batches(self, epoch: int, start: int) -> Iterator[Pair | None]:
         """Source and target batches in step; each feed runs on through its own epochs, whatever the other's length."""
         at = epoch * self.steps + start
         count = self.steps - start
-        return zip(self._stream(self.source, at, count), self._stream(self.target, at, count))
+        for pair in zip(self._stream(self.source, at, count), self._stream(self.target, at, count)):
+            yield pair if any(batch is not None for batch in pair) else None
 
     def _stream(self, feed: CropFeed, at: int, count: int) -> Iterator[dict[str, torch.Tensor] | None]:
         while count > 0:

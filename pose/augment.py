@@ -67,7 +67,9 @@ AUGMENTATIONS = {
 
 def generator_for(*numbers: int) -> torch.Generator:
     """CPU generator of its own for every tuple of numbers (seed, epoch, step, ...)."""
-    state = np.random.SeedSequence([n & 0xFFFFFFFF for n in numbers]).generate_state(2, np.uint32)
+    # the length goes first, since SeedSequence takes (1,) and (1, 0) for the same
+    words = [len(numbers), *(n & 0xFFFFFFFF for n in numbers)]
+    state = np.random.SeedSequence(words).generate_state(2, np.uint32)
     return torch.Generator().manual_seed(int(state[0]) << 31 | int(state[1]) >> 1)
 
 
@@ -115,8 +117,11 @@ def augment(
     """
     device = crops.device
     matrix, flip = draw_views(augmentation, len(crops), size, generator, crops.shape[-1], margin)
+    unmoved = crops.shape[-1] == size and bool((matrix == torch.eye(2, 3)).all())
     matrix, flip = matrix.to(device), flip.to(device)
-    images = warp(crops.float() / 255, matrix, (size, size))
+    images = crops.float() / 255
+    if not unmoved:
+        images = warp(images, matrix, (size, size))
     xy_view = apply(matrix, xy_crop.to(matrix))
     order = torch.as_tensor(flip_order, device=device)
     xy_view = torch.where(flip[:, None, None], xy_view[:, order], xy_view)
@@ -129,6 +134,8 @@ def augment(
 def photometric(images: torch.Tensor, augmentation: Augmentation, generator: torch.Generator) -> torch.Tensor:
     """Colour, contrast, gamma, blur and noise of (B, 3, H, W) pictures in 0..1; geometry untouched."""
     a, b, device = augmentation, len(images), images.device
+    if b == 0:
+        return images
 
     def draw(*shape: int) -> torch.Tensor:
         return uniform(generator, shape, -1, 1).to(device)
@@ -177,7 +184,7 @@ def _occlude(images: torch.Tensor, xy_view: torch.Tensor, a: Augmentation, gener
     if a.hide_joints:
         k = xy_view.shape[1]
         joint = torch.randint(k, (len(images), 2), generator=generator)
-        centre = xy_view.cpu().gather(1, joint[..., None].expand(-1, -1, 2)) / images.shape[-1]
+        centre = (xy_view.cpu().gather(1, joint[..., None].expand(-1, -1, 2)) + 0.5) / images.shape[-1]
         half = uniform(generator, (len(images), 2, 2), 0.02, 0.08)
         on = uniform(generator, (len(images), 2)) < a.hide_joints
         images = _cover(images, centre, half, on, generator)

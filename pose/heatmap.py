@@ -34,7 +34,7 @@ def encode(
 
     Args:
         xy_heatmap: (B, K, 2) joints in cells.
-        visible: (B, K); a joint with a false or zero flag gets an empty map.
+        visible: (B, K); a joint with a false or zero flag gets an empty map, as one with a NaN coordinate does.
         size_hw: rows and columns of the map.
         sigma: width of the peak in cells.
         kind: one of `ENCODINGS`.
@@ -44,7 +44,7 @@ def encode(
     """
     _known(kind, ENCODINGS)
     h, w = size_hw
-    shown = (visible > 0)[..., None, None]
+    shown = ((visible > 0) & ~xy_heatmap.isnan().any(-1))[..., None, None]
     if kind.startswith("published"):
         return torch.where(shown, _published_maps(xy_heatmap, size_hw, sigma, kind.endswith("cauchy")), 0.0)
     xy = torch.nan_to_num(xy_heatmap.float())
@@ -105,9 +105,9 @@ def _known(kind: str, kinds: tuple[str, ...]) -> None:
 
 def _published_maps(xy: torch.Tensor, size_hw: tuple[int, int], sigma: float, cauchy: bool) -> torch.Tensor:
     h, w = size_hw
-    xy = xy.double()
-    first = (xy - 3 * sigma).trunc()
-    stop = (xy + 3 * sigma + 1).trunc()
+    xy = xy if xy.dtype in (torch.float32, torch.float64) else xy.double()
+    first = (xy - 3 * sigma).trunc().double()  # in the coordinates' own precision, as published
+    stop = (xy + 3 * sigma + 1).trunc().double()
     axes = []
     for axis, size in ((0, w), (1, h)):
         cell = torch.arange(size, device=xy.device, dtype=torch.float64)

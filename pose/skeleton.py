@@ -16,19 +16,29 @@ from ..errors import DataError
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _SIDES = {"l": 0, "left": 0, "r": 1, "right": 1}
+_FUSED_WORD = re.compile(r"(?P<side>left|right)(?P<rest>.+)|(?P<rest2>.+)(?P<side2>left|right)")
+_PLACE_AND_SIDE = re.compile(r"(?P<rest>[fbh])(?P<side>[lr])|(?P<side2>[lr])(?P<rest2>[fbh])")  # fl: front left, ...
 
 
 def _side_and_rest(name: str) -> tuple[int | None, tuple[str, ...]]:
-    """Side (0 left, 1 right, None) and the other words of a joint name: l_hip, leftEye, L_F_elbow, eye_left."""
+    """Side (0 left, 1 right, None) and the other words of a joint name: l_hip, leftEye, L_F_elbow, eye_left, leftear, lhip, fl_paw.
+
+    The rest of a fused form (the last three) differs from that of a spelt one, so that `rear` is no partner of `left_ear`:
+    a fused side is only believed when the same form has both, see `partners_from_names`.
+    """
     words = [w.lower() for w in _WORD.findall(name)]
     sides = [i for i, w in enumerate(words) if w in _SIDES]
-    if not sides:
-        # fused forms: lhip, REye. Only believed when the partner exists, see `partners_from_names`
-        if name[:1].lower() in "lr" and len(name) > 2:
-            return _SIDES[name[0].lower()], ("~", *[w.lower() for w in _WORD.findall(name[1:])])
-        return None, tuple(words)
-    i = sides[0]
-    return _SIDES[words[i]], (*words[:i], "~", *words[i + 1 :])
+    if sides:
+        i = sides[0]
+        return _SIDES[words[i]], (*words[:i], "~", *words[i + 1 :])
+    for form in (_FUSED_WORD, _PLACE_AND_SIDE):
+        for i, word in enumerate(words):
+            if found := form.fullmatch(word):
+                side, rest = found["side"] or found["side2"], found["rest"] or found["rest2"]
+                return _SIDES[side], (*words[:i], f"~{rest}", *words[i + 1 :])
+    if name[:1].lower() in _SIDES and len(name) > 2:
+        return _SIDES[name[0].lower()], ("~~", *[w.lower() for w in _WORD.findall(name[1:])])
+    return None, tuple(words)
 
 
 def partners_from_names(names: Sequence[str]) -> list[tuple[int, int]]:

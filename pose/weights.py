@@ -54,19 +54,21 @@ def read(path: str | Path) -> dict[str, Any]:
     except pickle.UnpicklingError as error:
         raise WeightsError(
             "a checkpoint that holds tensors and plain data only",
-            f"{path}: {str(error).splitlines()[0]}",
+            f"{path}: {_line(error)}",
             "re-save it as a plain state dict: torch.save(model.state_dict(), PATH)",
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise WeightsError(
-            "a readable checkpoint", f"{path}: {str(error).splitlines()[0]}", "copy or download it again"
-        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise WeightsError("a readable checkpoint", f"{path}: {_line(error)}", "copy or download it again") from error
     if isinstance(state, Mapping) and state and all(isinstance(v, torch.Tensor) for v in state.values()):
         state = {"state_dict": state}
     if not isinstance(state, Mapping) or not isinstance(state.get("state_dict"), Mapping):
         found = ", ".join(map(str, list(state)[:8])) if isinstance(state, Mapping) else type(state).__name__
         raise WeightsError("a checkpoint with a state_dict", f"{path} holds {found}")
     return {**state, "state_dict": without_prefix(state["state_dict"])}
+
+
+def _line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def without_prefix(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import threading
 import time
@@ -109,14 +110,16 @@ class Run:
                 },
                 "extra": self.extra,
             }
-            path = self.folder / self.last_name
-            weights.save(path, self.pack(self.epoch, self.best, self.optimizer.state_dict(), facts))
-            for name in self.aliases:
-                alias(path, name)
+            names = list(self.aliases)
             if best:
-                alias(path, "model_best.pth.tar")
+                names.append("model_best.pth.tar")
             if self.snapshot and self.step == 0 and self.epoch % self.snapshot == 0:
-                alias(path, f"checkpoint_{self.epoch}.pth.tar")
+                names.append(f"checkpoint_{self.epoch}.pth.tar")
+            # what a resume reads comes last: a run killed in between does the epoch again, and all the names with it
+            first, *more = [*names, self.last_name]
+            weights.save(self.folder / first, self.pack(self.epoch, self.best, self.optimizer.state_dict(), facts))
+            for name in more:
+                alias(self.folder / first, name)
         self.fabric.barrier()
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -139,7 +142,7 @@ class _StopSignal:
     """First Ctrl-C (or SIGTERM): finish the batch, save, stop. Second: stop at once."""
 
     def __init__(self):
-        self.asked = False
+        self.asked, self._process = False, os.getpid()
 
     def __enter__(self) -> _StopSignal:
         if threading.current_thread() is threading.main_thread():
@@ -149,6 +152,8 @@ class _StopSignal:
         return self
 
     def _ask(self, number: int, frame) -> None:
+        if os.getpid() != self._process:
+            return  # a worker that was forked meanwhile: a terminal's Ctrl-C reaches it too, and it goes when the run does
         if self.asked:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             raise KeyboardInterrupt

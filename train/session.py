@@ -187,6 +187,9 @@ def open_run(
                 str(error).splitlines()[0],
                 "--init-weights takes only the weights",
             ) from error
+        if not (folder / "model_best.pth.tar").is_file():
+            # another folder's best: its score may be of other data, and no file here stands for it
+            run.best, run.best_epoch = -math.inf, -1
     return run
 
 

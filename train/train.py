@@ -41,7 +41,7 @@ def run(options: TrainOptions) -> Path:
     if options.evaluate:
         return _evaluate(options, fabric, training, valid)
     mean = supervised.published_mean(training)
-    restore = session.earlier_run(options, "train", LAST)
+    earlier = restore = session.earlier_run(options, "train", LAST)
     if restore is None and options.resume:
         restore = checkpoints.load(options.resume, mean)
     start = restore or (checkpoints.load(options.init_weights, mean) if options.init_weights else None)
@@ -54,7 +54,8 @@ def run(options: TrainOptions) -> Path:
     task = session.open_run(
         options, fabric, "train", start, options.epochs, restore.state if restore else None, LAST, ALIASES
     )
-    task.epoch = options.start_epoch or task.epoch
+    if options.start_epoch and earlier is None:
+        task.epoch, task.step = options.start_epoch, 0
     data = {"training": training.describe(), "validation": valid.describe()}
     session.banner(task, start, data, options.epochs, [start.note] if start.note else [])
     step = supervised.step_for(options, training, start.form, fabric)
