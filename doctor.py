@@ -1,0 +1,76 @@
+"""What zoopose finds on this machine: versions, devices, data, checkpoints. Paste it into an issue.
+
+Examples:
+
+    zoopose doctor
+
+    zoopose doctor --models
+
+    zoopose doctor --image-path /data/animal_data
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from .progress import log
+
+PACKAGES = (
+    "torch torchvision numpy scipy opencv-python-headless h5py pandas lightning-fabric matplotlib jinja2 tensorboard tyro imaug"
+).split()
+
+
+@dataclass
+class DoctorOptions:
+    """`zoopose doctor`."""
+
+    image_path: str = "./animal_data/"
+    """root of the published data sets"""
+    models: bool = False
+    """also the networks with their numbers of parameters"""
+
+
+def run(options: DoctorOptions) -> None:
+    """Print what is found."""
+    log.info("python      %s on %s, %d cores", platform.python_version(), platform.platform(), os.cpu_count() or 0)
+    for name in ("zoopose", *PACKAGES):
+        log.info("%-25s %s", name, _version(name))
+    if torch.cuda.is_available():
+        for i in range(torch.cuda.device_count()):
+            facts = torch.cuda.get_device_properties(i)
+            log.info("GPU %d       %s, %.0f GiB", i, facts.name, facts.total_memory / 2**30)
+    else:
+        log.info("GPU         none that torch can use; %d CPU threads", torch.get_num_threads())
+    log.info("compiler    %s", shutil.which("g++") or shutil.which("clang++") or "none: --compile needs one (g++)")
+    root = Path(options.image_path)
+    for relative in ("behaviorDiscovery2.0", "synthetic_animal", "real_animal_crop"):
+        log.info("data        %s: %s", root / relative, "found" if (root / relative).is_dir() else "not there")
+    for path in sorted(Path("checkpoint").rglob("model_best.pth.tar"))[:20]:
+        log.info("checkpoint  %s", path)
+    log.info("writable    %s: %s", Path.cwd(), "yes" if os.access(Path.cwd(), os.W_OK) else "NO")
+    if options.models:
+        _models()
+
+
+def _models() -> None:
+    from .pose.models import MODELS, build_model
+
+    for name in MODELS:
+        with torch.device("meta"):  # numbers only: no memory, no time
+            model = build_model(name, 18)
+        parameters = sum(p.numel() for p in model.parameters())
+        log.info("network     %-14s %.2f M parameters with 18 joints and default numbers", name, parameters / 1e6)
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"

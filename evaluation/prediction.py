@@ -1,0 +1,129 @@
+"""Predict the joints of your own pictures or video: a results file, and pictures to look at.
+
+Examples:
+
+    zoopose predict --data images:photos --resume runs/horse_to_cattle/last.pth.tar --checkpoint predictions
+
+    zoopose predict --data video:cows.mp4 --resume runs/horse_to_cattle/last.pth.tar --overlays 200
+
+    zoopose predict --data coco:boxes.json --resume runs/horse/model_best.pth.tar --flip
+
+Pictures without boxes are taken whole: crop them around the animal, or give boxes in a COCO file.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import numpy as np
+import pandas as pd
+import tyro
+
+from ..datasets.sample import PoseDataset
+from ..datasets.sources import check_joints, has_splits
+from ..datasets.synthetic_animal import synthetic_mean
+from ..errors import OptionError
+from ..pose import checkpoints
+from ..pose.atomic import atomic_path
+from ..pose.draw import draw_pose
+from ..pose.skeleton import Skeleton
+from ..progress import log, track
+from .options import DataOptions, compute_device, open_data
+from .predict import Predictions, predict
+from .runs import crop_of
+from .score import BATCH
+
+
+@dataclass
+class PredictOptions(DataOptions):
+    """`zoopose predict`."""
+
+    checkpoint: Annotated[str, tyro.conf.arg(aliases=["-c"])] = "predictions"
+    """folder for predictions and overlays"""
+    data: str = ""
+    """what to look at, NAME[:PATH]: images:FOLDER, video:FILE, coco:PATH.json, ..."""
+    resume: str = ""
+    """checkpoint of the network"""
+    overlays: int = 24
+    """how many crops with drawn joints to write, evenly spread; 0: none"""
+    shown_from: float = 0.2
+    """joints with a lower peak are not drawn"""
+
+
+def run(options: PredictOptions) -> Predictions:
+    """Predict as the options say; writes predictions.csv and predictions.json (COCO results form)."""
+    if not options.data or not options.resume:
+        raise OptionError(
+            "data to look at and a checkpoint",
+            f"--data {options.data or '(none)'}, --resume {options.resume or '(none)'}",
+            "zoopose predict --data images:FOLDER --resume FOLDER/model_best.pth.tar",
+        )
+    network = checkpoints.load(options.resume, synthetic_mean(options.image_path, options.animal))
+    split = "valid" if has_splits(options.data) else "all"
+    dataset = open_data(options.data, split, options, labelled=False, skeleton=network.skeleton)
+    check_joints(dataset, network.skeleton, options.data)
+    device, folder = compute_device(options.accelerator), Path(options.checkpoint)
+    log.info("%s\n%d pictures of %s", network.note, len(dataset), options.data)
+    found = predict(
+        network.model.to(device),
+        dataset,
+        network.form,
+        device,
+        BATCH,
+        options.workers,
+        options.flip,
+        strict=options.strict_data,
+    )
+    write_table(folder / "predictions.csv", found, network.skeleton)
+    write_coco_results(folder / "predictions.json", found)
+    write_overlays(folder / "overlays", dataset, found, network.skeleton, options)
+    log.info("%d predictions in %s", int(found.read.sum()), folder)
+    if found.faults:
+        log.warning(found.faults)
+    return found
+
+
+def write_table(path: Path, found: Predictions, skeleton: Skeleton) -> None:
+    """One row a picture: id, then x, y (picture px, pixel centres at integers) and score (height of the peak) of every joint."""
+    columns = pd.MultiIndex.from_product([skeleton.joints, ("x", "y", "score")], names=("joint", "value"))
+    values = np.concatenate([found.xy_px, found.score[..., None]], -1).reshape(len(found.ids), -1)
+    table = pd.DataFrame(values, index=pd.Index(found.ids, name="id"), columns=columns)
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, float_format="%.4f")
+
+
+def write_coco_results(path: Path, found: Predictions) -> None:
+    """COCO keypoint results: image_id (the picture's id as text), keypoints x, y, score, and the mean score."""
+    rows = [
+        {
+            "image_id": found.ids[i],
+            "category_id": 1,
+            "keypoints": np.concatenate([found.xy_px[i], found.score[i, :, None]], -1).round(3).ravel().tolist(),
+            "score": float(found.score[i].mean()),
+            "bbox": found.box_xywh[i].round(2).tolist(),
+        }
+        for i in np.flatnonzero(found.read)
+    ]
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(rows))
+
+
+def write_overlays(
+    folder: Path, dataset: PoseDataset, found: Predictions, skeleton: Skeleton, options: PredictOptions
+) -> None:
+    """Crops with the joints that are seen well enough."""
+    rows = np.flatnonzero(found.read)
+    rows = (
+        rows[np.unique(np.linspace(0, len(rows) - 1, min(options.overlays, len(rows))).astype(int))]
+        if len(rows)
+        else rows
+    )
+    for i in track(rows, "overlays", len(rows)) if options.overlays else ():
+        crop, (xy,) = crop_of(dataset, int(i), np.nan_to_num(found.xy_px[i]), size=384)
+        picture = draw_pose(crop, xy, skeleton, found.score[i] >= options.shown_from)
+        with atomic_path(folder / f"{i:06d}.jpg") as temporary:
+            cv2.imwrite(str(temporary), picture[..., ::-1])
