@@ -205,9 +205,11 @@ def _stripes(coat: Coat, rest: np.ndarray) -> np.ndarray:
     warp = solid("soft", rest * np.array([0.7, 1.2, 0.5], np.float32) + offset) - 0.5
     breaks = solid("soft", rest * np.array([1.5, 1.1, 0.6], np.float32) + offset[::-1])
     low = 1 - _ramp(z, 0.38, 0.58)
-    along = x * (1 - low) + z * low + 0.12 * (z - 0.7) * (1 - low)
-    wave = np.cos(2 * np.pi * (along / np.float32(coat.scale) + 1.1 * warp))
+    period = np.float32(2 * np.pi / coat.scale)
+    upright = np.cos(period * (x + 0.12 * (z - 0.7)) + np.float32(7) * warp)
+    level = np.cos(1.3 * period * z + np.float32(5) * warp)
     width = coat.share - 0.5 + 0.9 * (breaks - 0.5)
+    wave = upright + (level - upright) * low
     return _ramp(wave + 2 * width, -coat.soft * 4, coat.soft * 4) * _ramp(breaks, 0.12, 0.22)
 
 

@@ -187,9 +187,9 @@ def _ball(tube: Tube, left_seat: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
 
 
 def _through(stations: np.ndarray, count: int) -> np.ndarray:
-    """(count, 5) stations on a Catmull-Rom curve through the given ones, evenly spaced between the first and the last."""
+    """(count, 5) stations on a Catmull-Rom curve through the given ones; close together where the tube bends or tapers."""
     padded = np.concatenate([2 * stations[:1] - stations[1:2], stations, 2 * stations[-1:] - stations[-2:-1]])
-    length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(stations[:, :3], axis=0), axis=1))])
+    length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(stations, axis=0), axis=1))])
     at = np.interp(np.linspace(0, length[-1], count), length, np.arange(len(stations)))
     i = np.minimum(at.astype(int), len(stations) - 2)
     t = (at - i)[:, None]

@@ -31,7 +31,7 @@ def _marks(**given) -> dict:
     return {joint: (kind, np.array(xyz, np.float64)) for joint, (kind, xyz) in given.items()}
 
 
-_TRUNK_BONES = "pelvis pelvis pelvis loin loin chest chest chest"
+_TRUNK_BONES = "pelvis pelvis pelvis pelvis loin loin chest chest chest chest chest"
 _FRONT_BONES = "left_front_upper left_front_upper left_front_fore left_front_fore left_front_cannon left_front_foot left_front_foot"
 _BACK_BONES = (
     "left_back_thigh left_back_thigh left_back_gaskin left_back_gaskin left_back_cannon left_back_foot left_back_foot"
@@ -42,9 +42,9 @@ def _horse() -> Body:
     tubes = (
         _tube(
             "trunk",
-            "-82 0 122 9 14 | -73 0 124 20 24 | -54 0 124 27 29 | -30 0 122 26 28 | "
+            "-85 0 125 3 5 | -81 0 124.5 12 15 | -73 0 124 20.5 24 | -54 0 124 27 29 | -30 0 122 26 28 | "
             "-4 0 118.5 29 31 | 22 0 117 26 34 | 42 0 119 22 36 | 58 0 115 19 28 | "
-            "71 0 113 12 17",
+            "67 0 113.5 14.5 20 | 72.5 0 113 8.5 12 | 75 0 113 3 4",
             _TRUNK_BONES,
             22,
             22,
@@ -144,8 +144,8 @@ def _horse() -> Body:
         "tail": 0.6,
         "limb_slack": 0.065,
         "muzzle": 0.1,
-        "neck_graze": -82,
-        "head_graze": 22,
+        "neck_graze": -104,
+        "head_graze": 44,
     }
     return Body("horse", 155, tubes, pivots, marks, gait, 5.0)
 
@@ -154,8 +154,8 @@ def _tiger() -> Body:
     tubes = (
         _tube(
             "trunk",
-            "-80 0 76 7 9 | -71 0 76 16 18 | -52 0 76 19 21 | -28 0 73 18 19 | "
-            "-2 0 69 19.5 21 | 22 0 69 20 24 | 42 0 71 19 25 | 57 0 74 16 20 | 68 0 78 11 14",
+            "-82 0 77 3 4 | -78.5 0 76.5 9.5 12 | -71 0 76 16 18 | -52 0 76 19 21 | -28 0 73 18 19 | "
+            "-2 0 69 19.5 21 | 22 0 69 20 24 | 42 0 71 19 25 | 57 0 74 16 20 | 66 0 77 12 15 | 70.5 0 78 7 9 | 72.5 0 78 2 3",
             _TRUNK_BONES,
             22,
             22,
