@@ -58,6 +58,34 @@ class Body:
     melt_cm: float
 
 
+TRUNK_BONES = "pelvis pelvis pelvis pelvis loin loin chest chest chest chest chest"
+FRONT_BONES = "left_front_upper left_front_upper left_front_fore left_front_fore left_front_cannon left_front_foot left_front_foot"
+BACK_BONES = (
+    "left_back_thigh left_back_thigh left_back_gaskin left_back_gaskin left_back_cannon left_back_foot left_back_foot"
+)
+
+
+def tube(
+    name: str, stations: str, bones: str | tuple[str, ...], around: int = 10, rings: int = 10, solid: bool = True
+) -> Tube:
+    """A tube from stations written as "x y z half-width half-depth" between bars, and bone names."""
+    stations = np.array([row.split() for row in stations.split("|")], np.float64)
+    bones = tuple(bones.split()[: len(stations) - 1]) if isinstance(bones, str) else bones
+    if len(bones) == 1:
+        bones *= len(stations) - 1
+    return Tube(name, stations, bones, around, rings, solid)
+
+
+def pivots_at(**given: tuple[str | None, tuple]) -> dict[str, tuple[str | None, np.ndarray]]:
+    """Pivots from bone=(parent, xyz)."""
+    return {bone: (parent, np.array(xyz, np.float64)) for bone, (parent, xyz) in given.items()}
+
+
+def marks_at(**given: tuple[str, tuple]) -> dict[str, tuple[str, np.ndarray]]:
+    """Marks from joint=(kind, xyz)."""
+    return {joint: (kind, np.array(xyz, np.float64)) for joint, (kind, xyz) in given.items()}
+
+
 def _region(name: str) -> str:
     """The part of the body a tube, bone or joint moves with when proportions change."""
     for word in ("neck", "front", "back", "tail"):
@@ -65,7 +93,7 @@ def _region(name: str) -> str:
             return word
     if name in ("trunk", "root", "chest", "loin", "pelvis", "shoulder", "udder"):
         return "trunk"
-    return "neck" if name == "mane" else "head"
+    return {"mane": "neck", "tuft": "tail"}.get(name, "head")
 
 
 @dataclass(frozen=True)

@@ -86,19 +86,18 @@ def standard_coat(animal: str) -> Coat:
             muzzle=(0.14, 0.1, 0.09), points_top=0.42,
         )  # fmt: skip
     if animal == "hound":
-        return Coat(
-            body=(0.45, 0.3, 0.16),
-            belly=(0.75, 0.66, 0.52),
-            points=(0.7, 0.6, 0.45),
-            mane=(0.4, 0.3, 0.2),
-            points_top=0.3,
-        )
+        tan = {"points": (0.7, 0.6, 0.45), "mane": (0.4, 0.3, 0.2), "points_top": 0.3}
+        return Coat(body=(0.45, 0.3, 0.16), belly=(0.75, 0.66, 0.52), **tan)
+    white = (0.85, 0.83, 0.8)
     return Coat(
-        body=(0.75, 0.72, 0.66),
-        belly=(0.7, 0.66, 0.6),
-        points=(0.25, 0.22, 0.2),
-        mane=(0.6, 0.55, 0.5),
-        points_top=0.25,
+        white,
+        white,
+        (0.8, 0.78, 0.75),
+        (0.2, 0.18, 0.17),
+        pattern="patches",
+        mark=(0.07, 0.06, 0.06),
+        share=0.5,
+        soft=0.02,
     )
 
 

@@ -11,7 +11,6 @@ from zoopose.datasets.quadruped.degrade import Lens, draw_lens, through
 from zoopose.datasets.quadruped.frames import Light, compose, finish, skin_of
 from zoopose.datasets.quadruped.gait import pose_mesh
 from zoopose.datasets.quadruped.noise import stream
-from zoopose.datasets.quadruped.plans import ANIMALS
 from zoopose.datasets.quadruped.source import render_source
 from zoopose.datasets.quadruped.target import TargetShot
 from zoopose.errors import OptionError
@@ -51,10 +50,10 @@ def _ray_hits(origin, targets, points, faces):
     return out
 
 
-@pytest.mark.parametrize("animal", ANIMALS)
+@pytest.mark.parametrize("animal", ["horse", "tiger"])
 def test_visibility_is_what_a_ray_finds(animal):
     compared = agreed = hidden = 0
-    for azimuth in (0, 60, 90, 150, 200, 300):
+    for azimuth in (0, 60, 150, 290):
         mesh, posed, frame = _plain(animal, azimuth)
         met = _ray_hits(frame.camera.position_cm, posed.joints[:18], posed.points, mesh.faces)
         met_depth = met * frame.joint_depth_cm
@@ -63,11 +62,11 @@ def test_visibility_is_what_a_ray_finds(animal):
         clear = np.abs(frame.joint_depth_cm - mesh.joint_slack_cm[:18] - met_depth) > 0.03 * mesh.body.withers_cm
         compared, agreed = compared + clear.sum(), agreed + (truth == frame.visible)[clear].sum()
         hidden += (~frame.visible).sum()
-    assert hidden > 15
+    assert hidden > 10
     assert agreed >= 0.96 * compared
 
 
-@pytest.mark.parametrize("animal", ANIMALS)
+@pytest.mark.parametrize("animal", ["horse", "tiger"])
 def test_joints_lie_on_the_animal(animal):
     for azimuth in (30, 90, 250):
         _, _, frame = _plain(animal, azimuth)
@@ -82,7 +81,7 @@ def test_joints_lie_on_the_animal(animal):
         np.testing.assert_allclose(np.concatenate([corners.min(0), corners.max(0)]), box, atol=1.6)
 
 
-@pytest.mark.parametrize("animal", ANIMALS)
+@pytest.mark.parametrize("animal", ["horse", "tiger"])
 def test_a_seen_eye_lies_on_the_eye_and_the_other_is_hidden(animal):
     _, _, frame = _plain(animal, 80, size_hw=(480, 640))
     assert frame.visible[0] and not frame.visible[1]
@@ -90,7 +89,7 @@ def test_a_seen_eye_lies_on_the_eye_and_the_other_is_hidden(animal):
     assert (frame.part[y - 1 : y + 2, x - 1 : x + 2] == EYE).any()
 
 
-@pytest.mark.parametrize("animal", ANIMALS)
+@pytest.mark.parametrize("animal", ["horse", "tiger"])
 def test_hooves_are_the_ends_of_their_own_legs(animal):
     _, _, frame = _plain(animal, 45, gait="stand", cycle=0, size_hw=(480, 640))
     for joint, part in ((3, 5), (4, 6), (5, 7), (6, 8)):
@@ -122,8 +121,8 @@ def test_what_stands_before_the_animal_hides_joints():
 
 @pytest.mark.parametrize("size_hw", [(96, 96), (200, 260)])
 def test_source_pictures_do_not_depend_on_the_order(size_hw):
-    forth = [render_source("tiger", 4, i, size_hw) for i in range(4)]
-    back = [render_source("tiger", 4, i, size_hw) for i in (3, 2, 1, 0)][::-1]
+    forth = [render_source("tiger", 4, i, size_hw) for i in range(3)]
+    back = [render_source("tiger", 4, i, size_hw) for i in (2, 1, 0)][::-1]
     for a, b in zip(forth, back):
         assert a.image.shape == (*size_hw, 3) and a.image.dtype == np.uint8
         assert (a.image == b.image).all() and (a.xy_px == b.xy_px).all() and (a.visible == b.visible).all()
@@ -149,10 +148,10 @@ def test_target_frames_do_not_depend_on_the_order_and_move_smoothly():
 
 
 def test_shots_show_most_of_the_animal_and_differ():
-    shots = [TargetShot("tiger", 0, k, (96, 96)) for k in range(8)]
+    shots = [TargetShot("tiger", 0, k, (96, 96)) for k in range(5)]
     frames = [s[0] for s in shots]
     assert np.mean([f.visible.sum() for f in frames]) > 8
-    assert len({s.mesh for s in shots}) > 1 and len({s.coat for s in shots}) == 8
+    assert len({s.mesh for s in shots}) > 1 and len({s.coat for s in shots}) == 5
 
 
 def test_the_gap_is_checked():
