@@ -1,26 +1,85 @@
-"""Looking at a data set before training on it: counts that show what is wrong, and a sheet of pictures with their joints."""
+"""Look at a data set before training on it: counts that show what is wrong, and a sheet of pictures with their joints.
+
+Examples:
+
+    zoopose data check coco:horse/train.json
+
+    zoopose data check real_animal --image-path ./animal_data/ --animal tiger --sheet tiger.png
+
+    zoopose data check video:cows.mp4 --read 50
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import cv2
 import numpy as np
+import tyro
 
 from ..errors import DataError
 from ..pose import geometry
 from ..pose.atomic import atomic_path
 from ..pose.draw import draw_pose
 from ..pose.skeleton import Skeleton
+from ..progress import log, track
 from .crops import crop_image
 from .pictures import PictureError
 from .sample import PoseDataset
+from .sources import open_source, partner_pairs
 
 TILE_PX = 256
 _CAPTION_PX = 18
 _PAPER, _INK = (250, 250, 250), (60, 60, 60)
+
+
+@dataclass
+class CheckOptions:
+    """`zoopose data check`."""
+
+    data: Annotated[str, tyro.conf.Positional]
+    """the data set, NAME[:PATH]"""
+    split: Literal["train", "valid", "all"] = "all"
+    """which part"""
+    image_path: str = "./animal_data/"
+    """root of the published data sets"""
+    animal: str = "horse"
+    """species, for data sets that hold several"""
+    partners: str = ""
+    """left/right pairs of a COCO file whose names do not tell: LEFT:RIGHT,LEFT:RIGHT,..."""
+    read: int = 0
+    """read so many pictures, evenly spread; 0: all"""
+    sheet: str = "data_check.png"
+    """where the sheet of 12 samples goes"""
+    json: str = ""
+    """also write the facts here"""
+
+
+def run(options: CheckOptions) -> dict[str, Any]:
+    """Check as the options say; prints the facts and writes the sheet."""
+    pairs = partner_pairs(options.partners)
+    dataset = open_source(
+        options.data, split=options.split, image_path=options.image_path, animal=options.animal, partners=pairs
+    )
+    total = min(options.read or len(dataset), len(dataset))
+    facts = check_source(dataset, options.read or None, lambda rows: track(rows, "reading", total))
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            log.info("%s", name)
+            for key, own in value.items():
+                log.info("  %-24s %s", key, own)
+        else:
+            log.info("%-26s %s", name, value)
+    if dataset.skeleton is not None:
+        log.info("sheet of 12 samples: %s", overlay_sheet(dataset, Path(options.sheet)) or options.sheet)
+    if options.json:
+        with atomic_path(options.json) as temporary:
+            temporary.write_text(json.dumps(facts, indent=2, default=str) + "\n")
+    return facts
 
 
 def check_source(

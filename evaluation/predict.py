@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -136,6 +137,7 @@ def predict(
     batches: int | None = None,
     strict: bool = False,
     phase: str = "predicting",
+    observe: Callable[[torch.Tensor, dict], None] | None = None,
 ) -> Predictions:
     """Joints of every animal of a data set.
 
@@ -146,6 +148,7 @@ def predict(
         flip: average with the mirrored picture.
         batches: only so many; the other rows stay unread.
         strict: stop at the first unreadable picture.
+        observe: called with the maps (B, K, h, w) and the raw batch (`xy`, `visible`, `matrix` crop_from_image) of every batch.
 
     Raises:
         DataError: no picture, or mostly unreadable ones.
@@ -167,9 +170,10 @@ def predict(
         for chunk, raw in zip(chunks, loader):
             batch = faults.take(raw)
             if batch is not None:
-                _fill(
-                    found, batch, _maps(model, batch["image"], form, device, k, flip, dataset.skeleton.flip_order), form
-                )
+                maps = _maps(model, batch["image"], form, device, k, flip, dataset.skeleton.flip_order)
+                _fill(found, batch, maps, form)
+                if observe:
+                    observe(maps, batch)
             progress.add(len(chunk))
     model.train(training)
     faults.check()

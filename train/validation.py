@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning_fabric import Fabric
 from torch import nn
 
@@ -18,9 +19,12 @@ from ..evaluation.runs import training_report
 from ..evaluation.score import BATCH, MAIN, print_scores, score_predictions, scores_json, write_predictions
 from ..pose import weights
 from ..pose.checkpoints import Loaded
+from ..pose.geometry import apply, compose, resize_matrix
+from ..pose.heatmap import encode, in_frame
 from ..progress import log
 from .loop import Run
 from .options import RunOptions
+from .supervised import LOSSES, loss_for
 
 
 class Validation:
@@ -35,10 +39,10 @@ class Validation:
     def __init__(self, dataset: PoseDataset, network: Loaded, fabric: Fabric, options: RunOptions, prefix: str = "val"):
         self.dataset, self.network, self.fabric, self.options, self.prefix = dataset, network, fabric, options, prefix
 
-    def predict(self, model: nn.Module, batches: int | None = None) -> Predictions:
+    def predict(self, model: nn.Module, batches: int | None = None, observe: Callable | None = None) -> Predictions:
         return predict(
             model, self.dataset, self.network.form, self.fabric.device, BATCH, self.options.workers if batches is None else 0,
-            self.options.flip, batches, self.options.strict_data, "validation",
+            self.options.flip, batches, self.options.strict_data, "validation", observe,
         )  # fmt: skip
 
     def scores(self, found: Predictions) -> dict[str, Score]:
@@ -49,7 +53,8 @@ class Validation:
         )
 
     def __call__(self, model: nn.Module, batches: int | None) -> Mapping[str, float]:
-        found = self.predict(model, batches)
+        losses: list[tuple[float, int]] = []
+        found = self.predict(model, batches, lambda maps, batch: losses.append(self._loss(maps, batch)))
         if batches is not None and not (found.visible[found.read] == 2).any():
             return {}  # the first batches may hold hidden joints only; the whole set is scored later
         scores = self.scores(found)
@@ -58,11 +63,24 @@ class Validation:
             joint_distances(found.cells[found.read], found.target_cells[found.read], size)
         )
         return {
+            f"{self.prefix}/loss": sum(loss * n for loss, n in losses) / sum(n for _, n in losses),
             f"{self.prefix}/pck": scores[MAIN].mean,
             f"{self.prefix}/acc": scores["published"].mean,
             f"{self.prefix}/auc": auc,
             f"{self.prefix}/mean_error": mean_error,
         }
+
+    def _loss(self, maps: torch.Tensor, batch: dict) -> tuple[float, int]:
+        """The last stage's loss on one batch against sub-pixel targets, and how many pictures that is."""
+        form, options = self.network.form, self.options
+        size = (form.heatmap_size, form.heatmap_size)
+        to_map = compose(resize_matrix(form.size, form.heatmap_size, batch["matrix"]), batch["matrix"])
+        xy_heatmap = apply(to_map, torch.nan_to_num(batch["xy"].double())).float()
+        weight = ((batch["visible"] > 0) & in_frame(xy_heatmap, size)).float()
+        kind = "cauchy" if options.label_type == "Cauchy" else "gaussian"
+        target = encode(xy_heatmap, weight, size, options.sigma, kind)
+        loss = LOSSES[loss_for(options, form.kind == "published")]
+        return float(loss(maps.cpu(), target, weight)), len(maps)
 
 
 def finish(
