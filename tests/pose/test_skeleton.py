@@ -147,7 +147,7 @@ def test_tiger_order_is_its_own_inverse_and_keeps_pairs():
     mapped = {frozenset((int(TIGER_TO_MODEL[a]), int(TIGER_TO_MODEL[b]))) for a, b in TIGDOG18.partners}
     assert mapped == {frozenset(pair) for pair in TIGDOG18.partners}
     # knees and elbows change places, nothing else moves
-    moved = {TIGDOG18.joints[i].split("_")[-1] for i in np.flatnonzero(TIGER_TO_MODEL != np.arange(18))}
+    moved = {TIGDOG18.joints[i].split("_")[-1] for i in np.flatnonzero(np.arange(18) != TIGER_TO_MODEL)}
     assert moved == {"knee", "elbow"}
 
 
