@@ -118,7 +118,7 @@ class Build:
 
 def draw_build(rng: np.random.Generator, strength: float) -> Build:
     """An individual at random; `strength` 1 gives the spread of breeds and ages, 0 the standard body."""
-    spread = {"legs": 0.13, "length": 0.1, "girth": 0.13, "bone": 0.16, "neck": 0.16, "head": 0.12, "tail": 0.2}
+    spread = {"legs": 0.18, "length": 0.13, "girth": 0.16, "bone": 0.2, "neck": 0.2, "head": 0.16, "tail": 0.25}
     drawn = {name: 1 + strength * s * rng.uniform(-1, 1) for name, s in spread.items()}
     return Build(**drawn, belly=1 + strength * rng.uniform(0, 0.15))
 

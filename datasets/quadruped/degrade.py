@@ -51,10 +51,10 @@ def draw_lens(rng: np.random.Generator, strength: float, picture_mean: float) ->
         contrast=1 - strength * rng.uniform(-0.1, 0.32),
         haze=strength * max(0.0, rng.uniform(-0.2, 0.28)),
         gamma=float(np.exp(strength * rng.uniform(-0.3, 0.3))),
-        defocus=strength * rng.uniform(0, 0.005),
+        defocus=strength * rng.uniform(0, 0.0065),
         motion=strength * rng.uniform(0, 0.025),
-        coarse=1 + strength * rng.uniform(0, 1.0),
-        noise=strength * rng.uniform(0.01, 0.04),
+        coarse=1 + strength * rng.uniform(0.1, 1.3),
+        noise=strength * rng.uniform(0.015, 0.05),
         quality=int(np.clip(95 - strength * rng.uniform(35, 72), 8, 95)) if strength > 0 else 0,
         vignette=strength * rng.uniform(0, 0.4),
     )

@@ -249,6 +249,6 @@ def natural_scene(animal: str, rng: np.random.Generator) -> Scene:
         kind, dark, light, scale = entry
         return _surface(kind, dark, light, rng, scale)
 
-    things = tuple(t for t in things if rng.random() < 0.75)
+    things = tuple(t for t in things if rng.random() < 0.85)
     tufts = tufts * rng.uniform(0, 1.3)
     return Scene(made(ground), made(sky), made(far), tall * rng.uniform(0.7, 1.3), rough, things, tufts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -222,3 +222,22 @@ def grass_mask(
     for blade in (blades * 8).round().astype(np.int32):
         cv2.fillConvexPoly(cover, blade, 255, cv2.LINE_AA, shift=3)
     return cover.astype(np.float32) / 255
+
+
+def leaf_light(
+    size_hw: tuple[int, int], depth: float, scale: float, horizon_px: float, rng: np.random.Generator
+) -> np.ndarray:
+    """(H, W) float32 factors of light through leaves: flecks of 1, and 1 - depth between them; the sky stays as it is."""
+    value = tile("cloud", size_hw, scale * 256 / size_hw[0], rng.uniform(0, 512, 2), float(rng.uniform(0, 180)))
+    rows = np.arange(size_hw[0], dtype=np.float32)[:, None]
+    reach = np.clip((rows - horizon_px) / (0.2 * size_hw[0]) + 1, 0, 1)
+    return (1 - depth * reach * np.clip((value - 0.4) * 5, 0, 1)).astype(np.float32)
+
+
+def pulled(surface: Surface, colour: RGB, share: float) -> Surface:
+    """The surface with both its colours drawn towards one colour, as dust and dry grass take on that of a coat."""
+    dark, light = (
+        tuple(float(c + share * (m * k - c)) for c, m in zip(rgb, colour))
+        for rgb, k in ((surface.dark, 0.7), (surface.light, 1.15))
+    )
+    return replace(surface, dark=dark, light=light)

@@ -14,7 +14,7 @@ from .camera import orbit
 from .coats import Coat, paint
 from .frames import Frame, Light, compose, finish, skin_of, supersampling
 from .gait import draw_manner, pose_mesh
-from .noise import SHEETS, stream
+from .noise import stream
 from .plans import body_of
 from .scenery import Scene, Surface, paint_scene
 
@@ -122,7 +122,7 @@ def random_coat(rng: np.random.Generator) -> Coat:
 def _surface(rng: np.random.Generator) -> Surface:
     dark = rng.uniform(0, 0.6, 3)
     light = np.clip(dark + rng.uniform(-0.15, 0.65, 3), 0, 1)
-    kind = str(rng.choice(SHEETS))
+    kind = str(rng.choice(["cloud", "blots", "streak", "collage"]))
     return Surface(
         kind,
         tuple(map(float, dark)),
@@ -134,7 +134,7 @@ def _surface(rng: np.random.Generator) -> Surface:
 
 def random_scene(rng: np.random.Generator) -> Scene:
     """Random ground, sky and shapes."""
-    things = ("blocks",) * int(rng.integers(0, 3))
+    things = ("blocks",) * int(rng.integers(0, 2))
     return Scene(_surface(rng), _surface(rng), things=things)
 
 

@@ -6,6 +6,8 @@ motion are those of a video), 1 is the default, more makes bodies, lenses and co
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -20,7 +22,7 @@ from .gait import Manner, draw_manner, gait_of, pose_mesh
 from .natural import natural_coat, natural_scene
 from .noise import stream
 from .plans import body_of
-from .scenery import grass_mask, paint_scene
+from .scenery import grass_mask, leaf_light, paint_scene, pulled
 
 _TARGET = 2
 MOVES = {"walk": 0.42, "trot": 0.18, "gallop": 0.14, "stand": 0.12, "graze": 0.14}
@@ -83,6 +85,10 @@ class TargetShot:
         self.light = self._light(rng)
         self._place_camera(rng, zoom)
         self._place_scene(rng)
+        self.leaves = None
+        if rng.random() < 0.4 * gap:
+            depth, horizon = min(0.7, gap * rng.uniform(0.3, 0.6)), self.camera(0).horizon_px() + self._margin()
+            self.leaves = leaf_light(self.strip.shape[:2], depth, rng.uniform(3, 8), horizon, rng)
         self.lens = draw_lens(rng, gap, float(self.strip.mean()))
 
     def _light(self, rng: np.random.Generator) -> Light:
@@ -112,6 +118,10 @@ class TargetShot:
     def _place_scene(self, rng: np.random.Generator) -> None:
         """Paint the strip of land the camera pans along, and the grass before the animal."""
         self.scene = natural_scene(self.animal, rng) if rng.random() < self.gap else source.random_scene(rng)
+        # animals often have the colour of what they stand on
+        share = min(0.8, self.gap * rng.uniform(0, 0.65))
+        far = self.scene.far and pulled(self.scene.far, self.coat.body, 0.7 * share)
+        self.scene = replace(self.scene, ground=pulled(self.scene.ground, self.coat.body, share), far=far)
         height, width = self.size_hw
         camera = self.camera(0)
         strip_hw = (height + 2 * self._margin(), 3 * width)
@@ -179,6 +189,8 @@ class TargetShot:
             "elevation_deg": self.elevation_deg,
         }  # fmt: skip
         frame_, picture = compose(self.mesh, posed, camera, self.paint, self.light, backdrop, about, cover)
+        if self.leaves is not None:
+            picture = picture * window(self.leaves)[..., None]
         image = through(self.lens, picture, max(abs(self.slide_px), 3 * self.shake), rng)
         return frame_.with_image(image)
 
