@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import multiprocessing
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -62,7 +67,115 @@ def tiny_options() -> Callable[..., dict]:
     """(checkpoint folder, further options) -> options of a network of one narrow hourglass on 32 px."""
 
     def options(checkpoint: Path, **more) -> dict:
-        tiny = {"stacks": 1, "width": 4, "inp_res": 32, "train_batch": 4, "workers": 0, "accelerator": "cpu"}
+        tiny = {"stacks": 1, "width": 4, "depth": 1, "inp_res": 32, "train_batch": 4, "workers": 0, "accelerator": "cpu"}
         return {**tiny, "checkpoint": str(checkpoint), **more}
 
     return options
+
+
+@pytest.fixture
+def one_thread():
+    """For runs that are compared bit by bit with runs of a forked process, which can have one thread only."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def _plain(value):
+    if isinstance(value, torch.Tensor):
+        return str(value.dtype), tuple(value.shape), value.numpy().tobytes()
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value
+
+
+@pytest.fixture(scope="session")
+def run_state() -> Callable[[Path, str], dict]:
+    """(folder, last checkpoint's name) -> all that a run comes to, without times and speeds; compare with ==."""
+
+    def state(folder: Path, last: str) -> dict:
+        found = {}
+        for name in (last, "model_best.pth.tar"):
+            checkpoint = torch.load(folder / name, weights_only=True)
+            own = checkpoint["zoopose"]["run"]
+            for key in ("state_dict", "optimizer", "epoch", "best_acc"):
+                found[f"{name}/{key}"] = _plain(checkpoint[key])
+            found[f"{name}/step"], found[f"{name}/meter"] = own["step"], own["meter"]
+            found[f"{name}/best_epoch"], found[f"{name}/extra"] = own["best_epoch"], _plain(own["extra"])
+        with open(folder / "log.csv", newline="") as file:
+            found["log.csv"] = [{k: v for k, v in r.items() if k != "pictures_per_s"} for r in csv.DictReader(file)]
+        for path in sorted(folder.glob("labels_round_*.h5")):
+            with h5py.File(path) as file:
+                found[path.name] = {k: file[k][()].tobytes() for k in file} | {"facts": file.attrs["facts"]}
+        metrics = json.loads((folder / "metrics.json").read_text())
+        found["metrics"] = metrics["mean"], metrics["joints"]
+        return found
+
+    return state
+
+
+@pytest.fixture(scope="session")
+def read_everything() -> Callable[[Path], int]:
+    """(folder) -> how many files of a run there are; every one of them must be readable from end to end."""
+
+    def read(folder: Path) -> int:
+        count = 0
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if path.name.startswith("."):
+                continue  # a temporary file that a killed process has left
+            count += 1
+            if path.suffix == ".tar":
+                torch.load(path, weights_only=True)
+            elif path.suffix == ".h5":
+                with h5py.File(path) as file:
+                    assert all(file[k][()] is not None for k in file)
+            elif path.suffix == ".npz":
+                with np.load(path) as file:
+                    assert all(file[k] is not None for k in file.files)
+            elif path.suffix == ".csv":
+                with open(path, newline="") as file:
+                    assert all(None not in row and None not in row.values() for row in csv.DictReader(file))
+            elif path.suffix == ".json":
+                json.loads(path.read_text())
+        return count
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def killed() -> Callable[..., int]:
+    """(function, at_file=n or after_s=t) -> exit code of a forked process that runs it and dies by SIGKILL.
+
+    It dies when it is about to put its n-th file in place (with `done`: just after), or after t seconds; it may end before.
+    """
+
+    def child(function, at_file: int | None, done: bool) -> None:
+        cv2.setNumThreads(0)
+        torch.set_num_threads(1)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        replace, count = os.replace, 0
+
+        def counted(*places):
+            nonlocal count
+            count += 1
+            if count == at_file and not done:
+                os.kill(os.getpid(), signal.SIGKILL)
+            replace(*places)
+            if count == at_file:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        os.replace = counted
+        function()
+
+    def run(
+        function: Callable[[], object], at_file: int | None = None, done: bool = False, after_s: float = 100.0
+    ) -> int:
+        process = multiprocessing.get_context("fork").Process(target=child, args=(function, at_file, done))
+        process.start()
+        process.join(after_s)
+        process.kill()
+        process.join()
+        return process.exitcode
+
+    return run
