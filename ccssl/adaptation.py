@@ -20,7 +20,7 @@ from ..pose.checkpoints import Loaded
 from ..pose.skeleton import Skeleton
 from ..train.feed import CropFeed
 from ..train.loop import Run
-from ..train.supervised import LOSSES, augmentation_for, loss_for
+from ..train.supervised import LOSSES, augmentation_for, loss_for, trains_hidden
 from ..train.validation import Validation
 from .consistency import Views
 from .labelling import Labeller, Temporal
@@ -52,6 +52,7 @@ def step_for(
         "workers": options.workers,
         "cache_bytes": int(options.cache_gib * 2**30 / 2),
         "strict": options.strict_data,
+        "hidden": trains_hidden(options, options.source),
         "rank": fabric.global_rank,
         "world": fabric.world_size,
     }

@@ -39,6 +39,7 @@ class CropFeed:
         seed: of the run.
         stream: tells feeds of one run apart.
         sigma: width of the target peaks, cells; multiplied by `sigma_decay` every epoch where that is not 0.
+        hidden: also train on joints that are labelled but hidden.
         encoding: kind of target map, see `pose.heatmap.encode`.
         workers: processes that decode while the crops are not all kept yet.
         cache_bytes: most memory for kept crops; beyond it they go to a file in `cache_folder`, where one is given.
@@ -57,6 +58,7 @@ class CropFeed:
         stream: int = 0,
         sigma: float = 1.0,
         sigma_decay: float = 0.0,
+        hidden: bool = True,
         encoding: str = "gaussian",
         workers: int = 0,
         cache_bytes: int = 2 << 30,
@@ -79,7 +81,7 @@ class CropFeed:
         )
         self.batch_size, self.seed, self.stream, self.workers = batch_size, seed, stream, workers
         self.rank, self.world, self.labels, self.faults = rank, world, labels, FaultLog()
-        self.sigma_decay = sigma_decay
+        self.sigma_decay, self.least_flag = sigma_decay, 1 if hidden else 2
         pad = margin_px(form.size) if augmentation != Augmentation() else 0
         self.margin = 1 + 2 * pad / form.size
         self.crops = CropCache(dataset, form.size + 2 * pad, self.margin, cache_bytes, cache_folder)
@@ -117,7 +119,7 @@ class CropFeed:
             yield self._views(batch, generator_for(self.seed, self.stream, epoch, step, self.rank), device)
 
     def _views(self, batch: dict, generator: torch.Generator, device: torch.device) -> dict[str, torch.Tensor]:
-        xy_crop, weight = batch["xy_crop"], (batch["visible"] > 0).float()
+        xy_crop, weight = batch["xy_crop"], (batch["visible"] >= self.least_flag).float()
         if self.labels is not None:
             xy_px, own = (torch.as_tensor(a[batch["index"].numpy()]) for a in self.labels)
             xy_crop = apply(batch["crop_from_image"], torch.nan_to_num(xy_px.double())).float()

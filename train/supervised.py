@@ -14,6 +14,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from ..datasets.sample import PoseDataset
+from ..datasets.sources import has_splits
 from ..pose import losses
 from ..pose.augment import AUGMENTATIONS, Augmentation
 from ..pose.heatmap import decode
@@ -101,8 +102,14 @@ def step_for(options: TrainOptions, training: PoseDataset, form: InputForm, fabr
         encoding="cauchy" if options.label_type == "Cauchy" else "gaussian", workers=options.workers,
         cache_bytes=int(options.cache_gib * 2**30), strict=options.strict_data, rank=fabric.global_rank,
         world=fabric.world_size, sigma_decay=options.sigma_decay,
+        hidden=trains_hidden(options, options.dataset),
     )  # fmt: skip
     return SupervisedStep(feed, fabric.device, loss)
+
+
+def trains_hidden(options: RunOptions, source: str) -> bool:
+    """Whether joints of a source that are labelled but hidden are trained on."""
+    return options.hidden == "train" or (options.hidden == "auto" and not has_splits(source))
 
 
 def published_mean(training: PoseDataset) -> tuple[float, float, float]:
