@@ -78,7 +78,8 @@ class Labeller:
         Args:
             model: evaluated in eval mode and put back.
             round_: number of the round, for the draws.
-            partial: where progress is kept, so that a killed labelling goes on where it was; removed at the end.
+            partial: where progress is kept, so that a killed labelling goes on where it was; for the caller to remove once
+                the labels are safe.
         """
         dataset = self.crops.dataset
         n, k = len(dataset), len(dataset.skeleton)
@@ -113,8 +114,6 @@ class Labeller:
                     _keep(partial, out, mark, chunk[-1] + 1)
         model.train(training)
         self.faults.check()
-        if partial:
-            partial.unlink(missing_ok=True)
         facts = {
             "round": round_,
             "network": fingerprint(model),

@@ -92,9 +92,13 @@ class CcsslStep:
         return facts
 
     def _make(self, path: Path, round_: int, model: nn.Module) -> None:
+        for kept in self.folder.glob("labels_round_*"):
+            if kept.name > f"labels_round_{round_:02d}~":
+                kept.unlink()  # of later rounds: an earlier run's, in a folder that is used again
+        partial = path.with_suffix(".partial.npz")
         labels = self._made(path, self.labeller.mark(model, round_))
         if labels is None:
-            labels = self.labeller.label(model, round_, path.with_suffix(".partial.npz"))
+            labels = self.labeller.label(model, round_, partial)
         share = share_at(round_, self.rounds, *self.share)
         labels.admitted = admit(labels.confidence, share, self.per)
         if not labels.admitted.any():
@@ -105,6 +109,7 @@ class CcsslStep:
             )
         labels.facts.update(share=share, per=self.per)
         labels.write(path)
+        partial.unlink(missing_ok=True)
 
     @staticmethod
     def _made(path: Path, mark: str) -> PseudoLabels | None:

@@ -67,7 +67,15 @@ def tiny_options() -> Callable[..., dict]:
     """(checkpoint folder, further options) -> options of a network of one narrow hourglass on 32 px."""
 
     def options(checkpoint: Path, **more) -> dict:
-        tiny = {"stacks": 1, "width": 4, "depth": 1, "inp_res": 32, "train_batch": 4, "workers": 0, "accelerator": "cpu"}
+        tiny = {
+            "stacks": 1,
+            "width": 4,
+            "depth": 1,
+            "inp_res": 32,
+            "train_batch": 4,
+            "workers": 0,
+            "accelerator": "cpu",
+        }
         return {**tiny, "checkpoint": str(checkpoint), **more}
 
     return options
@@ -107,7 +115,7 @@ def run_state() -> Callable[[Path, str], dict]:
             found["log.csv"] = [{k: v for k, v in r.items() if k != "pictures_per_s"} for r in csv.DictReader(file)]
         for path in sorted(folder.glob("labels_round_*.h5")):
             with h5py.File(path) as file:
-                found[path.name] = {k: file[k][()].tobytes() for k in file} | {"facts": file.attrs["facts"]}
+                found[path.name] = {k: repr(file[k][()].tolist()) for k in file} | {"facts": file.attrs["facts"]}
         metrics = json.loads((folder / "metrics.json").read_text())
         found["metrics"] = metrics["mean"], metrics["joints"]
         return found
