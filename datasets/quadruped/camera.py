@@ -35,12 +35,6 @@ class Camera:
         xy = seen[:, :2] * (self.focal_px / depth)[:, None] + self.centre_px
         return xy.astype(np.float32), seen[:, 2].astype(np.float32)
 
-    def ground_to_picture(self) -> np.ndarray:
-        """(3, 3) homography from ground x, y in cm (z = 0) to pixels."""
-        k = np.array([[self.focal_px, 0, self.centre_px[0]], [0, self.focal_px, self.centre_px[1]], [0, 0, 1]])
-        outer = np.column_stack([self.axes[:, 0], self.axes[:, 1], -self.axes @ self.position_cm])
-        return k @ outer
-
     def horizon_px(self) -> float:
         """Height in the picture, at its middle column, of the ground infinitely far away."""
         forward, down = self.axes[2], self.axes[1]

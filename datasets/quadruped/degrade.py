@@ -46,15 +46,19 @@ def draw_lens(rng: np.random.Generator, strength: float, picture_mean: float) ->
     exposure = float(np.clip(picture_mean, 0.24, 0.62)) / max(picture_mean, 0.02) if strength > 0 else 1.0
     exposure *= 1 + strength * rng.uniform(-0.3, 0.3)
     green = 1 + strength * rng.normal(0, 0.04)
+    contrast = max(0.55, 1 - strength * rng.uniform(-0.1, 0.32))
+    # a person must still see the joints: veil and noise share what contrast there is
+    haze = min(strength * max(0.0, rng.uniform(-0.2, 0.28)), 1 - 0.5 / max(contrast, 0.5))
+    noise = min(strength * rng.uniform(0.015, 0.05), 0.09 * contrast * (1 - haze))
     return Lens(
         gain=(exposure * (1 + warm), exposure * green, exposure * (1 - warm)),
-        contrast=1 - strength * rng.uniform(-0.1, 0.32),
-        haze=strength * max(0.0, rng.uniform(-0.2, 0.28)),
+        contrast=contrast,
+        haze=haze,
         gamma=float(np.exp(strength * rng.uniform(-0.3, 0.3))),
         defocus=strength * rng.uniform(0, 0.0065),
         motion=strength * rng.uniform(0, 0.025),
         coarse=1 + strength * rng.uniform(0.1, 1.3),
-        noise=strength * rng.uniform(0.015, 0.05),
+        noise=noise,
         quality=int(np.clip(95 - strength * rng.uniform(35, 72), 8, 95)) if strength > 0 else 0,
         vignette=strength * rng.uniform(0, 0.4),
     )

@@ -79,12 +79,6 @@ def rasterise(
     return Hits(size_hw, pixel, face_ids[local], share, depth.reshape(size_hw))
 
 
-def covered(xy_px: np.ndarray, faces: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
-    """(H, W) bool: where any triangle, whichever way it faces, covers a pixel centre. For flat shadows."""
-    hits = rasterise(xy_px, np.full(len(xy_px), 100.0), np.concatenate([faces, faces[:, ::-1]]), size_hw)
-    return np.isfinite(hits.depth_cm)
-
-
 def _facing(xy_px, depth_cm, faces, near_cm, size_hw) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Indices (f,) of triangles that face the camera inside the picture, and their edge and inverse-depth planes."""
     i, j, k = faces.T

@@ -89,7 +89,8 @@ class TargetShot:
         if rng.random() < 0.4 * gap:
             depth, horizon = min(0.7, gap * rng.uniform(0.3, 0.6)), self.camera(0).horizon_px() + self._margin()
             self.leaves = leaf_light(self.strip.shape[:2], depth, rng.uniform(3, 8), horizon, rng)
-        self.lens = draw_lens(rng, gap, float(self.strip.mean()))
+        brightness = self.strip.mean() * (1 if self.leaves is None else self.leaves.mean())
+        self.lens = draw_lens(rng, gap, float(brightness))
 
     def _light(self, rng: np.random.Generator) -> Light:
         height, azimuth = np.radians(rng.uniform(18, 70)), rng.uniform(0, 2 * np.pi)

@@ -112,11 +112,8 @@ def test_going_over_the_top_is_the_view_from_the_other_side():
     np.testing.assert_allclose(over.axes, other.axes, atol=1e-9)
 
 
-def test_the_ground_homography_agrees_with_projection():
+def test_the_horizon_is_where_far_ground_is_seen():
     camera = orbit(np.array([10.0, 0, 80]), 300, 70, 15, (96, 128))
-    xy, _ = camera.project(np.array([[40.0, -25, 0]]))
-    there = camera.ground_to_picture() @ [40, -25, 1]
-    np.testing.assert_allclose(there[:2] / there[2], xy[0], rtol=1e-5)
     far, _ = camera.project(camera.position_cm + np.array([[camera.axes[2][0], camera.axes[2][1], 0]]) * 1e6)
     assert far[0, 1] == pytest.approx(camera.horizon_px(), abs=0.1)
 
