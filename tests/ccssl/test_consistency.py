@@ -1,0 +1,182 @@
+"""Views of a frame, with networks made up of arithmetic: what they see is known, so what comes back can be checked."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from zoopose.ccssl.consistency import Views, label_views
+from zoopose.datasets.coco import CocoKeypoints
+from zoopose.datasets.crops import CropCache, collate
+from zoopose.evaluation.predict import image_from_heatmap, predict
+from zoopose.pose import checkpoints
+from zoopose.pose.augment import Augmentation, generator_for
+from zoopose.pose.geometry import apply, crop_matrix, square_box
+from zoopose.pose.inputs import InputForm
+
+SIZE, CELLS, PAD = 64, 16, 13
+MARGIN = 1 + 2 * PAD / SIZE
+PLAIN = InputForm("exact", SIZE, CELLS, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+STILL = Augmentation()
+
+
+class ColourDetector(nn.Module):
+    """Joint k is the dot in channel k: the map is the channel at a quarter of its size."""
+
+    def forward(self, images):
+        return [F.avg_pool2d(images, 4)]
+
+
+class SideDetector(nn.Module):
+    """Joint 0 is the dot in the left half of what is seen, joint 1 the one in the right half; joint 2 is the blue dot."""
+
+    def forward(self, images):
+        maps = F.avg_pool2d(images, 4)
+        left = (torch.arange(maps.shape[-1]) < maps.shape[-1] // 2).float()
+        return [torch.stack([maps[:, 0] * left, maps[:, 0] * (1 - left), maps[:, 2]], 1)]
+
+
+def dots(xy: torch.Tensor, channels: tuple[int, ...], size: int, sigma: float = 5.0) -> torch.Tensor:
+    """(F, 3, S, S) uint8 with a dot for every joint of (F, K, 2), in its channel."""
+    cell = torch.arange(size)
+    gx, gy = (torch.exp(-((cell - xy[..., axis, None]) ** 2) / (2 * sigma**2)) for axis in (0, 1))
+    each = gy[..., :, None] * gx[..., None, :]
+    image = torch.zeros(len(xy), 3, size, size)
+    for joint, channel in enumerate(channels):
+        image[:, channel] = torch.maximum(image[:, channel], each[:, joint])
+    return (image * 255).round().byte()
+
+
+def cells(xy_padded: torch.Tensor) -> torch.Tensor:
+    """Padded crop's px -> cells of the inner square."""
+    return (xy_padded - PAD + 0.5) * CELLS / SIZE - 0.5
+
+
+def padded(*points) -> torch.Tensor:
+    """Points of the inner square's px, in the padded crop."""
+    return torch.tensor([points]) + PAD
+
+
+@pytest.mark.parametrize(
+    "equivariance",
+    [
+        Augmentation(rotation_deg=60),
+        Augmentation(scale=1.4),
+        Augmentation(flip=1.0),
+        Augmentation(shift=0.1),
+        Augmentation(scale=1.3, rotation_deg=30, flip=0.5, shift=0.05),
+    ],
+    ids=["turn", "scale", "mirror", "shift", "all"],
+)
+def test_views_come_back_upright_to_a_part_of_a_cell(equivariance):
+    xy = torch.cat([padded((24.0, 26.3), (37.7, 30.0), (31.2, 40.4)), padded((28.8, 35.0), (34.0, 24.4), (40.0, 33.3))])
+    crops = dots(xy, (0, 1, 2), SIZE + 2 * PAD)
+    views = Views(6, equivariance, STILL)
+    found = label_views(ColourDetector(), crops, MARGIN, PLAIN, views, np.arange(3), generator_for(1))
+    assert found.maps.shape == (2, 3, CELLS, CELLS)
+    np.testing.assert_allclose(found.xy_heatmap, cells(xy), atol=0.12)
+    assert found.agreement.max() < 0.15
+    assert found.confidence.min() > 0.7 and found.confidence.max() <= 1
+
+
+def test_mirrored_views_swap_left_and_right_joints_back():
+    """Sides are what the picture shows: only with the skeleton's flip order do the views agree."""
+    xy = padded((18.0, 30.0), (46.0, 34.0), (32.0, 45.0))
+    crops = dots(xy, (0, 0, 2), SIZE + 2 * PAD)
+    views = Views(5, Augmentation(flip=1.0), STILL)
+    found = label_views(SideDetector(), crops, MARGIN, PLAIN, views, np.array([1, 0, 2]), generator_for(0))
+    np.testing.assert_allclose(found.xy_heatmap, cells(xy), atol=0.05)
+    assert found.agreement.max() < 0.05
+    wrong = label_views(SideDetector(), crops, MARGIN, PLAIN, views, np.arange(3), generator_for(0))
+    assert wrong.agreement[0, :2].min() > 1
+
+
+def test_views_that_disagree_say_so():
+    class Stubborn(nn.Module):
+        """Sees the joint in the same place of whatever it is shown."""
+
+        def forward(self, images):
+            maps = torch.zeros(len(images), 1, CELLS, CELLS)
+            maps[:, :, 3, 12] = 1.0
+            return [maps]
+
+    crops = torch.zeros(1, 3, SIZE + 2 * PAD, SIZE + 2 * PAD, dtype=torch.uint8)
+    views = Views(6, Augmentation(rotation_deg=40, flip=0.5), STILL)
+    found = label_views(Stubborn(), crops, MARGIN, PLAIN, views, np.arange(1), generator_for(0))
+    assert found.agreement.min() > 1 and found.confidence.max() < 0.8
+
+
+def test_a_cell_counts_for_the_views_that_saw_it():
+    """A network that says 1 everywhere gives 1 everywhere, the corners included."""
+
+    class Sure(nn.Module):
+        def forward(self, images):
+            return [torch.ones(len(images), 1, CELLS, CELLS)]
+
+    crops = torch.zeros(2, 3, SIZE + 2 * PAD, SIZE + 2 * PAD, dtype=torch.uint8)
+    views = Views(4, Augmentation(scale=1.4, rotation_deg=40, shift=0.1), STILL)
+    found = label_views(Sure(), crops, MARGIN, PLAIN, views, np.arange(1), generator_for(0))
+    np.testing.assert_allclose(found.maps, 1, atol=1e-5)
+
+
+def test_draws_follow_from_the_generator_and_parts_of_a_batch_change_nothing():
+    xy = torch.rand(3, 3, 2, generator=torch.Generator().manual_seed(0)) * 20 + PAD + 22
+    crops = dots(xy, (0, 1, 2), SIZE + 2 * PAD)
+
+    def label(seed: int, at_once: int = 64):
+        return label_views(
+            ColourDetector(), crops, MARGIN, PLAIN, Views(), np.arange(3), generator_for(seed), at_once
+        ).maps
+
+    assert torch.equal(label(0), label(0))
+    assert torch.equal(label(0), label(0, at_once=4))
+    assert not torch.equal(label(0), label(1))
+
+
+def test_invariance_changes_the_drawn_views_only():
+    class Mean(nn.Module):
+        def forward(self, images):
+            self.seen = images
+            return [F.avg_pool2d(images, 4)]
+
+    crops = torch.randint(0, 256, (2, 3, SIZE + 2 * PAD, SIZE + 2 * PAD), dtype=torch.uint8)
+    model = Mean()
+    label_views(model, crops, MARGIN, PLAIN, Views(3, STILL), np.arange(3), generator_for(0))
+    frame, *drawn = model.seen.view(2, 4, 3, SIZE, SIZE).unbind(1)
+    np.testing.assert_allclose(frame, crops[:, :, PAD:-PAD, PAD:-PAD].float() / 255, atol=2e-5)
+    assert all((view - frame).abs().mean() > 0.005 for view in drawn)
+
+
+@pytest.mark.parametrize("views", [0, 2], ids=["frame only", "views that change nothing"])
+def test_the_frame_itself_is_what_prediction_sees(tmp_path, tiny_coco, source_model, views):
+    path = tiny_coco(tmp_path, n=5, size=96)
+    data = json.loads(path.read_text())
+    for annotation in data["annotations"]:
+        annotation["bbox"] = [32, 30, 32, 30]  # a square of 40 px: crop and picture have the same scale
+    path.write_text(json.dumps(data))
+    dataset = CocoKeypoints(path)
+    model, form = checkpoints.load(source_model).model, InputForm("exact", 40, 10)
+    expected = predict(model, dataset, form, torch.device("cpu"))
+
+    pad = 8
+    crops = CropCache(dataset, 40 + 2 * pad, 1 + 2 * pad / 40, 1 << 24)
+    batch = collate([crops[i] for i in range(len(dataset))])
+    found = label_views(
+        model,
+        batch["crop"],
+        crops.margin,
+        form,
+        Views(views, STILL, STILL),
+        dataset.skeleton.flip_order,
+        generator_for(0),
+    )
+    inner = torch.from_numpy(crop_matrix(square_box(dataset.boxes, dataset.crop_factor), 40))
+    xy_px = apply(image_from_heatmap(inner, form), found.xy_heatmap.double())
+    np.testing.assert_allclose(xy_px, expected.xy_px, atol=0.02)
+    np.testing.assert_allclose(found.confidence, np.maximum(expected.score, 0), atol=1e-4)
+    assert found.agreement.max() < 1e-2
