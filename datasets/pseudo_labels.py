@@ -79,5 +79,5 @@ class PseudoLabels:
                     Skeleton.from_dict(json.loads(file.attrs["skeleton"])),
                     json.loads(file.attrs["facts"]),
                 )
-        except (OSError, KeyError) as error:
+        except (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError) as error:
             raise DataError("a whole file of pseudo-labels", f"{path}: {error}", remedy) from error

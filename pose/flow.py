@@ -37,6 +37,8 @@ def lucas_kanade(first: np.ndarray, second: np.ndarray, xy: np.ndarray) -> tuple
 
 def dense_inverse_search(first: np.ndarray, second: np.ndarray, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Follow points in the dense flow of Kroeger et al. (ECCV 2016); arguments and result as `lucas_kanade`."""
+    if not len(xy):
+        return np.zeros((0, 2), np.float32), np.zeros(0)
     search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     forward, backward = search.calc(first, second, None), search.calc(second, first, None)
     xy = np.asarray(xy, np.float32)

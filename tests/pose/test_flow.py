@@ -1,0 +1,59 @@
+"""Points followed through a known motion, and points that cannot be followed."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from zoopose.pose.flow import FLOWS
+
+POINTS = np.array([[30.0, 40.0], [52.5, 31.25], [64.0, 70.0]], np.float32)
+
+
+def texture(seed: int = 0, size: int = 100) -> np.ndarray:
+    noise = np.random.default_rng(seed).integers(0, 256, (size, size)).astype(np.float32)
+    return cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 2), None, 0, 255, cv2.NORM_MINMAX)
+
+
+def moved(picture: np.ndarray, dx: float, dy: float) -> np.ndarray:
+    return cv2.warpAffine(picture, np.array([[1.0, 0, dx], [0, 1, dy]]), picture.shape[::-1]).astype(np.uint8)
+
+
+@pytest.mark.parametrize("name", FLOWS)
+@pytest.mark.parametrize("motion", [(0, 0), (2.5, -1.25), (-4, 3)])
+def test_points_follow_the_motion(name, motion):
+    picture = texture()
+    there, missed = FLOWS[name](picture.astype(np.uint8), moved(picture, *motion), POINTS)
+    assert there.shape == (3, 2) and missed.shape == (3,)
+    np.testing.assert_allclose(there, POINTS + np.array(motion), atol=0.25)
+    assert (missed < 0.25).all()
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_the_way_back_misses_in_unrelated_pictures(name):
+    points = np.stack(np.meshgrid(np.arange(20, 80, 10), np.arange(20, 80, 10)), -1).reshape(-1, 2)
+    _, missed = FLOWS[name](texture(0).astype(np.uint8), texture(1).astype(np.uint8), points)
+    assert (missed > 1).mean() > 0.8
+
+
+def test_points_that_leave_the_picture_are_lost():
+    picture = texture()
+    _, missed = FLOWS["lk"](picture.astype(np.uint8), moved(picture, 0, 0), np.array([[-40.0, 50.0], [50.0, 50.0]]))
+    assert missed[0] == np.inf and missed[1] < 0.1
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_no_points_are_no_fault(name):
+    picture = texture().astype(np.uint8)
+    there, missed = FLOWS[name](picture, picture, np.zeros((0, 2), np.float32))
+    assert there.shape == (0, 2) and missed.shape == (0,)
+
+
+@pytest.mark.parametrize("name", FLOWS)
+@pytest.mark.parametrize("size", [16, 45])
+def test_small_pictures_are_followed_too(name, size):
+    picture = texture(size=size).astype(np.uint8)
+    there, missed = FLOWS[name](picture, picture, np.array([[size / 2, size / 2]], np.float32))
+    np.testing.assert_allclose(there, [[size / 2, size / 2]], atol=0.1)
+    assert (missed < 0.1).all()
