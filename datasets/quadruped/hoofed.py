@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from .bodies import BACK_BONES, FRONT_BONES, TRUNK_BONES, Body, marks_at, pivots_at, tube
 
-
-def horse() -> Body:
-    """A riding horse, 155 cm at the withers."""
-    tubes = (
+# a riding horse, 155 cm at the withers
+HORSE = Body(
+    name="horse",
+    withers_cm=155,
+    tubes=(
         tube(
             "trunk",
             "-85 0 125 3 5 | -81 0 124.5 12 15 | -73 0 124 20.5 24 | -54 0 124 27 29 | -30 0 122 26 28 | "
@@ -68,8 +69,8 @@ def horse() -> Body:
             14,
             solid=False,
         ),
-    )
-    pivots = pivots_at(
+    ),
+    pivots=pivots_at(
         root=(None, (0, 0, 118)),
         chest=("root", (5, 0, 122)),
         loin=("root", (-15, 0, 125)),
@@ -89,8 +90,8 @@ def horse() -> Body:
         left_back_gaskin=("left_back_thigh", (-42, 17, 93)),
         left_back_cannon=("left_back_gaskin", (-69, 13.5, 57)),
         left_back_foot=("left_back_cannon", (-67, 13, 21)),
-    )
-    marks = marks_at(
+    ),
+    marks=marks_at(
         eye=("eye", (103.2, 8.3, 181)),
         chin=("front", (132, 0, 139)),
         front_hoof=("centre", (49, 13.5, 4)),
@@ -102,8 +103,8 @@ def horse() -> Body:
         front_elbow=("side", (37, 12, 90)),
         back_elbow=("side", (-42, 12, 94)),
         neck=("centre", (66, 0, 153)),
-    )
-    gait = {
+    ),
+    gait={
         "reach": 1.0,
         "crouch": 0.15,
         "lift": 0.85,
@@ -114,13 +115,16 @@ def horse() -> Body:
         "muzzle": 0.1,
         "neck_graze": -104,
         "head_graze": 44,
-    }
-    return Body("horse", 155, tubes, pivots, marks, gait, 5.0)
+    },
+    melt_cm=5.0,
+)
 
 
-def cow() -> Body:
-    """A horned cow, 138 cm at the withers."""
-    tubes = (
+# a horned cow, 138 cm at the withers
+COW = Body(
+    name="cow",
+    withers_cm=138,
+    tubes=(
         tube(
             "trunk",
             "-82 0 112 4 5 | -78 0 112 14 16 | -70 0 110 22 24 | -52 0 107 27 29 | -25 0 101 31 34 | 2 0 98 32 36 | "
@@ -181,8 +185,8 @@ def cow() -> Body:
         ),
         tube("tuft", "-90 0 66 2.5 2.5 | -90 0 56 4.5 4.5 | -90 0 45 1 1", "tail_c", 8, 6, False),
         tube("udder", "-52 0 76 9 7 | -36 0 74 10 8", "pelvis", 10, 6),
-    )
-    pivots = pivots_at(
+    ),
+    pivots=pivots_at(
         root=(None, (0, 0, 104)),
         chest=("root", (5, 0, 108)),
         loin=("root", (-15, 0, 110)),
@@ -202,8 +206,8 @@ def cow() -> Body:
         left_back_gaskin=("left_back_thigh", (-44, 17, 80)),
         left_back_cannon=("left_back_gaskin", (-68, 13.5, 49)),
         left_back_foot=("left_back_cannon", (-66, 13, 18)),
-    )
-    marks = marks_at(
+    ),
+    marks=marks_at(
         eye=("eye", (96, 8, 130)),
         chin=("front", (114, 0, 98)),
         front_hoof=("centre", (47, 13.5, 4)),
@@ -215,8 +219,8 @@ def cow() -> Body:
         front_elbow=("side", (37, 12, 77)),
         back_elbow=("side", (-45, 12, 82)),
         neck=("centre", (66, 0, 121)),
-    )
-    gait = {
+    ),
+    gait={
         "reach": 0.9,
         "crouch": 0.2,
         "lift": 0.85,
@@ -227,5 +231,6 @@ def cow() -> Body:
         "muzzle": 0.09,
         "neck_graze": -88,
         "head_graze": 30,
-    }
-    return Body("cow", 138, tubes, pivots, marks, gait, 5.0)
+    },
+    melt_cm=5.0,
+)

@@ -95,7 +95,6 @@ def build_mesh(body: Body, detail: float = 1.0) -> Mesh:
     joint, slack = _joints(body, shape, eye)
     joint_weights = binding.weights(joint)
     joint_weights[:2] = np.eye(len(bones))[bones.index("head")]
-    joint_weights[2] = np.eye(len(bones))[bones.index("jaw")]
     part = _parts(body, tubes, tube_of, rest)
     f32 = np.float32
     return Mesh(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from .bodies import BACK_BONES, FRONT_BONES, TRUNK_BONES, Body, marks_at, pivots_at, tube
 
-
-def tiger() -> Body:
-    """A grown tiger, 96 cm at the shoulder."""
-    tubes = (
+# a grown tiger, 96 cm at the shoulder
+TIGER = Body(
+    name="tiger",
+    withers_cm=96,
+    tubes=(
         tube(
             "trunk",
             "-82 0 77 3 4 | -78.5 0 76.5 9.5 12 | -71 0 76 16 18 | -52 0 76 19 21 | -28 0 73 18 19 | "
@@ -54,8 +55,8 @@ def tiger() -> Body:
             8,
             18,
         ),
-    )
-    pivots = pivots_at(
+    ),
+    pivots=pivots_at(
         root=(None, (0, 0, 71)),
         chest=("root", (5, 0, 73)),
         loin=("root", (-15, 0, 74)),
@@ -75,8 +76,8 @@ def tiger() -> Body:
         left_back_gaskin=("left_back_thigh", (-42, 15, 51)),
         left_back_cannon=("left_back_gaskin", (-69, 13, 26)),
         left_back_foot=("left_back_cannon", (-64, 13, 9)),
-    )
-    marks = marks_at(
+    ),
+    marks=marks_at(
         eye=("eye", (93, 7.6, 93)),
         chin=("front", (101, 0, 77.5)),
         front_hoof=("centre", (51, 14, 3.5)),
@@ -88,8 +89,8 @@ def tiger() -> Body:
         front_elbow=("side", (36, 10, 51)),
         back_elbow=("side", (-42, 10, 52)),
         neck=("centre", (60, 0, 85)),
-    )
-    gait = {
+    ),
+    gait={
         "reach": 1.15,
         "crouch": 0.5,
         "lift": 1.5,
@@ -100,13 +101,16 @@ def tiger() -> Body:
         "muzzle": 0.05,
         "neck_graze": -42,
         "head_graze": 12,
-    }
-    return Body("tiger", 96, tubes, pivots, marks, gait, 4.0)
+    },
+    melt_cm=4.0,
+)
 
 
-def hound() -> Body:
-    """A lop-eared hound, 62 cm at the shoulder."""
-    tubes = (
+# a lop-eared hound, 62 cm at the shoulder
+HOUND = Body(
+    name="hound",
+    withers_cm=62,
+    tubes=(
         tube(
             "trunk",
             "-33 0 50 2 3 | -31 0 50 5 7 | -26 0 50 8 10 | -18 0 49.5 9 10.5 | -8 0 48.5 8.5 9.5 | 2 0 46 10 13 | "
@@ -150,8 +154,8 @@ def hound() -> Body:
             8,
             12,
         ),
-    )
-    pivots = pivots_at(
+    ),
+    pivots=pivots_at(
         root=(None, (0, 0, 48)),
         chest=("root", (3, 0, 50)),
         loin=("root", (-6, 0, 50)),
@@ -171,8 +175,8 @@ def hound() -> Body:
         left_back_gaskin=("left_back_thigh", (-16.5, 7, 35)),
         left_back_cannon=("left_back_gaskin", (-30, 6, 18.5)),
         left_back_foot=("left_back_cannon", (-28.5, 6, 7)),
-    )
-    marks = marks_at(
+    ),
+    marks=marks_at(
         eye=("eye", (45.5, 3.5, 73.5)),
         chin=("front", (53, 0, 66.8)),
         front_hoof=("centre", (22.5, 6, 2)),
@@ -184,8 +188,8 @@ def hound() -> Body:
         front_elbow=("side", (15.5, 4, 34.5)),
         back_elbow=("side", (-17, 4, 36)),
         neck=("centre", (26, 0, 60)),
-    )
-    gait = {
+    ),
+    gait={
         "reach": 1.15,
         "crouch": 0.3,
         "lift": 1.2,
@@ -196,5 +200,6 @@ def hound() -> Body:
         "muzzle": 0.05,
         "neck_graze": -95,
         "head_graze": 20,
-    }
-    return Body("hound", 62, tubes, pivots, marks, gait, 2.0)
+    },
+    melt_cm=2.0,
+)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from ...errors import OptionError
 from .bodies import Body
-from .hoofed import cow, horse
-from .pawed import hound, tiger
+from .hoofed import COW, HORSE
+from .pawed import HOUND, TIGER
 
-PLANS = {"horse": horse, "tiger": tiger, "hound": hound, "cow": cow}
+PLANS = {body.name: body for body in (HORSE, TIGER, HOUND, COW)}
 ANIMALS = tuple(PLANS)
 
 
-@cache
 def body_of(animal: str) -> Body:
     """The standard individual of an animal.
 
@@ -22,4 +19,4 @@ def body_of(animal: str) -> Body:
     """
     if animal not in PLANS:
         raise OptionError(f"an animal out of {', '.join(ANIMALS)}", repr(animal), f"--animal {ANIMALS[0]}")
-    return PLANS[animal]()
+    return PLANS[animal]

@@ -9,7 +9,7 @@ from zoopose.datasets.quadruped.camera import orbit
 from zoopose.datasets.quadruped.coats import Coat, paint
 from zoopose.datasets.quadruped.degrade import Lens, draw_lens, through
 from zoopose.datasets.quadruped.frames import Light, compose, finish, skin_of
-from zoopose.datasets.quadruped.gait import pose_mesh
+from zoopose.datasets.quadruped.gait import Manner, pose_mesh
 from zoopose.datasets.quadruped.noise import stream
 from zoopose.datasets.quadruped.source import render_source
 from zoopose.datasets.quadruped.target import TargetShot
@@ -19,12 +19,14 @@ from zoopose.pose.skeleton import TIGDOG18
 _GREY = Coat((0.5,) * 3, (0.5,) * 3, (0.5,) * 3, (0.5,) * 3, grain=0)
 
 
-def _plain(animal, azimuth, elevation=5, size_hw=(240, 320), factor=1.9, gait="walk", cycle=0.3, cover=None):
+def _plain(
+    animal, azimuth, elevation=5, size_hw=(240, 320), factor=1.9, gait="walk", cycle=0.3, cover=None, manner=None
+):
     mesh = skin_of(animal)
     unit = mesh.body.withers_cm
     camera = orbit(unit * np.array([0.1, 0, 0.6]), factor * unit, azimuth, elevation, size_hw)
     light = Light(np.array([0, 0, 1.0]), np.full(3, 0.6), np.full(3, 0.4))
-    posed = pose_mesh(mesh, gait, cycle)
+    posed = pose_mesh(mesh, gait, cycle, manner)
     frame, picture = compose(
         mesh, posed, camera, paint(mesh, _GREY), light, np.ones((*size_hw, 3), np.float32), {}, cover
     )
@@ -69,7 +71,7 @@ def test_visibility_is_what_a_ray_finds(animal):
 @pytest.mark.parametrize("animal", ["horse", "tiger"])
 def test_joints_lie_on_the_animal(animal):
     for azimuth in (30, 90, 250):
-        _, _, frame = _plain(animal, azimuth)
+        _, _, frame = _plain(animal, azimuth, manner=Manner(neck_pitch=12, head_yaw=15, jaw=12, tail_pitch=20))
         grown = cv2.dilate(frame.seg.astype(np.uint8), np.ones((7, 7)))
         xy = np.round(frame.xy_px).astype(int)
         assert grown[xy[:, 1], xy[:, 0]][frame.visible].all()

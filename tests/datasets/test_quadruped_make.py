@@ -11,6 +11,7 @@ from zoopose.datasets.quadruped.make import MakeOptions, make
 from zoopose.datasets.quadruped.source import render_source
 from zoopose.datasets.quadruped.target import TargetShot
 from zoopose.datasets.quadruped.writers import JOINT_ROWS, write_synthetic_animal, write_tigdog
+from zoopose.datasets.synthetic_animal import VERTICES
 from zoopose.errors import DataError, OptionError
 from zoopose.pose.skeleton import TIGER_TO_MODEL
 
@@ -63,6 +64,10 @@ def test_tigdog_layout(tmp_path, animal):
         np.testing.assert_array_equal(positions[18], shot[f].neck_px)
     jpg = cv2.imread(str(tree / animal / "00000005.jpg"))[..., ::-1]
     assert np.abs(jpg.astype(int) - shot[1].image).mean() < 6
+
+
+def test_rows_are_those_the_reader_looks_in():
+    assert all(tuple(VERTICES[animal][:18]) == rows for animal, rows in JOINT_ROWS.items())
 
 
 def test_hidden_joints_may_be_zero(tmp_path):
