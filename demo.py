@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 from .ccssl import CCSSL, adaptation
 from .ccssl.options import CcsslOptions
-from .datasets.quadruped.make import MakeOptions, make
+from .datasets.quadruped import make
 from .datasets.sample import PoseDataset
 from .evaluation import report
 from .evaluation.options import compute_device, open_data
@@ -33,10 +33,11 @@ from .evaluation.score import MAIN, score_predictions
 from .options import plain
 from .pose import checkpoints
 from .pose.skeleton import Skeleton
-from .progress import Progress, duration, log
+from .progress import duration, log
 from .train import train
 from .train.options import TrainOptions
 
+SIZE = (112, 144)  # height and width of the pictures: crops are taken at 64 px
 SOURCE, TARGET = "synthetic_animal_sp", "real_animal_sp"
 
 
@@ -56,6 +57,8 @@ class DemoOptions:
     """target videos; a fifth is held out for the test"""
     frames: int = 16
     """frames a video"""
+    gap: float = 1.5
+    """how far the target's world lies from the source's, 0 to 2"""
     source_epochs: int = 10
     """epochs of the source model"""
     rounds: int = 4
@@ -152,26 +155,11 @@ def print_table(scores: dict[str, Score]) -> None:
 def _make(plan: _Plan) -> None:
     demo = plan.demo
     log.info("== 1 of 5: data: %d labelled renderings, %d videos of %d frames", demo.pictures, demo.shots, demo.frames)
-    bars: dict[str, Progress] = {}
-
-    def show(what: str, done: int, total: int) -> None:
-        bar = bars.setdefault(what, Progress(f"drawing {what}", total))
-        bar.add(done - bar.done)
-        if done == total:
-            bar.close()
-
-    settings = MakeOptions(
-        plan.data,
-        (demo.animal,),
-        demo.pictures,
-        demo.shots,
-        demo.frames,
-        demo.seed,
-        (120, 160),
-        (120, 160),
-        workers=demo.workers,
-    )
-    make(settings, show)
+    settings = make.MakeOptions(
+        plan.data, (demo.animal,), demo.pictures, demo.shots, demo.frames, demo.seed, SIZE, SIZE, views="side", gap=demo.gap,
+        zoom=1.2, workers=demo.workers,
+    )  # fmt: skip
+    make.run(settings)
 
 
 def _test_and_report(plan: _Plan) -> dict[str, Score]:

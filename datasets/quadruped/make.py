@@ -2,6 +2,14 @@
 
 One call makes `synthetic_animal/` (clean pictures, labels for every vertex) and `behaviorDiscovery2.0/` (video shots with
 landmarks) below one folder. It can be stopped and called again: what is complete is left alone.
+
+Examples:
+
+    zoopose data make
+
+    zoopose data make --out my_data --animal horse tiger --pictures 5000 --shots 60 --workers 4
+
+    zoopose data make --domain source --size 240 320 --views side
 """
 
 from __future__ import annotations
@@ -12,10 +20,12 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import cv2
 
 from ...errors import OptionError
+from ...progress import Progress, log
 from .plans import body_of
 from .source import check_size
 from .writers import JOINT_ROWS, synthetic_folder, write_synthetic_animal, write_tigdog
@@ -23,37 +33,52 @@ from .writers import JOINT_ROWS, synthetic_folder, write_synthetic_animal, write
 DOMAINS = ("source", "target", "both")
 
 
-@dataclass(frozen=True)
+@dataclass
 class MakeOptions:
-    """What to make.
+    """`zoopose data make`."""
 
-    Attributes:
-        out: folder that gets the trees.
-        animal: which animals.
-        pictures: pictures of the source per animal.
-        shots: shots of the target per animal.
-        frames: frames per shot.
-        seed: the same seed makes the same bytes.
-        size: height and width of source pictures; published readers expect 480 640.
-        target_size: height and width of target frames.
-        domain: source, target or both.
-        gap: how far the target lies from the source, 0 to 2.
-        zoom: factor on the size of the animal, for small pictures.
-        workers: processes; 1 works in this one.
-    """
-
-    out: Path
+    out: Path = Path("animal_data")
+    """folder that gets the trees"""
     animal: tuple[str, ...] = ("horse",)
+    """which animals"""
     pictures: int = 1000
+    """labelled pictures of the source, for every animal"""
     shots: int = 20
+    """videos of the target, for every animal"""
     frames: int = 30
+    """frames in a video"""
     seed: int = 0
+    """the same seed makes the same bytes"""
     size: tuple[int, int] = (480, 640)
+    """height and width of source pictures; published readers expect 480 640"""
     target_size: tuple[int, int] = (360, 640)
-    domain: str = "both"
+    """height and width of target frames"""
+    domain: Literal["source", "target", "both"] = "both"
+    """what to make"""
+    views: Literal["all", "side"] = "all"
+    """source pictures from all around, as published, or from the side, as animals are filmed"""
     gap: float = 1.0
+    """how far the target lies from the source, 0 to 2"""
     zoom: float = 1.0
+    """factor on the size of the animal, for small pictures"""
     workers: int = 1
+    """processes"""
+
+
+def run(options: MakeOptions) -> list[Path]:
+    """Make as the options say, with progress."""
+    bars: dict[str, Progress] = {}
+
+    def show(what: str, done: int, total: int) -> None:
+        bar = bars.setdefault(what, Progress(f"drawing {what}", total))
+        bar.add(done - bar.done)
+        if done == total:
+            bar.close()
+
+    made = make(options, show)
+    for folder in made:
+        log.info("%s", folder)
+    return made
 
 
 def check(options: MakeOptions) -> None:
@@ -104,7 +129,7 @@ def make(options: MakeOptions, progress: Callable[[str, int, int], None] | None 
         for animal in dict.fromkeys(o.animal):
             if o.domain != "target":
                 what = reporter(f"{animal} source")
-                write_synthetic_animal(o.out, animal, o.pictures, o.seed, o.size, o.zoom, what, pool)
+                write_synthetic_animal(o.out, animal, o.pictures, o.seed, o.size, o.zoom, o.views, what, pool)
                 made.append(synthetic_folder(o.out, animal))
             if o.domain != "source":
                 what = reporter(f"{animal} target")

@@ -27,6 +27,9 @@ DISTANCES_CM = {
 }
 AZIMUTHS_DEG = (0, *range(20, 351, 10))
 ELEVATIONS_DEG = (0, 10, 20, 30, 150, 160, 170, 180)
+SIDE_AZIMUTHS_DEG = tuple(side + turn for side in (90, 270) for turn in range(-40, 41, 10))
+SIDE_ELEVATIONS_DEG = (0, 10, 20)
+VIEWS = ("all", "side")
 RATIOS = tuple(round(0.1 + 0.05 * i, 2) for i in range(16))
 MOVES = {"walk": 0.3, "trot": 0.2, "gallop": 0.2, "stand": 0.18, "graze": 0.12}
 _SOURCE, _TRIES = 1, 8
@@ -55,12 +58,19 @@ def check_size(size_hw: tuple[int, int]) -> tuple[int, int]:
     return height, width
 
 
-def draw_view(animal: str, rng: np.random.Generator) -> View:
-    """One draw from the published sweep."""
+def draw_view(animal: str, rng: np.random.Generator, views: str = "all") -> View:
+    """One draw from the published sweep.
+
+    Args:
+        views: `all` of it, or only what is seen from the `side`: at most 40 degrees off, at most 20 above.
+    """
     distances = DISTANCES_CM.get(animal) or tuple(f * body_of(animal).withers_cm for f in (1.6, 1.95, 2.25, 2.6, 2.9))
     gait = str(rng.choice(list(MOVES), p=list(MOVES.values())))
     ratio, distance = float(rng.choice(RATIOS)), float(rng.choice(distances))
-    return View(gait, ratio, distance, float(rng.choice(AZIMUTHS_DEG)), float(rng.choice(ELEVATIONS_DEG)))
+    azimuths, elevations = (
+        (AZIMUTHS_DEG, ELEVATIONS_DEG) if views == "all" else (SIDE_AZIMUTHS_DEG, SIDE_ELEVATIONS_DEG)
+    )
+    return View(gait, ratio, distance, float(rng.choice(azimuths)), float(rng.choice(elevations)))
 
 
 def standard_coat(animal: str) -> Coat:
@@ -151,7 +161,7 @@ def _light(rng: np.random.Generator) -> Light:
 
 
 def render_source(
-    animal: str, seed: int, index: int, size_hw: tuple[int, int] = (256, 256), zoom: float = 1.0
+    animal: str, seed: int, index: int, size_hw: tuple[int, int] = (256, 256), zoom: float = 1.0, views: str = "all"
 ) -> Frame:
     """Picture number `index` of the source domain: the same bytes whenever it is asked for.
 
@@ -161,6 +171,7 @@ def render_source(
         index: which picture.
         size_hw: its size; the horizontal field of view is 90 degrees at zoom 1 whatever the size.
         zoom: factor on the focal length, for small pictures.
+        views: see `draw_view`.
     """
     size_hw = check_size(size_hw)
     body = body_of(animal)
@@ -168,7 +179,7 @@ def render_source(
     rng = stream(seed, _SOURCE, sum(map(ord, animal)), index)
     # as published, a picture is kept when at least 6 joints are seen; a view from below the chin is drawn anew
     for _ in range(_TRIES):
-        view = draw_view(animal, rng)
+        view = draw_view(animal, rng, views)
         target = body.withers_cm * np.array([0.12, 0, 0.62]) + rng.normal(0, 0.08, 3) * body.withers_cm * [1, 1, 0.6]
         camera = orbit(
             target, view.distance_cm, view.azimuth_deg, view.elevation_deg, size_hw, 2 * np.degrees(np.arctan(1 / zoom))

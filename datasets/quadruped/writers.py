@@ -46,6 +46,7 @@ def write_synthetic_animal(
     seed: int = 0,
     size_hw: tuple[int, int] = (480, 640),
     zoom: float = 1.0,
+    views: str = "all",
     progress: Progress | None = None,
     pool: Pool = map,
 ) -> Path:
@@ -55,6 +56,7 @@ def write_synthetic_animal(
         root: folder that gets `synthetic_animal/<animal>_combineds5r5_texture/`.
         size_hw: size of the pictures; readers of the published data expect 480 x 640.
         zoom: factor on the focal length, see `render_source`.
+        views: `all` of the published sweep or from the `side`, see `draw_view`.
         progress: called with (pictures there, pictures wanted).
         pool: how to map a function over pictures, `map` or that of a process pool.
 
@@ -76,7 +78,7 @@ def write_synthetic_animal(
     }
     todo = [i for i in range(n) if i not in there]
     done = n - len(todo)
-    for _ in pool(partial(write_source_picture, folder, animal, seed, size_hw=size_hw, zoom=zoom), todo):
+    for _ in pool(partial(write_source_picture, folder, animal, seed, size_hw=size_hw, zoom=zoom, views=views), todo):
         done += 1
         if progress:
             progress(done, n)
@@ -84,10 +86,16 @@ def write_synthetic_animal(
 
 
 def write_source_picture(
-    folder: Path, animal: str, seed: int, index: int, size_hw: tuple[int, int], zoom: float = 1.0
+    folder: Path,
+    animal: str,
+    seed: int,
+    index: int,
+    size_hw: tuple[int, int],
+    zoom: float = 1.0,
+    views: str = "all",
 ) -> str:
     """Write one picture with its five companions; returns its stem."""
-    frame = render_source(animal, seed, index, size_hw, zoom)
+    frame = render_source(animal, seed, index, size_hw, zoom, views)
     about = frame.about
     numbers = "_".join(f"{about[k]:.2f}" for k in ("ratio", "distance_cm", "azimuth_deg", "elevation_deg"))
     stem = folder / f"{index}_SK_{animal}_skeleton_{animal}_{about['gait']}_anim_{numbers}.png"
