@@ -24,9 +24,9 @@ JOINTS = ("nose", "left_ear", "right_ear", "l_hip", "r_hip", "tail")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def two_threads():
-    """The suite shares its machine; numbers must not depend on how many cores that has."""
-    torch.set_num_threads(min(2, torch.get_num_threads()))
+def one_thread():
+    """Tiny networks gain nothing from more; numbers must not depend on the machine, and forked processes can have one only."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
@@ -79,15 +79,6 @@ def tiny_options() -> Callable[..., dict]:
         return {**tiny, "checkpoint": str(checkpoint), **more}
 
     return options
-
-
-@pytest.fixture
-def one_thread():
-    """For runs that are compared bit by bit with runs of a forked process, which can have one thread only."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def _plain(value):

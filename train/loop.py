@@ -16,6 +16,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from ..errors import OptionError
 from ..evaluation.runlog import RunLog
 from ..pose import weights
 from ..pose.checkpoints import alias
@@ -186,9 +187,16 @@ def fit(
 
     Raises:
         Interrupted: after saving, when the user stopped the run.
+        OptionError: nothing is left to train, and nothing was trained here.
     """
     if run.epoch < epochs:
         validate(run.model, 2)
+    elif not (run.folder / "model_best.pth.tar").is_file():
+        raise OptionError(
+            "epochs left to train",
+            f"{epochs} epochs in all, {run.epoch} of them done elsewhere",
+            f"--epochs {epochs + 10}",
+        )
     start, saved = time.monotonic(), time.monotonic()
     first = run.epoch + run.step / max(step.steps, 1)
     with _StopSignal() as stop:
@@ -216,9 +224,10 @@ def fit(
             speed = (run.step - begun) * step.pictures * run.fabric.world_size / max(seconds, 1e-9)
             run.epoch, run.step = epoch + 1, 0
             scores = dict(validate(run.model, None))
-            better = scores.get(select, -math.inf) > run.best
+            score = scores.get(select, math.nan)
+            better = score > run.best or run.best_epoch < 0  # there is always a best, were its score no number
             if better:
-                run.best, run.best_epoch = scores[select], run.epoch
+                run.best, run.best_epoch = -math.inf if math.isnan(score) else score, run.epoch
             row = {"lr": run.lr_at(epoch), **{f"train/{k}": v for k, v in run.meter.means().items()}, **facts, **scores,
                    "train/loss": run.meter.means().get("total", 0.0), "pictures_per_s": speed}  # fmt: skip
             if runlog:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import torch
 
 from zoopose.train import train
 from zoopose.train.options import TrainOptions
@@ -18,11 +17,14 @@ def source_data(tmp_path_factory, tiny_coco) -> Path:
 
 @pytest.fixture(scope="session")
 def source_model(tmp_path_factory, source_data, tiny_options) -> Path:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     options = tiny_options(
         tmp_path_factory.mktemp("run"), dataset=f"coco:{source_data}", valid=f"coco:{source_data}", epochs=1
     )
     folder = train.run(TrainOptions(**options))
-    torch.set_num_threads(threads)
     return folder / "model_best.pth.tar"
+
+
+@pytest.fixture
+def no_report(monkeypatch):
+    """Leave out the report page, which takes a good part of a tiny run; other tests make it."""
+    monkeypatch.setattr("zoopose.train.validation.training_report", lambda folder, *_: folder / "report.html")

@@ -14,7 +14,7 @@ from zoopose.train.options import TrainOptions
 from zoopose.train.train import LAST, run
 
 EPOCHS = 2
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("no_report")
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +31,7 @@ def command(tmp_path_factory, tiny_coco, tiny_options):
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory, command, run_state):
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     folder = run(command(tmp_path_factory.mktemp("runs") / "whole"))
-    torch.set_num_threads(threads)
     return run_state(folder, LAST)
 
 

@@ -1,0 +1,175 @@
+"""Beginning a run, going on with it, and refusing to overwrite another."""
+
+from __future__ import annotations
+
+import math
+import os
+
+import numpy as np
+import pytest
+import torch
+
+from zoopose.errors import OptionError, WeightsError
+from zoopose.train import loop, session
+from zoopose.train.loop import Meter
+from zoopose.train.options import RunOptions, TrainOptions
+from zoopose.train.train import LAST, run
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory, tiny_coco):
+    return f"coco:{tiny_coco(tmp_path_factory.mktemp('data'), n=8)}"
+
+
+@pytest.fixture(scope="module")
+def command(data, tiny_options):
+    def options(folder, **more):
+        return TrainOptions(
+            **tiny_options(folder, dataset=data, valid=data, **{"epochs": 1, "augment": "none", **more})
+        )
+
+    return options
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, command):
+    return run(command(tmp_path_factory.mktemp("run")))
+
+
+def state(folder, name=LAST):
+    return torch.load(folder / name, weights_only=True)
+
+
+def rows(folder) -> list[int]:
+    return [int(line.split(",")[0]) for line in (folder / "log.csv").read_text().splitlines()[1:]]
+
+
+def test_a_folder_with_another_run_is_not_overwritten(finished, command):
+    before = (finished / LAST).read_bytes()
+    with pytest.raises(OptionError, match=r"(?s)--lr 0\.00025 \(now 0\.001\).*--restart"):
+        run(command(finished, lr=1e-3))
+    assert (finished / LAST).read_bytes() == before
+
+
+def test_options_that_shape_nothing_may_change(finished, command):
+    for more in ({"workers": 1}, {"epochs": 5}, {"test_batch": 2}, {"snapshot": 3}, {"year": 1}):
+        assert session.earlier_run(command(finished, **more), "train", LAST) is not None
+    assert session.earlier_run(command(finished, restart=True, lr=1.0), "train", LAST) is None
+    with pytest.raises(OptionError, match="holds a train run"):
+        session.earlier_run(command(finished), "ccssl", LAST)
+
+
+def test_a_restart_begins_anew(tmp_path, command):
+    run(command(tmp_path, epochs=2))
+    run(command(tmp_path, epochs=1, lr=1e-3, restart=True))
+    assert state(tmp_path)["epoch"] == 1 and rows(tmp_path) == [1]
+
+
+def test_going_on_in_another_folder_makes_a_best_of_its_own(tmp_path, finished, command, monkeypatch):
+    """However good the model was that it began with: a folder without model_best.pth.tar could not be scored."""
+    other = dict(state(finished))
+    other["best_acc"] = 2.0
+    torch.save(other, tmp_path / "good.pth.tar")
+    folder = run(command(tmp_path / "run", epochs=2, resume=str(tmp_path / "good.pth.tar")))
+    assert state(folder)["epoch"] == 2 and state(folder, "model_best.pth.tar")["epoch"] == 2
+    assert state(folder)["best_acc"] <= 1 and rows(folder) == [2]
+
+
+def test_going_on_in_another_folder_with_nothing_left_says_so(tmp_path, finished, command):
+    with pytest.raises(OptionError, match=r"(?s)1 epochs in all, 1 of them.*--epochs 11"):
+        run(command(tmp_path, resume=str(finished / LAST)))
+
+
+def test_the_first_epoch_can_be_set_and_an_interrupted_run_still_goes_on(tmp_path, finished, command, monkeypatch):
+    options = command(tmp_path, epochs=5, start_epoch=3, resume=str(finished / LAST))
+    count, optimise = 0, loop._optimise
+
+    def stop_after_three(*args):
+        nonlocal count
+        optimise(*args)
+        count += 1
+        if count == 3:
+            raise RuntimeError("stop")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_optimise", stop_after_three)
+        with pytest.raises(RuntimeError):
+            run(options)
+    assert state(tmp_path)["epoch"] == 4
+    run(options)
+    assert state(tmp_path)["epoch"] == 5 and rows(tmp_path) == [4, 5]
+
+
+def test_only_weights_are_taken_where_only_weights_are_asked_for(tmp_path, finished, command, monkeypatch):
+    monkeypatch.setattr(loop, "_optimise", lambda *_: None)
+    run(command(tmp_path, init_weights=str(finished / LAST)))
+    found, given = state(tmp_path), state(finished)
+    assert found["epoch"] == 1 and not found["optimizer"]["state"]
+    assert all(torch.equal(found["state_dict"][k], v) for k, v in given["state_dict"].items())
+
+
+def test_an_optimiser_of_another_kind_is_named(tmp_path, finished, command):
+    with pytest.raises(WeightsError, match="(?s)adam.*--init-weights"):
+        run(command(tmp_path, solver="adam", momentum=0.5, resume=str(_with_optimizer(tmp_path, finished))))
+
+
+def _with_optimizer(folder, finished):
+    other = dict(state(finished))
+    groups = [{**g, "params": g["params"][:3]} for g in other["optimizer"]["param_groups"]]
+    other["optimizer"] = {**other["optimizer"], "param_groups": groups}
+    torch.save(other, folder / "odd.pth.tar")
+    return folder / "odd.pth.tar"
+
+
+def test_rates_fall_as_the_schedule_says():
+    rate = session.rate_at(RunOptions(lr=1.0, schedule=(2, 4), gamma=0.1), 6)
+    np.testing.assert_allclose([rate(e) for e in range(6)], [1, 1, 0.1, 0.1, 0.01, 0.01])
+    rate = session.rate_at(RunOptions(lr=2.0, decay="cosine"), 10)
+    values = [rate(e) for e in range(11)]
+    assert values[0] == 2 and values[5] == pytest.approx(1) and values[10] == pytest.approx(0.04)
+    assert all(a >= b for a, b in zip(values, values[1:]))
+
+
+def test_sides_that_no_network_has_are_refused(tmp_path, command, data):
+    with pytest.raises(OptionError, match="--out-res 16"):
+        session.input_form(RunOptions(inp_res=128, out_res=16))
+    with pytest.raises(OptionError, match="--depth"):
+        run(command(tmp_path, inp_res=48, depth=3))
+    with pytest.raises(OptionError, match="multiple"):
+        run(command(tmp_path, inp_res=36, depth=0))
+    assert session.input_form(RunOptions(inp_res=128)).heatmap_size == 32
+
+
+def test_a_missing_device_is_named(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(OptionError, match="--accelerator cpu"):
+        session.open_fabric(RunOptions(accelerator="cuda"))
+
+
+def test_means_of_an_epoch_are_over_its_batches():
+    meter = Meter()
+    for value in (1.0, 2.0, 6.0):
+        meter.add({"total": torch.tensor(value, requires_grad=True)})
+    assert meter.means() == {"total": 3.0} and Meter().means() == {}
+
+
+def test_signals_to_workers_are_left_to_the_main_process():
+    stop = loop._StopSignal()
+    stop._process = os.getpid() + 1
+    stop._ask(2, None)
+    stop._ask(2, None)
+    assert not stop.asked
+
+
+def test_scores_that_are_no_numbers_choose_nothing_and_break_nothing(tmp_path, command, monkeypatch):
+    """The best checkpoint exists whatever the scores were."""
+    from zoopose.train import validation
+
+    original = validation.Validation.__call__
+
+    def scores(self, model, batches):
+        return {**original(self, model, batches), "val/pck": math.nan}
+
+    monkeypatch.setattr(validation.Validation, "__call__", scores)
+    run(command(tmp_path))
+    assert (tmp_path / "model_best.pth.tar").is_file()
