@@ -127,7 +127,7 @@ def augment(
     xy_view = torch.where(flip[:, None, None], xy_view[:, order], xy_view)
     visible = torch.where(flip[:, None], visible[:, order], visible)
     images = photometric(images, augmentation, generator)
-    images = _occlude(images, xy_view, augmentation, generator)
+    _occlude(images, xy_view, augmentation, generator)
     return images, xy_view, visible, matrix
 
 
@@ -140,69 +140,71 @@ def photometric(images: torch.Tensor, augmentation: Augmentation, generator: tor
     def draw(*shape: int) -> torch.Tensor:
         return uniform(generator, shape, -1, 1).to(device)
 
+    # large temporaries cost more than the arithmetic, so all is done in place, in a copy
+    images = images.clone()
     if a.colour:
-        images = images * (1 + a.colour * draw(b, 3, 1, 1))
+        images *= 1 + a.colour * draw(b, 3, 1, 1)
         grey = images.mean(1, keepdim=True)
-        images = grey + (images - grey) * (1 + 1.5 * a.colour * draw(b, 1, 1, 1))
+        images.sub_(grey).mul_(1 + 1.5 * a.colour * draw(b, 1, 1, 1)).add_(grey)
     if a.contrast:
         mean = images.mean((1, 2, 3), keepdim=True)
         gain = torch.exp(draw(b, 1, 1, 1) * float(np.log1p(a.contrast)))
-        images = (images - mean) * gain + mean + a.contrast / 2 * draw(b, 1, 1, 1)
+        images.sub_(mean).mul_(gain).add_(mean).add_(a.contrast / 2 * draw(b, 1, 1, 1))
     if a.gamma:
-        images = images.clamp(1e-4, 1) ** torch.exp(a.gamma * draw(b, 1, 1, 1))
+        images.clamp_(1e-4, 1).pow_(torch.exp(a.gamma * draw(b, 1, 1, 1)))
     if a.blur:
-        images = _blur(images, a.blur * draw(b).clamp_min(0))
+        sigma = a.blur * uniform(generator, (b,), -1, 1).clamp_min(0)
+        blurred = (sigma > 1 / 3).nonzero()[:, 0]  # below a third of a pixel nothing would be seen
+        if len(blurred):
+            images[blurred.to(device)] = _blur(images[blurred.to(device)], sigma[blurred].to(device))
     if a.noise:
         field = torch.Generator(device).manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
         noise = torch.randn(images.shape, generator=field, device=device, dtype=images.dtype)
         per_channel = draw(b, 1, 1, 1) > 0
         noise = torch.where(per_channel, noise, noise[:, :1])
-        images = images + noise * (a.noise * draw(b, 1, 1, 1).clamp_min(0))
-    return images.clamp(0, 1)
+        images += noise.mul_(a.noise * draw(b, 1, 1, 1).clamp_min(0))
+    return images.clamp_(0, 1)
 
 
 def _blur(images: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
-    """Gaussian blur, each picture by its own sigma in px; below a third of a pixel nothing is changed."""
+    """Gaussian blur, each picture by its own sigma in px."""
     b, c, h, w = images.shape
     radius = max(1, int(np.ceil(2.5 * float(sigma.max()))))
     cell = torch.arange(-radius, radius + 1, device=images.device, dtype=images.dtype)
-    kernel = torch.exp(-(cell**2) / (2 * sigma.clamp_min(1e-2)[:, None] ** 2))
-    kernel = torch.where(sigma[:, None] > 1 / 3, kernel / kernel.sum(1, keepdim=True), (cell == 0).to(kernel))
-    kernel = kernel.repeat_interleave(c, 0)
+    kernel = torch.exp(-(cell**2) / (2 * sigma[:, None] ** 2))
+    kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(c, 0)
     flat = F.pad(images.reshape(1, b * c, h, w), (radius,) * 4, mode="replicate")
     flat = F.conv2d(flat, kernel[:, None, None, :], groups=b * c)
     return F.conv2d(flat, kernel[:, None, :, None], groups=b * c).view(b, c, h, w)
 
 
-def _occlude(images: torch.Tensor, xy_view: torch.Tensor, a: Augmentation, generator: torch.Generator) -> torch.Tensor:
-    """Covers rectangles at random places, and small patches on random joints, with one colour each."""
+def _occlude(images: torch.Tensor, xy_view: torch.Tensor, a: Augmentation, generator: torch.Generator) -> None:
+    """In place: covers rectangles at random places, and small patches on random joints, with one colour each."""
     if a.occlusion:
         centre = uniform(generator, (len(images), 2, 2))
         half = uniform(generator, (len(images), 2, 2), 0.04, 0.16)
         on = uniform(generator, (len(images), 2)) < a.occlusion
-        images = _cover(images, centre, half, on, generator)
+        _cover(images, centre, half, on, generator)
     if a.hide_joints:
         k = xy_view.shape[1]
         joint = torch.randint(k, (len(images), 2), generator=generator)
         centre = (xy_view.cpu().gather(1, joint[..., None].expand(-1, -1, 2)) + 0.5) / images.shape[-1]
         half = uniform(generator, (len(images), 2, 2), 0.02, 0.08)
         on = uniform(generator, (len(images), 2)) < a.hide_joints
-        images = _cover(images, centre, half, on, generator)
-    return images
+        _cover(images, centre, half, on, generator)
 
 
 def _cover(
     images: torch.Tensor, centre: torch.Tensor, half: torch.Tensor, on: torch.Tensor, generator: torch.Generator
-) -> torch.Tensor:
-    """centre, half (B, N, 2) in shares of the side; on (B, N)."""
-    b, _, h, w = images.shape
-    colours = uniform(generator, (b, on.shape[1], 3)).to(images)
+) -> None:
+    """In place. centre, half (B, N, 2) in shares of the side; on (B, N)."""
+    h, w = images.shape[-2:]
+    colours = uniform(generator, (*on.shape, 3)).to(images)
     x = (torch.arange(w) + 0.5) / w
     y = (torch.arange(h) + 0.5) / h
     centre = torch.nan_to_num(centre, nan=-9.0)
-    for n in range(on.shape[1]):
-        in_x = (x - centre[:, n, :1]).abs() < half[:, n, :1]
-        in_y = (y - centre[:, n, 1:]).abs() < half[:, n, 1:]
-        mask = (in_y[:, :, None] & in_x[:, None, :] & on[:, n, None, None])[:, None].to(images.device)
-        images = torch.where(mask, colours[:, n, :, None, None], images)
-    return images
+    for i, n in on.nonzero().tolist():
+        columns = ((x - centre[i, n, 0]).abs() < half[i, n, 0]).nonzero()[:, 0].tolist()
+        rows = ((y - centre[i, n, 1]).abs() < half[i, n, 1]).nonzero()[:, 0].tolist()
+        if columns and rows:
+            images[i, :, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = colours[i, n, :, None, None]
