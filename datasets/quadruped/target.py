@@ -16,7 +16,7 @@ from . import source
 from .bodies import draw_build
 from .camera import Camera, orbit
 from .coats import paint
-from .degrade import draw_lens, through
+from .degrade import draw_lens, site_lens, through
 from .frames import Frame, Light, compose, skin_of, supersampling
 from .gait import Manner, draw_manner, gait_of, pose_mesh
 from .natural import natural_coat, natural_scene
@@ -25,6 +25,7 @@ from .plans import body_of
 from .scenery import grass_mask, leaf_light, paint_scene, pulled
 
 _TARGET = 2
+_SITE = 1 << 30  # no shot has this number
 MOVES = {"walk": 0.42, "trot": 0.18, "gallop": 0.14, "stand": 0.12, "graze": 0.14}
 CYCLES_PER_FRAME = {"walk": 1 / 27, "trot": 1 / 18, "gallop": 1 / 14, "stand": 1 / 60, "graze": 1 / 70}
 
@@ -51,6 +52,8 @@ class TargetShot:
         size_hw: size of its pictures.
         gap: how far the target lies from the source, 0..2.
         zoom: factor on how much of the picture the animal fills.
+        site: every shot of the set from the same place, light and camera, as where one camera is put up; only individuals, coats,
+            gaits and views differ. Else each shot has its own.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class TargetShot:
         size_hw: tuple[int, int] = (256, 256),
         gap: float = 1.0,
         zoom: float = 1.0,
+        site: bool = False,
     ):
         if not 0 <= gap <= 2:
             raise OptionError("a gap between 0 (source-like) and 2", f"{gap}")
@@ -71,8 +75,10 @@ class TargetShot:
             gap,
         )
         rng = stream(*self.key)
+        place = stream(*self.key[:3], _SITE) if site else rng
+        self.site = site
         self.body = body_of(animal)
-        build = draw_build(rng, gap)
+        build = draw_build(rng, min(gap, 1.0) if site else gap)
         self.mesh = skin_of(animal, build, 0.75 if supersampling(self.size_hw) == 2 else 1.0)
         drawn = natural_coat(animal, rng)
         self.coat = drawn if rng.random() < gap else source.standard_coat(animal)
@@ -82,15 +88,15 @@ class TargetShot:
         self.start = rng.uniform(0, 1)
         self.manner = draw_manner(rng, 0.8)
         self.wander = _wander(rng, 12)
-        self.light = self._light(rng)
+        self.light = self._light(place)
         self._place_camera(rng, zoom)
-        self._place_scene(rng)
+        self._place_scene(rng, place)
         self.leaves = None
-        if rng.random() < 0.4 * gap:
+        if not site and rng.random() < 0.4 * gap:
             depth, horizon = min(0.7, gap * rng.uniform(0.3, 0.6)), self.camera(0).horizon_px() + self._margin()
             self.leaves = leaf_light(self.strip.shape[:2], depth, rng.uniform(3, 8), horizon, rng)
         brightness = self.strip.mean() * (1 if self.leaves is None else self.leaves.mean())
-        self.lens = draw_lens(rng, gap, float(brightness))
+        self.lens = (site_lens if site else draw_lens)(place, gap, float(brightness))
 
     def _light(self, rng: np.random.Generator) -> Light:
         height, azimuth = np.radians(rng.uniform(18, 70)), rng.uniform(0, 2 * np.pi)
@@ -116,11 +122,12 @@ class TargetShot:
         self.roll_deg = float(rng.normal(0, 1.5))
         self.shake = rng.uniform(0, 1)
 
-    def _place_scene(self, rng: np.random.Generator) -> None:
+    def _place_scene(self, rng: np.random.Generator, place: np.random.Generator) -> None:
         """Paint the strip of land the camera pans along, and the grass before the animal."""
-        self.scene = natural_scene(self.animal, rng) if rng.random() < self.gap else source.random_scene(rng)
+        natural = place.random() < self.gap
+        self.scene = natural_scene(self.animal, place) if natural else source.random_scene(place)
         # animals often have the colour of what they stand on
-        share = min(0.8, self.gap * rng.uniform(0, 0.65))
+        share = 0.0 if self.site else min(0.8, self.gap * rng.uniform(0, 0.65))
         far = self.scene.far and pulled(self.scene.far, self.coat.body, 0.7 * share)
         self.scene = replace(self.scene, ground=pulled(self.scene.ground, self.coat.body, share), far=far)
         height, width = self.size_hw
