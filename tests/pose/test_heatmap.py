@@ -60,6 +60,20 @@ def test_maps_are_the_formulas_of_the_docstring():
     np.testing.assert_allclose(maps["cauchy"], (1 + squared) ** -1.5, atol=1e-6)
 
 
+@given(INNER, INNER, st.floats(0.05, 0.4), st.floats(0.05, 0.4), st.floats(-0.8, 0.8))
+def test_the_sub_pixel_step_meets_the_peak_of_any_gaussian(x, y, a, c, tilt):
+    """The logarithm is a parabola, however long, and however turned."""
+    b = tilt * (a * c) ** 0.5
+    columns, rows = torch.meshgrid(torch.arange(SIZE), torch.arange(SIZE), indexing="xy")
+    dx, dy = columns.double() - x, rows.double() - y
+    maps = torch.exp(-(a * dx**2 + 2 * b * dx * dy + c * dy**2))[None, None]
+    peak, _ = heatmap.decode(maps, "argmax")
+    off = torch.tensor([x, y]) - peak[0, 0]
+    found, _ = heatmap.decode(maps, "dark")
+    # the step never leaves the highest cell, which need not be the nearest one to a slanted peak
+    np.testing.assert_allclose(found[0, 0] - peak[0, 0], off.clamp(-0.5, 0.5), atol=1e-3)
+
+
 def test_smoothing_before_the_step_leaves_a_clean_joint_where_it_is():
     xy = torch.tensor([[[7.3, 8.4], [5.0, 9.9]]])
     maps = heatmap.encode(xy, torch.ones(1, 2), (SIZE, SIZE), 1.0)

@@ -54,9 +54,11 @@ def test_batches_are_the_same_from_the_middle_of_an_epoch_and_with_workers(data,
 
 
 def test_no_epoch_step_seed_or_stream_repeats_anothers_draws(data):
-    one = keep(data, [0])
-    batches = [b["images"] for e in range(3) for b in feed(one).batches(e, 0, CPU)]
-    batches += [next(feed(one, **more).batches(0, 0, CPU))["images"] for more in ({"seed": 2}, {"stream": 1})]
+    one = keep(data, [0, 0, 0])
+    batches = [b["images"] for e in range(3) for b in feed(one, batch_size=1).batches(e, 0, CPU)]
+    others = ({"seed": 2}, {"stream": 1})
+    batches += [next(feed(one, batch_size=1, **more).batches(0, 0, CPU))["images"] for more in others]
+    assert len(batches) == 11
     assert all(not torch.equal(a, b) for i, a in enumerate(batches) for b in batches[:i])
 
 
