@@ -53,19 +53,19 @@ class DemoOptions:
     """whose renderings and videos"""
     pictures: int = 1200
     """labelled renderings"""
-    shots: int = 30
+    shots: int = 60
     """target videos; a fifth is held out for the test"""
-    frames: int = 16
+    frames: int = 8
     """frames a video"""
-    gap: float = 1.5
+    gap: float = 1.3
     """how far the target's world lies from the source's, 0 to 2"""
-    source_epochs: int = 10
+    source_epochs: int = 14
     """epochs of the source model"""
     rounds: int = 4
     """rounds of labelling while adapting"""
     steps: int = 60
     """batches a round"""
-    oracle_epochs: int = 8
+    oracle_epochs: int = 10
     """epochs of the oracle, from the source model"""
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     """where to compute"""
@@ -86,22 +86,25 @@ class _Plan:
     def common(self, folder: str) -> dict[str, Any]:
         return {
             "image_path": str(self.data), "animal": self.demo.animal, "checkpoint": str(Path(self.demo.out) / folder),
-            "seed": self.demo.seed, "accelerator": self.demo.accelerator, "workers": 0, "inp_res": 64, "stacks": 1, "width": 48,
+            "seed": self.demo.seed, "accelerator": self.demo.accelerator, "workers": 0, "inp_res": 64, "stacks": 1, "width": 40,
             "train_batch": 16, "solver": "adam", "decay": "cosine",
         }  # fmt: skip
 
     def source(self) -> TrainOptions:
-        return TrainOptions(**self.common("source"), dataset=SOURCE, epochs=self.demo.source_epochs, lr=2e-3)
+        return TrainOptions(
+            **self.common("source"), dataset=SOURCE, epochs=self.demo.source_epochs, lr=4e-3, augment="standard"
+        )
 
     def ccssl(self) -> CcsslOptions:
         return CcsslOptions(
             **self.common("ccssl"), source=SOURCE, target=TARGET, resume=self.resume("source", "model_best.pth.tar"),
-            num_epochs=self.demo.rounds, steps=self.demo.steps, refresh=1, lr=1e-3, share_first=0.4, share_last=0.9,
+            num_epochs=self.demo.rounds, steps=self.demo.steps, refresh=1, lr=2e-3, share_first=0.3, share_last=0.7,
+            source_augment="standard", target_augment="standard",
         )  # fmt: skip
 
     def oracle(self) -> TrainOptions:
         return TrainOptions(
-            **self.common("oracle"), dataset=TARGET, epochs=self.demo.oracle_epochs, lr=1e-3,
+            **self.common("oracle"), dataset=TARGET, epochs=self.demo.oracle_epochs, lr=2e-3, augment="standard",
             init_weights=self.resume("source", "model_best.pth.tar"),
         )  # fmt: skip
 
@@ -156,8 +159,8 @@ def _make(plan: _Plan) -> None:
     demo = plan.demo
     log.info("== 1 of 5: data: %d labelled renderings, %d videos of %d frames", demo.pictures, demo.shots, demo.frames)
     settings = make.MakeOptions(
-        plan.data, (demo.animal,), demo.pictures, demo.shots, demo.frames, demo.seed, SIZE, SIZE, views="side", gap=demo.gap,
-        zoom=1.2, workers=demo.workers,
+        plan.data, (demo.animal,), demo.pictures, demo.shots, demo.frames, demo.seed, SIZE, SIZE, views="side", site=True,
+        gap=demo.gap, zoom=1.2, workers=demo.workers,
     )  # fmt: skip
     make.run(settings)
 

@@ -59,6 +59,8 @@ class MakeOptions:
     """source pictures from all around, as published, or from the side, as animals are filmed"""
     gap: float = 1.0
     """how far the target lies from the source, 0 to 2"""
+    site: bool = False
+    """all videos from one place, in one light, by one camera; else each has its own"""
     zoom: float = 1.0
     """factor on the size of the animal, for small pictures"""
     workers: int = 1
@@ -134,7 +136,17 @@ def make(options: MakeOptions, progress: Callable[[str, int, int], None] | None 
             if o.domain != "source":
                 what = reporter(f"{animal} target")
                 tree = write_tigdog(
-                    o.out, animal, o.shots, o.frames, o.seed, o.target_size, o.gap, o.zoom, progress=what, pool=pool
+                    o.out,
+                    animal,
+                    o.shots,
+                    o.frames,
+                    o.seed,
+                    o.target_size,
+                    o.gap,
+                    o.zoom,
+                    site=o.site,
+                    progress=what,
+                    pool=pool,
                 )
                 made.append(tree / animal)
     return made

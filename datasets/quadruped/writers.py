@@ -133,6 +133,7 @@ def write_tigdog(
     gap: float = 1.0,
     zoom: float = 1.0,
     hidden: str = "keep",
+    site: bool = False,
     progress: Progress | None = None,
     pool: Pool = map,
 ) -> Path:
@@ -142,6 +143,7 @@ def write_tigdog(
         root: folder that gets `behaviorDiscovery2.0/`.
         shots, frames_per_shot: how many.
         gap: how far the target lies from the source, see `TargetShot`.
+        site: all shots from one place and camera, see `TargetShot`.
         hidden: what stands where a joint is not seen: "keep" its coordinates or "zero".
         progress: called with (shots there, shots wanted).
         pool: how to map a function over shots.
@@ -166,7 +168,7 @@ def write_tigdog(
     _replace(tree / "ranges" / animal / "ranges.mat", lambda path: savemat(path, {"ranges": ranges}))
     todo = [row for row in ranges.tolist() if not (tree / "landmarks" / animal / f"{row[0]}.mat").is_file()]
     done = shots - len(todo)
-    work = partial(write_shot, tree, animal, seed, size_hw=size_hw, gap=gap, zoom=zoom, hidden=hidden)
+    work = partial(write_shot, tree, animal, seed, size_hw=size_hw, gap=gap, zoom=zoom, hidden=hidden, site=site)
     for _ in pool(work, todo):
         done += 1
         if progress:
@@ -175,11 +177,19 @@ def write_tigdog(
 
 
 def write_shot(
-    tree: Path, animal: str, seed: int, row: list[int], size_hw: tuple[int, int], gap: float, zoom: float, hidden: str
+    tree: Path,
+    animal: str,
+    seed: int,
+    row: list[int],
+    size_hw: tuple[int, int],
+    gap: float,
+    zoom: float,
+    hidden: str,
+    site: bool = False,
 ) -> int:
     """Write the frames and the landmarks of one row (shot, first frame, last frame) of ranges; returns the shot."""
     shot_id, first, last = row
-    shot = TargetShot(animal, seed, shot_id, size_hw, gap, zoom)
+    shot = TargetShot(animal, seed, shot_id, size_hw, gap, zoom, site)
     cells = np.empty((last - first + 1, 1), object)
     for k in range(len(cells)):
         frame = shot[k]
