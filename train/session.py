@@ -23,6 +23,7 @@ from ..pose.inputs import InputForm, depth_for
 from ..pose.models import build_model
 from ..pose.skeleton import Skeleton
 from ..progress import log
+from .compiled import Compiled
 from .loop import Run
 from .options import RunOptions
 
@@ -156,9 +157,7 @@ def open_run(
     """
     plain_model = network.model.to(memory_format=torch.channels_last)
     optimizer = optimizer_of(plain_model, options)
-    model, optimizer = fabric.setup(plain_model, optimizer)
-    if options.compile:
-        model = torch.compile(model)
+    model, optimizer = fabric.setup(Compiled(plain_model) if options.compile else plain_model, optimizer)
     options_then = shaping(options)
 
     def pack(epoch: int, best: float, optimizer_state: Mapping, facts: Mapping) -> dict:

@@ -1,0 +1,68 @@
+"""The compiled training forward: compiled where it pays, plain everywhere else."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import sysconfig
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ..errors import OptionError
+from ..pose.models.blocks import PreActBottleneck
+
+
+class Compiled(nn.Module):
+    """A network whose training forward is compiled: block by block, for the first shape of batch that it meets.
+
+    The blocks of a stacked hourglass are all alike, so that seven compilations serve any number of stacks; a network without such
+    blocks is compiled as a whole. Scoring, labelling and odd batches (one that lost an unreadable picture, say) take the plain
+    forward: the weights are the same tensors, and nothing is compiled anew for them.
+
+    Raises:
+        OptionError: when the compiler that torch.compile calls is not there.
+    """
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        check_compiler()
+        self.network = network
+        self._shape: torch.Size | None = None
+        self._now = False
+        blocks = [m for m in network.modules() if isinstance(m, PreActBottleneck)] or [network]
+        forward = type(blocks[0]).forward
+        fast = torch.compile(forward, dynamic=False)
+        for block in blocks:
+            # in place of the method, not of the module, so that no tensor gets another name
+            block.forward = lambda x, block=block: (fast if self._now else forward)(block, x)
+
+    def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
+        training = self.training and torch.is_grad_enabled()
+        if training and self._shape is None:
+            self._shape = images.shape
+        self._now = training and images.shape == self._shape
+        try:
+            return self.network(images)
+        finally:
+            self._now = False
+
+
+def check_compiler() -> None:
+    """Raises OptionError unless torch.compile has the C++ compiler and the headers of Python that it needs."""
+    compiler = os.environ.get("CXX") or ("clang++" if sys.platform == "darwin" else "g++")
+    if shutil.which(compiler) is None:
+        raise OptionError(
+            f"the C++ compiler {compiler} for --compile",
+            "no such program on the PATH",
+            "apt install g++ (or set CXX to another compiler), or leave --compile out",
+        )
+    header = Path(sysconfig.get_path("include")) / "Python.h"
+    if not header.is_file():
+        raise OptionError(
+            "the C headers of Python for --compile",
+            f"no {header}",
+            "apt install python3-dev (a Python from `uv python install` has them), or leave --compile out",
+        )
