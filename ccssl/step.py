@@ -126,7 +126,7 @@ class CcsslStep:
             raise DataError(
                 f"the labels this run was training on (made by network {network})",
                 f"{path}, made by network {labels.facts.get('network')}",
-                "--restart",
+                "go on in that run's own folder, where its labels are, or begin anew with --restart",
             )
         return labels
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+_TEMPORARY = re.compile(r"\..+\.(\d+)-[0-9a-f]{8}(?:\.[^.]+)?")
 
 
 @contextmanager
@@ -32,6 +35,21 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         raise
     with suppress(OSError):  # not every file system lets a folder be flushed
         _flush(path.parent)
+
+
+def sweep(folder: str | os.PathLike) -> list[Path]:
+    """Removes the temporary files that killed processes of this machine left in a folder; those of living ones stay.
+
+    Returns:
+        What was removed.
+    """
+    swept = []
+    for path in Path(folder).glob(".*"):
+        found = _TEMPORARY.fullmatch(path.name)
+        if found and path.is_file() and not Path(f"/proc/{found.group(1)}").exists():
+            path.unlink(missing_ok=True)
+            swept.append(path)
+    return swept
 
 
 def atomic_write_bytes(path: str | os.PathLike, data: bytes) -> None:

@@ -18,7 +18,7 @@ from .. import __version__
 from ..errors import OptionError, WeightsError
 from ..options import plain
 from ..pose import checkpoints
-from ..pose.atomic import atomic_path
+from ..pose.atomic import atomic_path, sweep
 from ..pose.inputs import InputForm, depth_for
 from ..pose.models import build_model
 from ..pose.skeleton import Skeleton
@@ -28,12 +28,36 @@ from .loop import Run
 from .options import RunOptions
 
 
+# option -> smallest value that means anything
+LEAST = {
+    "epochs": 1, "num_epochs": 1, "train_batch": 1, "test_batch": 1, "stacks": 1, "blocks": 1, "width": 2, "depth": 0, "inp_res": 8,
+    "out_res": 0, "refresh": 1, "steps": 0, "views": 0, "seed": 0, "workers": 0, "devices": 1, "snapshot": 0, "cache_gib": 0,
+    "lr": 0, "gamma_": 0, "share_first": 0, "share_last": 0, "sigma": 0.1, "start_epoch": 0,
+}  # fmt: skip
+
+
+def check_numbers(options: RunOptions) -> None:
+    """Refuse numbers that cannot work before anything is opened.
+
+    Raises:
+        OptionError: naming the option.
+    """
+    for name, least in LEAST.items():
+        value = getattr(options, name, least)
+        if not value >= least:
+            raise OptionError(f"--{name.replace('_', '-').rstrip('-')} of at least {least}", f"{value}")
+    for name in ("share_first", "share_last"):
+        if getattr(options, name, 0) > 1:
+            raise OptionError(f"--{name.replace('_', '-')} between 0 and 1", f"{getattr(options, name)}")
+
+
 def open_fabric(options: RunOptions) -> Fabric:
     """Devices, ranks and precision; seeds every generator.
 
     Raises:
         OptionError: when the machine has no such device.
     """
+    check_numbers(options)
     if options.accelerator == "cuda" and not torch.cuda.is_available():
         raise OptionError("a CUDA device", "none that torch can use", "--accelerator cpu")
     kind = options.accelerator
@@ -175,6 +199,8 @@ def open_run(
         )
 
     folder = Path(options.checkpoint)
+    if fabric.is_global_zero and folder.is_dir():
+        sweep(folder)
     run = Run(folder, fabric, model, plain_model, optimizer, rate_at(options, epochs), pack, last_name, aliases)
     run.snapshot = options.snapshot
     if restore is not None:

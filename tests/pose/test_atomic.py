@@ -1,7 +1,9 @@
+import os
+
 import numpy as np
 import pytest
 
-from zoopose.pose.atomic import atomic_path, atomic_write_bytes
+from zoopose.pose.atomic import atomic_path, atomic_write_bytes, sweep
 
 
 def test_written_whole_in_a_new_folder(tmp_path):
@@ -28,3 +30,13 @@ def test_nothing_written_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError), atomic_path(tmp_path / "x"):
         pass
     assert not list(tmp_path.iterdir())
+
+
+def test_sweep_takes_what_the_dead_left_and_nothing_else(tmp_path):
+    dead, alive = 2**22 + 1, os.getpid()  # above the largest process number
+    left = tmp_path / f".last.pth.{dead}-0123abcd.tar"
+    others = [tmp_path / f".last.pth.{alive}-0123abcd.tar", tmp_path / ".hidden", tmp_path / "last.pth.tar"]
+    for path in (left, *others):
+        path.write_bytes(b"x")
+    assert sweep(tmp_path) == [left]
+    assert not left.exists() and all(path.exists() for path in others)
