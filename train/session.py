@@ -27,7 +27,6 @@ from .compiled import Compiled
 from .loop import Run
 from .options import RunOptions
 
-
 # option -> smallest value that means anything
 LEAST = {
     "epochs": 1, "num_epochs": 1, "train_batch": 1, "test_batch": 1, "stacks": 1, "blocks": 1, "width": 2, "depth": 0, "inp_res": 8,
