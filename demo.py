@@ -6,7 +6,7 @@ Examples:
 
     zoopose demo --out my_demo --seed 7
 
-    zoopose demo --animal tiger
+    zoopose demo --animal tiger --out tiger_demo
 
 It makes the data, trains a source model on renderings with labels, adapts it by CC-SSL to video frames without labels, trains an
 oracle with the target's labels for comparison, and tests all three on target shots that none of them saw. The same command again
@@ -15,6 +15,7 @@ goes on where it was stopped. Open OUT/report.html at the end.
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from .ccssl import CCSSL, adaptation
 from .ccssl.options import CcsslOptions
 from .datasets.quadruped import make
 from .datasets.sample import PoseDataset
+from .errors import OptionError
 from .evaluation import report
 from .evaluation.options import compute_device, open_data
 from .evaluation.predict import Predictions, predict
@@ -32,6 +34,7 @@ from .evaluation.runs import curves_of, overlays
 from .evaluation.score import MAIN, score_predictions
 from .options import plain
 from .pose import checkpoints
+from .pose.atomic import atomic_path
 from .pose.skeleton import Skeleton
 from .progress import duration, log
 from .train import train
@@ -125,6 +128,7 @@ def run(options: DemoOptions) -> dict[str, Score]:
     """Run every step and write report.html and metrics.json; returns the scores by network."""
     begun = time.monotonic()
     plan = _Plan(options)
+    _same_as_before(options)
     log.info("zoopose demo: about 6 minutes on 2 CPU cores, in %s", options.out)
     log.info(
         "expect CC-SSL 10 to 25 points of PCK@0.05 above the source model on the target, and the oracle above both\n"
@@ -147,6 +151,24 @@ def run(options: DemoOptions) -> dict[str, Score]:
     log.info("CC-SSL is %+.1f points against the source model, without a single target label", gain)
     log.info("done in %s; open %s", duration(time.monotonic() - begun), Path(options.out) / "report.html")
     return scores
+
+
+def _same_as_before(options: DemoOptions) -> None:
+    """A folder holds one demo: two of different options would mix in one table.
+
+    Raises:
+        OptionError: when it holds another.
+    """
+    path = Path(options.out) / "demo.json"
+    now = {k: v for k, v in plain(options).items() if k not in ("out", "workers", "accelerator")}
+    then = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else now
+    other = ", ".join(f"--{k.replace('_', '-')} {then.get(k)}" for k in now if then.get(k) != now[k])
+    if other:
+        raise OptionError(
+            "a new folder, or the same demo to go on with", f"{options.out} holds one of {other}", "--out FOLDER"
+        )
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(now, indent=2) + "\n", encoding="utf-8")
 
 
 def print_table(scores: dict[str, Score]) -> None:

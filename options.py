@@ -66,7 +66,16 @@ def command(
     except ZooposeError as error:
         print(f"{prog}: error\n{error}", file=sys.stderr)  # noqa: T201
         return error.exit_code
+    except OSError as error:
+        print(f"{prog}: error\nfound:    {error}", file=sys.stderr)  # noqa: T201
+        return 2
     except KeyboardInterrupt as stop:
         log.info(str(stop) or "stopped; what was written is whole")
         return 130
+    except RuntimeError as error:
+        if "out of memory" not in str(error):
+            raise
+        remedy = "a smaller --train-batch, --inp-res or --stacks"
+        print(f"{prog}: error\nfound:    {str(error).splitlines()[0]}\ntry:      {remedy}", file=sys.stderr)  # noqa: T201
+        return 2
     return 0

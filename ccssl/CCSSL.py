@@ -22,15 +22,13 @@ from zoopose.ccssl import adaptation
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.datasets.sources import check_joints, has_splits
 from zoopose.errors import OptionError
-from zoopose.evaluation.options import open_data
+from zoopose.evaluation.options import adopt, load_network, open_data
 from zoopose.evaluation.runlog import RunLog
 from zoopose.options import command
-from zoopose.pose import checkpoints
 from zoopose.progress import log
 from zoopose.train import session, validation
 from zoopose.train.data import training_and_validation
 from zoopose.train.loop import Interrupted, fit
-from zoopose.train.supervised import published_mean
 
 LAST = "last.pth.tar"
 
@@ -46,9 +44,11 @@ def run(options: CcsslOptions) -> Path:
             "train one: zoopose train --dataset SOURCE --checkpoint runs/source, then --resume runs/source/model_best.pth.tar",
         )
     source, valid = training_and_validation(options.source, options.valid, options)
-    start = restore or checkpoints.load(options.resume, published_mean(source))
-    if restore is None and start.state.get("zoopose", {}).get("run", {}).get("method") == "ccssl":
-        restore = start  # the last checkpoint of an adaptation: go on with it
+    start = restore or load_network(options.resume, options.source, options, getattr(source, "mean", None))
+    if restore is None and session.same_run(start, options, "ccssl"):
+        restore = start  # the last checkpoint of this very adaptation: go on with it
+    for dataset in (source, valid):
+        adopt(dataset, start.skeleton, options)
     target = open_data(options.target, "train" if has_splits(options.target) else "all", options, False, start.skeleton)
     for dataset, name in ((source, options.source), (valid, options.valid or options.source), (target, options.target)):
         check_joints(dataset, start.skeleton, name)
@@ -67,7 +67,7 @@ def run(options: CcsslOptions) -> Path:
     try:
         fit(task, step, options.num_epochs, judge, select, runlog)
     except Interrupted:
-        raise KeyboardInterrupt(f"saved {task.folder / LAST}; the same command goes on from there") from None
+        raise KeyboardInterrupt(session.goes_on(options, task.folder / LAST)) from None
     finally:
         if runlog:
             runlog.close()
@@ -76,7 +76,9 @@ def run(options: CcsslOptions) -> Path:
         notes = adaptation.selection_note(options)
         validation.finish(judge, task, options, {"method": "CC-SSL", "model_best": notes, **data}, more)
     log.info("model_best.pth.tar: %s; last.pth.tar: the end of the adaptation", adaptation.selection_note(options))
-    log.info("next: zoopose test --dataset %s --resume %s", options.target, task.folder / LAST)
+    unlabelled = options.target.partition(":")[0] in ("images", "video")
+    verb = "predict --data" if unlabelled else "test --dataset"
+    log.info("next: zoopose %s %s --resume %s", verb, options.target, task.folder / LAST)
     return task.folder
 
 

@@ -10,7 +10,8 @@ from lightning_fabric import Fabric
 
 from ..datasets.pseudo_labels import PseudoLabels
 from ..datasets.sample import PoseDataset
-from ..datasets.sources import has_splits
+from ..datasets.sources import check_joints, has_splits
+from ..errors import OptionError
 from ..evaluation import report
 from ..evaluation.options import open_data
 from ..evaluation.pictures import label_tile
@@ -27,6 +28,7 @@ from .labelling import Labeller, Temporal
 from .options import CcsslOptions
 from .step import CcsslStep
 
+ROUNDS = 6  # as published: 60 epochs, labels renewed every 10
 GALLERY = 12  # frames of every round shown in the report
 
 
@@ -64,10 +66,11 @@ def step_for(
         feeds[1].crops, list(target.shots), network.form, options.seed, fabric.device, views_for(options), Temporal(options.flow),
         options.workers, options.strict_data,
     )  # fmt: skip
-    rounds = max(1, math.ceil(options.num_epochs / options.refresh))
+    refresh = options.refresh or math.ceil(options.num_epochs / ROUNDS)
+    rounds = math.ceil(options.num_epochs / refresh)
     gamma = options.gamma_ or (10.0 if loss == "published" else 1.0)
     return CcsslStep(
-        feeds[0], feeds[1], labeller, fabric, LOSSES[loss], gamma, rounds, options.refresh,
+        feeds[0], feeds[1], labeller, fabric, LOSSES[loss], gamma, rounds, refresh,
         (options.share_first, options.share_last), options.per, run.folder, run.extra, options.steps,
     )  # fmt: skip
 
@@ -77,6 +80,9 @@ def judge_for(options: CcsslOptions, valid: PoseDataset, network: Loaded, fabric
     if options.select_on_target:
         split = "valid" if has_splits(options.select_on_target) else "all"
         data = open_data(options.select_on_target, split, options, skeleton=network.skeleton)
+        check_joints(data, network.skeleton, options.select_on_target)
+        if data.labels is None:
+            raise OptionError("labelled target data to select on", f"{options.select_on_target}, without labels")
         return Validation(data, network, fabric, options, "target"), "target/pck"
     return Validation(valid, network, fabric, options), "val/pck"
 

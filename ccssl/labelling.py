@@ -199,7 +199,8 @@ def fingerprint(model: nn.Module) -> str:
     crc = 0
     for name, tensor in sorted(model.state_dict().items()):
         crc = zlib.crc32(
-            tensor.detach().cpu().contiguous().numpy().tobytes(), zlib.crc32(name.split("_orig_mod.")[-1].encode(), crc)
+            tensor.detach().cpu().contiguous().numpy().tobytes(),
+            zlib.crc32(name.removeprefix("network.").encode(), crc),
         )
     return f"{crc:08x}"
 

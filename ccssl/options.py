@@ -29,13 +29,13 @@ class CcsslOptions(RunOptions):
     """epochs in all"""
     steps: int = 0
     """batches an epoch; 0: until the larger of the two sets is through"""
-    refresh: int = 10
-    """epochs between two rounds of labelling"""
+    refresh: int = 0
+    """epochs between two rounds of labelling; 0: six rounds, as published"""
     gamma_: float = 0.0
     """weight of the target's loss; 0: 10 with the published loss (as published), else 1"""
-    source_augment: Literal["strong", "standard", "none"] = "strong"
+    source_augment: Literal["strong", "standard", "none"] = "standard"
     """augmentation of the source pictures"""
-    target_augment: Literal["strong", "standard", "none"] = "strong"
+    target_augment: Literal["strong", "standard", "none"] = "standard"
     """augmentation of the pseudo-labelled pictures"""
     views: int = 4
     """drawn views beside the frame itself, over which a label is averaged"""

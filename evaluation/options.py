@@ -11,9 +11,12 @@ import tyro
 
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import open_source, partner_pairs
+from ..datasets.synthetic_animal import synthetic_mean
+from ..datasets.tigdog import MEANS
 from ..errors import OptionError
 from ..options import dead
-from ..pose.skeleton import Skeleton
+from ..pose.checkpoints import Loaded, load
+from ..pose.skeleton import TIGER_TO_MODEL, Skeleton
 
 _arg = tyro.conf.arg
 
@@ -53,7 +56,8 @@ class TestOptions(DataOptions):
     dataset: str = ""
     """labelled data to score on, NAME[:PATH]"""
     dataset1: str = ""
-    """published name for the data the network was trained on; only named in the report"""
+    """data the network was trained on, which files of the published code do not say; default: real_animal when that is scored,
+    else renderings"""
     dataset2: str = ""
     """published name for --dataset"""
     split: Literal["auto", "train", "valid", "all"] = "auto"
@@ -108,16 +112,40 @@ def compute_device(accelerator: str) -> torch.device:
     return torch.device("cpu" if accelerator == "cpu" or not torch.cuda.is_available() else "cuda")
 
 
+def load_network(path: str, trained_on: str, options: Any, mean: Any = None) -> Loaded:
+    """Network of a checkpoint; files of the published code do not say what they were trained on, so the caller does.
+
+    Args:
+        trained_on: data set name: `real_animal` means TigDog's own mean and, for tigers, the joint order of its files
+            (ccssl section 1); any other name the mean of the renderings.
+        mean: RGB mean in place of that, from a data set that knows its own.
+    """
+    real = trained_on.partition(":")[0] == "real_animal"
+    if mean is None:
+        mean = MEANS.get(options.animal) if real else synthetic_mean(options.image_path, options.animal)
+    order = TIGER_TO_MODEL if real and options.animal == "tiger" else None
+    return load(path, mean, order)
+
+
 def open_data(
     source: str, split: str, options: Any, labelled: bool = True, skeleton: Skeleton | None = None
 ) -> PoseDataset:
     """A data set of the command line, with the command's root, species and pairs."""
-    return open_source(
+    dataset = open_source(
         source,
         split=split,
         labelled=labelled,
         image_path=options.image_path,
         animal=options.animal,
-        partners=partner_pairs(options.partners),
+        partners=partner_pairs(options.partners) if source.startswith("coco:") else None,
         skeleton=skeleton,
     )
+    if skeleton is not None:
+        adopt(dataset, skeleton, options)
+    return dataset
+
+
+def adopt(dataset: PoseDataset, skeleton: Skeleton, options: Any) -> None:
+    """Give a data set of the same joints the left/right pairs that the network was trained with, unless --partners says others."""
+    if not options.partners and dataset.skeleton is not None and dataset.skeleton.joints == skeleton.joints:
+        dataset.skeleton = skeleton

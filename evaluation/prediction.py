@@ -25,14 +25,12 @@ import tyro
 
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import check_joints, has_splits
-from ..datasets.synthetic_animal import synthetic_mean
 from ..errors import OptionError
-from ..pose import checkpoints
 from ..pose.atomic import atomic_path
 from ..pose.draw import draw_pose
 from ..pose.skeleton import Skeleton
 from ..progress import log, track
-from .options import DataOptions, compute_device, open_data
+from .options import DataOptions, compute_device, load_network, open_data
 from .predict import Predictions, predict
 from .runs import crop_of
 from .score import BATCH
@@ -48,6 +46,8 @@ class PredictOptions(DataOptions):
     """what to look at, NAME[:PATH]: images:FOLDER, video:FILE, coco:PATH.json, ..."""
     resume: str = ""
     """checkpoint of the network"""
+    trained_on: str = ""
+    """for files of the published code, which do not say: real_animal, or nothing for renderings"""
     overlays: int = 24
     """how many crops with drawn joints to write, evenly spread; 0: none"""
     shown_from: float = 0.2
@@ -62,7 +62,7 @@ def run(options: PredictOptions) -> Predictions:
             f"--data {options.data or '(none)'}, --resume {options.resume or '(none)'}",
             "zoopose predict --data images:FOLDER --resume FOLDER/model_best.pth.tar",
         )
-    network = checkpoints.load(options.resume, synthetic_mean(options.image_path, options.animal))
+    network = load_network(options.resume, options.trained_on, options)
     split = "valid" if has_splits(options.data) else "all"
     dataset = open_data(options.data, split, options, labelled=False, skeleton=network.skeleton)
     check_joints(dataset, network.skeleton, options.data)

@@ -16,13 +16,11 @@ import sys
 from pathlib import Path
 
 from zoopose.datasets.sources import check_joints, has_splits
-from zoopose.datasets.synthetic_animal import synthetic_mean
 from zoopose.errors import OptionError
-from zoopose.evaluation.options import TestOptions, compute_device, open_data
+from zoopose.evaluation.options import TestOptions, compute_device, load_network, open_data
 from zoopose.evaluation.runs import frame_overlays, test_report
 from zoopose.evaluation.score import score_network
 from zoopose.options import command
-from zoopose.pose import checkpoints
 from zoopose.progress import log
 
 
@@ -35,7 +33,7 @@ def run(options: TestOptions) -> dict:
             f"--resume {options.resume or '(none)'}, --dataset {source or '(none)'}",
             "zoopose test --dataset NAME[:PATH] --resume FOLDER/model_best.pth.tar",
         )
-    network = checkpoints.load(options.resume, synthetic_mean(options.image_path, options.animal))
+    network = load_network(options.resume, options.dataset1 or source, options)
     split = options.split if options.split != "auto" else "valid" if has_splits(source) else "all"
     dataset = open_data(source, split, options, skeleton=network.skeleton)
     check_joints(dataset, network.skeleton, source)
@@ -43,7 +41,7 @@ def run(options: TestOptions) -> dict:
     log.info("=> loaded checkpoint %s", network.note)
     log.info("    Total params: %.2fM", sum(p.numel() for p in network.model.parameters()) / 1e6)
     scores, found = score_network(network, dataset, compute_device(options.accelerator), options, folder)
-    facts = {"network": network.note, "data": dict(dataset.describe())}
+    facts = {"network": network.note, "trained on": options.dataset1, "data": dict(dataset.describe())}
     log.info("report: %s", test_report(folder, dataset, found, scores, network.skeleton, facts))
     if options.debug:
         frame_overlays(folder / "overlays", dataset, found, network.skeleton)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from .. import __version__
@@ -74,13 +76,19 @@ def pack(
     }
 
 
-def load(path: str | Path, published_mean: Sequence[float] = (0.5, 0.5, 0.5)) -> Loaded:
+def load(
+    path: str | Path,
+    published_mean: Sequence[float] = (0.5, 0.5, 0.5),
+    channel_order: Sequence[int] | None = None,
+) -> Loaded:
     """Network of a checkpoint file.
 
     Args:
         path: ours, the published code's (epoch, arch, state_dict, best_acc, optimizer), or a bare state dict of an hourglass.
         published_mean: RGB mean that files of the published code were trained with; they do not hold it. Such files are taken
             with published crops of 256 px.
+        channel_order: (K,) which channel of such a file holds each joint of the skeleton, where its order is another: the
+            published networks trained on TigDog's tigers have the order of its files (`skeleton.TIGER_TO_MODEL`).
 
     Raises:
         WeightsError: unreadable, or not a network of the table.
@@ -89,9 +97,14 @@ def load(path: str | Path, published_mean: Sequence[float] = (0.5, 0.5, 0.5)) ->
     own = state.get("zoopose")
     if own is None:
         arch = state.get("arch") or "hg"
+        if channel_order is not None:
+            state["state_dict"] = _reordered(state["state_dict"], np.asarray(channel_order))
+            state.pop("optimizer", None)  # its averages are in the file's order
         model = weights.build_from(state["state_dict"], "hg_multitask" if arch == "hg_multitask" else "hg")
         numbers = weights.hourglass_numbers(state["state_dict"])
         joints = numbers.pop("num_joints")
+        if arch == "hg_multitask":
+            numbers["num_parts"] = len(state["state_dict"]["score_seg.0.weight"])
         if joints == len(TIGDOG18):
             skeleton = TIGDOG18
         else:
@@ -108,6 +121,17 @@ def load(path: str | Path, published_mean: Sequence[float] = (0.5, 0.5, 0.5)) ->
     tensors = weights.load_into(model, state["state_dict"], str(path))
     note = f"{path}: {tensors}, {state['epoch']} epochs, zoopose {own['version']}"
     return Loaded(model.eval(), arch, numbers, skeleton, form, state, note)
+
+
+def _reordered(state_dict: Mapping[str, Any], order: np.ndarray) -> dict[str, Any]:
+    """The tensors of a stacked hourglass with its joint channels in another order."""
+    out = dict(state_dict)
+    for key, tensor in state_dict.items():
+        if re.fullmatch(r"score\.\d+\.(weight|bias)", key):
+            out[key] = tensor[order]
+        elif re.fullmatch(r"score_\.\d+\.weight", key):
+            out[key] = tensor[:, order]
+    return out
 
 
 def alias(path: Path, name: str) -> None:

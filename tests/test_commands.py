@@ -114,7 +114,7 @@ def test_evaluate_a_checkpoint_of_the_published_code(animal_data, tmp_path):
         (["train", "--dataset", "synthetic_animals"], "synthetic_animal"),
         (["test", "--dataset", "real_animal", "--resume", "/no/such.pth.tar"], "checkpoint"),
         (["ccssl"], "--resume"),
-        (["ccssl", "--refresh", "0"], "--refresh"),
+        (["ccssl", "--views", "-1"], "--views"),
         (["train", "--seed", "-1"], "--seed"),
         (["predict", "--data", "images:/no/such"], "--resume"),
     ],

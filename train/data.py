@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import has_splits
+from ..errors import DataError
 from ..evaluation.options import open_data
 from .options import RunOptions
 
 
 def training_and_validation(source: str, valid: str, options: RunOptions) -> tuple[PoseDataset, PoseDataset]:
     """Training data and what scores them: --valid, or the source's own (or a seeded) validation split."""
+    if source.partition(":")[0] in ("images", "video"):
+        raise DataError(
+            "labelled data to train on", f"{source}, which has no labels", "coco:PATH.json, or a data set with labels"
+        )
     if not valid:
         return open_data(source, "train", options), open_data(source, "valid", options)
     training = open_data(source, "train" if has_splits(source) else "all", options)

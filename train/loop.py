@@ -132,11 +132,31 @@ class Run:
         self.meter = Meter(dict(meter.get("sums", {})), int(meter.get("count", 0)))
         self.extra = dict(facts.get("extra", {}))
         if state.get("optimizer"):
-            self.optimizer.load_state_dict(state["optimizer"])
+            self._restore_optimizer(state["optimizer"])
         if "rng" in facts:
             torch.set_rng_state(facts["rng"]["cpu"])
             if torch.cuda.is_available() and len(facts["rng"]["cuda"]) == torch.cuda.device_count():
                 torch.cuda.set_rng_state_all(facts["rng"]["cuda"])
+
+    def _restore_optimizer(self, saved: Mapping[str, Any]) -> None:
+        """Take over the averages; rate, decay and the like stay as this run's options say.
+
+        Raises:
+            ValueError: the state of another solver, or of another number of weights.
+        """
+        own = self.optimizer.state_dict()["param_groups"]
+        groups = saved["param_groups"]
+        marks = ("betas", "alpha")
+        if len(own) != len(groups) or any((m in a) != (m in b) for m in marks for a, b in zip(own, groups)):
+            raise ValueError("the optimiser's state is of another solver")
+        kept = [{**old, **{k: v for k, v in new.items() if k != "params"}} for old, new in zip(groups, own)]
+        self.optimizer.load_state_dict({**saved, "param_groups": kept})
+
+    def any_rank(self, flag: bool) -> bool:
+        """Whether it is so on any rank: decisions before a collective must be the same on all."""
+        if self.fabric.world_size == 1:
+            return flag
+        return bool(self.fabric.all_reduce(torch.tensor(float(flag), device=self.fabric.device), reduce_op="sum") > 0)
 
 
 class _StopSignal:
@@ -159,7 +179,7 @@ class _StopSignal:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             raise KeyboardInterrupt
         self.asked = True
-        log.info("stopping after this batch; once more to stop at once")
+        log.info("stopping after this batch, or after the labelling in progress; once more to stop at once")
 
     def __exit__(self, *_) -> None:
         for number, handler in self._old.items():
@@ -211,14 +231,15 @@ def fit(
             with Progress(f"epoch {epoch + 1}/{epochs}", step.steps * step.pictures) as progress:
                 progress.skip(run.step * step.pictures)
                 for batch in step.batches(epoch, run.step):
-                    if batch is not None:
+                    if not run.any_rank(batch is None):
                         _optimise(run, step, batch)
                     run.step += 1
                     progress.add(step.pictures, f"loss {run.meter.means().get('total', 0):.5f}")
-                    if stop.asked or time.monotonic() - saved > run.save_seconds:
+                    asked = run.any_rank(stop.asked)
+                    if asked or run.any_rank(time.monotonic() - saved > run.save_seconds):
                         saved = time.monotonic()
                         run.save()
-                        if stop.asked:
+                        if asked:
                             raise Interrupted
             seconds = time.monotonic() - seconds
             speed = (run.step - begun) * step.pictures * run.fabric.world_size / max(seconds, 1e-9)
@@ -236,7 +257,7 @@ def fit(
             saved = time.monotonic()
             pace = (time.monotonic() - start) / max(run.epoch - first, 1e-9)
             log.info(_epoch_line(run, epochs, row, scores, pace))
-            if stop.asked:
+            if run.any_rank(stop.asked):
                 raise Interrupted
 
 

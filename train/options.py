@@ -83,8 +83,8 @@ class RunOptions(DataOptions):
 
     # resuming with another value of these does not change what is computed, or is what resuming is for
     FREE: ClassVar[frozenset[str]] = frozenset(
-        "epochs num_epochs workers devices resume evaluate debug json checkpoint restart snapshot strict_data cache_gib "
-        "image_path compile accelerator print_freq select_on_target test_batch flip".split()
+        "epochs num_epochs workers resume init_weights evaluate debug json checkpoint restart snapshot strict_data cache_gib "
+        "image_path compile accelerator print_freq test_batch".split()
     )
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +32,8 @@ from .options import RunOptions
 # option -> smallest value that means anything
 LEAST = {
     "epochs": 1, "num_epochs": 1, "train_batch": 1, "test_batch": 1, "stacks": 1, "blocks": 1, "width": 2, "depth": 0, "inp_res": 8,
-    "out_res": 0, "refresh": 1, "steps": 0, "views": 0, "seed": 0, "workers": 0, "devices": 1, "snapshot": 0, "cache_gib": 0,
-    "lr": 0, "gamma_": 0, "share_first": 0, "share_last": 0, "sigma": 0.1, "start_epoch": 0,
+    "out_res": 0, "refresh": 0, "steps": 0, "views": 0, "seed": 0, "workers": 0, "devices": 1, "snapshot": 0, "cache_gib": 0,
+    "scale_factor": 0, "view_scale": 0, "lr": 0, "gamma_": 0, "share_first": 0, "share_last": 0, "sigma": 0.1, "start_epoch": 0,
 }  # fmt: skip
 
 
@@ -66,12 +68,18 @@ def open_fabric(options: RunOptions) -> Fabric:
         raise OptionError(
             f"{options.devices} GPUs", f"{torch.cuda.device_count()}", f"--devices {torch.cuda.device_count()}"
         )
+    if "TORCHELASTIC_RUN_ID" in os.environ and int(os.environ["WORLD_SIZE"]) != options.devices:
+        world = os.environ["WORLD_SIZE"]
+        raise OptionError(
+            f"--devices {world}, as torchrun has started {world} processes", f"--devices {options.devices}"
+        )
     strategy: Any = "auto"
     if options.devices > 1:
         from lightning_fabric.strategies import DDPStrategy
 
         # statistics of batch norm belong to each rank's own batches; they must not be overwritten in mid-step
-        strategy = DDPStrategy(broadcast_buffers=False)
+        # the first rank labels while the others wait
+        strategy = DDPStrategy(broadcast_buffers=False, timeout=timedelta(days=2))
     _quieten()
     fabric = Fabric(accelerator=kind, devices=options.devices, precision=options.precision, strategy=strategy)
     fabric.launch()
@@ -95,6 +103,7 @@ def new_network(options: RunOptions, skeleton: Skeleton, form: InputForm) -> tup
             f"{form.size} px",
             f"--depth {depth_for(form.heatmap_size)}, or another --inp-res",
         )
+    torch.manual_seed(options.seed)  # whatever was built or read before, a seed means the same weights
     return build_model(options.arch, len(skeleton), **numbers), numbers
 
 
@@ -137,22 +146,38 @@ def earlier_run(options: RunOptions, method: str, last_name: str) -> checkpoints
     Raises:
         OptionError: when the folder holds a run of other options, which must not be overwritten unasked.
     """
-    path = Path(options.checkpoint) / last_name
-    if options.restart or not path.is_file():
+    folder = Path(options.checkpoint)
+    path = next((p for n in (last_name, "last.pth.tar", "checkpoint.pth.tar") if (p := folder / n).is_file()), None)
+    if options.restart or path is None:
         return None
     loaded = checkpoints.load(path)
-    before = loaded.state.get("zoopose", {}).get("run", {})
-    now = shaping(options)
-    then = before.get("options", {})
-    other = sorted(k for k in now if k in then and now[k] != then[k])
-    if before.get("method") != method or other:
+    if same_run(loaded, options, method) and path.name != last_name:
+        return None  # killed within its first save: what a resume reads is written last
+    if not same_run(loaded, options, method):
+        before = loaded.state.get("zoopose", {}).get("run", {})
+        now, then = shaping(options), before.get("options", {})
+        other = sorted(k for k in now if k in then and now[k] != then[k])
         found = ", ".join(f"--{k.replace('_', '-')} {then[k]} (now {now[k]})" for k in other[:4])
         raise OptionError(
             "a run folder that is new, or holds the same run to go on with",
-            f"{path.parent} holds a {before.get('method', 'published')} run{f' with {found}' if found else ''}",
+            f"{folder} holds a {before.get('method', 'published')} run{f' with {found}' if found else ''}",
             "another --checkpoint FOLDER, the options of that run, or --restart to begin anew there",
         )
+    if getattr(options, "resume", "") and Path(options.resume).resolve() != path.resolve():
+        log.info("%s holds this run: going on with it, --resume %s is not read again", folder, options.resume)
     return loaded
+
+
+def same_run(loaded: checkpoints.Loaded, options: RunOptions, method: str) -> bool:
+    """Whether a checkpoint is of a run of this method with these options."""
+    before = loaded.state.get("zoopose", {}).get("run", {})
+    now, then = shaping(options), before.get("options", {})
+    return before.get("method") == method and all(then[k] == now[k] for k in now if k in then)
+
+
+def goes_on(options: RunOptions, path: Path) -> str:
+    """What to say when a run was stopped."""
+    return f"saved {path}; the same command{' without --restart' if options.restart else ''} goes on from there"
 
 
 def shaping(options: RunOptions) -> dict[str, Any]:
@@ -178,7 +203,17 @@ def open_run(
         network: the bare network (fresh or loaded) with its description.
         restore: a checkpoint whose progress and optimiser are taken over, or None.
     """
+    for name, number in {**network.numbers, "inp_res": network.form.size}.items():
+        flag = name.removeprefix("num_")
+        asked = getattr(options, flag, None)
+        if asked not in (number, getattr(RunOptions, flag, None)):
+            log.warning(
+                "--%s %s is not used: the network of the checkpoint has %s", flag.replace("_", "-"), asked, number
+            )
     plain_model = network.model.to(memory_format=torch.channels_last)
+    if hasattr(plain_model, "score_seg"):
+        plain_model.score_seg.requires_grad_(False)
+        log.warning("the part maps of %s are not trained: only joints are labelled", network.arch)
     optimizer = optimizer_of(plain_model, options)
     model, optimizer = fabric.setup(Compiled(plain_model) if options.compile else plain_model, optimizer)
     options_then = shaping(options)
@@ -205,7 +240,7 @@ def open_run(
     if restore is not None:
         try:
             run.restore(restore)
-        except ValueError as error:
+        except (ValueError, KeyError) as error:
             raise WeightsError(
                 f"a checkpoint with the state of {options.solver}",
                 str(error).splitlines()[0],

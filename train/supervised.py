@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,13 +14,16 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from ..datasets.pictures import PictureError
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import has_splits
+from ..errors import DataError, OptionError
 from ..pose import losses
 from ..pose.augment import AUGMENTATIONS, Augmentation
 from ..pose.heatmap import decode
 from ..pose.inputs import InputForm
 from ..pose.skeleton import Skeleton
+from ..progress import log
 from .feed import CropFeed
 from .options import RunOptions, TrainOptions
 
@@ -91,8 +95,17 @@ def step_for(options: TrainOptions, training: PoseDataset, form: InputForm, fabr
     if name == "auto":
         weak = options.dataset.partition(":")[0] in ("real_animal", "synthetic_animal")
         name = "standard" if weak else "strong"
-    loss = loss_for(options, name == "published")
+    loss = loss_for(options, form.kind == "published")
     if name == "published":
+        if form.kind != "published":
+            raise OptionError(
+                "a network of published crops for --augment published",
+                f"one of {form.kind} crops",
+                "another --augment, or begin anew without --resume and --init-weights",
+            )
+        ignored = [n for n in ("hidden", "sigma_decay") if getattr(options, n) != getattr(TrainOptions, n)]
+        for flag in ignored:
+            log.warning("--%s does nothing with --augment published", flag.replace("_", "-"))
         from .published_feed import PublishedFeed
 
         feed = PublishedFeed(training, form, options, fabric.global_rank, fabric.world_size)
@@ -117,8 +130,13 @@ def published_mean(training: PoseDataset) -> tuple[float, float, float]:
     mean = getattr(training, "mean", None)
     if mean is not None:
         return tuple(float(v) for v in mean)
-    rows = np.linspace(0, len(training) - 1, min(200, len(training))).astype(int)
-    return tuple(float(v) for v in np.mean([training[i].image.mean((0, 1)) for i in rows], 0) / 255)
+    means = []
+    for i in np.linspace(0, len(training) - 1, min(200, len(training))).astype(int):
+        with suppress(PictureError):  # training itself names and counts them
+            means.append(training[i].image.mean((0, 1)))
+    if not means:
+        raise DataError("pictures that can be read", "none of those tried can", "zoopose data check NAME:PATH")
+    return tuple(float(v) for v in np.mean(means, 0) / 255)
 
 
 def debug_sheet(step: SupervisedStep, skeleton: Skeleton, form: InputForm, path: Path, n: int = 16) -> None:
@@ -126,7 +144,9 @@ def debug_sheet(step: SupervisedStep, skeleton: Skeleton, form: InputForm, path:
     from ..pose.atomic import atomic_path
     from ..pose.draw import draw_pose
 
-    batch = next(iter(step.batches(0, 0)))
+    batch = next((b for b in step.batches(0, 0) if b is not None), None)
+    if batch is None:
+        return
     mean, std = torch.tensor(form.mean).view(3, 1, 1), torch.tensor(form.std).view(3, 1, 1)
     xy, _ = decode(batch["target"].cpu(), "dark")
     xy = ((xy + 0.5) * form.stride - 0.5).numpy()

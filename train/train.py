@@ -20,6 +20,7 @@ from pathlib import Path
 
 from zoopose.datasets.sources import check_joints
 from zoopose.errors import OptionError
+from zoopose.evaluation.options import load_network
 from zoopose.evaluation.runlog import RunLog
 from zoopose.evaluation.score import score_network
 from zoopose.options import command
@@ -40,13 +41,16 @@ def run(options: TrainOptions) -> Path:
     check_joints(valid, training.skeleton, options.valid or options.dataset)
     if options.evaluate:
         return _evaluate(options, fabric, training, valid)
-    mean = supervised.published_mean(training)
     earlier = restore = session.earlier_run(options, "train", LAST)
+    given = options.resume or options.init_weights
+    start = restore or (
+        load_network(given, options.dataset, options, getattr(training, "mean", None)) if given else None
+    )
     if restore is None and options.resume:
-        restore = checkpoints.load(options.resume, mean)
-    start = restore or (checkpoints.load(options.init_weights, mean) if options.init_weights else None)
+        restore = start
     published = options.augment == "published"
     if start is None:
+        mean = supervised.published_mean(training) if published else None
         form = session.input_form(options, "published" if published else "exact", mean)
         model, numbers = session.new_network(options, training.skeleton, form)
         start = checkpoints.Loaded(model, options.arch, numbers, training.skeleton, form, {})
@@ -69,7 +73,7 @@ def run(options: TrainOptions) -> Path:
     try:
         fit(task, step, options.epochs, validate, "val/pck", runlog)
     except Interrupted:
-        raise KeyboardInterrupt(f"saved {task.folder / LAST}; the same command goes on from there") from None
+        raise KeyboardInterrupt(session.goes_on(options, task.folder / LAST)) from None
     finally:
         if runlog:
             runlog.close()
@@ -86,7 +90,7 @@ def run(options: TrainOptions) -> Path:
 def _evaluate(options: TrainOptions, fabric, training, valid) -> Path:
     if not options.resume:
         raise OptionError("a checkpoint to score", "--evaluate without --resume", "--resume FOLDER/model_best.pth.tar")
-    loaded = checkpoints.load(options.resume, published_mean=supervised.published_mean(training))
+    loaded = load_network(options.resume, options.dataset, options, getattr(training, "mean", None))
     check_joints(valid, loaded.skeleton, options.valid or options.dataset)
     log.info(loaded.note)
     score_network(loaded, valid, fabric.device, options, Path(options.checkpoint))

@@ -14,6 +14,7 @@ Examples:
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -25,6 +26,7 @@ from typing import Literal
 import cv2
 
 from ...errors import OptionError
+from ...pose.atomic import atomic_path
 from ...progress import Progress, log
 from .plans import body_of
 from .source import check_size
@@ -122,6 +124,7 @@ def make(options: MakeOptions, progress: Callable[[str, int, int], None] | None 
     """
     check(options)
     made = []
+    _same_as_before(options)
 
     def reporter(what: str):
         return None if progress is None else (lambda done, total: progress(what, done, total))
@@ -150,6 +153,31 @@ def make(options: MakeOptions, progress: Callable[[str, int, int], None] | None 
                 )
                 made.append(tree / animal)
     return made
+
+
+def _same_as_before(options: MakeOptions) -> None:
+    """Remember what the pictures of a folder were made with, so that two makings never mix in one tree.
+
+    Raises:
+        OptionError: when the folder holds pictures made otherwise. More pictures or shots may be added.
+    """
+    now = {
+        name: list(value) if isinstance(value := getattr(options, name), tuple) else value
+        for name in ("frames", "seed", "size", "target_size", "views", "gap", "site", "zoom")
+    }
+    path = Path(options.out) / "made.json"
+    if path.is_file():
+        then = json.loads(path.read_text(encoding="utf-8"))
+        other = [name for name in now if then.get(name) != now[name]]
+        if other:
+            raise OptionError(
+                "a folder that is new, or was made with the same options",
+                f"{options.out} was made with " + ", ".join(f"--{n.replace('_', '-')} {then.get(n)}" for n in other),
+                "another --out FOLDER",
+            )
+    else:
+        with atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(now, indent=2) + "\n", encoding="utf-8")
 
 
 @contextmanager
