@@ -89,6 +89,7 @@ class Labeller:
             "confidence": np.zeros((n, k), np.float32),
             "agreement": np.full((n, k), np.nan, np.float32),
             "carried": np.zeros((n, k), bool),
+            "crop_px": np.zeros(n, np.float32),
         }
         begin = _resume(partial, out, mark)
         chunks = [list(range(i, min(i + CHUNK, n))) for i in range(begin, n, CHUNK)]
@@ -131,6 +132,7 @@ class Labeller:
             out["carried"],
             dataset.skeleton,
             facts,
+            out["crop_px"],
         )
 
     def mark(self, model: nn.Module, round_: int) -> str:
@@ -149,6 +151,7 @@ class Labeller:
         rows = batch["index"].numpy()
         inner = _inner_from_image(batch["crop_from_image"], self.crops.size, self.form.size)
         out["xy"][rows] = apply(image_from_heatmap(inner, self.form), found.xy_heatmap.cpu().double()).float().numpy()
+        out["crop_px"][rows] = batch["crop_from_image"][:, 0, 0].numpy()
         out["confidence"][rows] = found.confidence.cpu().numpy()
         out["agreement"][rows] = found.agreement.cpu().numpy() * self.form.stride
         if self.temporal.flow == "none":

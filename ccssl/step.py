@@ -99,6 +99,9 @@ class CcsslStep:
         labels = self._made(path, self.labeller.mark(model, round_))
         if labels is None:
             labels = self.labeller.label(model, round_, partial)
+            if round_ > 0:
+                drift = labels.hold(PseudoLabels.read(labels_path(self.folder, 0)))
+                labels.facts["drift_px"] = [float(v) for v in drift]
         share = share_at(round_, self.rounds, *self.share)
         labels.admitted = admit(labels.confidence, share, self.per)
         if not labels.admitted.any():

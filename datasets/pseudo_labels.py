@@ -29,6 +29,7 @@ class PseudoLabels:
         agreement_px: (N, K) float32, mean distance of the views' joints from the label, px of the crop.
         carried: (N, K) bool: taken over from the neighbouring frame by optical flow.
         skeleton: the joints.
+        crop_px: (N,) float32, crop pixels per picture pixel of every frame, 0 where a frame could not be read.
         facts: plain data on how they were made: round, share, views, fingerprint of the network, ...
     """
 
@@ -40,6 +41,7 @@ class PseudoLabels:
     carried: np.ndarray
     skeleton: Skeleton
     facts: dict[str, Any] = field(default_factory=dict)
+    crop_px: np.ndarray | None = None
 
     def write(self, path: str | Path) -> None:
         """Write the file whole or not at all."""
@@ -53,6 +55,28 @@ class PseudoLabels:
             file.create_dataset("admitted", data=self.admitted.astype(bool))
             file.create_dataset("agreement_px", data=self.agreement_px.astype(np.float32))
             file.create_dataset("carried", data=self.carried.astype(bool))
+            if self.crop_px is not None:
+                file.create_dataset("crop_px", data=self.crop_px.astype(np.float32))
+
+    def hold(self, anchor: PseudoLabels) -> np.ndarray:
+        """Take back what all labels have moved together since an earlier round.
+
+        A network that learns its own labels is held in place by nothing: mirrored views tie down left and right, but nothing up and
+        down, and the labels of all frames wander off together, a little more every round. Each may move; their median may not.
+
+        Args:
+            anchor: the first round's labels of the same frames; those it admitted are compared.
+
+        Returns:
+            (2,) the median move that was taken back, px of the crop.
+        """
+        both = anchor.admitted & (self.confidence > 0) & np.isfinite(self.xy_px + anchor.xy_px).all(-1)
+        if self.crop_px is None or not both.any():
+            return np.zeros(2)
+        scale = self.crop_px[:, None, None]
+        drift = np.median(((self.xy_px - anchor.xy_px) * scale)[both], 0)
+        self.xy_px = (self.xy_px - drift / np.maximum(scale, 1e-6)).astype(np.float32)
+        return drift
 
     @classmethod
     def read(cls, path: str | Path) -> PseudoLabels:
@@ -78,6 +102,7 @@ class PseudoLabels:
                     file["carried"][()],
                     Skeleton.from_dict(json.loads(file.attrs["skeleton"])),
                     json.loads(file.attrs["facts"]),
+                    file["crop_px"][()] if "crop_px" in file else None,
                 )
         except (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError) as error:
             raise DataError("a whole file of pseudo-labels", f"{path}: {error}", remedy) from error

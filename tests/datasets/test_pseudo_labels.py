@@ -10,7 +10,7 @@ import pytest
 
 from zoopose.datasets.pseudo_labels import PseudoLabels
 from zoopose.errors import DataError
-from zoopose.pose.skeleton import AP10K17, Skeleton
+from zoopose.pose.skeleton import AP10K17, TIGDOG18, Skeleton
 
 
 @pytest.fixture
@@ -90,3 +90,22 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, labels):
     with pytest.raises(TypeError):
         labels.write(path)
     assert path.read_bytes() == before and len(list(tmp_path.iterdir())) == 1
+
+
+def test_what_all_labels_moved_together_is_taken_back():
+    rng = np.random.default_rng(0)
+    n, k = 40, len(TIGDOG18)
+    xy, scale = rng.uniform(0, 100, (n, k, 2)).astype(np.float32), rng.uniform(0.2, 2, n).astype(np.float32)
+
+    def labels(xy_px):
+        confidence, flags = np.ones((n, k), np.float32), np.ones((n, k), bool)
+        return PseudoLabels(
+            [str(i) for i in range(n)], xy_px, confidence, flags, confidence, flags, TIGDOG18, {}, scale
+        )
+
+    moved = xy + np.array([0.5, -2.0], np.float32) / scale[:, None, None]
+    moved[0, 0] += 30  # one joint may move on its own
+    now = labels(moved.copy())
+    np.testing.assert_allclose(now.hold(labels(xy)), [0.5, -2.0], atol=1e-4)
+    np.testing.assert_allclose(now.xy_px[1:], xy[1:], atol=1e-3)
+    np.testing.assert_allclose(now.xy_px[0, 0], xy[0, 0] + 30, atol=1e-3)
