@@ -152,6 +152,13 @@ class Run:
         kept = [{**old, **{k: v for k, v in new.items() if k != "params"}} for old, new in zip(groups, own)]
         self.optimizer.load_state_dict({**saved, "param_groups": kept})
 
+    def judge(self, score: float) -> bool:
+        """Whether the epoch just finished is the best so far; there is always a best, were its score no number."""
+        better = score > self.best or self.best_epoch < 0
+        if better:
+            self.best, self.best_epoch = -math.inf if math.isnan(score) else score, self.epoch
+        return better
+
     def any_rank(self, flag: bool) -> bool:
         """Whether it is so on any rank: decisions before a collective must be the same on all."""
         if self.fabric.world_size == 1:
@@ -245,10 +252,7 @@ def fit(
             speed = (run.step - begun) * step.pictures * run.fabric.world_size / max(seconds, 1e-9)
             run.epoch, run.step = epoch + 1, 0
             scores = dict(validate(run.model, None))
-            score = scores.get(select, math.nan)
-            better = score > run.best or run.best_epoch < 0  # there is always a best, were its score no number
-            if better:
-                run.best, run.best_epoch = -math.inf if math.isnan(score) else score, run.epoch
+            better = run.judge(scores.get(select, math.nan))
             row = {"lr": run.lr_at(epoch), **{f"train/{k}": v for k, v in run.meter.means().items()}, **facts, **scores,
                    "train/loss": run.meter.means().get("total", 0.0), "pictures_per_s": speed}  # fmt: skip
             if runlog:
