@@ -14,7 +14,10 @@ from ..errors import DataError
 from ..pose.atomic import atomic_path
 from ..pose.skeleton import Skeleton
 
-FORMAT = "zoopose pseudo-labels 1"
+FORMAT = "zoopose pseudo-labels 2"
+
+CHECKS = ("invariance", "equivariance", "temporal")  # the consistencies of CC-SSL, section 3
+REASONS = ("admitted", "unreadable", *CHECKS, "support", "share")
 
 
 @dataclass
@@ -26,11 +29,16 @@ class PseudoLabels:
         xy_px: (N, K, 2) float32, picture px; NaN where a frame could not be read.
         confidence: (N, K) float32, 0 where there is none.
         admitted: (N, K) bool: trained on in this round.
-        agreement_px: (N, K) float32, mean distance of the views' joints from the label, px of the crop.
+        agreement_px: (N, K) float32, mean distance of all views' joints from the label, px of the crop.
         carried: (N, K) bool: taken over from the neighbouring frame by optical flow.
         skeleton: the joints.
         crop_px: (N,) float32, crop pixels per picture pixel of every frame, 0 where a frame could not be read.
         facts: plain data on how they were made: round, share, views, fingerprint of the network, ...
+        peak: (N, K) float32, height of the averaged map's peak; `confidence` where nothing else went into that.
+        checks: for every name of `CHECKS` that was made, (N, K) float32 disagreement, px of the crop; NaN where there is none.
+        reason: (N, K) uint8, index into `REASONS`: why a label is admitted or not. `invariance`, `equivariance`, `temporal`: that
+            check misses by more than its limit; `support`: admitted before, and no longer confident enough for this round;
+            `share`: less confident than the share of the labels that the round admits.
     """
 
     ids: list[str]
@@ -42,6 +50,15 @@ class PseudoLabels:
     skeleton: Skeleton
     facts: dict[str, Any] = field(default_factory=dict)
     crop_px: np.ndarray | None = None
+    peak: np.ndarray | None = None
+    checks: dict[str, np.ndarray] = field(default_factory=dict)
+    reason: np.ndarray | None = None
+
+    def __post_init__(self):
+        if self.peak is None:
+            self.peak = np.asarray(self.confidence, np.float32)
+        if self.reason is None:
+            self.reason = np.where(self.admitted, REASONS.index("admitted"), REASONS.index("share")).astype(np.uint8)
 
     def write(self, path: str | Path) -> None:
         """Write the file whole or not at all."""
@@ -55,6 +72,11 @@ class PseudoLabels:
             file.create_dataset("admitted", data=self.admitted.astype(bool))
             file.create_dataset("agreement_px", data=self.agreement_px.astype(np.float32))
             file.create_dataset("carried", data=self.carried.astype(bool))
+            file.create_dataset("peak", data=self.peak.astype(np.float32))
+            file.create_dataset("reason", data=self.reason.astype(np.uint8))
+            checks = file.create_group("checks")
+            for name, disagreement in self.checks.items():
+                checks.create_dataset(name, data=disagreement.astype(np.float32))
             if self.crop_px is not None:
                 file.create_dataset("crop_px", data=self.crop_px.astype(np.float32))
 
@@ -103,6 +125,9 @@ class PseudoLabels:
                     Skeleton.from_dict(json.loads(file.attrs["skeleton"])),
                     json.loads(file.attrs["facts"]),
                     file["crop_px"][()] if "crop_px" in file else None,
+                    file["peak"][()],
+                    {name: file["checks"][name][()] for name in file["checks"]},
+                    file["reason"][()],
                 )
         except (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError) as error:
             raise DataError("a whole file of pseudo-labels", f"{path}: {error}", remedy) from error

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from zoopose.datasets.pseudo_labels import PseudoLabels
+from zoopose.datasets.pseudo_labels import CHECKS, REASONS, PseudoLabels
 from zoopose.errors import DataError
 from zoopose.pose.skeleton import AP10K17, TIGDOG18, Skeleton
 
@@ -27,6 +27,9 @@ def labels() -> PseudoLabels:
         carried=rng.random((n, k)) > 0.8,
         skeleton=AP10K17,
         facts={"round": 3, "network": "00ff", "share": 0.35, "flow": "lk"},
+        peak=rng.random((n, k)).astype(np.float32),
+        checks={name: rng.random((n, k)).astype(np.float32) for name in CHECKS},
+        reason=rng.integers(0, len(REASONS), (n, k)).astype(np.uint8),
     )
 
 
@@ -34,10 +37,13 @@ def test_what_is_written_is_read(tmp_path, labels):
     path = tmp_path / "new" / "labels.h5"
     labels.write(path)
     found = PseudoLabels.read(path)
-    for name in ("xy_px", "confidence", "admitted", "agreement_px", "carried"):
+    for name in ("xy_px", "confidence", "admitted", "agreement_px", "carried", "peak", "reason"):
         ours, theirs = getattr(labels, name), getattr(found, name)
         assert ours.dtype == theirs.dtype
         np.testing.assert_array_equal(theirs, ours)
+    assert set(found.checks) == set(CHECKS)
+    for name in CHECKS:
+        np.testing.assert_array_equal(found.checks[name], labels.checks[name])
     assert found.ids == labels.ids and found.facts == labels.facts
     assert found.skeleton.to_dict() == labels.skeleton.to_dict()
     assert [p.name for p in path.parent.iterdir()] == ["labels.h5"]
