@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from .ccssl import CCSSL, adaptation
+from .ccssl import CCSSL
+from .ccssl.label_report import label_blocks
 from .ccssl.options import CcsslOptions
 from .datasets.quadruped import make
 from .datasets.sample import PoseDataset
@@ -237,7 +238,7 @@ def _report(
         overlays("Source-only: best and worst frames", dataset, found["source_only"], skeleton),
     ]
     target = open_data(TARGET, "train", plan.ccssl(), labelled=False)
-    blocks += adaptation.label_blocks(out / "ccssl", target, skeleton)
+    blocks += label_blocks(out / "ccssl", target, skeleton)
     for name, title in (("source", "Source model"), ("ccssl", "CC-SSL"), ("oracle", "Oracle")):
         blocks += [
             report.Curves(f"{title}: {c.title.lower()}", c.series, c.x_label, c.y_label, c.note)

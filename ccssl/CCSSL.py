@@ -19,6 +19,7 @@ import sys
 from pathlib import Path
 
 from zoopose.ccssl import adaptation
+from zoopose.ccssl.label_report import label_blocks
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.datasets.sources import check_joints, has_splits
 from zoopose.errors import OptionError
@@ -72,7 +73,7 @@ def run(options: CcsslOptions) -> Path:
         if runlog:
             runlog.close()
     if fabric.is_global_zero:
-        more = adaptation.label_blocks(task.folder, target, start.skeleton)
+        more = label_blocks(task.folder, target, start.skeleton)
         notes = adaptation.selection_note(options)
         validation.finish(judge, task, options, {"method": "CC-SSL", "model_best": notes, **data}, more)
     log.info("model_best.pth.tar: %s; last.pth.tar: the end of the adaptation", adaptation.selection_note(options))

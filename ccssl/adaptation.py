@@ -1,24 +1,17 @@
-"""Putting a CC-SSL run together from its options, and what its report shows of the pseudo-labels."""
+"""Putting a CC-SSL run together from its options."""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
-import numpy as np
 from lightning_fabric import Fabric
 
-from ..datasets.pseudo_labels import PseudoLabels
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import check_joints, has_splits
 from ..errors import OptionError
-from ..evaluation import report
 from ..evaluation.options import open_data
-from ..evaluation.pictures import label_tile
-from ..evaluation.runs import crop_of
 from ..pose.augment import Augmentation
 from ..pose.checkpoints import Loaded
-from ..pose.skeleton import Skeleton
 from ..train.feed import CropFeed
 from ..train.loop import Run
 from ..train.supervised import LOSSES, augmentation_for, loss_for, trains_hidden
@@ -29,7 +22,6 @@ from .options import CcsslOptions
 from .step import CcsslStep
 
 ROUNDS = 6  # as published: 60 epochs, labels renewed every 10
-GALLERY = 12  # frames of every round shown in the report
 
 
 def views_for(options: CcsslOptions) -> Views:
@@ -92,29 +84,3 @@ def selection_note(options: CcsslOptions) -> str:
     if options.select_on_target:
         return f"CHOSEN ON TARGET LABELS ({options.select_on_target}): its score there is no honest estimate"
     return "best on the source validation; target labels were not read"
-
-
-def label_blocks(folder: Path, target: PoseDataset, skeleton: Skeleton) -> list[report.Block]:
-    """Pseudo-labels of every round: share admitted per joint, confidence, and a gallery."""
-    rounds = [PseudoLabels.read(p) for p in sorted(folder.glob("labels_round_*.h5"))]
-    if not rounds:
-        return []
-    columns = ["joint", *(f"round {r.facts['round']}" for r in rounds)]
-    rows = [
-        [name, *(f"{100 * r.admitted[:, k].mean():.0f} % ({r.confidence[:, k].mean():.2f})" for r in rounds)]
-        for k, name in enumerate(skeleton.joints)
-    ]
-    frames = np.linspace(0, len(target) - 1, min(GALLERY, len(target))).astype(int)
-    items = []
-    for labels in rounds:
-        for i in frames:
-            crop, (xy,) = crop_of(target, int(i), np.nan_to_num(labels.xy_px[i]))
-            tile = label_tile(crop, xy, labels.confidence[i], labels.admitted[i], skeleton)
-            caption = f"{labels.ids[i]}: {labels.admitted[i].sum()} of {len(skeleton)} admitted"
-            items.append(report.Picture(tile, caption, {"round": labels.facts["round"]}))
-    return [
-        report.Table(
-            "Pseudo-labels admitted", columns, rows, "share of the frames in which the joint was trained on (mean peak)"
-        ),
-        report.Gallery("Pseudo-labels", items, "solid: admitted; hollow: not yet"),
-    ]

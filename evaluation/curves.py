@@ -1,4 +1,4 @@
-"""Line charts as small inline SVG. Colours come from the page's style sheet, so they follow its light and dark looks."""
+"""Charts as small inline SVG. Colours come from the page's style sheet, so they follow its light and dark looks."""
 
 from __future__ import annotations
 
@@ -62,6 +62,46 @@ def line_chart(series: Mapping[str, tuple[Sequence[float], Sequence[float]]], x_
     return "\n".join([*parts, "</svg>"])
 
 
+def reliability_chart(bins: Sequence[Mapping[str, float]]) -> str:
+    """SVG element: share right over predicted probability, on a square, beside the diagonal of a calibrated prediction.
+
+    Args:
+        bins: of each bin `predicted` and `observed` in 0..1 and `count`; the dots' areas grow with their counts.
+
+    Raises:
+        ZooposeError: when a bin lacks one of them.
+    """
+    try:
+        found = np.array([[b["predicted"], b["observed"], b["count"]] for b in bins], float).reshape(-1, 3)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ZooposeError("bins with numbers `predicted`, `observed` and `count`", repr(error)) from error
+    found = found[np.isfinite(found).all(1) & (found[:, 2] > 0)]
+    if not len(found):
+        return '<p class="nothing">Nothing to draw yet.</p>'
+    side = HEIGHT - TOP - BOTTOM
+
+    def place(xy: np.ndarray) -> np.ndarray:
+        xy = np.asarray(xy, float)
+        return np.stack([LEFT + xy[..., 0] * side, HEIGHT - BOTTOM - xy[..., 1] * side], -1)
+
+    width = LEFT + side + RIGHT
+    parts = [
+        f'<svg class="chart square" viewBox="0 0 {width} {HEIGHT}" role="img" '
+        'aria-label="share right over predicted probability">'
+    ]
+    parts += _axes(place, (0.0, 1.0), (0.0, 1.0), "predicted probability", "share right", right=LEFT + side)
+    (x0, y0), (x1, y1) = place([[0, 0], [1, 1]])
+    parts.append(f'<line class="ideal" x1="{x0:.1f}" y1="{y0:.1f}" x2="{x1:.1f}" y2="{y1:.1f}"/>')
+    parts.append('<g class="series c0">')
+    placed = place(found[:, :2])
+    parts.append(f'<polyline points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in placed)}"/>')
+    for (predicted, observed, count), (x, y) in zip(found, placed):
+        radius = 2.5 + 6 * math.sqrt(count / found[:, 2].max())
+        told = f"predicted {predicted:.2f}, right {observed:.2f}, {count:.0f} labels"
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"><title>{told}</title></circle>')
+    return "\n".join([*parts, "</g>", "</svg>"])
+
+
 def _points(name: str, x: Sequence[float], y: Sequence[float]) -> np.ndarray:
     x, y = np.asarray(x, float).ravel(), np.asarray(y, float).ravel()
     if len(x) != len(y):
@@ -78,20 +118,20 @@ def _padded(low: float, high: float) -> tuple[float, float]:
     return (0.0 if 0 <= low < 0.4 * high else low - air), high + air
 
 
-def _axes(place, x_range, y_range, x_label: str, y_label: str) -> list[str]:
+def _axes(place, x_range, y_range, x_label: str, y_label: str, right: float = WIDTH - RIGHT) -> list[str]:
     """Grid, numbers and names of both axes."""
     parts = []
     for value in ticks(*y_range, about=6):
         y = place(np.array([x_range[0], value]))[1]
-        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<line class="grid" x1="{LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text class="tick" x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{value:g}</text>')
     bottom = HEIGHT - BOTTOM
     for value in ticks(*x_range, about=8):
         x = place(np.array([value, y_range[0]]))[0]
         parts.append(f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{bottom}" y2="{bottom + 4}"/>')
         parts.append(f'<text class="tick" x="{x:.1f}" y="{bottom + 18}" text-anchor="middle">{value:g}</text>')
-    parts.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{bottom}" y2="{bottom}"/>')
-    middle = (LEFT + WIDTH - RIGHT) / 2
+    parts.append(f'<line class="axis" x1="{LEFT}" x2="{right}" y1="{bottom}" y2="{bottom}"/>')
+    middle = (LEFT + right) / 2
     parts.append(f'<text class="label" x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">{escape(x_label)}</text>')
     turn = f"translate(14 {(TOP + bottom) / 2}) rotate(-90)"
     parts.append(f'<text class="label" transform="{turn}" text-anchor="middle">{escape(y_label)}</text>')

@@ -19,13 +19,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from .. import __version__
 from ..errors import ZooposeError
 from ..pose.atomic import atomic_path
-from .curves import COLOURS, line_chart
+from .curves import COLOURS, line_chart, reliability_chart
 from .metrics import Share
 from .protocol import NO_JOINTS, Score
 
@@ -88,6 +88,56 @@ class Curves:
 
 
 @dataclass(frozen=True)
+class Heat:
+    """A coloured table.
+
+    Args:
+        corner: what the rows are.
+        columns: C headings.
+        rows: name -> C cells (text, strength of the colour 0..1 or None for a cell without a value, small text behind).
+        note: a line underneath.
+    """
+
+    title: str
+    corner: str
+    columns: Sequence[Any]
+    rows: Mapping[str, Sequence[tuple[str, float | None, str]]]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Stacked bars, a row each, with their numbers.
+
+    Args:
+        corner: what the rows are.
+        parts: what a bar is made of, name -> colour class of the style sheet (`c0`..`c7`, `r-NAME` of a reason).
+        rows: name -> shares 0..1 in the order of `parts`; shown in percent.
+        note: a line underneath.
+    """
+
+    title: str
+    corner: str
+    parts: Mapping[str, str]
+    rows: Mapping[str, Sequence[float]]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """A reliability diagram.
+
+    Args:
+        bins: of each bin `predicted` (mean predicted probability), `observed` (share right) and `count`.
+        note: a line underneath.
+    """
+
+    title: str
+    bins: Sequence[Mapping[str, float]]
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Picture:
     """A picture of a gallery.
 
@@ -130,7 +180,28 @@ class Options:
     origins: Mapping[str, str] = field(default_factory=dict)
 
 
-Block = Text | Facts | Table | Scores | Curves | Gallery | Options
+@dataclass(frozen=True)
+class Labels:
+    """Pseudo-labelled frames drawn by the page itself, so that a frame is kept once for all rounds and views.
+
+    Args:
+        name: of the book, unique in the page; views of one book share it.
+        book: plain data of frames and labels, see `label_book.LabelBook`.
+        view: `gallery` (all frames picked for it, with filters), `worst` or `strips`.
+        items: of `worst`: (frame, round, joint, check, px); of `strips`: (shot, frames, frames in all); frames, rounds and joints
+            as indices into the book.
+        note: a line above.
+    """
+
+    title: str
+    name: str
+    book: Mapping[str, Any]
+    view: str = "gallery"
+    items: Sequence[Sequence[Any]] = ()
+    note: str = ""
+
+
+Block = Text | Facts | Table | Scores | Curves | Heat | Bars | Reliability | Gallery | Labels | Options
 
 
 def build_report(
@@ -159,13 +230,19 @@ def build_report(
         {"kind": type(block).__name__, "title": block.title, "anchor": _anchor(i, block.title), **_view(block)}
         for i, block in enumerate(blocks, 1)
     ]
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(files(__package__).joinpath("report.html.j2").read_text(encoding="utf-8"))
-    page = template.render(
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=FunctionLoader(lambda name: files(__package__).joinpath(name).read_text(encoding="utf-8")),
+    )
+    page = environment.get_template("report.html.j2").render(
         title=title,
         summary=_paragraphs(summary),
         figures=[(name, shown(value)) for name, value in (figures or {}).items()],
         blocks=views,
+        books={block.name: block.book for block in blocks if isinstance(block, Labels)},
         version=__version__,
     )
     with atomic_path(path) as temporary:
@@ -191,7 +268,7 @@ def shown(value: Any) -> str:
 @singledispatch
 def _view(block: Any) -> dict[str, Any]:
     """What the template shows of a block."""
-    known = "Text, Facts, Table, Scores, Curves, Gallery or Options"
+    known = "Text, Facts, Table, Scores, Curves, Heat, Bars, Reliability, Gallery, Labels or Options"
     raise ZooposeError(f"a block of a report: {known}", type(block).__name__)
 
 
@@ -267,6 +344,33 @@ def _(block: Curves) -> dict[str, Any]:
 
 
 @_view.register
+def _(block: Heat) -> dict[str, Any]:
+    _equal_rows(block.title, len(block.columns), block.rows)
+    return {"corner": block.corner, "columns": block.columns, "rows": list(block.rows.items()), "note": block.note}
+
+
+@_view.register
+def _(block: Bars) -> dict[str, Any]:
+    _equal_rows(block.title, len(block.parts), block.rows)
+    used = [any(shares[i] > 0 for shares in block.rows.values()) for i in range(len(block.parts))]
+    parts = [part for part, is_used in zip(block.parts.items(), used) if is_used]
+    rows = [(name, [share for share, is_used in zip(shares, used) if is_used]) for name, shares in block.rows.items()]
+    return {"corner": block.corner, "parts": parts, "rows": rows, "note": block.note}
+
+
+@_view.register
+def _(block: Reliability) -> dict[str, Any]:
+    return {"chart": Markup(reliability_chart(block.bins)), "note": block.note}
+
+
+@_view.register
+def _(block: Labels) -> dict[str, Any]:
+    if block.view not in ("gallery", "worst", "strips"):
+        raise ZooposeError("a view of labels: gallery, worst or strips", repr(block.view))
+    return {"name": block.name, "view": block.view, "items": list(block.items), "note": block.note, "book": block.book}
+
+
+@_view.register
 def _(block: Gallery) -> dict[str, Any]:
     keys = list(dict.fromkeys(key for item in block.items for key in item.tags))
     items = []
@@ -288,6 +392,12 @@ def _(block: Gallery) -> dict[str, Any]:
 def _(block: Options) -> dict[str, Any]:
     rows = [(name, shown(value), block.origins.get(name, "")) for name, value in block.options.items()]
     return {"options": rows, "command": block.command, "with_origins": any(block.origins.values())}
+
+
+def _equal_rows(title: str, cells: int, rows: Mapping[str, Sequence[Any]]) -> None:
+    for name, row in rows.items():
+        if len(row) != cells:
+            raise ZooposeError(f"{cells} cells in every row of {title!r}", f"{len(row)} in {name!r}")
 
 
 def _aligned(columns: Sequence[Mapping[str, Share]]) -> list[tuple[str, list[Share | None]]]:

@@ -43,12 +43,17 @@ def curves_of(folder: Path) -> list[report.Curves]:
         k[6:]: (epoch, v) for k, v in columns.items() if k.startswith("train/") and k not in ("train/loss", "train/acc")
     }
     scores = {k: (epoch, 100 * v) for k, v in columns.items() if k.endswith(("/pck", "/acc"))}
-    return [
+    own = {k.removeprefix("selfcheck/"): (epoch, v) for k, v in columns.items() if k.startswith("selfcheck/")}
+    curves = [
         report.Curves("Losses", losses, "epoch", "loss", "means over the epoch's batches"),
         report.Curves(
             "Scores while training", scores, "epoch", "right, %", "pck: exact/crop; acc: on whole heatmap cells"
         ),
     ]
+    if own:
+        note = "taken without target labels"
+        curves.append(report.Curves("Label-free score", own, "epoch", "score", note))
+    return curves
 
 
 def overlays(
