@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "evaluation.prediction:PredictOptions",
         "joints of your own pictures or video",
     ),
+    "report": ("report", "report:ReportOptions", "make a run's report.html again"),
     "data make": (
         "datasets.quadruped.make",
         "datasets.quadruped.make:MakeOptions",

@@ -23,6 +23,11 @@ ROUNDS = 12  # whose labels are drawn; tables and curves have all
 NUMBERS = 200_000  # joints drawn over all frames and rounds, at most: they take about 35 bytes each in the page
 BYTES = 9_000_000  # of pictures, before base64 makes them a third longer
 
+ROUND_COLUMNS = (
+    "round", "to admit, %", "admitted, %", "carried, %", "views apart, px", "moved, px", "90 %, px", "taken back, px",
+    "Brier score",
+)  # fmt: skip
+
 Miss = tuple[int, int, str, float]  # row, joint, check, px
 
 
@@ -66,7 +71,9 @@ def label_blocks(folder: Path, target: PoseDataset, skeleton: Skeleton, name: st
         if before is None:
             rows = _rows_in(labels, target, path)
         elif labels.ids != before.ids:
-            raise DataError(f"the frames of {paths[0]} in every round", f"others in {path}", "begin anew with --restart")
+            raise DataError(
+                f"the frames of {paths[0]} in every round", f"others in {path}", "begin anew with --restart"
+            )
         rounds.append(_summary(labels, before, WORST))
         before = labels
     if before is None:
@@ -221,19 +228,11 @@ def _tables(rounds: list[_Round], skeleton: Skeleton) -> list[report.Block]:
     blocks: list[report.Block] = [
         report.Table(
             "Rounds of labelling",
-            [
-                "round",
-                "to admit, %",
-                "admitted, %",
-                "carried, %",
-                "views apart, px",
-                "moved, px",
-                "90 %, px",
-                "taken back, px",
-            ],
+            list(ROUND_COLUMNS),
             [_row(r) for r in rounds],
             "px of the crop. views apart: median distance of the views' joints from the label; moved: median and 90th percentile "
-            "since the round before; taken back: what all labels had moved together since the first round (right, down).",
+            "since the round before; taken back: what all labels had moved together since the first round (right, down); "
+            "Brier score: of the calibrated confidence, on labelled data.",
         ),
         report.Heat(
             "Pseudo-labels admitted",
@@ -246,15 +245,6 @@ def _tables(rounds: list[_Round], skeleton: Skeleton) -> list[report.Block]:
             "share of the frames in which the joint was trained on; small: mean confidence",
         ),
     ]
-    if len(rounds) > 1:
-        blocks.append(
-            report.Curves(
-                "Share admitted per joint",
-                {joint: (numbers, [100 * r.share[k] for r in rounds]) for k, joint in enumerate(skeleton.joints)},
-                "round",
-                "admitted, %",
-            )
-        )
     colours = {reason: f"r-{reason}" for reason in REASONS}
     blocks += [
         report.Bars(
@@ -276,6 +266,7 @@ def _tables(rounds: list[_Round], skeleton: Skeleton) -> list[report.Block]:
 
 def _row(r: _Round) -> list[Any]:
     asked, back = r.facts.get("share"), r.facts.get("drift_px")
+    brier = (r.facts.get("calibration") or {}).get("brier")
     moved = [None, None] if r.moved_all_px is None else [f"{v:.1f}" for v in r.moved_all_px]
     return [
         r.number,
@@ -284,7 +275,8 @@ def _row(r: _Round) -> list[Any]:
         f"{100 * r.carried:.1f}",
         f"{r.agreement_px:.1f}",
         *moved,
-        ", ".join(f"{v:+.1f}" for v in back) if back else None,
+        ", ".join(f"{round(v, 1) + 0.0:+.1f}" for v in back) if back else None,
+        None if brier is None else f"{brier:.3f}",
     ]
 
 
@@ -325,12 +317,7 @@ def _calibration(rounds: list[_Round]) -> list[report.Block]:
         "; ".join(filter(None, told))
         + ". On the dashed line confidence is the share right; dots grow with their labels."
     )
-    blocks: list[report.Block] = [report.Reliability("Calibration of the confidence", last["bins"], note)]
-    briers = [(number, c["brier"]) for number, c in found if c.get("brier") is not None]
-    if len(briers) > 1:
-        x, y = zip(*briers)
-        blocks.append(report.Curves("Calibration by round", {"Brier score": (x, y)}, "round", "Brier score"))
-    return blocks
+    return [report.Reliability("Calibration of the confidence", last["bins"], note)]
 
 
 def _views(book: LabelBook, name: str, drawn, worst, at: np.ndarray, strips, frames: int) -> list[report.Block]:

@@ -56,7 +56,7 @@ def line_chart(series: Mapping[str, tuple[Sequence[float], Sequence[float]]], x_
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         f'aria-label="{escape(y_label, quote=True)} over {escape(x_label, quote=True)}">'
     ]
-    parts += _axes(place, (x_low, x_high), (y_low, y_high), x_label, y_label)
+    parts += _axes(place, (x_low, x_high), (y_low, y_high), x_label, y_label, whole=bool((finite[:, 0] % 1 == 0).all()))
     for i, (name, xy) in enumerate(points.items()):
         parts += _line(name, xy, place, i % COLOURS)
     return "\n".join([*parts, "</svg>"])
@@ -118,15 +118,17 @@ def _padded(low: float, high: float) -> tuple[float, float]:
     return (0.0 if 0 <= low < 0.4 * high else low - air), high + air
 
 
-def _axes(place, x_range, y_range, x_label: str, y_label: str, right: float = WIDTH - RIGHT) -> list[str]:
-    """Grid, numbers and names of both axes."""
+def _axes(
+    place, x_range, y_range, x_label: str, y_label: str, right: float = WIDTH - RIGHT, whole: bool = False
+) -> list[str]:
+    """Grid, numbers and names of both axes; `whole`: x counts things."""
     parts = []
     for value in ticks(*y_range, about=6):
         y = place(np.array([x_range[0], value]))[1]
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text class="tick" x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{value:g}</text>')
     bottom = HEIGHT - BOTTOM
-    for value in ticks(*x_range, about=8):
+    for value in [v for v in ticks(*x_range, about=8) if not whole or v == round(v)]:
         x = place(np.array([value, y_range[0]]))[0]
         parts.append(f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{bottom}" y2="{bottom + 4}"/>')
         parts.append(f'<text class="tick" x="{x:.1f}" y="{bottom + 18}" text-anchor="middle">{value:g}</text>')

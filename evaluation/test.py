@@ -12,15 +12,17 @@ Examples:
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 from zoopose.datasets.sources import check_joints, has_splits
 from zoopose.errors import OptionError
 from zoopose.evaluation.options import TestOptions, compute_device, load_network, open_data
+from zoopose.evaluation.record import Record
 from zoopose.evaluation.runs import frame_overlays, test_report
 from zoopose.evaluation.score import score_network
-from zoopose.options import command
+from zoopose.options import command, plain
 from zoopose.progress import log
 
 
@@ -42,6 +44,8 @@ def run(options: TestOptions) -> dict:
     log.info("    Total params: %.2fM", sum(p.numel() for p in network.model.parameters()) / 1e6)
     scores, found = score_network(network, dataset, compute_device(options.accelerator), options, folder)
     facts = {"network": network.note, "trained on": options.dataset1, "data": dict(dataset.describe())}
+    opened = {"data": source, "split": split, "options": plain(options), "started_in": os.getcwd()}
+    Record("test", found, scores, network.skeleton, facts, opened).write(folder)
     log.info("report: %s", test_report(folder, dataset, found, scores, network.skeleton, facts))
     if options.debug:
         frame_overlays(folder / "overlays", dataset, found, network.skeleton)

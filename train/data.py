@@ -16,6 +16,13 @@ def training_and_validation(source: str, valid: str, options: RunOptions) -> tup
             "labelled data to train on", f"{source}, which has no labels", "coco:PATH.json, or a data set with labels"
         )
     if not valid:
-        return open_data(source, "train", options), open_data(source, "valid", options)
+        return open_data(source, "train", options), validation_data(source, valid, options)
     training = open_data(source, "train" if has_splits(source) else "all", options)
-    return training, open_data(valid, "valid" if has_splits(valid) else "all", options)
+    return training, validation_data(source, valid, options)
+
+
+def validation_data(source: str, valid: str, options: RunOptions) -> PoseDataset:
+    """The second of the two alone."""
+    if not valid:
+        return open_data(source, "valid", options)
+    return open_data(valid, "valid" if has_splits(valid) else "all", options)

@@ -285,6 +285,7 @@ def write_facts(folder: Path, options: RunOptions, method: str, data: Mapping[st
         "zoopose": __version__,
         "torch": torch.__version__,
         "started": time.strftime("%Y-%m-%d %H:%M:%S"),
+        "started_in": os.getcwd(),
         "data": data,
     }
     with atomic_path(folder / "run.json") as temporary:

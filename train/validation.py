@@ -14,6 +14,7 @@ from ..datasets.sample import PoseDataset
 from ..evaluation.predict import Predictions, predict
 from ..evaluation.protocol import Score, write_metrics
 from ..evaluation.published_pck import area_under_curve, joint_distances
+from ..evaluation.record import Record
 from ..evaluation.report import Block
 from ..evaluation.runs import training_report
 from ..evaluation.score import BATCH, MAIN, print_scores, score_predictions, scores_json, write_predictions
@@ -95,7 +96,9 @@ def finish(
     print_scores(scores)
     write_metrics(Path(options.json) if options.json else run.folder / "metrics.json", scores_json(scores))
     write_predictions(run.folder / "preds_best.mat", found)
-    path = training_report(run.folder, validation.dataset, found, scores, validation.network.skeleton, facts, more)
+    skeleton = validation.network.skeleton
+    Record("run", found, scores, skeleton, facts, epoch=int(best.get("epoch", 0))).write(run.folder)
+    path = training_report(run.folder, validation.dataset, found, scores, skeleton, facts, more)
     log.info("report: %s", path)
     if found.faults:
         log.warning(found.faults)

@@ -1,0 +1,175 @@
+"""Make the report of a run folder again, from what the run has left there and the data it names.
+
+Examples:
+
+    zoopose report runs/horse_to_cattle
+
+    zoopose report runs/horse_to_cattle/test
+
+Training, adaptation and test runs alike. A run that was stopped is reported as far as it went: with its best checkpoint so far, its
+curves and its pseudo-labels. Only the pictures must still be where they were; a finished run needs no network any more.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from contextlib import chdir
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import tyro
+
+from .ccssl.label_report import label_blocks
+from .ccssl.options import CcsslOptions
+from .datasets.sample import PoseDataset
+from .datasets.sources import has_splits
+from .errors import DataError
+from .evaluation.options import TestOptions, adopt, compute_device, open_data
+from .evaluation.predict import predict
+from .evaluation.record import NAME, Record
+from .evaluation.report import Block
+from .evaluation.runs import run_facts, test_report, training_report
+from .evaluation.score import BATCH, score_predictions
+from .pose import checkpoints
+from .pose.checkpoints import Loaded
+from .pose.skeleton import Skeleton
+from .progress import log
+from .train.data import validation_data
+from .train.options import RunOptions, TrainOptions
+
+O = TypeVar("O")  # noqa: E741
+
+BEST = "model_best.pth.tar"
+METHODS: Mapping[str, type[RunOptions]] = {"train": TrainOptions, "CC-SSL": CcsslOptions}
+
+
+@dataclass
+class ReportOptions:
+    """`zoopose report`."""
+
+    run: Annotated[str, tyro.conf.Positional]
+    """run folder of zoopose train, ccssl or test"""
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+    """where to compute, when a run that was stopped must be scored first"""
+    workers: Annotated[int, tyro.conf.arg(aliases=["-j"])] = min(4, os.cpu_count() or 1)
+    """processes that read pictures then"""
+
+
+def run(options: ReportOptions) -> Path:
+    """Write report.html of a run folder anew; returns its path.
+
+    Raises:
+        DataError: no run folder, or data that are no longer what the run saw.
+    """
+    folder = Path(options.run).expanduser().resolve()
+    facts = run_facts(folder)
+    record = Record.read(folder) if (folder / NAME).is_file() else None
+    if record is not None and record.kind == "test":
+        path = _test(folder, record)
+    elif facts.get("method") in METHODS:
+        path = _training(folder, facts, record, options)
+    else:
+        raise _no_run(folder)
+    log.info("report: %s", path)
+    return path
+
+
+def _no_run(folder: Path) -> DataError:
+    inside = sorted(p.parent.name for p in folder.glob("*/run.json")) if folder.is_dir() else []
+    names = sorted(p.name for p in folder.iterdir())[:8] if folder.is_dir() else []
+    found = f"{folder} with {', '.join(names) or 'nothing in it'}" if folder.is_dir() else f"no folder {folder}"
+    remedy = f"zoopose report {folder / inside[0]}" if inside else "the folder that --checkpoint of the run named"
+    return DataError(
+        "a run folder, with the run.json or predictions.h5 that train, ccssl and test write", found, remedy
+    )
+
+
+def _test(folder: Path, record: Record) -> Path:
+    options = _options(TestOptions, record.options["options"])
+    with _where(record.options):
+        dataset = open_data(record.options["data"], record.options["split"], options, skeleton=record.skeleton)
+        _same_frames(dataset, record, record.options["data"])
+        return test_report(folder, dataset, record.found, record.scores, record.skeleton, record.facts)
+
+
+def _training(folder: Path, facts: Mapping[str, Any], record: Record | None, asked: ReportOptions) -> Path:
+    """The report of a training or adaptation run, scored first where its best checkpoint has not been scored."""
+    options = _options(METHODS[facts["method"]], facts["options"])
+    network = checkpoints.load(folder / BEST) if (folder / BEST).is_file() else None
+    if record is not None and network is not None and record.epoch != int(network.state.get("epoch", 0)):
+        log.info("the best checkpoint is newer than its scores: scoring it")
+        record = None  # gone on since
+    if record is None and network is None:
+        raise DataError(
+            f"a checkpoint in {folder}", f"no {BEST}: the run was stopped before its first", "let it run on"
+        )
+    skeleton = record.skeleton if record else network.skeleton
+    with _where(facts):
+        judged, name = _judged(options, skeleton)
+        if record is None:
+            record = _scored(judged, network, facts, options, asked)
+        else:
+            _same_frames(judged, record, name)
+        more = _labels(folder, options, skeleton) if isinstance(options, CcsslOptions) else []
+        return training_report(folder, judged, record.found, record.scores, skeleton, record.facts, more)
+
+
+def _judged(options: RunOptions, skeleton: Skeleton) -> tuple[PoseDataset, str]:
+    """The data that chose the best checkpoint, and their name."""
+    on_target = getattr(options, "select_on_target", "")
+    if on_target:
+        split = "valid" if has_splits(on_target) else "all"
+        return open_data(on_target, split, options, skeleton=skeleton), on_target
+    source = options.source if isinstance(options, CcsslOptions) else options.dataset
+    dataset = validation_data(source, options.valid, options)
+    adopt(dataset, skeleton, options)
+    return dataset, options.valid or source
+
+
+def _labels(folder: Path, options: CcsslOptions, skeleton: Skeleton) -> list[Block]:
+    target = open_data(options.target, "train" if has_splits(options.target) else "all", options, False, skeleton)
+    return label_blocks(folder, target, skeleton)
+
+
+def _scored(
+    dataset: PoseDataset, network: Loaded, facts: Mapping[str, Any], options: RunOptions, asked: ReportOptions
+) -> Record:
+    """Predictions and scores of a run's best checkpoint, as the run itself would take them at its end."""
+    device = compute_device(asked.accelerator)
+    found = predict(
+        network.model.to(device), dataset, network.form, device, BATCH, asked.workers, options.flip, None,
+        options.strict_data, "scoring",
+    )  # fmt: skip
+    notes = ("mirrored picture averaged in",) if options.flip else ()
+    name = str(dataset.describe().get("name", ""))
+    scores = score_predictions(found, network.skeleton, network.form.heatmap_size, name, options.test_batch, notes)
+    told = {
+        "method": facts["method"],
+        "scored": f"epoch {network.state.get('epoch')}, for this report",
+        **facts["data"],
+    }
+    return Record("run", found, scores, network.skeleton, told)
+
+
+def _same_frames(dataset: PoseDataset, record: Record, name: str) -> None:
+    if list(dataset.ids) != record.found.ids:
+        raise DataError(
+            f"the {len(record.found.ids)} animals of {name} that the run was scored on",
+            f"{len(dataset.ids)} animals, not the same ones",
+            "give the data back, or score anew: zoopose test",
+        )
+
+
+def _options(kind: type[O], values: Mapping[str, Any]) -> O:
+    """Options as a run has written them; those that this version does not know are left out."""
+    known = {f.name for f in dataclasses.fields(kind)}
+    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known})
+
+
+def _where(facts: Mapping[str, Any]) -> chdir:
+    """The folder that the run was started in, from which its paths may count; this one where that is gone."""
+    folder = Path(facts.get("started_in") or ".")
+    return chdir(folder if folder.is_dir() else ".")
