@@ -130,6 +130,7 @@ def test_chosen_frames_are_spread(frames):
         assert np.histogram(confidence[part], 5, (0, 1))[0].min() > len(part) / 10
 
 
+@pytest.mark.slow
 def test_a_run_of_20000_frames_gives_a_page_below_20_mb(tmp_path, frames, label_files):
     """Pictures of noise are the largest there are."""
     dataset = frames(20_000)
