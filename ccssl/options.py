@@ -62,8 +62,6 @@ class CcsslOptions(RunOptions):
     score_labels: bool = False
     """log how right the pseudo-labels of every round are, where --target has labels; nothing else reads those"""
 
-    schedule: tuple[int, ...] = ()
-    """epochs after which the rate falls, counted from 0; it stays, as published"""
     checkpoint: Annotated[str, _arg(aliases=["-c"])] = "./checkpoint/horse/ssl/"
     """run folder: checkpoints, pseudo-labels, logs, reports"""
     train_batch: Annotated[int, _arg(aliases=["--batch-size"])] = 6

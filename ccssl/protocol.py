@@ -19,8 +19,8 @@ PRESETS: dict[str, dict[str, Any]] = {
 # options of the adaptation itself that the published protocol has a use for; flags that only leave out what it lacks are harmless
 PUBLISHED = frozenset(
     "source target valid resume num_epochs steps refresh gamma_ source_augment target_augment views view_rotation view_scale "
-    "no_view_flip no_invariance flow share_first share_last per select_on_target checkpoint train_batch protocol score_labels "
-    "schedule".split()
+    "no_view_flip no_invariance flow share_first share_last per select_on_target checkpoint train_batch protocol "
+    "score_labels".split()
 )
 
 
@@ -34,6 +34,10 @@ def settled(options: CcsslOptions) -> CcsslOptions:
     options = replace(options, **{k: v for k, v in preset.items() if getattr(options, k) in (None, "auto")})
     if options.protocol == "published":
         _refuse(options)
+        if options.schedule == RunOptions.schedule:
+            options = replace(
+                options, schedule=()
+            )  # that of supervised training; the published adaptation keeps its rate
     return options
 
 

@@ -38,7 +38,7 @@ from zoopose.pose.inputs import InputForm
 from zoopose.pose.losses import joints_mse_published
 from zoopose.pose.models import build_model
 from zoopose.pose.published_crop import color_normalize, image_to_chw, published_crop
-from zoopose.pose.skeleton import Skeleton
+from zoopose.pose.skeleton import TIGDOG18, Skeleton
 from zoopose.train import loop
 
 MEAN = (0.4, 0.5, 0.3)
@@ -69,7 +69,8 @@ class Film:
         if i in self.broken:
             raise PictureError(self.ids[i], "cut short")
         box = np.array([20 + i % 3, 12, 70, 61], np.float32)
-        return PoseSample(self.frames[i], np.zeros((3, 2), np.float32), np.zeros(3, np.uint8), box, {"id": self.ids[i]})
+        k = len(self.skeleton)
+        return PoseSample(self.frames[i], np.zeros((k, 2), np.float32), np.zeros(k, np.uint8), box, {"id": self.ids[i]})
 
     def describe(self):
         return {}
@@ -225,9 +226,8 @@ def test_target_items_are_those_of_the_published_loader_of_cropped_copies(tmp_pa
     from zoopose.datasets.tigdog import RealAnimalCrop, crop_folder
 
     monkeypatch.chdir(tmp_path)
-    film = Film(3)
-    k = 18
-    film.skeleton = RealAnimalCrop.skeleton if hasattr(RealAnimalCrop, "skeleton") else Skeleton("t", tuple("j" * (i + 1) for i in range(k)))  # fmt: skip
+    film, k = Film(3), len(TIGDOG18)
+    film.skeleton = TIGDOG18
     crops = PublishedCropCache(film, 256, 1 << 26)
     folder, cache = crop_folder(tmp_path / "animal_data", "horse"), tmp_path / "data" / "real_animal" / "horse"
     folder.mkdir(parents=True)
@@ -264,7 +264,7 @@ def test_source_pictures_keep_joints_and_box_about_the_animal(tmp_path, tiny_coc
         np.testing.assert_allclose(b[2]["target_weight"], a[2]["target_weight"])
         known = a[2]["target_weight"][:, 0] > 0
         np.testing.assert_allclose(b[2]["tpts"][known, :2], a[2]["tpts"][known, :2], atol=1)
-        assert np.corrcoef(a[0].ravel(), b[0].ravel())[0, 1] > 0.9
+        assert np.corrcoef(a[0].ravel(), b[0].ravel())[0, 1] > 0.8
 
 
 def test_step_adds_the_gradients_of_two_passes():
@@ -303,6 +303,8 @@ def test_presets_fill_what_is_left_open_and_can_be_changed():
     found = settled(parse(CcsslOptions, typed.split(), "x", ""))
     assert (found.view_rotation, found.per, found.source_augment, found.views) == (20.0, "joint", "none", 2)
     assert settled(found) == found
+    assert published.schedule == () and ours.schedule == (60, 90)
+    assert settled(CcsslOptions(protocol="published", schedule=(5,))).schedule == (5,)
 
 
 @pytest.mark.parametrize("typed", [{"flow": "dis"}, {"hidden": "ignore"}])
@@ -333,7 +335,7 @@ def command(source_data, source_model, target_data, tiny_options):
             **more,
         }
         data = f"coco:{source_data}"
-        return CcsslOptions(**tiny_options(folder, source=data, valid=data, resume=str(source_model), **more))
+        return CcsslOptions(**tiny_options(folder, source=data, valid=data, **{"resume": str(source_model), **more}))
 
     return options
 
@@ -359,8 +361,7 @@ def test_the_command_from_a_network_of_exact_crops(uninterrupted, source_model):
         expected = confidence_schedule(labels.confidence, 50 * share - 10)[2] > 0
         np.testing.assert_array_equal(labels.admitted, expected)
         assert labels.facts["views"] == 3 and not list(folder.glob("*.npz"))
-    assert state[f"{LAST}/epoch"][1] if isinstance(state[f"{LAST}/epoch"], list) else state[f"{LAST}/epoch"] == 2
-    assert len(state["log.csv"]) == 2
+    assert state[f"{LAST}/epoch"] == len(state["log.csv"]) == 2
 
 
 @pytest.mark.usefixtures("no_report")
@@ -395,7 +396,7 @@ def test_a_start_of_published_crops_and_the_score_of_labels(tmp_path, monkeypatc
     """A published-mode network adapted once more; labels of the target are read for the log only."""
     start = uninterrupted[0] / "model_best.pth.tar"
     plain, scored = (
-        run(command(tmp_path / name, resume=str(start), num_epochs=1, score_labels=name == "scored"))
+        run(command(tmp_path / name, resume=str(start), num_epochs=1, seed=1, score_labels=name == "scored"))
         for name in ("plain", "scored")
     )
     states = [torch.load(f / LAST, weights_only=True)["state_dict"] for f in (plain, scored)]
@@ -406,7 +407,7 @@ def test_a_start_of_published_crops_and_the_score_of_labels(tmp_path, monkeypatc
 
 def test_score_of_labels_that_are_right_and_that_are_not(target_data):
     truth = CocoKeypoints(target_data)
-    form = InputForm("published", 64, 16, MEAN, (1.0, 1.0, 1.0))
+    form = InputForm("published", 256, 64, MEAN, (1.0, 1.0, 1.0))
     n, k = truth.labels[1].shape
     xy = np.nan_to_num(truth.labels[0]).astype(np.float32)
     labels = PseudoLabels(list(truth.ids), xy, np.ones((n, k)), np.ones((n, k), bool), np.zeros((n, k)), np.zeros((n, k), bool),
