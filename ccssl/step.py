@@ -78,8 +78,7 @@ class CcsslStep:
         if self.kept.get("round") == round_:
             labels = self._read(path, self.kept["network"])
         else:
-            if self.fabric.is_global_zero:
-                self._make(path, round_, model)
+            self._make(path, round_, model)
             self.fabric.barrier()
             labels = PseudoLabels.read(path)
             self.kept.update(round=round_, network=labels.facts["network"])
@@ -92,16 +91,20 @@ class CcsslStep:
         return facts
 
     def _make(self, path: Path, round_: int, model: nn.Module) -> None:
-        for kept in self.folder.glob("labels_round_*"):
+        """On all ranks: they label together; the first one writes."""
+        first = self.fabric.is_global_zero
+        for kept in self.folder.glob("labels_round_*") if first else ():
             if kept.name > f"labels_round_{round_:02d}~":
                 kept.unlink()  # of later rounds: an earlier run's, in a folder that is used again
-        partial = path.with_suffix(".partial.npz")
-        labels = self._made(path, self.labeller.mark(model, round_))
-        if labels is None:
-            labels = self.labeller.label(model, round_, partial)
-            if round_ > 0:
-                drift = labels.hold(PseudoLabels.read(labels_path(self.folder, 0)))
-                labels.facts["drift_px"] = [float(v) for v in drift]
+        labels = self._made(path, self.labeller.mark(model, round_)) if first else None
+        made = self.fabric.broadcast(labels is not None)
+        if not made:
+            labels = self.labeller.label(model, round_, path.with_suffix(".partial.npz"))
+        if not first:
+            return
+        if not made and round_ > 0:
+            drift = labels.hold(PseudoLabels.read(labels_path(self.folder, 0)))
+            labels.facts["drift_px"] = [float(v) for v in drift]
         share = share_at(round_, self.rounds, *self.share)
         labels.admitted = admit(labels.confidence, share, self.per)
         if not labels.admitted.any():
@@ -112,7 +115,8 @@ class CcsslStep:
             )
         labels.facts.update(share=share, per=self.per)
         labels.write(path)
-        partial.unlink(missing_ok=True)
+        for partial in self.folder.glob(f"{path.stem}.partial*"):
+            partial.unlink()
 
     @staticmethod
     def _made(path: Path, mark: str) -> PseudoLabels | None:
