@@ -60,7 +60,7 @@ def step_for(
     ]
     labeller = Labeller(
         feeds[1].crops, list(target.shots), network.form, options.seed, fabric.device, views_for(options), Temporal(options.flow),
-        options.workers, options.strict_data,
+        options.workers, options.strict_data, fabric=fabric,
     )  # fmt: skip
     refresh = options.refresh or math.ceil(options.num_epochs / ROUNDS)
     rounds = math.ceil(options.num_epochs / refresh)

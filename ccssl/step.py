@@ -80,8 +80,7 @@ class CcsslStep:
         if self.kept.get("round") == round_:
             labels = self._read(path, self.kept["network"])
         else:
-            if self.fabric.is_global_zero:
-                self._make(path, round_, model)
+            self._make(path, round_, model)
             self.fabric.barrier()
             labels = PseudoLabels.read(path)
             self.kept.update(round=round_, network=labels.facts["network"])
@@ -97,13 +96,18 @@ class CcsslStep:
         return facts
 
     def _make(self, path: Path, round_: int, model: nn.Module) -> None:
-        for kept in self.folder.glob("labels_round_*"):
+        """On all ranks: they label together; the first one writes."""
+        first = self.fabric.is_global_zero
+        for kept in self.folder.glob("labels_round_*") if first else ():
             if kept.name > f"labels_round_{round_:02d}~":
                 kept.unlink()  # of later rounds: an earlier run's, in a folder that is used again
-        partial = path.with_suffix(".partial.npz")
-        labels = self._made(path, self.labeller.mark(model, round_))
-        if labels is None:
-            labels = self.labeller.label(model, round_, partial)
+        labels = self._made(path, self.labeller.mark(model, round_)) if first else None
+        made = self.fabric.broadcast(labels is not None)
+        if not made:
+            labels = self.labeller.label(model, round_, path.with_suffix(".partial.npz"))
+        if not first:
+            return
+        if not made:
             self.settle(labels, round_)
         self.admit(labels, round_)
         if not labels.admitted.any():
@@ -113,7 +117,8 @@ class CcsslStep:
                 "look at the target with `zoopose data check`; start from a source model that has learnt something",
             )
         labels.write(path)
-        partial.unlink(missing_ok=True)
+        for partial in self.folder.glob(f"{path.stem}.partial*"):
+            partial.unlink()
 
     def settle(self, labels: PseudoLabels, round_: int) -> None:
         """What is done to labels just made, before some are admitted: they are held in place."""
