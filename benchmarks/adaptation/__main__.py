@@ -90,6 +90,7 @@ def run(options: BenchmarkOptions) -> dict:
     if options.list:
         _show(runner)
         return {}
+    runner.check()
     whole = True if options.table else runner()
     results = {
         "config": options.config,
@@ -127,7 +128,12 @@ def _show(runner: Runner) -> None:
 
 
 def _typed() -> str:
-    return shlex.join(["python", "-m", __spec__.parent if __spec__ else "zoopose.benchmarks.adaptation", *sys.argv[1:]])
+    """The command as typed; of paths, which are one machine's, the last part."""
+    words = [
+        w if before not in ("--data", "--out", "--write") else Path(w).name
+        for before, w in zip(["", *sys.argv], sys.argv)
+    ]
+    return shlex.join(["python", "-m", "zoopose.benchmarks.adaptation", *words[1:]])
 
 
 def _listed(text: str) -> list[str]:

@@ -134,8 +134,8 @@ def fold_of(images: Sequence[Mapping[str, Any]], folds: int) -> np.ndarray:
     """Which fold every picture is in, so that no fold holds near-copies of another's pictures.
 
     More than five recordings of two pictures or more on average: whole recordings, the largest first, into the smallest fold. Else
-    runs of neighbouring pictures, in turn: of each recording where there are few; of all recordings, in the order of the numbers in
-    their names, where each is a single picture.
+    runs of neighbouring pictures, in turn: of each recording where they are few and long; else of all, in the order of the numbers
+    in their names.
 
     Args:
         images: N image entries of a COCO file.
@@ -143,24 +143,29 @@ def fold_of(images: Sequence[Mapping[str, Any]], folds: int) -> np.ndarray:
 
     Returns:
         (N,) int64.
+
+    Raises:
+        DataError: a fold would be empty.
     """
     names = [recording_of(image) for image in images]
     sizes = {name: names.count(name) for name in sorted(set(names), key=_natural)}
     fold = np.zeros(len(images), np.int64)
     if len(sizes) > 5 and len(images) >= 2 * len(sizes):
         full = np.zeros(folds, np.int64)
-        home = {}
         for name in sorted(sizes, key=lambda n: -sizes[n]):
-            home[name] = int(full.argmin())
-            full[home[name]] += sizes[name]
-        return np.array([home[name] for name in names])
-    if len(sizes) > 5:
+            fold[[n == name for n in names]] = full.argmin()
+            full[full.argmin()] += sizes[name]
+    elif len(sizes) <= 5 and min(sizes.values(), default=0) >= BLOCKS:
+        for name in sizes:
+            own = np.flatnonzero([n == name for n in names])
+            fold[own] = np.arange(len(own)) * BLOCKS // len(own) % folds
+    else:
         rank = {name: i for i, name in enumerate(sizes)}
-        place = np.array([rank[name] for name in names])
-        return place * BLOCKS // len(sizes) % folds
-    for name in sizes:
-        own = np.flatnonzero([n == name for n in names])
-        fold[own] = np.arange(len(own)) * BLOCKS // len(own) % folds
+        fold = np.array([rank[name] for name in names], np.int64) * BLOCKS // max(len(sizes), 1) % folds
+    if len(set(fold.tolist())) < folds:
+        raise DataError(
+            f"{BLOCKS} pictures or more, to cut into {folds} folds", f"{len(images)} of {len(sizes)} recordings"
+        )
     return fold
 
 

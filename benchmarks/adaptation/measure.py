@@ -1,6 +1,6 @@
 """What is measured in a cell: joints right of every checkpoint, labels right of every round. Only this reads target labels.
 
-    python -m zoopose.benchmarks.adaptation.measure CELL/cell.json CELL/scores.json
+    python -m zoopose.benchmarks.adaptation.measure CELL/cell.json CELL/scores.json auto
 
 run in the run folder. Counts, not shares, are kept, so that folds can be pooled.
 """
@@ -25,6 +25,7 @@ from zoopose.datasets.sample import PoseDataset
 from zoopose.datasets.sources import check_joints, open_source
 from zoopose.errors import DataError
 from zoopose.evaluation import metrics, runlog
+from zoopose.evaluation.options import compute_device
 from zoopose.evaluation.predict import predict
 from zoopose.evaluation.score import BATCH, THRESHOLD
 from zoopose.pose.atomic import atomic_path
@@ -35,13 +36,14 @@ TOP = 0.2  # share of the labels that counts as the top
 SELF_SCORE, SOURCE_SCORE = "selfcheck/score", "val/pck"  # what may rank checkpoints without target labels
 
 
-def measure(cell: Mapping[str, Any]) -> dict[str, Any]:
+def measure(cell: Mapping[str, Any], accelerator: str = "auto") -> dict[str, Any]:
     """Scores of a cell.
 
     Args:
         cell: `scored`: COCO file; `parts_of`: JSON of part -> ids or null for all; `parts`: name -> part; `checkpoints`: paths, `*`
             allowed; for an adaptation `start`: the network it came from, `labels`: its folder, `labelled`: the COCO file of the
             labels' truth.
+        accelerator: where to compute.
 
     Returns:
         `checkpoints`: list of path, epoch, and `parts`: name -> {"box", "crop"} -> {"right": K counts, "n": K counts};
@@ -53,7 +55,7 @@ def measure(cell: Mapping[str, Any]) -> dict[str, Any]:
     data = open_source(f"coco:{cell['scored']}")
     rows = part_rows(data.ids, json.loads(Path(cell["parts_of"]).read_text()), cell["parts"])
     found = {"joints": list(data.skeleton.joints), "checkpoints": [], "rounds": [], "log": {}}
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = compute_device(accelerator)
     known: dict[Path, dict] = {}
     for path in [*([cell["start"]] if "start" in cell else []), *_expand(cell["checkpoints"])]:
         real = Path(path).resolve()
@@ -202,9 +204,9 @@ def ranking(checkpoints: Sequence[tuple[int, float]], scores: Sequence[Sequence[
 def main(arguments: Sequence[str]) -> int:
     """Measures one cell."""
     console()
-    cell, out = arguments
+    cell, out, accelerator = arguments
     wanted = json.loads(Path(cell).read_text())["measure"]
-    found = {"measure": wanted, **measure(wanted)}
+    found = {"measure": wanted, **measure(wanted, accelerator)}
     with atomic_path(out) as temporary:
         temporary.write_text(json.dumps(found) + "\n", encoding="utf-8")
     return 0

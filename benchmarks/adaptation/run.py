@@ -80,7 +80,6 @@ class Runner:
         Raises:
             KeyboardInterrupt: the user asked to stop; running cells have saved.
         """
-        self.check()
         left = {name: cell for name, cell in self.plan.cells.items() if not self.done(cell)}
         log.info("%d cells, %d of them done; %d at once, %d threads each", len(self.plan.cells),
                  len(self.plan.cells) - len(left), self.jobs, self.threads)  # fmt: skip
@@ -145,7 +144,11 @@ class Runner:
                 _write(folder / TRAINED, {"finished": time.strftime("%Y-%m-%d %H:%M:%S")})
             if cell.measure is not None and not self.done(cell):
                 package = __name__.rpartition(".")[0]
-                self._child(["-m", f"{package}.measure", str(folder / CELL), str(folder / SCORES)], folder, handle)
+                self._child(
+                    ["-m", f"{package}.measure", str(folder / CELL), str(folder / SCORES), self.plan.accelerator],
+                    folder,
+                    handle,
+                )
 
     def _child(self, arguments: list[str], folder: Path, handle: int) -> None:
         """Runs Python with these arguments; its output goes to the cell's output.txt, its times are added up.

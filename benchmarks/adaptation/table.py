@@ -48,8 +48,8 @@ def collect(run: Path, plan: Plan, pairs: Sequence[str], seeds: Sequence[int]) -
     found: dict[str, Any] = {"scores": [], "labels": [], "selection": []}
     for (pair, column, seed), cells in plan.scores.items():
         measured = [_read(run / "cells" / cell / SCORES) for cell in cells]
-        if not all(measured):
-            continue
+        if any(m.get("measure") != plan.cells[cell].measure for m, cell in zip(measured, cells)):
+            continue  # not done, or not what is asked for
         key = {"pair": pair, "column": column, "seed": seed}
         firsts = [m["checkpoints"][1 if "start" in m["measure"] else 0]["parts"] for m in measured]
         scores = {kind: {part: pooled([p[part][kind] for p in firsts if part in p]) for part in ("all", "held")}
@@ -105,7 +105,7 @@ def summary(found: Mapping[str, Rows], pairs: Sequence[str], seeds: Sequence[int
 
     Returns:
         `columns`: column -> {"box": {"all", "held"}, "crop": ...} over the `pairs` that have all columns;
-        `gap`: column -> pair -> gap closed, of means over the seeds that have all three; `gap_mean`: column -> mean of these over
+        `gap`: column -> pair -> gap closed, of means over the seeds; `gap_mean`: column -> mean of these over
         the pairs; `gap_of_means`: column -> the gap closed by the mean scores; `aims`.
     """
     table = {(r["pair"], r["column"], r["seed"]): r for r in found["scores"]}
@@ -136,12 +136,12 @@ def over_seeds(table: Mapping, pair: str, column: str, seeds: Sequence[int], kin
 
 
 def _trio(table: Mapping, pair: str, column: str, seeds: Sequence[int]) -> tuple[float, float, float] | None:
-    """Source-only, adapted and oracle on what the oracle has not seen, over the seeds that have all three."""
-    names = (SOURCE_ONLY, column, ORACLE)
-    rows = [
-        [table[pair, n, s]["box"]["held"] for n in names] for s in seeds if all((pair, n, s) in table for n in names)
-    ]
-    return tuple(np.mean(rows, 0).tolist()) if rows else None
+    """Source-only, adapted and oracle on what the oracle has not seen: the first two over the seeds that have both, the oracle over
+    its own seeds, which may be fewer."""
+    both = [s for s in seeds if (pair, column, s) in table and (pair, SOURCE_ONLY, s) in table]
+    source, adapted = (over_seeds(table, pair, name, both, "box", "held") for name in (SOURCE_ONLY, column))
+    oracle = over_seeds(table, pair, ORACLE, seeds, "box", "held")
+    return (source, adapted, oracle) if all(map(math.isfinite, (source, adapted, oracle))) else None
 
 
 def _aims(
@@ -233,7 +233,7 @@ def _ablations(results: Mapping[str, Any]) -> list[str]:
 def _scores(results: Mapping[str, Any], kind: str, part: str, gaps: bool) -> str:
     columns = [c for c in _main_columns(results) if gaps or COLUMNS[c].kind != "oracle"]
     closed = [c for c in columns if COLUMNS[c].kind == "adapted"] if gaps else []
-    head = ["pair", *(COLUMNS[c].title for c in columns), *(f"gap closed, {c}" for c in closed)]
+    head = ["pair", *(COLUMNS[c].title for c in columns), *(f"gap closed by {c}, %" for c in closed)]
     rows, means = [], results["means"]
     for pair in results["pairs"]:
         cells = [
