@@ -153,7 +153,7 @@ class Labeller:
         # whole chunks, since a chunk's draws follow from its first frame
         first, end = (min(CHUNK * (count * r // self.world), n) for r in (self.rank, self.rank + 1))
         mark = f"{mark} {first}-{end}"
-        begin = _resume(partial, out, mark, first)
+        begin = resume_partial(partial, out, mark, first)
         chunks = [range(i, min(i + CHUNK, end)) for i in range(begin, end, CHUNK)]
         training = model.training
         model.eval()
@@ -168,7 +168,7 @@ class Labeller:
                 clock = time.monotonic()
                 if partial and (clock - saved > PARTIAL_SECONDS or chunk[-1] + 1 == end):
                     saved = clock
-                    _keep(partial, out, mark, first, chunk[-1] + 1)
+                    keep_partial(partial, out, mark, first, chunk[-1] + 1)
         model.train(training)
         self.faults.check()
         self._gather(out, SEEN, slice(first, end))
@@ -269,23 +269,24 @@ def _inner_from_image(crop_from_image: torch.Tensor, crop_size: int, size: int) 
     return inner
 
 
-def _keep(path: Path, out: dict, mark: str, first: int, done: int) -> None:
+def keep_partial(path: Path, out: dict, mark: str, first: int, done: int, names: tuple[str, ...] = SEEN) -> None:
+    """Keep the rows of a labelling that are done."""
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, mark=np.array(mark), done=done, **{k: out[k][first:done] for k in SEEN})
+        np.savez(file, mark=np.array(mark), done=done, **{k: out[k][first:done] for k in names})
 
 
-def _resume(path: Path | None, out: dict, mark: str, first: int) -> int:
-    """The frame up to which an earlier, killed labelling with the same mark had come."""
+def resume_partial(path: Path | None, out: dict, mark: str, first: int, names: tuple[str, ...] = SEEN) -> int:
+    """Take over what was kept; the frame up to which an earlier, killed labelling with the same mark had come."""
     if path is None or not path.is_file():
         return first
     try:
         with np.load(path, allow_pickle=False) as kept:
             if str(kept["mark"]) != mark:
                 return first
-            found = {key: kept[key] for key in ("done", *SEEN)}
+            found = {key: kept[key] for key in ("done", *names)}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return first  # what cannot be read is made again
     done = int(found["done"])
-    for key in SEEN:
+    for key in names:
         out[key][first:done] = found[key]
     return done

@@ -26,7 +26,7 @@ from ..pose.inputs import InputForm
 from ..pose.published_crop import color_normalize
 from ..pose.published_heatmap import peaks
 from ..progress import Progress
-from .labelling import PARTIAL_SECONDS, _keep, _resume, fingerprint
+from .labelling import PARTIAL_SECONDS, fingerprint, keep_partial, resume_partial
 from .published import label_of, label_views, temporal_step, upright_maps
 
 CHUNK = 8  # frames in one forward pass; no label depends on it
@@ -77,7 +77,7 @@ class PublishedLabeller:
             "carried": np.zeros((n, k), bool),
             "matrix": np.zeros((n, 2, 3)),
         }
-        begin = _resume(partial, out, mark)
+        begin = resume_partial(partial, out, mark, 0, tuple(out))
         chunks = [list(range(i, min(i + CHUNK, n))) for i in range(begin, n, CHUNK)]
         items = _ViewedCrops(self, round_)
         loader = DataLoader(
@@ -95,7 +95,7 @@ class PublishedLabeller:
                 progress.add(len(chunk))
                 if partial and monotonic() - saved > PARTIAL_SECONDS:
                     saved = monotonic()
-                    _keep(partial, out, mark, chunk[-1] + 1)
+                    keep_partial(partial, out, mark, 0, chunk[-1] + 1, tuple(out))
         model.train(training)
         self.faults.check()
         crop_px = out["matrix"][:, 0, 0].astype(np.float32)
