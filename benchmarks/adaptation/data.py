@@ -308,7 +308,7 @@ def common_keypoints(xy_px: np.ndarray, seen: np.ndarray, depth_cm: np.ndarray) 
         xy_px: (18, 2). seen: (18,) bool. depth_cm: (18,), from the camera.
 
     Returns:
-        (13, 3) x, y, and 2 for a joint that is seen, 1 for one that is hidden.
+        (12, 3) x, y, and 2 for a joint that is seen, 1 for one that is hidden.
     """
     index = {name: i for i, name in enumerate(TIGDOG18.joints)}
     rows = []

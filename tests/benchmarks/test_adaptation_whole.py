@@ -11,7 +11,7 @@ from zoopose import cli
 from zoopose.benchmarks.adaptation import __main__ as benchmark
 from zoopose.benchmarks.adaptation import config, run
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 def test_a_table_from_nothing_and_again_for_nothing(livestock, tmp_path, monkeypatch):
