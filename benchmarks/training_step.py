@@ -66,7 +66,7 @@ def our_form(options: TrainOptions, weights: dict, batch: dict) -> Form:
     run = session.open_run(options, fabric, "train", network, options.epochs, None, "last.pth.tar")
     run.model.train()
     feed = SimpleNamespace(batch_size=options.train_batch, steps=1)
-    supervised = SupervisedStep(feed, fabric.device, LOSS)
+    supervised = SupervisedStep(feed, fabric, LOSS)
     batch = {**batch, "images": batch["images"].contiguous(memory_format=torch.channels_last)}
 
     def step() -> float:

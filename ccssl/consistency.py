@@ -10,9 +10,12 @@ from torch import nn
 
 from ..evaluation.predict import DECODE_SIGMA, last_joint_maps
 from ..pose import heatmap
-from ..pose.augment import Augmentation, draw_views, photometric
+from ..pose.augment import Augmentation, draw_views
 from ..pose.geometry import apply, compose, invert, resize_matrix, warp
 from ..pose.inputs import InputForm
+from .views import pictures
+
+BLOCK = 8  # frames whose views are made at once; part of the random streams
 
 
 @dataclass(frozen=True)
@@ -85,28 +88,34 @@ def label_views(
     Returns:
         Labels. A cell counts in the mean only for the views that saw it.
     """
-    frames, per_frame = len(crops), 1 + views.count
-    k = len(flip_order)
+    frames, per_frame, still = len(crops), 1 + views.count, 1 + views.upright
+    k, size = len(flip_order), (form.heatmap_size, form.heatmap_size)
     matrices, flips = _draw(views, frames, form.size, crops.shape[-1], margin, generator)
-    matrices, flips = matrices.to(crops.device), flips.to(crops.device)
-    images = warp(crops.float().repeat_interleave(per_frame, 0) / 255, matrices, (form.size, form.size))
-    shape = images.shape
-    images = images.view(frames, per_frame, *shape[1:])
-    seen = photometric(images[:, 1:].flatten(0, 1), views.invariance.photometric(), generator)
-    images = torch.cat([images[:, :1], seen.view(frames, views.count, *shape[1:])], 1).flatten(0, 1)
-    images = form.normalise(images).contiguous(memory_format=torch.channels_last)
-    maps = torch.cat([last_joint_maps(model(part), k, form.heatmap_size) for part in images.split(at_once)])
-    order = torch.as_tensor(flip_order, device=maps.device)
-    maps = torch.where(flips[:, None, None, None], maps[:, order], maps)
+    colours = views.invariance.photometric()
+    parts = []
+    for at in range(0, frames, BLOCK):
+        block = slice(at, at + BLOCK)
+        images = pictures(crops[block], matrices[block], views.upright, form.size, colours, generator)
+        images = form.normalise(images).contiguous(memory_format=torch.channels_last)
+        parts += [last_joint_maps(model(part), k, form.heatmap_size) for part in images.split(at_once)]
+    maps = torch.cat(parts)
+    if bool(flips.any()):
+        mirrored = flips.flatten().to(maps.device)
+        maps[mirrored] = maps[mirrored][:, torch.as_tensor(flip_order, device=maps.device)]
 
-    upright = _upright_from_view(matrices, form, crops.shape[-1], margin)
-    size = (form.heatmap_size, form.heatmap_size)
-    both = torch.cat([maps, torch.ones_like(maps[:, :1])], 1)
-    back = warp(both, upright, size).view(frames, per_frame, k + 1, *size)
-    mean = back[:, :, :k].sum(1) / back[:, :, k:].sum(1).clamp_min(0.5)
-    xy, peak = heatmap.decode(mean, "dark", DECODE_SIGMA)
+    upright = _upright_from_view(matrices, form, crops.shape[-1], margin).to(maps.device)
     own, _ = heatmap.decode(maps, "dark", DECODE_SIGMA)
-    own = apply(upright, own).view(frames, per_frame, k, 2)
+    own = apply(upright, own.view(frames, per_frame, k, 2))
+    maps = maps.unflatten(0, (frames, per_frame))
+    mean = maps[:, :still].sum(1)
+    if still < per_frame:
+        seen = torch.ones_like(maps[:, still:, :1])
+        moving = torch.cat([maps[:, still:], seen], 2).flatten(0, 1)
+        back = warp(moving, upright[:, still:].flatten(0, 1), size).unflatten(0, (frames, per_frame - still)).sum(1)
+        mean = (mean + back[:, :k]) / (still + back[:, k:])
+    else:
+        mean = mean / still
+    xy, peak = heatmap.decode(mean, "dark", DECODE_SIGMA)
     agreement = (own - xy[:, None]).norm(dim=-1).mean(1)
     apart = (own[:, 1:] - own[:, :1]).norm(dim=-1)
     # the mean of no views is NaN
@@ -117,16 +126,16 @@ def label_views(
 def _draw(
     views: Views, frames: int, size: int, crop_size: int, margin: float, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """view_from_crop (F x V, 2, 3) and which views are mirrored (F x V,); those of a frame: itself, upright ones, moving ones."""
+    """view_from_crop (F, V, 2, 3) and which views are mirrored (F, V); of a frame: itself, upright ones, moving ones."""
     still, moving = 1 + views.upright, views.count - views.upright
     drawn, flips = draw_views(views.equivariance, frames * moving, size, generator, crop_size, margin)
     same, none = draw_views(Augmentation(), frames * still, size, torch.Generator(), crop_size, margin)
     matrices = torch.cat([same.view(frames, still, 2, 3), drawn.view(frames, moving, 2, 3)], 1)
-    return matrices.flatten(0, 1), torch.cat([none.view(frames, still), flips.view(frames, moving)], 1).flatten()
+    return matrices, torch.cat([none.view(frames, still), flips.view(frames, moving)], 1)
 
 
 def _upright_from_view(view_from_crop: torch.Tensor, form: InputForm, crop_size: int, margin: float) -> torch.Tensor:
-    """(B, 2, 3) from the heatmap of a view to the heatmap of the upright inner square."""
+    """(..., 2, 3) from the heatmap of a view to the heatmap of the upright inner square."""
     inner, _ = draw_views(Augmentation(), 1, form.size, torch.Generator(), crop_size, margin)
     to_map = resize_matrix(form.size, form.heatmap_size, view_from_crop.double())
     map_of_view = compose(to_map, view_from_crop.double())

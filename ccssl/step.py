@@ -16,7 +16,8 @@ from ..errors import DataError
 from ..progress import log
 from ..train.curriculum import admit, share_at
 from ..train.feed import CropFeed
-from ..train.supervised import cell_accuracy, stage_loss
+from ..train.ranks import loss_factors
+from ..train.supervised import cell_accuracy, mean_over, stage_loss
 from .labelling import Labeller
 
 Pair = tuple[dict[str, torch.Tensor] | None, dict[str, torch.Tensor] | None]
@@ -180,10 +181,11 @@ class CcsslStep:
         outputs = model(torch.cat([b["images"] for b in parts]))
         sizes = [len(b["images"]) for b in parts]
         zero = outputs[-1].new_zeros(())
-        losses = {"source": zero, "target": zero}
-        for name, own, found in zip(("source", "target"), batch, _split(outputs, sizes, batch)):
+        losses = {"source": zero, "target": zero, "acc": zero}
+        factors = loss_factors(self.fabric, [mean_over(self.loss, own) for own in batch])
+        for name, factor, own, found in zip(("source", "target"), factors, batch, _split(outputs, sizes, batch)):
             if own is not None:
-                losses[name] = stage_loss(found, own["target"], own["weight"], self.loss)
+                losses[name] = factor * stage_loss(found, own["target"], own["weight"], self.loss)
                 if name == "source":
                     losses["acc"] = cell_accuracy(found, own["target"], own["weight"])
         return {"total": losses["source"] + self.gamma * losses["target"], **losses}

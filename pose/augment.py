@@ -73,17 +73,43 @@ def generator_for(*numbers: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(state[0]) << 31 | int(state[1]) >> 1)
 
 
-def uniform(generator: torch.Generator, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0) -> torch.Tensor:
+@dataclass(frozen=True)
+class Part:
+    """A generator that draws for a whole batch and hands out the rows of a part of it: what a picture gets does not depend on
+    which process makes it.
+
+    Attributes:
+        generator: of the whole batch.
+        rows: (B,) int64, the part's places in it.
+        total: pictures of the whole.
+    """
+
+    generator: torch.Generator
+    rows: torch.Tensor
+    total: int
+
+
+def _drawn(draw, generator: torch.Generator | Part, shape: tuple[int, ...], **more) -> torch.Tensor:
+    """`draw(shape, ...)`; the first axis of `shape` is the batch."""
+    if isinstance(generator, Part):
+        whole = draw((generator.total, *shape[1:]), generator=generator.generator, **more)
+        return whole[generator.rows.to(whole.device)]
+    return draw(shape, generator=generator, **more)
+
+
+def uniform(
+    generator: torch.Generator | Part, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0
+) -> torch.Tensor:
     """U(low, high), float32 on the CPU."""
-    return torch.rand(shape, generator=generator) * (high - low) + low
+    return _drawn(torch.rand, generator, shape) * (high - low) + low
 
 
-def draw_views(augmentation: Augmentation, batch: int, size: int, generator: torch.Generator, crop_size: int | None = None,
+def draw_views(augmentation: Augmentation, batch: int, size: int, generator: torch.Generator | Part, crop_size: int | None = None,
                margin: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
     """Matrices view_from_crop (B, 2, 3) float32 on the CPU, and (B,) bool: which are mirrored."""
     a = augmentation
     scale = torch.exp(uniform(generator, (batch,), -1, 1) * float(np.log(a.scale)))
-    angle = (torch.randn(batch, generator=generator) * a.rotation_deg).clamp(-2 * a.rotation_deg, 2 * a.rotation_deg)
+    angle = (_drawn(torch.randn, generator, (batch,)) * a.rotation_deg).clamp(-2 * a.rotation_deg, 2 * a.rotation_deg)
     angle = torch.where(uniform(generator, (batch,)) < a.rotation_share, angle, 0.0)
     flip = uniform(generator, (batch,)) < a.flip
     shift = uniform(generator, (batch, 2), -a.shift, a.shift)
@@ -97,7 +123,7 @@ def augment(
     augmentation: Augmentation,
     size: int,
     flip_order: np.ndarray,
-    generator: torch.Generator,
+    generator: torch.Generator | Part,
     margin: float = 1.0,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """One augmented view of every crop.
@@ -109,7 +135,7 @@ def augment(
         augmentation: the ranges.
         size: side R of the view in px.
         flip_order: (K,) the skeleton's.
-        generator: on the CPU.
+        generator: on the CPU; a `Part` where the crops are part of a batch.
         margin: see `crops`.
 
     Returns:
@@ -131,7 +157,7 @@ def augment(
     return images, xy_view, visible, matrix
 
 
-def photometric(images: torch.Tensor, augmentation: Augmentation, generator: torch.Generator) -> torch.Tensor:
+def photometric(images: torch.Tensor, augmentation: Augmentation, generator: torch.Generator | Part) -> torch.Tensor:
     """Colour, contrast, gamma, blur and noise of (B, 3, H, W) pictures in 0..1; geometry untouched."""
     a, b, device = augmentation, len(images), images.device
     if b == 0:
@@ -140,6 +166,8 @@ def photometric(images: torch.Tensor, augmentation: Augmentation, generator: tor
     def draw(*shape: int) -> torch.Tensor:
         return uniform(generator, shape, -1, 1).to(device)
 
+    part = isinstance(generator, Part)
+    source = generator.generator if part else generator
     # large temporaries cost more than the arithmetic, so all is done in place, in a copy
     images = images.clone()
     if a.colour:
@@ -153,23 +181,27 @@ def photometric(images: torch.Tensor, augmentation: Augmentation, generator: tor
     if a.gamma:
         images.clamp_(1e-4, 1).pow_(torch.exp(a.gamma * draw(b, 1, 1, 1)))
     if a.blur:
-        sigma = a.blur * uniform(generator, (b,), -1, 1).clamp_min(0)
+        whole = Part(generator.generator, torch.arange(generator.total), generator.total) if part else generator
+        sigmas = a.blur * uniform(whole, (b,), -1, 1).clamp_min(0)
+        sigma = sigmas[generator.rows] if part else sigmas
         blurred = (sigma > 1 / 3).nonzero()[:, 0]  # below a third of a pixel nothing would be seen
         if len(blurred):
-            images[blurred.to(device)] = _blur(images[blurred.to(device)], sigma[blurred].to(device))
+            blur = _blur(images[blurred.to(device)], sigma[blurred].to(device), float(sigmas.max()))
+            images[blurred.to(device)] = blur
     if a.noise:
-        field = torch.Generator(device).manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
-        noise = torch.randn(images.shape, generator=field, device=device, dtype=images.dtype)
+        field = torch.Generator(device).manual_seed(int(torch.randint(2**62, (1,), generator=source)))
+        field = Part(field, generator.rows, generator.total) if part else field
+        noise = _drawn(torch.randn, field, images.shape, device=device, dtype=images.dtype)
         per_channel = draw(b, 1, 1, 1) > 0
         noise = torch.where(per_channel, noise, noise[:, :1])
         images += noise.mul_(a.noise * draw(b, 1, 1, 1).clamp_min(0))
     return images.clamp_(0, 1)
 
 
-def _blur(images: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
-    """Gaussian blur, each picture by its own sigma in px."""
+def _blur(images: torch.Tensor, sigma: torch.Tensor, widest: float) -> torch.Tensor:
+    """Gaussian blur, each picture by its own sigma in px; kernels reach as far as the widest one of the whole batch."""
     b, c, h, w = images.shape
-    radius = max(1, int(np.ceil(2.5 * float(sigma.max()))))
+    radius = max(1, int(np.ceil(2.5 * widest)))
     cell = torch.arange(-radius, radius + 1, device=images.device, dtype=images.dtype)
     kernel = torch.exp(-(cell**2) / (2 * sigma[:, None] ** 2))
     kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(c, 0)
@@ -178,7 +210,7 @@ def _blur(images: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
     return F.conv2d(flat, kernel[:, None, :, None], groups=b * c).view(b, c, h, w)
 
 
-def _occlude(images: torch.Tensor, xy_view: torch.Tensor, a: Augmentation, generator: torch.Generator) -> None:
+def _occlude(images: torch.Tensor, xy_view: torch.Tensor, a: Augmentation, generator: torch.Generator | Part) -> None:
     """In place: covers rectangles at random places, and small patches on random joints, with one colour each."""
     if a.occlusion:
         centre = uniform(generator, (len(images), 2, 2))
@@ -187,7 +219,9 @@ def _occlude(images: torch.Tensor, xy_view: torch.Tensor, a: Augmentation, gener
         _cover(images, centre, half, on, generator)
     if a.hide_joints:
         k = xy_view.shape[1]
-        joint = torch.randint(k, (len(images), 2), generator=generator)
+        joint = _drawn(
+            lambda shape, generator: torch.randint(k, shape, generator=generator), generator, (len(images), 2)
+        )
         centre = (xy_view.cpu().gather(1, joint[..., None].expand(-1, -1, 2)) + 0.5) / images.shape[-1]
         half = uniform(generator, (len(images), 2, 2), 0.02, 0.08)
         on = uniform(generator, (len(images), 2)) < a.hide_joints
@@ -195,7 +229,7 @@ def _occlude(images: torch.Tensor, xy_view: torch.Tensor, a: Augmentation, gener
 
 
 def _cover(
-    images: torch.Tensor, centre: torch.Tensor, half: torch.Tensor, on: torch.Tensor, generator: torch.Generator
+    images: torch.Tensor, centre: torch.Tensor, half: torch.Tensor, on: torch.Tensor, generator: torch.Generator | Part
 ) -> None:
     """In place. centre, half (B, N, 2) in shares of the side; on (B, N)."""
     h, w = images.shape[-2:]

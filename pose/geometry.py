@@ -128,16 +128,13 @@ def warp(
     height, width = images.shape[-2:]
     h, w = size_hw
     back = invert(out_from_in.to(torch.float64)).to(images)
-    ys, xs = torch.meshgrid(
-        torch.arange(h, device=images.device, dtype=images.dtype),
-        torch.arange(w, device=images.device, dtype=images.dtype),
-        indexing="ij",
-    )
-    grid = torch.stack([xs, ys], -1).view(1, h * w, 2)
-    source = apply(back, grid.expand(len(images), -1, -1))
+    ys = torch.arange(h, device=images.device, dtype=images.dtype).view(1, h, 1, 1)
+    xs = torch.arange(w, device=images.device, dtype=images.dtype).view(1, 1, w, 1)
+    column, row, shift = (part[:, None, None] for part in back.unbind(-1))
+    source = column * xs + (row * ys + shift)
     scale = torch.tensor([2.0 / width, 2.0 / height], device=images.device, dtype=images.dtype)
     normed = (source + 0.5) * scale - 1
-    return F.grid_sample(images, normed.view(-1, h, w, 2), mode=mode, padding_mode="zeros", align_corners=False)
+    return F.grid_sample(images, normed, mode=mode, padding_mode="zeros", align_corners=False)
 
 
 def _transposed(matrix):

@@ -88,8 +88,7 @@ def decode(
     if kind == "quarter":
         xy = xy + 0.25 * _slope(heatmaps, x, y).sign()
     elif kind == "dark":
-        maps = _blur(heatmaps, modulate_sigma) if modulate_sigma > 0 else heatmaps
-        xy = xy + _taylor_step(maps, x, y)
+        xy = xy + _taylor_step(heatmaps, x, y, modulate_sigma)
     return xy, score
 
 
@@ -140,17 +139,18 @@ def _reader(maps: torch.Tensor):
     return at
 
 
-def _taylor_step(maps: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+def _taylor_step(maps: torch.Tensor, x: torch.Tensor, y: torch.Tensor, sigma: float) -> torch.Tensor:
     """Newton step on the logarithm of the map from its highest cell, at most half a cell per axis (argmax cannot be further off).
+    The map is first smoothed by sigma, 0: not at all.
 
     Where the surface is no dome (flat, border, not positive) the axis that cannot be refined stays where it is.
     """
     h, w = maps.shape[-2:]
-    at = _reader(maps)
-    floor = at(x, y).clamp_min(1e-10) * 1e-6
+    near = _smoothed_near(maps, x, y, sigma)
+    floor = near[..., 1, 1].clamp_min(1e-10) * 1e-6
 
     def log_at(dx: int, dy: int) -> torch.Tensor:
-        return at(x + dx, y + dy).maximum(floor).log().double()
+        return near[..., 1 + dy, 1 + dx].maximum(floor).log().double()
 
     centre, left, right, up, down = log_at(0, 0), log_at(-1, 0), log_at(1, 0), log_at(0, -1), log_at(0, 1)
     gx, gy = (right - left) / 2, (down - up) / 2
@@ -171,14 +171,23 @@ def _taylor_step(maps: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> torch.
     return torch.where(dome[..., None], both, alone).clamp(-0.5, 0.5).to(maps.dtype)
 
 
-def _blur(maps: torch.Tensor, sigma: float) -> torch.Tensor:
-    radius = max(1, round(3 * sigma))
+def _smoothed_near(maps: torch.Tensor, x: torch.Tensor, y: torch.Tensor, sigma: float) -> torch.Tensor:
+    """(B, K, 3, 3) the cells about (x, y) of the maps smoothed by a Gaussian; only those are smoothed. Outside counts as 0."""
+    h, w = maps.shape[-2:]
+    radius = max(1, round(3 * sigma)) if sigma > 0 else 0
+    reach = torch.arange(-radius - 1, radius + 2, device=maps.device)
+    rows, columns = y[..., None] + reach, x[..., None] + reach
+    inside = ((rows >= 0) & (rows < h))[..., :, None] & ((columns >= 0) & (columns < w))[..., None, :]
+    index = rows.clamp(0, h - 1)[..., :, None] * w + columns.clamp(0, w - 1)[..., None, :]
+    patch = maps.flatten(2).gather(2, index.flatten(2)).view(index.shape) * inside
+    if not radius:
+        return patch
     cell = torch.arange(-radius, radius + 1, device=maps.device, dtype=maps.dtype)
     kernel = torch.exp(-(cell**2) / (2 * sigma**2))
     kernel = kernel / kernel.sum()
-    flat = maps.flatten(0, 1)[:, None]
-    flat = F.conv2d(flat, kernel.view(1, 1, 1, -1), padding=(0, radius))
-    return F.conv2d(flat, kernel.view(1, 1, -1, 1), padding=(radius, 0)).view_as(maps)
+    # a row of this for each of the three cells
+    slide = torch.stack([F.pad(kernel, (i, 2 - i)) for i in range(3)])
+    return slide @ patch @ slide.T
 
 
 def _published_points(maps: torch.Tensor, xy: torch.Tensor, score: torch.Tensor, quarter: bool) -> torch.Tensor:

@@ -18,7 +18,7 @@ from ..datasets.pictures import FaultLog, SafeDataset
 from ..datasets.sample import PoseDataset
 from ..errors import DataError
 from ..pose import heatmap
-from ..pose.augment import Augmentation, augment, generator_for
+from ..pose.augment import Augmentation, Part, augment, generator_for
 from ..pose.geometry import apply, resize_matrix
 from ..pose.inputs import InputForm
 
@@ -45,7 +45,8 @@ class CropFeed:
         cache_bytes: most memory for kept crops; beyond it they go to a file in `cache_folder`, where one is given.
         strict: stop at the first unreadable picture instead of counting it.
         labels: (xy_px (N, K, 2), weight (N, K)) in place of the data set's own, for pseudo-labels.
-        rank, world: which share of every batch of world x batch_size this process makes.
+        rank, world: which share of every batch of world x batch_size this process makes; what is drawn for a picture is the same
+            as if one process made the whole batch.
     """
 
     def __init__(
@@ -107,7 +108,9 @@ class CropFeed:
         shares = []
         for step in range(start, self.steps):
             share = order[step * span : (step + 1) * span][self.rank :: self.world]
+            # a rank without a picture computes along with one that counts nothing
             shares.append(share if len(share) else order[:1])
+        empty = self.rank >= len(order)
         kept = self.crops.filled() == len(self.dataset)
         workers = 0 if kept else self.workers
         loader = DataLoader(self._safe, batch_sampler=shares, num_workers=workers, collate_fn=collate)
@@ -116,7 +119,16 @@ class CropFeed:
             if batch is None:  # nothing readable: the step is counted and left out
                 yield None
                 continue
-            yield self._views(batch, generator_for(self.seed, self.stream, epoch, step, self.rank), device)
+            generator = generator_for(self.seed, self.stream, epoch, step, 0)
+            if self.world > 1:
+                place = {int(index): i for i, index in enumerate(shares[step - start])}
+                rows = torch.tensor([self.rank + self.world * place[int(i)] for i in batch["index"]])
+                whole = min(span, len(order))
+                generator = Part(generator, rows % whole, whole)
+            made = self._views(batch, generator, device)
+            if empty:
+                made["weight"].zero_()
+            yield made
 
     def _views(self, batch: dict, generator: torch.Generator, device: torch.device) -> dict[str, torch.Tensor]:
         xy_crop, weight = batch["xy_crop"], (batch["visible"] >= self.least_flag).float()

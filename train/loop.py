@@ -21,6 +21,7 @@ from ..evaluation.runlog import RunLog
 from ..pose import weights
 from ..pose.checkpoints import alias
 from ..progress import Progress, duration, log
+from .ranks import mean_losses
 
 
 class Step(Protocol):
@@ -270,7 +271,7 @@ def _optimise(run: Run, step: Step, batch: Any) -> None:
     losses = step(run.model, batch)  # may go back through a part of its loss itself, before the rest
     run.fabric.backward(losses["total"])
     run.optimizer.step()
-    run.meter.add(losses)
+    run.meter.add(mean_losses(run.fabric, losses))
 
 
 def _epoch_line(run: Run, epochs: int, row: Mapping[str, float], scores: Mapping[str, float], pace: float) -> str:

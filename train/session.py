@@ -28,6 +28,7 @@ from ..progress import log
 from .compiled import Compiled
 from .loop import Run
 from .options import RunOptions
+from .ranks import share_statistics
 
 # option -> smallest value that means anything
 LEAST = {
@@ -77,8 +78,8 @@ def open_fabric(options: RunOptions) -> Fabric:
     if options.devices > 1:
         from lightning_fabric.strategies import DDPStrategy
 
-        # statistics of batch norm belong to each rank's own batches; they must not be overwritten in mid-step
-        # the first rank labels while the others wait
+        # batch norms share their statistics, so that they are the same on every rank: see train.ranks
+        # a rank that is through with its share of a labelling waits for the others
         strategy = DDPStrategy(broadcast_buffers=False, timeout=timedelta(days=2))
     _quieten()
     fabric = Fabric(accelerator=kind, devices=options.devices, precision=options.precision, strategy=strategy)
@@ -210,7 +211,7 @@ def open_run(
             log.warning(
                 "--%s %s is not used: the network of the checkpoint has %s", flag.replace("_", "-"), asked, number
             )
-    plain_model = network.model.to(memory_format=torch.channels_last)
+    plain_model = share_statistics(network.model.to(memory_format=torch.channels_last), fabric)
     if hasattr(plain_model, "score_seg"):
         plain_model.score_seg.requires_grad_(False)
         log.warning("the part maps of %s are not trained: only joints are labelled", network.arch)

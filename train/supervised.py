@@ -26,6 +26,7 @@ from ..pose.skeleton import Skeleton
 from ..progress import log
 from .feed import CropFeed
 from .options import RunOptions, TrainOptions
+from .ranks import loss_factors
 
 PEAK_WEIGHT = 10.0  # of the balanced loss
 
@@ -42,17 +43,24 @@ def stage_loss(outputs: list[torch.Tensor], target: torch.Tensor, weight: torch.
     return sum(loss(o.float(), target, weight) for o in maps)
 
 
+def mean_over(loss: Callable, batch: Mapping[str, torch.Tensor] | None) -> torch.Tensor | float:
+    """What a loss of a batch is a mean over: pictures for the published one, labelled joints for the others; 0 for no batch."""
+    if batch is None:
+        return 0.0
+    return float(len(batch["weight"])) if loss is LOSSES["published"] else batch["weight"].sum()
+
+
 class SupervisedStep:
     """Labelled pictures in, heatmap regression out.
 
     Args:
         feed: labelled batches.
-        device: where the batches are made.
+        fabric: device and ranks.
         loss: a key of `LOSSES`.
     """
 
-    def __init__(self, feed: CropFeed, device: torch.device, loss: str = "balanced"):
-        self.feed, self.device, self.loss = feed, device, LOSSES[loss]
+    def __init__(self, feed: CropFeed, fabric: Fabric, loss: str = "balanced"):
+        self.feed, self.fabric, self.device, self.loss = feed, fabric, fabric.device, LOSSES[loss]
         self.pictures, self.steps = feed.batch_size, feed.steps
 
     def batches(self, epoch: int, start: int) -> Iterator[dict[str, torch.Tensor]]:
@@ -63,7 +71,8 @@ class SupervisedStep:
 
     def __call__(self, model: nn.Module, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         outputs = model(batch["images"])
-        total = stage_loss(outputs, batch["target"], batch["weight"], self.loss)
+        (factor,) = loss_factors(self.fabric, [mean_over(self.loss, batch)])
+        total = factor * stage_loss(outputs, batch["target"], batch["weight"], self.loss)
         return {"total": total, "acc": cell_accuracy(outputs, batch["target"], batch["weight"])}
 
 
@@ -110,7 +119,7 @@ def step_for(options: TrainOptions, training: PoseDataset, form: InputForm, fabr
 
         items = training_items(training, form, options)
         feed = PublishedFeed(items, form.std, options, fabric.global_rank, fabric.world_size)
-        return SupervisedStep(feed, fabric.device, loss)
+        return SupervisedStep(feed, fabric, loss)
     feed = CropFeed(
         training, form, augmentation_for(options, name), options.train_batch, options.seed, sigma=options.sigma,
         encoding="cauchy" if options.label_type == "Cauchy" else "gaussian", workers=options.workers,
@@ -118,7 +127,7 @@ def step_for(options: TrainOptions, training: PoseDataset, form: InputForm, fabr
         world=fabric.world_size, sigma_decay=options.sigma_decay,
         hidden=trains_hidden(options, options.dataset),
     )  # fmt: skip
-    return SupervisedStep(feed, fabric.device, loss)
+    return SupervisedStep(feed, fabric, loss)
 
 
 def trains_hidden(options: RunOptions, source: str) -> bool:
