@@ -12,6 +12,7 @@ import numpy as np
 
 from ..datasets.crops import crop_image
 from ..datasets.sample import PoseDataset
+from ..errors import DataError
 from ..pose.atomic import atomic_path
 from ..pose.geometry import apply, crop_matrix, square_box
 from ..pose.skeleton import Skeleton
@@ -106,9 +107,18 @@ def test_report(
 
 
 def run_facts(folder: Path) -> dict[str, Any]:
-    """What run.json says; empty without one."""
+    """What run.json says; empty without one.
+
+    Raises:
+        DataError: when it cannot be read.
+    """
     path = folder / "run.json"
-    return json.loads(path.read_text()) if path.is_file() else {}
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except ValueError as error:
+        raise DataError(
+            "JSON that a run has written", f"{path}: {error}", "run the command of the run again"
+        ) from error
 
 
 def training_report(
