@@ -18,7 +18,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from zoopose.ccssl import adaptation
+from zoopose.ccssl import adaptation, protocol
 from zoopose.ccssl.label_report import label_blocks
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.datasets.sources import check_joints, has_splits
@@ -36,6 +36,7 @@ LAST = "last.pth.tar"
 
 def run(options: CcsslOptions) -> Path:
     """Adapt as the options say; returns the run folder."""
+    options = protocol.settled(options)
     fabric = session.open_fabric(options)
     restore = session.earlier_run(options, "ccssl", LAST)
     if restore is None and not options.resume:
@@ -48,6 +49,7 @@ def run(options: CcsslOptions) -> Path:
     start = restore or load_network(options.resume, options.source, options, getattr(source, "mean", None))
     if restore is None and session.same_run(start, options, "ccssl"):
         restore = start  # the last checkpoint of this very adaptation: go on with it
+    start = protocol.network_for(options, start)
     for dataset in (source, valid):
         adopt(dataset, start.skeleton, options)
     target = open_data(options.target, "train" if has_splits(options.target) else "all", options, False, start.skeleton)
@@ -58,8 +60,10 @@ def run(options: CcsslOptions) -> Path:
         options, fabric, "ccssl", start, options.num_epochs, restore and restore.state, LAST, aliases
     )
     data = {"source": source.describe(), "validation": valid.describe(), "target": target.describe()}
+    data["protocol"] = protocol.describe(options)
     session.banner(task, start, data, options.num_epochs, [f"start      {start.note}"])
     step = adaptation.step_for(options, source, target, start, fabric, task)
+    step.scorer = adaptation.scorer_for(options, start)
     judge, select = adaptation.judge_for(options, valid, start, fabric)
     runlog = None
     if fabric.is_global_zero:

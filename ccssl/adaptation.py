@@ -17,8 +17,10 @@ from ..train.loop import Run
 from ..train.supervised import LOSSES, augmentation_for, loss_for, trains_hidden
 from ..train.validation import Validation
 from .consistency import Views
+from .label_score import LabelScore
 from .labelling import Labeller, Temporal
 from .options import CcsslOptions
+from .published_step import published_step
 from .step import CcsslStep
 
 ROUNDS = 6  # as published: 60 epochs, labels renewed every 10
@@ -36,6 +38,8 @@ def step_for(
     options: CcsslOptions, source: PoseDataset, target: PoseDataset, network: Loaded, fabric: Fabric, run: Run
 ) -> CcsslStep:
     """The adaptation step of a run."""
+    if options.protocol == "published":
+        return published_step(options, source, target, network.form, fabric, run)
     published = network.form.kind == "published"
     loss = loss_for(options, published)
     common = {
@@ -56,7 +60,7 @@ def step_for(
     ]
     labeller = Labeller(
         feeds[1].crops, list(target.shots), network.form, options.seed, fabric.device, views_for(options), Temporal(options.flow),
-        options.workers, options.strict_data,
+        options.workers, options.strict_data, fabric=fabric,
     )  # fmt: skip
     refresh = options.refresh or math.ceil(options.num_epochs / ROUNDS)
     rounds = math.ceil(options.num_epochs / refresh)
@@ -65,6 +69,21 @@ def step_for(
         feeds[0], feeds[1], labeller, fabric, LOSSES[loss], gamma, rounds, refresh,
         (options.share_first, options.share_last), options.per, run.folder, run.extra, options.steps,
     )  # fmt: skip
+
+
+def scorer_for(options: CcsslOptions, network: Loaded) -> LabelScore | None:
+    """The diagnosis of the pseudo-labels that --score-labels asks for.
+
+    Raises:
+        OptionError: a target without labels.
+    """
+    if not options.score_labels:
+        return None
+    split = "train" if has_splits(options.target) else "all"
+    data = open_data(options.target, split, options, skeleton=network.skeleton)
+    if data.labels is None:
+        raise OptionError("a labelled target for --score-labels", f"{options.target}, without labels", "leave it out")
+    return LabelScore(data, network.form)
 
 
 def judge_for(options: CcsslOptions, valid: PoseDataset, network: Loaded, fabric: Fabric) -> tuple[Validation, str]:

@@ -1,4 +1,4 @@
-"""Consistency of views (CC-SSL, CVPR 2020, section 3): an animal turned, scaled, mirrored, recoloured; its maps brought upright."""
+"""Consistency of views (CC-SSL, CVPR 2020, section 3): an animal recoloured, turned, scaled, mirrored; its maps brought upright."""
 
 from __future__ import annotations
 
@@ -20,14 +20,23 @@ class Views:
     """The views of a frame that must agree: the frame itself, and `count` drawn ones.
 
     Attributes:
-        count: drawn views beside the identity.
-        equivariance: ranges of scale, turn and mirror.
-        invariance: ranges of colour, contrast, noise, blur; geometry in it is ignored.
+        count: drawn views beside the identity: `upright` ones first, then those that move.
+        equivariance: ranges of scale, turn and mirror, of the views that move.
+        invariance: ranges of colour, contrast, noise, blur, of all drawn views; geometry in it is ignored.
+        still: most drawn views that are recoloured only, which the check of invariance takes; at most half of them.
     """
 
     count: int = 4
     equivariance: Augmentation = Augmentation(scale=1.25, rotation_deg=20, flip=0.5)
     invariance: Augmentation = Augmentation(colour=0.2, contrast=0.3, gamma=0.2, noise=0.04, blur=0.6)
+    still: int = 1
+
+    @property
+    def upright(self) -> int:
+        """Drawn views that are recoloured only: all where nothing moves, none where nothing is recoloured."""
+        if self.invariance.photometric() == Augmentation():
+            return 0
+        return self.count if self.equivariance == Augmentation() else min(self.still, self.count // 2)
 
 
 @dataclass
@@ -37,14 +46,19 @@ class ViewedLabels:
     Attributes:
         maps: (F, K, h, w) means over the views.
         xy_heatmap: (F, K, 2) their joints, cells.
-        confidence: (F, K) their peaks.
+        peak: (F, K) their peaks.
         agreement: (F, K) mean distance of the views' own joints from those, cells.
+        invariance: (F, K) mean distance of the joints of the views that are recoloured only from the frame's own, cells; NaN
+            without such views.
+        equivariance: (F, K) the same for the views that move, brought back; NaN without.
     """
 
     maps: torch.Tensor
     xy_heatmap: torch.Tensor
-    confidence: torch.Tensor
+    peak: torch.Tensor
     agreement: torch.Tensor
+    invariance: torch.Tensor
+    equivariance: torch.Tensor
 
 
 @torch.no_grad()
@@ -90,21 +104,25 @@ def label_views(
     both = torch.cat([maps, torch.ones_like(maps[:, :1])], 1)
     back = warp(both, upright, size).view(frames, per_frame, k + 1, *size)
     mean = back[:, :, :k].sum(1) / back[:, :, k:].sum(1).clamp_min(0.5)
-    xy, confidence = heatmap.decode(mean, "dark", DECODE_SIGMA)
+    xy, peak = heatmap.decode(mean, "dark", DECODE_SIGMA)
     own, _ = heatmap.decode(maps, "dark", DECODE_SIGMA)
     own = apply(upright, own).view(frames, per_frame, k, 2)
     agreement = (own - xy[:, None]).norm(dim=-1).mean(1)
-    return ViewedLabels(mean, xy, confidence.clamp_min(0), agreement)
+    apart = (own[:, 1:] - own[:, :1]).norm(dim=-1)
+    # the mean of no views is NaN
+    invariance, equivariance = apart[:, : views.upright].mean(1), apart[:, views.upright :].mean(1)
+    return ViewedLabels(mean, xy, peak.clamp_min(0), agreement, invariance, equivariance)
 
 
 def _draw(
     views: Views, frames: int, size: int, crop_size: int, margin: float, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """view_from_crop (F x V, 2, 3) and which views are mirrored (F x V,); view 0 of every frame is the identity."""
-    drawn, flips = draw_views(views.equivariance, frames * views.count, size, generator, crop_size, margin)
-    same, upright = draw_views(Augmentation(), frames, size, torch.Generator(), crop_size, margin)
-    matrices = torch.cat([same.view(frames, 1, 2, 3), drawn.view(frames, views.count, 2, 3)], 1)
-    return matrices.flatten(0, 1), torch.cat([upright.view(frames, 1), flips.view(frames, views.count)], 1).flatten()
+    """view_from_crop (F x V, 2, 3) and which views are mirrored (F x V,); those of a frame: itself, upright ones, moving ones."""
+    still, moving = 1 + views.upright, views.count - views.upright
+    drawn, flips = draw_views(views.equivariance, frames * moving, size, generator, crop_size, margin)
+    same, none = draw_views(Augmentation(), frames * still, size, torch.Generator(), crop_size, margin)
+    matrices = torch.cat([same.view(frames, still, 2, 3), drawn.view(frames, moving, 2, 3)], 1)
+    return matrices.flatten(0, 1), torch.cat([none.view(frames, still), flips.view(frames, moving)], 1).flatten()
 
 
 def _upright_from_view(view_from_crop: torch.Tensor, form: InputForm, crop_size: int, margin: float) -> torch.Tensor:

@@ -1,7 +1,12 @@
-"""Pseudo-labels of a whole target set: views of many frames at once, neighbours joined by optical flow, progress kept on disk."""
+"""Pseudo-labels of a whole target set: views of many frames at once, neighbours joined by optical flow, progress kept on disk.
+
+Two passes. The first labels every frame on its own, from its views; ranks take disjoint runs of whole chunks. The second follows
+the shots, frame by frame; ranks take whole shots. Both give what one process gives, bit for bit.
+"""
 
 from __future__ import annotations
 
+import time
 import zipfile
 import zlib
 from dataclasses import dataclass, field
@@ -10,6 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -28,6 +34,8 @@ from .consistency import Views, label_views
 CHUNK = 32  # frames labelled together; part of the random streams, so it is no option
 STREAM = 77  # keeps these draws apart from training's
 PARTIAL_SECONDS = 30.0
+SEEN = ("xy", "confidence", "peak", "agreement", "invariance", "equivariance", "crop_px")  # of the first pass
+JOINED = ("xy", "confidence", "carried", "temporal")  # of the second
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,7 @@ class Labeller:
         device: where the network is.
         workers: processes that decode while crops are not kept yet.
         strict: stop at the first unreadable picture.
+        fabric: the ranks that share the work; None: this process alone.
     """
 
     crops: CropCache
@@ -71,50 +80,44 @@ class Labeller:
     workers: int = 0
     strict: bool = False
     faults: FaultLog = field(default_factory=FaultLog)
+    fabric: Fabric | None = None
+
+    @property
+    def rank(self) -> int:
+        return self.fabric.global_rank if self.fabric else 0
+
+    @property
+    def world(self) -> int:
+        return self.fabric.world_size if self.fabric else 1
 
     def label(self, model: nn.Module, round_: int, partial: Path | None = None) -> PseudoLabels:
-        """All frames, in order; nothing is admitted yet.
+        """All frames, in order; nothing is admitted yet. To be called on all ranks, with the same network; all get all labels.
 
         Args:
             model: evaluated in eval mode and put back.
             round_: number of the round, for the draws.
-            partial: where progress is kept, so that a killed labelling goes on where it was; for the caller to remove once
-                the labels are safe.
+            partial: where progress is kept, so that a killed labelling goes on where it was (other ranks add their number to the
+                name); for the caller to remove once the labels are safe.
         """
         dataset = self.crops.dataset
         n, k = len(dataset), len(dataset.skeleton)
-        mark = self.mark(model, round_)
+        none = np.full((n, k), np.nan, np.float32)
         out = {
             "xy": np.full((n, k, 2), np.nan, np.float32),
             "confidence": np.zeros((n, k), np.float32),
-            "agreement": np.full((n, k), np.nan, np.float32),
+            "peak": np.zeros((n, k), np.float32),
+            "agreement": none,
+            "invariance": none.copy(),
+            "equivariance": none.copy(),
+            "temporal": none.copy(),
             "carried": np.zeros((n, k), bool),
             "crop_px": np.zeros(n, np.float32),
         }
-        begin = _resume(partial, out, mark)
-        chunks = [list(range(i, min(i + CHUNK, n))) for i in range(begin, n, CHUNK)]
-        workers = 0 if self.crops.filled() == n else self.workers
-        loader = DataLoader(
-            SafeDataset(self.crops, self.strict), batch_sampler=chunks, num_workers=workers, collate_fn=collate
-        )
-        training, before = model.training, None
-        model.eval()
-        with Progress(f"labelling, round {round_}", n, "frames") as progress:
-            progress.skip(begin)
-            saved = 0.0
-            for chunk, raw in zip(chunks, loader):
-                batch = self.faults.take(raw)
-                if batch is not None:
-                    before = self._chunk(
-                        model, batch, generator_for(self.seed, STREAM, round_, chunk[0]), out, before, chunk
-                    )
-                progress.add(len(chunk))
-                clock = cv2.getTickCount() / cv2.getTickFrequency()
-                if partial and clock - saved > PARTIAL_SECONDS:
-                    saved = clock
-                    _keep(partial, out, mark, chunk[-1] + 1)
-        model.train(training)
-        self.faults.check()
+        mark = self.mark(model, round_)
+        if partial and self.rank:
+            partial = partial.with_suffix(f".{self.rank}{partial.suffix}")
+        self._see(model, round_, partial, mark, out)
+        self._join(round_, out)
         facts = {
             "round": round_,
             "network": fingerprint(model),
@@ -122,17 +125,19 @@ class Labeller:
             "views": 1 + self.views.count,
             "flow": self.temporal.flow,
         }
-        admitted = np.zeros((n, k), bool)
+        checks = ("invariance", "equivariance", *(() if self.temporal.flow == "none" else ("temporal",)))
         return PseudoLabels(
             list(dataset.ids),
             out["xy"],
             out["confidence"],
-            admitted,
+            np.zeros((n, k), bool),
             out["agreement"],
             out["carried"],
             dataset.skeleton,
             facts,
             out["crop_px"],
+            out["peak"],
+            {name: out[name] for name in checks},
         )
 
     def mark(self, model: nn.Module, round_: int) -> str:
@@ -142,8 +147,38 @@ class Labeller:
         rules = (CHUNK, round_, self.seed, self.form, self.views, self.temporal, dataset.skeleton.to_dict())
         return f"{fingerprint(model)}-{zlib.crc32(repr((rules, frames)).encode()):08x}"
 
-    def _chunk(self, model, batch: dict, generator: torch.Generator, out: dict, before, chunk: list[int]):
-        """Label one chunk; `before` is the last frame of the chunk before, for the flow into this one."""
+    def _see(self, model: nn.Module, round_: int, partial: Path | None, mark: str, out: dict) -> None:
+        """The first pass: every frame by itself."""
+        n, count = len(self.crops), -(-len(self.crops) // CHUNK)
+        # whole chunks, since a chunk's draws follow from its first frame
+        first, end = (min(CHUNK * (count * r // self.world), n) for r in (self.rank, self.rank + 1))
+        mark = f"{mark} {first}-{end}"
+        begin = resume_partial(partial, out, mark, first)
+        chunks = [range(i, min(i + CHUNK, end)) for i in range(begin, end, CHUNK)]
+        training = model.training
+        model.eval()
+        with Progress(f"labelling, round {round_}", end - first, "frames") as progress:
+            progress.skip(begin - first)
+            saved = 0.0
+            for chunk, raw in zip(chunks, self._loader(chunks)):
+                batch = self.faults.take(raw)
+                if batch is not None:
+                    self._chunk(model, batch, generator_for(self.seed, STREAM, round_, chunk[0]), out)
+                progress.add(len(chunk))
+                clock = time.monotonic()
+                if partial and (clock - saved > PARTIAL_SECONDS or chunk[-1] + 1 == end):
+                    saved = clock
+                    keep_partial(partial, out, mark, first, chunk[-1] + 1)
+        model.train(training)
+        self.faults.check()
+        self._gather(out, SEEN, slice(first, end))
+
+    def _loader(self, chunks: list) -> DataLoader:
+        workers = 0 if self.crops.filled() == len(self.crops) else self.workers
+        safe = SafeDataset(self.crops, self.strict)
+        return DataLoader(safe, batch_sampler=chunks, num_workers=workers, collate_fn=collate)
+
+    def _chunk(self, model: nn.Module, batch: dict, generator: torch.Generator, out: dict) -> None:
         found = label_views(
             model, batch["crop"].to(self.device), self.crops.margin, self.form, self.views, self.crops.dataset.skeleton.flip_order,
             generator,
@@ -152,37 +187,39 @@ class Labeller:
         inner = _inner_from_image(batch["crop_from_image"], self.crops.size, self.form.size)
         out["xy"][rows] = apply(image_from_heatmap(inner, self.form), found.xy_heatmap.cpu().double()).float().numpy()
         out["crop_px"][rows] = batch["crop_from_image"][:, 0, 0].numpy()
-        out["confidence"][rows] = found.confidence.cpu().numpy()
-        out["agreement"][rows] = found.agreement.cpu().numpy() * self.form.stride
-        if self.temporal.flow == "none":
-            return None
-        for at, row in enumerate(rows):
-            now = (
-                row,
-                cv2.cvtColor(batch["crop"][at].permute(1, 2, 0).numpy(), cv2.COLOR_RGB2GRAY),
-                batch["crop_from_image"][at].numpy(),
-            )
-            if before is None and row > 0:
-                before = self._frame(row - 1)  # first frame after a resume
-            if before and before[0] == row - 1 and self.shots[row] and self.shots[row] == self.shots[row - 1]:
-                self._carry(before, now, out)
-            before = now
-        return before
+        out["peak"][rows] = out["confidence"][rows] = found.peak.cpu().numpy()
+        for name in ("agreement", "invariance", "equivariance"):
+            out[name][rows] = getattr(found, name).cpu().numpy() * self.form.stride
 
-    def _frame(self, row: int):
-        item = SafeDataset(self.crops, False)[row]
-        if not isinstance(item, dict):
-            return None
-        grey = cv2.cvtColor(item["crop"].permute(1, 2, 0).numpy(), cv2.COLOR_RGB2GRAY)
-        return row, grey, item["crop_from_image"].numpy()
+    def _join(self, round_: int, out: dict) -> None:
+        """The second pass: labels carried from frame to frame inside each shot, and what the flow says of each label."""
+        n = len(self.crops)
+        linked = np.array([i > 0 and bool(s) and s == self.shots[i - 1] for i, s in enumerate(self.shots)], bool)
+        if self.temporal.flow == "none" or not linked.any():
+            return
+        heads = np.append(np.flatnonzero(~linked), n)
+        first, end = (int(heads[np.searchsorted(heads, n * r // self.world)]) for r in (self.rank, self.rank + 1))
+        rows = [i for i in range(first, end) if linked[i] or (i + 1 < n and linked[i + 1])]
+        chunks = [rows[i : i + CHUNK] for i in range(0, len(rows), CHUNK)]
+        before = None
+        with Progress(f"following the shots, round {round_}", len(rows), "frames") as progress:
+            for chunk, batch in zip(chunks, self._loader(chunks)):
+                # frames that cannot be read were counted in the first pass
+                for at, row in enumerate(batch["index"].tolist()):
+                    picture = batch["crop"][at].permute(1, 2, 0).numpy()
+                    now = row, cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), batch["crop_from_image"][at].numpy()
+                    if before and before[0] == row - 1 and linked[row]:
+                        self._carry(before, now, out)
+                    before = now
+                progress.add(len(chunk))
+        self._gather(out, JOINED, slice(first, end))
 
-    def _carry(self, before, now, out: dict) -> None:
+    def _carry(self, before: tuple, now: tuple, out: dict) -> None:
+        """Compare a frame's labels with those that flow there from the frame before; take these where its own are weak."""
         (old, old_grey, old_from_image), (new, new_grey, new_from_image) = before, now
         rule = self.temporal
-        confident = out["confidence"][old] > 0
-        weak = out["confidence"][new] < rule.decay * out["confidence"][old]
-        joints = np.flatnonzero(confident & weak)
-        if not len(joints):
+        joints = np.flatnonzero(out["confidence"][old] > 0)
+        if not len(joints) or np.isnan(out["xy"][new]).any():
             return
         # both frames in the new one's crop, so that a moving box is no motion
         align = compose(new_from_image, invert(old_from_image))
@@ -191,10 +228,27 @@ class Labeller:
         there, missed = FLOWS[rule.flow](old_aligned, new_grey, start)
         side = self.form.size
         sound = (missed <= rule.slip * side) & (np.linalg.norm(there - start, axis=-1) <= rule.reach * side)
-        joints, there = joints[sound], there[sound]
-        out["xy"][new][joints] = apply(invert(new_from_image), there.astype(np.float64))
-        out["confidence"][new][joints] = rule.decay * out["confidence"][old][joints]
+        joints, there = joints[sound], there[sound].astype(np.float64)
+        own = apply(new_from_image, out["xy"][new][joints].astype(np.float64))
+        out["temporal"][new][joints] = np.linalg.norm(there - own, axis=-1)
+        decayed = rule.decay * out["confidence"][old][joints]
+        weak = out["confidence"][new][joints] < decayed
+        joints = joints[weak]
+        out["xy"][new][joints] = apply(invert(new_from_image), there[weak])
+        out["confidence"][new][joints] = decayed[weak]
         out["carried"][new][joints] = True
+
+    def _gather(self, out: dict, names: tuple[str, ...], mine: slice) -> None:
+        """Give every rank the rows of all; each row is one rank's own."""
+        if self.world == 1:
+            return
+        for name in names:
+            whole = np.zeros_like(out[name])
+            whole[mine] = out[name][mine]
+            # bytes, not numbers: NaN and the sign of zero come through as they are
+            parts = torch.from_numpy(whole.reshape(-1).view(np.uint8)).to(self.device)
+            parts = self.fabric.all_reduce(parts, reduce_op="sum")
+            out[name][:] = parts.cpu().numpy().view(whole.dtype).reshape(whole.shape)
 
 
 def fingerprint(model: nn.Module) -> str:
@@ -215,23 +269,24 @@ def _inner_from_image(crop_from_image: torch.Tensor, crop_size: int, size: int) 
     return inner
 
 
-def _keep(path: Path, out: dict, mark: str, done: int) -> None:
+def keep_partial(path: Path, out: dict, mark: str, first: int, done: int, names: tuple[str, ...] = SEEN) -> None:
+    """Keep the rows of a labelling that are done."""
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, mark=np.array(mark), done=done, **{k: v[:done] for k, v in out.items()})
+        np.savez(file, mark=np.array(mark), done=done, **{k: out[k][first:done] for k in names})
 
 
-def _resume(path: Path | None, out: dict, mark: str) -> int:
-    """Frames that an earlier, killed labelling with the same mark had finished."""
+def resume_partial(path: Path | None, out: dict, mark: str, first: int, names: tuple[str, ...] = SEEN) -> int:
+    """Take over what was kept; the frame up to which an earlier, killed labelling with the same mark had come."""
     if path is None or not path.is_file():
-        return 0
+        return first
     try:
         with np.load(path, allow_pickle=False) as kept:
             if str(kept["mark"]) != mark:
-                return 0
-            found = {key: kept[key] for key in ("done", *out)}
+                return first
+            found = {key: kept[key] for key in ("done", *names)}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return 0  # what cannot be read is made again
+        return first  # what cannot be read is made again
     done = int(found["done"])
-    for key, array in out.items():
-        array[:done] = found[key]
+    for key in names:
+        out[key][first:done] = found[key]
     return done

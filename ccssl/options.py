@@ -17,6 +17,8 @@ _arg = tyro.conf.arg
 class CcsslOptions(RunOptions):
     """`zoopose ccssl`."""
 
+    protocol: Literal["zoopose", "published"] = "zoopose"
+    """published: the algorithm of the published code, its flaws included (docs/methods.md)"""
     source: str = "synthetic_animal_sp"
     """labelled source, NAME[:PATH]"""
     target: str = "real_animal_sp"
@@ -28,19 +30,19 @@ class CcsslOptions(RunOptions):
     num_epochs: Annotated[int, _arg(aliases=["--epochs"])] = 60
     """epochs in all"""
     steps: int = 0
-    """batches an epoch; 0: until the larger of the two sets is through"""
+    """batches an epoch; 0: until the larger of the two sets is through, in the published protocol the smaller"""
     refresh: int = 0
     """epochs between two rounds of labelling; 0: six rounds, as published"""
     gamma_: float = 0.0
     """weight of the target's loss; 0: 10 with the published loss (as published), else 1"""
-    source_augment: Literal["strong", "standard", "none"] = "standard"
-    """augmentation of the source pictures"""
+    source_augment: Literal["auto", "strong", "standard", "none"] = "auto"
+    """augmentation of the source pictures; auto: standard, in the published protocol strong"""
     target_augment: Literal["strong", "standard", "none"] = "standard"
     """augmentation of the pseudo-labelled pictures"""
     views: int = 4
     """drawn views beside the frame itself, over which a label is averaged"""
-    view_rotation: float = 20.0
-    """standard deviation of the views' turn, degrees"""
+    view_rotation: float | None = None
+    """standard deviation of the views' turn, degrees; default 20, in the published protocol 30"""
     view_scale: float = 0.25
     """relative change of size of the views"""
     no_view_flip: bool = False
@@ -53,10 +55,12 @@ class CcsslOptions(RunOptions):
     """share of the labels admitted in the first round"""
     share_last: float = 0.8
     """share admitted in the last round"""
-    per: Literal["joint", "global"] = "joint"
-    """confidence threshold for every joint, or one for all as published"""
+    per: Literal["auto", "joint", "global"] = "auto"
+    """confidence threshold for every joint, or one for all; auto: joint, in the published protocol global"""
     select_on_target: str = ""
     """labelled target data, NAME[:PATH], that choose model_best instead of the source validation; the report says so"""
+    score_labels: bool = False
+    """log how right the pseudo-labels of every round are, where --target has labels; nothing else reads those"""
 
     checkpoint: Annotated[str, _arg(aliases=["-c"])] = "./checkpoint/horse/ssl/"
     """run folder: checkpoints, pseudo-labels, logs, reports"""

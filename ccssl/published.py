@@ -19,7 +19,8 @@ from ..pose.published_geometry import BOX_UNIT_PX, published_transform
 from ..pose.published_heatmap import draw_labelmaps, final_preds
 
 DECAY = 0.9
-REACH_PX = 15.0
+REACH_PX = 15.0  # of a crop of PUBLISHED_SIDE_PX
+PUBLISHED_SIDE_PX = 256
 _LUCAS_KANADE = {
     "winSize": (15, 15),
     "maxLevel": 2,
@@ -66,14 +67,15 @@ def label_views(image: np.ndarray, mean: np.ndarray, scale: np.ndarray, rot_deg:
     Args:
         image: (3, H, W) float32, H = W.
         mean: (3,) RGB.
-        scale, rot_deg: (V,).
+        scale, rot_deg: (V,); a scale of 1.28 is the crop as it is, whatever its side.
 
     Returns:
         (V, 3, H, W) float32.
     """
     size = image.shape[1:]
     center = np.array([size[1] / 2, size[0] / 2], np.float32)
-    crops = [published_crop(image, center, float(s), size, float(r)) for s, r in zip(scale, rot_deg)]
+    own = size[0] / PUBLISHED_SIDE_PX
+    crops = [published_crop(image, center, float(s) * own, size, float(r)) for s, r in zip(scale, rot_deg)]
     return color_normalize(np.stack(crops), mean)
 
 
@@ -88,16 +90,28 @@ def equivariant_average(maps: np.ndarray, scale: np.ndarray, rot_deg: np.ndarray
     Returns:
         (K, h, w) float32.
     """
+    total = np.zeros(np.shape(maps)[1:], np.float32)
+    for back in upright_maps(maps, scale, rot_deg):
+        total += back
+    return total / np.float32(len(maps))
+
+
+def upright_maps(maps: np.ndarray, scale: np.ndarray, rot_deg: np.ndarray) -> np.ndarray:
+    """Every view's maps turned and scaled back to the crop as it is, 0 outside; arguments of `equivariant_average`.
+
+    Returns:
+        (V, K, h, w) float32.
+    """
     maps = np.asarray(maps, np.float32)
     views, joints, height, width = maps.shape
-    total = np.zeros((joints, height, width), np.float32)
+    upright = np.empty_like(maps)
     for view in range(views):
         turn = cv2.getRotationMatrix2D((width / 2, height / 2), -float(rot_deg[view]), 1)
         factor = BOX_UNIT_PX * float(scale[view]) / (BOX_UNIT_PX * IDENTITY_SCALE)
         for joint in range(joints):
             back = cv2.warpAffine(maps[view, joint], turn, (width, height))
-            total[joint] += _centred(cv2.resize(back, None, fx=factor, fy=factor), (height, width))
-    return total / np.float32(views)
+            upright[view, joint] = _centred(cv2.resize(back, None, fx=factor, fy=factor), (height, width))
+    return upright
 
 
 def _centred(image: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
@@ -133,7 +147,7 @@ def temporal_step(
 ) -> np.ndarray:
     """Lets a label be carried on from the previous frame where the prediction lost confidence.
 
-    A joint that flows further than REACH_PX loses its previous confidence, in `previous_kpts` itself. Where the new
+    A joint that flows further than 15 of 256 px loses its previous confidence, in `previous_kpts` itself. Where the new
     confidence is below DECAY x the previous one, the point that flowed here and that product take its place.
 
     Args:
@@ -146,7 +160,7 @@ def temporal_step(
         (K, 3) float32.
     """
     flowed = lucas_kanade(previous_kpts[:, :2], grey(previous_image, mean), grey(image, mean))
-    far = np.linalg.norm(flowed - previous_kpts[:, :2], axis=1) > REACH_PX
+    far = np.linalg.norm(flowed - previous_kpts[:, :2], axis=1) > REACH_PX * image.shape[-1] / PUBLISHED_SIDE_PX
     previous_kpts[far, 2] = 0
     before, now = previous_kpts[:, 2], kpts[:, 2]
     ratio = np.divide(now, before, out=np.full(len(kpts), np.inf, np.float32), where=before > 0)
@@ -171,25 +185,34 @@ def lucas_kanade(xy: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.nd
     return flowed.reshape(-1, 2)
 
 
-def share_left_out(epoch: int) -> float:
-    """Share of the pseudo-labels that are not trained on: 0.8, 0.6, 0.4 and then 0.2 from epochs 0, 10, 20 and 30."""
-    return max(1 - 0.02 * (epoch + 10), 0.2)
+def share_left_out(epoch: int, first: float = 0.2, last: float = 0.8) -> float:
+    """Share of the pseudo-labels that are not trained on: 0.8, 0.6, 0.4 and then 0.2 from epochs 0, 10, 20 and 30.
+
+    Args:
+        epoch: 0-based.
+        first, last: shares trained on at epoch 0 and at the end; it grows by 0.2 in 10 epochs, as published.
+    """
+    # written so that the published shares keep their last digit, which the threshold's place in the list depends on
+    return max(1 - 0.02 * (epoch + round(50 * first, 9)), round(1 - last, 9))
 
 
-def confidence_schedule(confidence: np.ndarray, epoch: int) -> tuple[float, float, np.ndarray]:
+def confidence_schedule(
+    confidence: np.ndarray, epoch: int, first: float = 0.2, last: float = 0.8
+) -> tuple[float, float, np.ndarray]:
     """Which pseudo-labels are trained on; one threshold for all joints and frames.
 
     Args:
         confidence: (N, K) of all training frames.
         epoch: 0-based.
+        first, last: see `share_left_out`.
 
     Returns:
         The share left out, the threshold, and (N, K) float32 flags of those strictly above it.
     """
-    share = share_left_out(epoch)
+    share = share_left_out(epoch, first, last)
     # one extra 0 stands at the head of the published list
     ordered = np.sort(np.concatenate([[0.0], np.asarray(confidence, np.float64).ravel()]))
-    threshold = float(ordered[int(share * len(ordered))])
+    threshold = float(ordered[min(int(share * len(ordered)), len(ordered) - 1)])
     return share, threshold, (np.asarray(confidence) > threshold).astype(np.float32)
 
 

@@ -68,6 +68,8 @@ class CcsslStep:
         self.steps = steps or max(source.steps, target.steps)
         self.pictures = source.batch_size + target.batch_size
         self.labels: PseudoLabels | None = None
+        self.scorer: Callable[[PseudoLabels], float] | None = None  # diagnosis of the labels, for the log alone
+        self.scored: dict[str, float] = {}
 
     def before_epoch(self, epoch: int, model: nn.Module) -> Mapping[str, float]:
         """Labels of the epoch's round: made at its start, read again when a run goes on in its midst."""
@@ -78,13 +80,15 @@ class CcsslStep:
         if self.kept.get("round") == round_:
             labels = self._read(path, self.kept["network"])
         else:
-            if self.fabric.is_global_zero:
-                self._make(path, round_, model)
+            self._make(path, round_, model)
             self.fabric.barrier()
             labels = PseudoLabels.read(path)
             self.kept.update(round=round_, network=labels.facts["network"])
         self.labels = labels
         self.target.labels = (labels.xy_px, labels.admitted.astype(np.float32))
+        if self.scorer and self.fabric.is_global_zero:
+            self.scored = {"labels/published_acc": self.scorer(labels)}
+            log.info("Acc on target training set (pseudo-labels): %.4f", self.scored["labels/published_acc"])
         facts = self._facts()
         log.info("round %d: %.0f %% of %d labels admitted, %.0f %% carried by flow, median agreement of views %.1f px",
                  round_, 100 * facts["labels/admitted"], labels.admitted.size, 100 * facts["labels/carried"],
@@ -92,27 +96,41 @@ class CcsslStep:
         return facts
 
     def _make(self, path: Path, round_: int, model: nn.Module) -> None:
-        for kept in self.folder.glob("labels_round_*"):
+        """On all ranks: they label together; the first one writes."""
+        first = self.fabric.is_global_zero
+        for kept in self.folder.glob("labels_round_*") if first else ():
             if kept.name > f"labels_round_{round_:02d}~":
                 kept.unlink()  # of later rounds: an earlier run's, in a folder that is used again
-        partial = path.with_suffix(".partial.npz")
-        labels = self._made(path, self.labeller.mark(model, round_))
-        if labels is None:
-            labels = self.labeller.label(model, round_, partial)
-            if round_ > 0:
-                drift = labels.hold(PseudoLabels.read(labels_path(self.folder, 0)))
-                labels.facts["drift_px"] = [float(v) for v in drift]
-        share = share_at(round_, self.rounds, *self.share)
-        labels.admitted = admit(labels.confidence, share, self.per)
+        labels = self._made(path, self.labeller.mark(model, round_)) if first else None
+        made = self.fabric.broadcast(labels is not None)
+        if not made:
+            labels = self.labeller.label(model, round_, path.with_suffix(".partial.npz"))
+        if not first:
+            return
+        if not made:
+            self.settle(labels, round_)
+        self.admit(labels, round_)
         if not labels.admitted.any():
             raise DataError(
                 "pseudo-labels with some confidence",
                 "a network that sees no joint in any target picture",
                 "look at the target with `zoopose data check`; start from a source model that has learnt something",
             )
-        labels.facts.update(share=share, per=self.per)
         labels.write(path)
-        partial.unlink(missing_ok=True)
+        for partial in self.folder.glob(f"{path.stem}.partial*"):
+            partial.unlink()
+
+    def settle(self, labels: PseudoLabels, round_: int) -> None:
+        """What is done to labels just made, before some are admitted: they are held in place."""
+        if round_ > 0:
+            drift = labels.hold(PseudoLabels.read(labels_path(self.folder, 0)))
+            labels.facts["drift_px"] = [float(v) for v in drift]
+
+    def admit(self, labels: PseudoLabels, round_: int) -> None:
+        """Mark the labels that the round trains on."""
+        share = share_at(round_, self.rounds, *self.share)
+        labels.admitted = admit(labels.confidence, share, self.per)
+        labels.facts.update(share=share, per=self.per)
 
     @staticmethod
     def _made(path: Path, mark: str) -> PseudoLabels | None:
@@ -139,6 +157,7 @@ class CcsslStep:
             "labels/admitted": float(labels.admitted.mean()),
             "labels/carried": float(labels.carried.mean()),
             "labels/agreement_px": float(np.nanmedian(labels.agreement_px)),
+            **self.scored,
         }
 
     def batches(self, epoch: int, start: int) -> Iterator[Pair | None]:

@@ -48,7 +48,7 @@ class PublishedItems(Dataset):
         augment: none, standard or strong, see `pose.augment_published`.
         mean: (3,) RGB to subtract; default the data set's own `mean`.
         weight_in_tpts: put the final weight into the third column of tpts; default as the data set's loader.
-        seed: of the draws.
+        seed: of the draws; stream tells the data sets of one run apart.
 
     Raises:
         OptionError: for an unknown recipe or label type, or no mean.
@@ -69,6 +69,7 @@ class PublishedItems(Dataset):
         mean: Sequence[float] | None = None,
         weight_in_tpts: bool | None = None,
         seed: int = 0,
+        stream: int = 0,
     ):
         if augment not in AUGMENT:
             raise OptionError(f"an augmentation out of {', '.join(AUGMENT)}", repr(augment))
@@ -79,7 +80,8 @@ class PublishedItems(Dataset):
             raise OptionError("mean=(r, g, b) in 0..1", "a data set without a published mean", "give the mean")
         self.dataset, self.inp_res, self.out_res, self.sigma = dataset, inp_res, out_res, sigma
         self.scale_factor, self.rot_factor, self.label_type, self.flip = scale_factor, rot_factor, label_type, flip
-        self.augment, self.weight_in_tpts, self.seed = augment, weight_in_tpts, seed
+        self.augment, self.weight_in_tpts = augment, weight_in_tpts
+        self.seed, self.stream = seed, stream
         self.mean = np.asarray(mean, np.float32)
         # in shared memory, so that workers that live on see the next epoch
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
@@ -92,7 +94,7 @@ class PublishedItems(Dataset):
         self._epoch.fill_(epoch)
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor, dict[str, Any]]:
-        rng = np.random.default_rng([self.seed, int(self._epoch), index])
+        rng = np.random.default_rng([self.seed, int(self._epoch), index, *([self.stream] if self.stream else [])])
         if self.augment == "standard":
             return self.item(index, recipes.draw_standard(rng))
         return self.item(index, recipes.draw_strong(rng) if self.augment == "strong" else None)
@@ -146,10 +148,12 @@ class PublishedItems(Dataset):
 
 
 def annotation_of(dataset: PoseDataset, index: int, sample: PoseSample) -> PublishedAnnotation:
-    """What a published loader would know of an item: the data set's own word, else from the sample's box and labels.
+    """What a published loader would know of an item: the sample's or the data set's own word, else from box and labels.
 
     A labelled joint of other sets has weight 1, hidden or not.
     """
+    if "published" in sample.meta:
+        return sample.meta["published"]
     if isinstance(dataset, Subset):
         return annotation_of(dataset.dataset, int(dataset.indices[index]), sample)
     if isinstance(dataset, Unlabelled):

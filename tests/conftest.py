@@ -89,6 +89,13 @@ def _plain(value):
     return [_plain(v) for v in value] if isinstance(value, list | tuple) else value
 
 
+def _arrays(file: h5py.File) -> dict[str, np.ndarray]:
+    """Every data set of an open file, those of its groups too, by path."""
+    found = {}
+    file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+    return found
+
+
 @pytest.fixture(scope="session")
 def run_state() -> Callable[[Path, str], dict]:
     """(folder, last checkpoint's name) -> all that a run comes to, without times and speeds; compare with ==."""
@@ -106,7 +113,9 @@ def run_state() -> Callable[[Path, str], dict]:
             found["log.csv"] = [{k: v for k, v in r.items() if k != "pictures_per_s"} for r in csv.DictReader(file)]
         for path in sorted(folder.glob("labels_round_*.h5")):
             with h5py.File(path) as file:
-                found[path.name] = {k: repr(file[k][()].tolist()) for k in file} | {"facts": file.attrs["facts"]}
+                found[path.name] = {k: repr(v.tolist()) for k, v in _arrays(file).items()} | {
+                    "facts": file.attrs["facts"]
+                }
         metrics = json.loads((folder / "metrics.json").read_text())
         found["metrics"] = metrics["mean"], metrics["joints"]
         return found
@@ -128,7 +137,7 @@ def read_everything() -> Callable[[Path], int]:
                 torch.load(path, weights_only=True)
             elif path.suffix == ".h5":
                 with h5py.File(path) as file:
-                    assert all(file[k][()] is not None for k in file)
+                    assert _arrays(file)
             elif path.suffix == ".npz":
                 with np.load(path) as file:
                     assert all(file[k] is not None for k in file.files)

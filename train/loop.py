@@ -266,8 +266,8 @@ def fit(
 
 
 def _optimise(run: Run, step: Step, batch: Any) -> None:
-    losses = step(run.model, batch)
     run.optimizer.zero_grad(set_to_none=True)
+    losses = step(run.model, batch)  # may go back through a part of its loss itself, before the rest
     run.fabric.backward(losses["total"])
     run.optimizer.step()
     run.meter.add(losses)

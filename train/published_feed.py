@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -12,22 +12,21 @@ from ..datasets.pictures import Fault, FaultLog, SafeDataset
 from ..datasets.published_items import PublishedItems
 from ..datasets.sample import PoseDataset
 from ..pose.inputs import InputForm
-from .options import TrainOptions
+from .options import RunOptions, TrainOptions
 
 
 class PublishedFeed:
-    """Batches of `PublishedItems`, in the order and with the draws that (seed, epoch) give; see `CropFeed` for the interface.
+    """Batches of `PublishedItems`, in the order and with the draws that (seed, stream, epoch) give; interface of `CropFeed`.
 
-    Recipe 7b (strong) for the names that end in _sp, 7a (standard) for all others (ccssl section 6).
+    Args:
+        items: see `published_items`.
+        std: (3,) what the network's pictures are divided by, after the mean; the published networks' 1.
+        options: batch size, seed, workers.
+        rank, world: which share of every batch of world x batch_size this process makes.
     """
 
-    def __init__(self, dataset: PoseDataset, form: InputForm, options: TrainOptions, rank: int = 0, world: int = 1):
-        strong = options.dataset.partition(":")[0].endswith("_sp")
-        self.items = PublishedItems(
-            dataset, inp_res=form.size, out_res=form.heatmap_size, sigma=options.sigma, scale_factor=options.scale_factor,
-            rot_factor=options.rot_factor, label_type=options.label_type, augment="strong" if strong else "standard",
-            mean=np.array(form.mean, np.float32), seed=options.seed,
-        )  # fmt: skip
+    def __init__(self, items: PublishedItems, std: Sequence[float], options: RunOptions, rank: int = 0, world: int = 1):
+        self.items, self.std = items, torch.tensor(std, dtype=torch.float32).view(3, 1, 1)
         self.batch_size, self.seed, self.workers = options.train_batch, options.seed, options.workers
         self.rank, self.world, self.faults = rank, world, FaultLog()
         self._safe = SafeDataset(self.items, options.strict_data)
@@ -40,10 +39,9 @@ class PublishedFeed:
     def batches(self, epoch: int, start: int, device: torch.device) -> Iterator[dict[str, torch.Tensor] | None]:
         """See `CropFeed.batches`."""
         self.items.set_epoch(epoch)
-        order, span = (
-            np.random.default_rng([self.seed, epoch]).permutation(len(self.items)),
-            self.batch_size * self.world,
-        )
+        stream = [self.items.stream] if self.items.stream else []
+        order = np.random.default_rng([self.seed, *stream, epoch]).permutation(len(self.items))
+        span = self.batch_size * self.world
         shares = [order[i * span : (i + 1) * span][self.rank :: self.world] for i in range(start, self.steps)]
         shares = [share if len(share) else order[:1] for share in shares]
         for raw in DataLoader(self._safe, batch_sampler=shares, num_workers=self.workers, collate_fn=_collate):
@@ -51,13 +49,36 @@ class PublishedFeed:
             if batch is None:
                 yield None
                 continue
-            images = batch["images"].to(device).contiguous(memory_format=torch.channels_last)
+            images = (batch["images"] / self.std).to(device).contiguous(memory_format=torch.channels_last)
             yield {
                 "images": images,
                 "target": batch["target"].to(device),
                 "weight": batch["weight"].to(device),
                 "index": batch["index"],
             }
+
+
+def published_items(
+    dataset: PoseDataset, form: InputForm, options: RunOptions, augment: str, flip: bool = True, stream: int = 0
+) -> PublishedItems:
+    """Items of a data set in a network's form, with the command's targets and ranges of the standard recipe.
+
+    Args:
+        augment: none, standard or strong, see `PublishedItems`.
+        flip: mirror half of them.
+        stream: tells the data sets of one run apart.
+    """
+    return PublishedItems(
+        dataset, inp_res=form.size, out_res=form.heatmap_size, sigma=options.sigma, scale_factor=options.scale_factor,
+        rot_factor=options.rot_factor, label_type=options.label_type, augment=augment, flip=flip,
+        mean=np.array(form.mean, np.float32), seed=options.seed, stream=stream,
+    )  # fmt: skip
+
+
+def training_items(dataset: PoseDataset, form: InputForm, options: TrainOptions) -> PublishedItems:
+    """Items of `train --augment published`: recipe 7b (strong) for names that end in _sp, else 7a (ccssl section 6)."""
+    strong = options.dataset.partition(":")[0].endswith("_sp")
+    return published_items(dataset, form, options, "strong" if strong else "standard")
 
 
 def _collate(items: list) -> dict:

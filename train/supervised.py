@@ -106,9 +106,10 @@ def step_for(options: TrainOptions, training: PoseDataset, form: InputForm, fabr
         ignored = [n for n in ("hidden", "sigma_decay") if getattr(options, n) != getattr(TrainOptions, n)]
         for flag in ignored:
             log.warning("--%s does nothing with --augment published", flag.replace("_", "-"))
-        from .published_feed import PublishedFeed
+        from .published_feed import PublishedFeed, training_items
 
-        feed = PublishedFeed(training, form, options, fabric.global_rank, fabric.world_size)
+        items = training_items(training, form, options)
+        feed = PublishedFeed(items, form.std, options, fabric.global_rank, fabric.world_size)
         return SupervisedStep(feed, fabric.device, loss)
     feed = CropFeed(
         training, form, augmentation_for(options, name), options.train_batch, options.seed, sigma=options.sigma,

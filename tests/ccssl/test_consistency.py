@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from zoopose.ccssl.consistency import Views, label_views
@@ -17,6 +19,7 @@ from zoopose.evaluation.predict import image_from_heatmap, predict
 from zoopose.pose import checkpoints
 from zoopose.pose.augment import Augmentation, generator_for
 from zoopose.pose.geometry import apply, crop_matrix, square_box
+from zoopose.pose.heatmap import encode
 from zoopose.pose.inputs import InputForm
 
 SIZE, CELLS, PAD = 64, 16, 13
@@ -81,7 +84,7 @@ def test_views_come_back_upright_to_a_part_of_a_cell(equivariance):
     assert found.maps.shape == (2, 3, CELLS, CELLS)
     np.testing.assert_allclose(found.xy_heatmap, cells(xy), atol=0.12)
     assert found.agreement.max() < 0.15
-    assert found.confidence.min() > 0.7 and found.confidence.max() <= 1
+    assert found.peak.min() > 0.7 and found.peak.max() <= 1
 
 
 def test_mirrored_views_swap_left_and_right_joints_back():
@@ -108,7 +111,7 @@ def test_views_that_disagree_say_so():
     crops = torch.zeros(1, 3, SIZE + 2 * PAD, SIZE + 2 * PAD, dtype=torch.uint8)
     views = Views(6, Augmentation(rotation_deg=40, flip=0.5), STILL)
     found = label_views(Stubborn(), crops, MARGIN, PLAIN, views, np.arange(1), generator_for(0))
-    assert found.agreement.min() > 1 and found.confidence.max() < 0.8
+    assert found.agreement.min() > 1 and found.peak.max() < 0.8
 
 
 def test_a_cell_counts_for_the_views_that_saw_it():
@@ -178,5 +181,81 @@ def test_the_frame_itself_is_what_prediction_sees(tmp_path, tiny_coco, source_mo
     inner = torch.from_numpy(crop_matrix(square_box(dataset.boxes, dataset.crop_factor), 40))
     xy_px = apply(image_from_heatmap(inner, form), found.xy_heatmap.double())
     np.testing.assert_allclose(xy_px, expected.xy_px, atol=0.02)
-    np.testing.assert_allclose(found.confidence, np.maximum(expected.score, 0), atol=1e-4)
+    np.testing.assert_allclose(found.peak, np.maximum(expected.score, 0), atol=1e-4)
     assert found.agreement.max() < 1e-2
+
+
+@pytest.mark.parametrize(
+    ("views", "upright"),
+    [
+        (Views(), 1),
+        (Views(0), 0),
+        (Views(1), 0),
+        (Views(2), 1),
+        (Views(8, still=3), 3),
+        (Views(3, STILL), 3),
+        (Views(4, invariance=STILL), 0),
+    ],
+)
+def test_how_many_views_are_recoloured_only(views, upright):
+    assert views.upright == upright
+    model, crops = Seeing(), torch.randint(0, 256, (2, 3, SIZE + 2 * PAD, SIZE + 2 * PAD), dtype=torch.uint8)
+    found = label_views(model, crops, MARGIN, PLAIN, views, np.arange(3), generator_for(0))
+    assert len(model.seen) == 2 * (1 + views.count)
+    assert found.invariance.isnan().all() == (upright == 0)
+    assert found.equivariance.isnan().all() == (upright == views.count)
+
+
+class Seeing(nn.Module):
+    """Keeps what it is shown; joint k is the dot in channel k."""
+
+    def forward(self, images):
+        self.seen = images
+        return [F.avg_pool2d(images, 4)]
+
+
+class Reddish(nn.Module):
+    """Joint 0 stays where it is; joint 1 lies one cell further right for every fifth that the picture is redder than the first
+    one of its frame."""
+
+    def __init__(self, views: int):
+        super().__init__()
+        self.views = views
+
+    def forward(self, images):
+        means = images[:, 0].mean((1, 2)).view(-1, self.views)
+        shift = (5 * (means - means[:, :1])).flatten()
+        xy = torch.full((len(images), 2, 2), 7.5)
+        xy[:, 1, 0] += shift
+        return [encode(xy, torch.ones(len(images), 2), (CELLS, CELLS), 1.0)]
+
+
+def test_each_check_sees_its_own_fault():
+    """A joint that follows colour fails invariance; one that does not turn with the animal fails equivariance only."""
+    crops = torch.full((3, 3, SIZE + 2 * PAD, SIZE + 2 * PAD), 120, dtype=torch.uint8)
+    views = Views(6, Augmentation(), Augmentation(colour=0.5))
+    found = label_views(Reddish(7), crops, MARGIN, PLAIN, views, np.arange(2), generator_for(0))
+    assert found.invariance[:, 0].max() < 1e-3 and found.invariance[:, 1].min() > 0.1
+
+    class Stubborn(nn.Module):
+        def forward(self, images):
+            xy = torch.tensor([[[3.0, 12.0], [7.5, 7.5]]]).expand(len(images), 2, 2)
+            return [encode(xy, torch.ones(len(images), 2), (CELLS, CELLS), 1.0)]
+
+    found = label_views(
+        Stubborn(), crops, MARGIN, PLAIN, Views(4, Augmentation(rotation_deg=40)), np.arange(2), generator_for(0)
+    )
+    assert found.invariance.max() < 1e-3
+    assert found.equivariance[:, 0].min() > 0.5 and found.equivariance[:, 1].max() < 1e-3  # the centre of a turn stays
+
+
+@given(st.integers(0, 10_000), st.integers(0, 6), st.integers(0, 3))
+def test_views_of_a_network_that_sees_right_agree_whatever_is_drawn(seed, count, still):
+    xy = torch.rand(2, 3, 2, generator=torch.Generator().manual_seed(seed)) * 20 + PAD + 22
+    views = Views(count, Augmentation(scale=1.3, rotation_deg=25, flip=0.5), Augmentation(noise=1e-3), still)
+    found = label_views(
+        ColourDetector(), dots(xy, (0, 1, 2), SIZE + 2 * PAD), MARGIN, PLAIN, views, np.arange(3), generator_for(seed)
+    )
+    for disagreement in (found.invariance, found.equivariance, found.agreement):
+        assert disagreement.isnan().all() or disagreement.max() < 0.2
+    np.testing.assert_allclose(found.xy_heatmap, cells(xy), atol=0.15)

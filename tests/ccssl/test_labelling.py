@@ -11,11 +11,11 @@ from torch import nn
 from zoopose.ccssl import labelling
 from zoopose.ccssl.consistency import Views
 from zoopose.ccssl.labelling import Labeller, Temporal, fingerprint
-from zoopose.datasets.crops import CropCache
+from zoopose.datasets.crops import CropCache, collate
 from zoopose.datasets.pictures import PictureError
 from zoopose.datasets.sample import PoseSample
 from zoopose.pose import heatmap
-from zoopose.pose.augment import Augmentation
+from zoopose.pose.augment import Augmentation, generator_for
 from zoopose.pose.inputs import InputForm
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import Skeleton
@@ -148,6 +148,57 @@ def test_a_frame_without_any_confidence_carries_nothing():
     assert (labels.confidence >= 0).all()
 
 
+@pytest.mark.parametrize("flow", ["lk", "dis"])
+def test_the_temporal_check_is_how_far_a_label_lies_from_where_its_neighbours_flows(flow):
+    """The texture moves by (2, 1) px a frame; the labels of frame 1 stay where they were, those of frame 2 move with it."""
+    stays, moves = np.array(XY), np.array(XY) + np.array([2.0, 1.0]) * CELLS / SIZE
+    labels = label(Video(3, (2, 1)), Script([[0.6] * 3, [0.6] * 3, [0.9] * 3], np.stack([stays, stays, moves])), flow)
+    temporal = labels.checks["temporal"]
+    assert np.isnan(temporal[0]).all() and not labels.carried.any()
+    np.testing.assert_allclose(temporal[1], np.hypot(2, 1), atol=0.4)
+    np.testing.assert_allclose(temporal[2], 0, atol=0.4)
+
+
+def test_the_temporal_check_keeps_what_a_carried_label_was_before():
+    far = np.array(XY) + [1.0, 0.0]
+    labels = label(Video(2), Script([STRONG, WEAK], np.stack([np.array(XY), far])))
+    assert labels.carried[1].all()
+    np.testing.assert_allclose(labels.checks["temporal"][1], 1.0 * SIZE / CELLS, atol=0.2)
+    np.testing.assert_allclose(labels.peak[1], WEAK, rtol=1e-5)
+    np.testing.assert_allclose(labels.confidence[1], 0.9 * np.array(STRONG), rtol=1e-5)
+
+
+@pytest.mark.parametrize("what", ["stills", "a cut", "off", "unreadable"])
+def test_there_is_no_temporal_check_without_a_neighbour_that_flows_here(what):
+    video = Video(3, shots=[""] * 3 if what == "stills" else None, cut=[1] if what == "a cut" else (),
+                  broken=[1] if what == "unreadable" else ())  # fmt: skip
+    labels = label(video, Script([STRONG] * 3, XY), "none" if what == "off" else "lk")
+    if what == "off":
+        assert "temporal" not in labels.checks
+    else:
+        assert np.isnan(labels.checks["temporal"][:2]).all()
+    assert np.isnan(labels.checks["invariance"]).all() and np.isnan(labels.checks["equivariance"]).all()
+
+
+def test_every_check_is_made_in_px_of_the_crop(network):
+    labels = label(Video(4, shots=[""] * 4), network, views=Views(3))
+    assert set(labels.checks) == {"invariance", "equivariance", "temporal"}
+    crops = CropCache(Video(4), SIZE + 2 * PAD, 1 + 2 * PAD / SIZE, 1 << 26)
+    batch = collate([crops[i] for i in range(4)])
+    found = labelling.label_views(
+        network,
+        batch["crop"],
+        crops.margin,
+        FORM,
+        Views(3),
+        np.array([1, 0, 2]),
+        generator_for(0, labelling.STREAM, 0, 0),
+    )
+    for name in ("invariance", "equivariance"):
+        np.testing.assert_allclose(labels.checks[name], getattr(found, name) * SIZE / CELLS, rtol=1e-6)
+    np.testing.assert_array_equal(labels.peak, labels.confidence)
+
+
 @pytest.mark.parametrize("chunk", [2, 3, 32])
 def test_a_frame_that_cannot_be_read_has_no_label_and_breaks_the_chain(monkeypatch, chunk):
     monkeypatch.setattr(labelling, "CHUNK", chunk)
@@ -193,9 +244,11 @@ def network():
 
 
 def equal(a, b) -> bool:
-    arrays = ("xy_px", "confidence", "agreement_px", "carried")
+    arrays = ("xy_px", "confidence", "peak", "agreement_px", "carried", "crop_px")
     return (
         all(np.array_equal(getattr(a, n), getattr(b, n), equal_nan=n != "carried") for n in arrays)
+        and a.checks.keys() == b.checks.keys()
+        and all(np.array_equal(a.checks[n], b.checks[n], equal_nan=True) for n in a.checks)
         and a.facts == b.facts
     )
 

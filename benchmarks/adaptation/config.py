@@ -1,0 +1,139 @@
+"""Every number of the benchmark: configurations, columns, ablations. Nothing else in this folder sets an option of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+PAIRS = ("horse:cattle_a", "horse:cattle_b", "cattle_a:cattle_b", "synthetic:horse")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes and schedules of one configuration.
+
+    Options carry the names of the command line, with underscores. A `steps` among those of `zoopose train` stands for the
+    epochs that come nearest, and a `schedule` holds shares of these epochs.
+
+    Attributes:
+        about: one line for above the table.
+        network: options of a fresh network, for `zoopose train`.
+        training: options of every run.
+        source: of a source model.
+        oracle: of an oracle.
+        adapted: of an adaptation, CC-SSL as it is by default.
+        published: likewise, CC-SSL as published.
+        folds: parts a target without a split of its own is cut into.
+        folds_run: how many of these an oracle is trained and scored for.
+        renderings: options of `zoopose data make`.
+        seeds: run when none are asked for.
+    """
+
+    about: str
+    network: Mapping[str, Any]
+    training: Mapping[str, Any]
+    source: Mapping[str, Any]
+    oracle: Mapping[str, Any]
+    adapted: Mapping[str, Any]
+    published: Mapping[str, Any]
+    folds: int
+    folds_run: int
+    renderings: Mapping[str, Any]
+    seeds: tuple[int, ...]
+
+
+CONFIGS: dict[str, Config] = {
+    "small": Config(
+        about="one hourglass of width 40, 96 px; where a target has no split an oracle learns from one half, scored on the other",
+        network={"stacks": 1, "width": 40, "inp_res": 96},
+        training={"train_batch": 16, "solver": "adam", "decay": "cosine", "workers": 0},
+        source={"steps": 1600, "lr": 3e-3},
+        oracle={"steps": 1200, "lr": 3e-3, "augment": "strong"},
+        adapted={"num_epochs": 5, "refresh": 1, "snapshot": 1, "steps": 150, "lr": 1.5e-3},
+        # a constant rate, as published
+        published={"num_epochs": 6, "refresh": 1, "snapshot": 1, "steps": 125, "lr": 1e-3, "decay": "step"},
+        folds=2,
+        folds_run=1,
+        renderings={"pictures": 800, "size": (240, 320), "views": "side"},
+        seeds=(0,),
+    ),
+    "full": Config(
+        about="four hourglasses, 256 px; published schedule scaled: a source model sees 1/8 of the published 100 epochs of 8,000 "
+        "pictures, its rate falls at 60 and 90 % of them; adaptations have 6 rounds; oracles 5-fold",
+        network={"stacks": 4, "width": 128, "inp_res": 256},
+        training={"train_batch": 6, "solver": "rms", "workers": 8},
+        source={"steps": 16000, "lr": 2.5e-4, "schedule": (0.6, 0.9)},
+        oracle={"steps": 8000, "lr": 2.5e-4, "schedule": (0.6, 0.9), "augment": "strong"},
+        adapted={"num_epochs": 12, "refresh": 2, "snapshot": 2, "steps": 400, "lr": 1e-4},
+        published={"num_epochs": 12, "refresh": 2, "snapshot": 2, "steps": 400, "lr": 2.5e-4},
+        folds=5,
+        folds_run=5,
+        renderings={"pictures": 4000, "size": (480, 640), "views": "side", "workers": 8},
+        seeds=(0, 1, 2),
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table.
+
+    Attributes:
+        kind: "source", "adapted" or "oracle".
+        title: its head.
+        options: on top of the configuration's.
+        base: the part of the configuration an adaptation takes.
+        start: the source column whose network an adaptation starts from.
+        checkpoint: the one whose score stands in the table.
+    """
+
+    kind: str
+    title: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    base: str = "adapted"
+    start: str = "source_strong"
+    checkpoint: str = "model_best.pth.tar"
+
+
+SOURCE_ONLY = "source_strong"  # the start of the gap
+ADAPTED, PUBLISHED, ORACLE = "zoopose", "published", "oracle"
+
+COLUMNS: dict[str, Column] = {
+    "source_standard": Column("source", "source-only, standard augmentation", {"augment": "standard"}),
+    "source_strong": Column("source", "source-only, strong augmentation", {"augment": "strong"}),
+    # the published code keeps what is best on the target's labels; without these there is only the end
+    "published": Column("adapted", "CC-SSL published", {"protocol": "published"}, "published", checkpoint="last.pth.tar"),
+    "zoopose": Column("adapted", "CC-SSL zoopose"),
+    # chosen on nothing: the end of its schedule
+    "oracle": Column("oracle", "oracle", checkpoint="checkpoint.pth.tar"),
+}  # fmt: skip
+
+# name -> options on top of the column `zoopose`; run with --columns NAME or --ablations
+ABLATIONS: dict[str, Mapping[str, Any]] = {
+    "no_views": {"views": 0},
+    "no_invariance": {"no_invariance": True},
+    "no_view_flip": {"no_view_flip": True},
+    "one_threshold": {"per": "global"},
+    "share_fixed": {"share_first": 0.5, "share_last": 0.5},
+    "strong_source": {"source_augment": "strong"},
+    "strong_target": {"target_augment": "strong"},
+}
+
+# livestock joint -> TigDog's, or (left, right) of which the one nearer the camera is meant. Left out: ear, neck, chest and hip have
+# no counterpart, and `shoulder` lies on the shoulder blade there, on the point of the shoulder here.
+COMMON_JOINTS: dict[str, str | tuple[str, str]] = {
+    "mouth": "chin",
+    "eye": ("left_eye", "right_eye"),
+    "tail": "tail_start",
+    "elbow": ("left_front_elbow", "right_front_elbow"),
+    "l_fore_wrist": "left_front_knee",
+    "l_fore_foot": "left_front_hoof",
+    "r_fore_wrist": "right_front_knee",
+    "r_fore_foot": "right_front_hoof",
+    "hind_knee": ("left_back_elbow", "right_back_elbow"),
+    "l_hind_hock": "left_back_knee",
+    "l_hind_foot": "left_back_hoof",
+    "r_hind_hock": "right_back_knee",
+    "r_hind_foot": "right_back_hoof",
+}

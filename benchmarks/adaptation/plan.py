@@ -1,0 +1,263 @@
+"""From pairs, columns and seeds to cells: run folders, each with a command line, what it waits for and what is measured in it."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from zoopose.ccssl.options import CcsslOptions
+from zoopose.errors import OptionError
+from zoopose.train.options import TrainOptions
+
+from .config import ABLATIONS, ADAPTED, COLUMNS, Column, Config
+from .data import SYNTHETIC, Animals
+
+DRAW = "renderings"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run folder.
+
+    Attributes:
+        name: folder below `cells`.
+        needs: names of cells that come first.
+        command: words of a `zoopose` command; none where a network of another cell is scored.
+        measure: what `measure` does with it, plain data; none for what is only a start.
+        convert: renderings to bring into COCO files after the command.
+    """
+
+    name: str
+    needs: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    measure: Mapping[str, Any] | None = None
+    convert: int = 0
+
+
+@dataclass
+class Plan:
+    """Cells by name, in an order in which they can run, and where in the table they belong.
+
+    Attributes:
+        scores: (pair, column, seed) -> the cells whose joints are pooled to that score.
+    """
+
+    config: Config
+    cells: dict[str, Cell] = field(default_factory=dict)
+    scores: dict[tuple[str, str, int], tuple[str, ...]] = field(default_factory=dict)
+    columns: dict[str, Column] = field(default_factory=dict)
+    accelerator: str = "auto"
+
+    def add(self, cell: Cell) -> str:
+        """Adds a cell that several may need; returns its name."""
+        self.cells.setdefault(cell.name, cell)
+        return cell.name
+
+
+def columns_of(names: Sequence[str], ablations: bool, changes: Sequence[str]) -> dict[str, Column]:
+    """Columns by name, with the options that --set changes.
+
+    Args:
+        names: of columns and ablations; none for the columns of the table.
+        ablations: all ablations as well.
+        changes: NAME.OPTION=VALUE; a NAME that is neither is a new ablation.
+
+    Raises:
+        OptionError: an unknown name or option.
+    """
+    known = dict(COLUMNS)
+    for name, options in ABLATIONS.items():
+        known[name] = ablation(name, options)
+    wanted = list(names) or list(COLUMNS)
+    wanted += [name for name in ABLATIONS if ablations and name not in wanted]
+    for change in changes:
+        left, equals, value = change.partition("=")
+        name, dot, option = left.partition(".")
+        if not (equals and dot and name and option):
+            raise OptionError("--set NAME.OPTION=VALUE", repr(change), "--set zoopose.share_last=0.6")
+        column = known.get(name) or ablation(name, {})
+        option = option.replace("-", "_")
+        _check_option(column, option)
+        known[name] = replace(column, options={**column.options, option: _value(value)})
+        if name not in wanted:
+            wanted.append(name)
+    for name in wanted:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            raise OptionError(f"columns out of {', '.join(known)}", repr(name), near[0] if near else "")
+    return {name: known[name] for name in wanted}
+
+
+def ablation(name: str, options: Mapping[str, Any]) -> Column:
+    """The column `zoopose` with other options."""
+    base = COLUMNS[ADAPTED]
+    return replace(base, title=name, options={**base.options, **options})
+
+
+def _check_option(column: Column, option: str) -> None:
+    options = CcsslOptions if column.kind == "adapted" else TrainOptions
+    fields = options.__dataclass_fields__
+    if option not in fields and not (option == "steps" and column.kind != "adapted"):
+        near = difflib.get_close_matches(option, fields, 1)
+        raise OptionError(
+            f"an option of `zoopose {'ccssl' if column.kind == 'adapted' else 'train'}`", repr(option), *near
+        )
+
+
+def _value(text: str) -> Any:
+    return {"true": True, "false": False}.get(text.lower(), text)
+
+
+def build(
+    config: Config,
+    pairs: Sequence[str],
+    columns: Mapping[str, Column],
+    seeds: Sequence[int],
+    animals: Callable[[str, bool], Animals],
+    accelerator: str = "auto",
+) -> Plan:
+    """All cells of a table.
+
+    Args:
+        config: sizes and schedules.
+        pairs: SOURCE:TARGET; SOURCE may be `synthetic`.
+        columns: see `columns_of`.
+        seeds: one run of every cell each.
+        animals: (name, with the common joints only) -> files.
+        accelerator: for every run.
+
+    Raises:
+        OptionError: a pair that is none.
+    """
+    plan = Plan(config, columns=dict(columns), accelerator=accelerator)
+    for seed in seeds:
+        for pair in pairs:
+            source_name, colon, target_name = pair.partition(":")
+            if not colon or not source_name or not target_name or target_name == SYNTHETIC:
+                raise OptionError("pairs SOURCE:TARGET, with a target of real animals", repr(pair), "horse:cattle_a")
+            common = source_name == SYNTHETIC
+            source, target = animals(source_name, common), animals(target_name, common)
+            for name, column in columns.items():
+                make = {"source": _source_only, "adapted": _adapted, "oracle": _oracle}[column.kind]
+                plan.scores[pair, name, seed] = make(plan, pair, name, column, source, target, seed)
+    return plan
+
+
+def _source_only(
+    plan: Plan, pair: str, name: str, column: Column, source: Animals, target: Animals, seed: int
+) -> tuple[str, ...]:
+    start = _source_model(plan, name, column, source, seed)
+    measure = _measure(target, [f"cells/{start}/{column.checkpoint}"], ("all", "held"))
+    return (plan.add(Cell(f"{_folder(pair)}/{name}-seed{seed}", (start,), measure=measure)),)
+
+
+def _source_model(plan: Plan, name: str, column: Column, source: Animals, seed: int) -> str:
+    cell = f"source/{source.name}-{name.removeprefix('source_')}-seed{seed}"
+    needs = (_renderings(plan),) if source.name == SYNTHETIC else ()
+    count = source.counts.get(source.train) or round(0.8 * plan.config.renderings["pictures"])
+    options = {
+        "dataset": f"coco:{source.train}",
+        "valid": f"coco:{source.valid}",
+        **_hidden(source),
+        **_of_training(plan, count, {**plan.config.source, **column.options}, seed),
+    }
+    return plan.add(Cell(cell, needs, words("train", options, cell)))
+
+
+def _adapted(
+    plan: Plan, pair: str, name: str, column: Column, source: Animals, target: Animals, seed: int
+) -> tuple[str, ...]:
+    start = _source_model(plan, column.start, plan.columns.get(column.start) or COLUMNS[column.start], source, seed)
+    cell = f"{_folder(pair)}/{name}-seed{seed}"
+    options = {
+        "source": f"coco:{source.train}",
+        "valid": f"coco:{source.valid}",
+        "target": f"coco:{target.target}",
+        "resume": f"cells/{start}/model_best.pth.tar",
+        **_hidden(source),
+        **plan.config.training,
+        **getattr(plan.config, column.base),
+        **column.options,
+        "seed": seed,
+        "accelerator": plan.accelerator,
+    }
+    names = [column.checkpoint, *(n for n in ("model_best.pth.tar", "last.pth.tar") if n != column.checkpoint)]
+    checkpoints = [*(f"cells/{cell}/{n}" for n in names), f"cells/{cell}/checkpoint_*.pth.tar"]
+    measure = {
+        **_measure(target, checkpoints, ("all", "held")),
+        "start": f"cells/{start}/model_best.pth.tar",
+        "labels": f"cells/{cell}",
+        "labelled": target.target,
+    }
+    return (plan.add(Cell(cell, (start,), words("ccssl", options, cell), measure)),)
+
+
+def _oracle(
+    plan: Plan, pair: str, name: str, column: Column, source: Animals, target: Animals, seed: int
+) -> tuple[str, ...]:
+    cells = []
+    for number, (train, check, part) in enumerate(target.folds):
+        cell = f"{name}/{target.name}-fold{number}-seed{seed}"
+        options = {
+            "dataset": f"coco:{train}",
+            "valid": f"coco:{check}",
+            **_of_training(plan, target.counts[train], {**plan.config.oracle, **column.options}, seed),
+        }
+        measure = _measure(target, [f"cells/{cell}/{column.checkpoint}"], (part,), {part: "held"})
+        cells.append(plan.add(Cell(cell, (), words("train", options, cell), measure)))
+    return tuple(cells)
+
+
+def _renderings(plan: Plan) -> str:
+    options = {"out": f"data/{SYNTHETIC}", "domain": "source", "animal": "horse", **plan.config.renderings}
+    count = int(plan.config.renderings["pictures"])
+    return plan.add(Cell(DRAW, (), words("data make", options), convert=count))
+
+
+def _hidden(source: Animals) -> dict[str, Any]:
+    """What a renderer knows of hidden joints nobody can see: as for other renderings, they are not learnt."""
+    return {"hidden": "ignore"} if source.name == SYNTHETIC else {}
+
+
+def _of_training(plan: Plan, count: int, options: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Options of `zoopose train`, with steps turned into epochs of `count` pictures."""
+    found = {**plan.config.network, **plan.config.training, **options}
+    epochs = max(1, round(int(found.pop("steps")) / math.ceil(count / int(found["train_batch"]))))
+    if "schedule" in found:
+        found["schedule"] = tuple(round(share * epochs) for share in found["schedule"])
+    return {**found, "epochs": epochs, "seed": seed, "accelerator": plan.accelerator}
+
+
+def _measure(
+    target: Animals, checkpoints: Sequence[str], parts: Sequence[str], names: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    names = names or {}
+    return {
+        "scored": target.scored,
+        "parts_of": target.parts,
+        "parts": {names.get(part, part): part for part in parts},
+        "checkpoints": list(checkpoints),
+    }
+
+
+def words(command: str, options: Mapping[str, Any], cell: str = "") -> tuple[str, ...]:
+    """A command line: True is a flag alone, False none, a tuple several words."""
+    line = command.split()
+    if cell:
+        options = {**options, "checkpoint": f"cells/{cell}"}
+    for name, value in options.items():
+        if value is False:
+            continue
+        line.append("--" + name.replace("_", "-"))
+        if value is not True:
+            line += [
+                f"{v:g}" if isinstance(v, float) else str(v) for v in (value if isinstance(value, tuple) else [value])
+            ]
+    return tuple(line)
+
+
+def _folder(pair: str) -> str:
+    return pair.replace(":", "-")

@@ -1,0 +1,93 @@
+"""What `--protocol` means for the other options: the values each protocol gives those left open, and what it cannot do."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, fields, replace
+from typing import Any
+
+from ..errors import OptionError
+from ..pose.checkpoints import Loaded
+from ..progress import log
+from ..train.options import RunOptions
+from .options import CcsslOptions
+
+# what an option left open ("auto", or none given) becomes
+PRESETS: dict[str, dict[str, Any]] = {
+    "zoopose": {"source_augment": "standard", "view_rotation": 20.0, "per": "joint"},
+    "published": {"source_augment": "strong", "view_rotation": 30.0, "per": "global"},
+}
+# options of the adaptation itself that the published protocol has a use for; flags that only leave out what it lacks are harmless
+PUBLISHED = frozenset(
+    "source target valid resume num_epochs steps refresh gamma_ source_augment target_augment views view_rotation view_scale "
+    "no_view_flip no_invariance flow share_first share_last per select_on_target checkpoint train_batch protocol "
+    "score_labels".split()
+)
+
+
+def settled(options: CcsslOptions) -> CcsslOptions:
+    """The options with those left open filled in as their protocol has them.
+
+    Raises:
+        OptionError: an option that the published protocol has no use for.
+    """
+    preset = PRESETS[options.protocol]
+    options = replace(options, **{k: v for k, v in preset.items() if getattr(options, k) in (None, "auto")})
+    if options.protocol == "published":
+        _refuse(options)
+        if options.schedule == RunOptions.schedule:
+            options = replace(
+                options, schedule=()
+            )  # that of supervised training; the published adaptation keeps its rate
+    return options
+
+
+def _refuse(options: CcsslOptions) -> None:
+    ours = {f.name for f in fields(RunOptions)} - {"hidden"}
+    for f in fields(options):
+        if f.name in PUBLISHED | ours | set(options.DEAD_FLAGS):
+            continue
+        default = f.default if f.default is not MISSING else f.default_factory()
+        if getattr(options, f.name) != default:
+            flag = f.name.replace("_", "-").rstrip("-")
+            raise OptionError(
+                "options that the published protocol has a use for",
+                f"--{flag} {getattr(options, f.name)} beside --protocol published",
+                f"leave --{flag} out, or take --protocol zoopose",
+            )
+    if options.flow not in ("lk", "none"):
+        raise OptionError(
+            "--flow lk or none beside --protocol published",
+            f"--flow {options.flow}",
+            "--protocol zoopose has both flows",
+        )
+
+
+def network_for(options: CcsslOptions, network: Loaded) -> Loaded:
+    """The start network as its protocol feeds it.
+
+    The published protocol has published crops only. A network of exact crops gets them from here on, in training, labelling and
+    scoring, with its own mean and deviation; its checkpoints say so.
+    """
+    if options.protocol != "published" or network.form.kind == "published":
+        return network
+    log.info("%s was trained on %s crops; adapted, it takes published ones (corners at whole pixels, contrast stretched), with its "
+             "own mean and deviation", options.resume, network.form.kind)  # fmt: skip
+    return replace(network, form=replace(network.form, kind="published"))
+
+
+def describe(options: CcsslOptions) -> dict[str, Any]:
+    """What the published protocol does, for banner, run.json and report; settled options."""
+    if options.protocol != "published":
+        return {"name": options.protocol}
+    flow = "lk from every frame to the next, across videos" if options.flow == "lk" else "none"
+    return {
+        "name": "published",
+        "views": f"{options.views} and the crop, turn {options.view_rotation:g} deg, scale {options.view_scale:g}",
+        "mirror": "none",
+        "invariance": "none",
+        "flow": flow,
+        "admitted": f"{options.share_first:g} to {options.share_last:g} by 0.2 a round, {options.per}",
+        "source": f"{options.source_augment}, no mirror",
+        "target": f"{options.target_augment}, crops through JPEG",
+        "batches": "source, then target; batch norm apart",
+    }

@@ -1,0 +1,194 @@
+"""Pseudo-labels of a whole target set as published CC-SSL makes them, flaws included; the network sees many frames at once.
+
+What one frame's label is stands in `published.prediction_check`; this is that, frame after frame in the loader's order, with the
+views of several frames in one forward pass and progress kept on disk. `labelling` has the mended counterpart.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset, default_collate
+
+from ..datasets.pictures import Fault, FaultLog, SafeDataset
+from ..datasets.pseudo_labels import PseudoLabels
+from ..datasets.published_crops import PublishedCropCache, whole_again
+from ..evaluation.predict import last_joint_maps
+from ..pose.augment_published import draw_views, views
+from ..pose.geometry import apply, invert
+from ..pose.inputs import InputForm
+from ..pose.published_crop import color_normalize
+from ..pose.published_heatmap import peaks
+from ..progress import Progress
+from .labelling import PARTIAL_SECONDS, fingerprint, keep_partial, resume_partial
+from .published import label_of, label_views, temporal_step, upright_maps
+
+CHUNK = 8  # frames in one forward pass; no label depends on it
+STREAM = 78  # keeps these draws apart from the others'
+
+
+@dataclass
+class PublishedLabeller:
+    """Labels a target set with the network as it stands; interface of `labelling.Labeller`.
+
+    Args:
+        crops: the target's published crops, of the network's side.
+        form: published input form of the network; a `std` that is not 1 divides the views last of all.
+        seed: of the run. The published code has none; here the draws of a frame follow from (seed, round, frame).
+        device: where the network is.
+        count: drawn views beside the crop itself.
+        scale_factor, rot_factor: relative change of size and deviation of the turn in degrees, see `augment_published.views`.
+        flow: Lucas-Kanade from every frame to the next in the loader's order; False leaves the step out.
+        workers: processes that make the views.
+        strict: stop at the first unreadable picture.
+    """
+
+    crops: PublishedCropCache
+    form: InputForm
+    seed: int
+    device: torch.device
+    count: int = 4
+    scale_factor: float = 0.25
+    rot_factor: float = 30.0
+    flow: bool = True
+    workers: int = 0
+    strict: bool = False
+    faults: FaultLog = field(default_factory=FaultLog)
+
+    def label(self, model: nn.Module, round_: int, partial: Path | None = None) -> PseudoLabels:
+        """All frames, in order; nothing is admitted yet. Arguments as of `Labeller.label`.
+
+        `peak` is the averaged map's, `confidence` what the flow made of it; `checks["equivariance"]` is for the eye alone: the mean
+        distance of the views' highest cells from the average's.
+        """
+        dataset, side = self.crops.dataset, self.form.size
+        n, k = len(dataset), len(dataset.skeleton)
+        mark = self.mark(model, round_)
+        out = {
+            "kpts": np.zeros((n, k, 3), np.float32),
+            "peak": np.zeros((n, k), np.float32),
+            "agreement": np.full((n, k), np.nan, np.float32),
+            "carried": np.zeros((n, k), bool),
+            "matrix": np.zeros((n, 2, 3)),
+        }
+        begin = resume_partial(partial, out, mark, 0, tuple(out))
+        chunks = [list(range(i, min(i + CHUNK, n))) for i in range(begin, n, CHUNK)]
+        items = _ViewedCrops(self, round_)
+        loader = DataLoader(
+            SafeDataset(items, self.strict), batch_sampler=chunks, num_workers=self.workers, collate_fn=_collate
+        )
+        training = model.training
+        model.eval()
+        before, saved = self._before(out, begin), 0.0
+        with Progress(f"labelling, round {round_}", n, "frames") as progress:
+            progress.skip(begin)
+            for chunk, raw in zip(chunks, loader):
+                batch = self.faults.take(raw)
+                if batch is not None:
+                    before = self._chunk(model, batch, out, before)
+                progress.add(len(chunk))
+                if partial and monotonic() - saved > PARTIAL_SECONDS:
+                    saved = monotonic()
+                    keep_partial(partial, out, mark, 0, chunk[-1] + 1, tuple(out))
+        model.train(training)
+        self.faults.check()
+        crop_px = out["matrix"][:, 0, 0].astype(np.float32)
+        xy = np.full((n, k, 2), np.nan, np.float32)
+        read = crop_px > 0
+        xy[read] = apply(invert(out["matrix"][read]), whole_again(out["kpts"][read, :, :2]).astype(np.float64))
+        facts = {"round": round_, "network": fingerprint(model), "mark": mark, "protocol": "published", "views": 1 + self.count,
+                 "flow": "lk, from every frame to the next" if self.flow else "none", "crop_px": side}  # fmt: skip
+        return PseudoLabels(
+            list(dataset.ids), xy, out["kpts"][..., 2].copy(), np.zeros((n, k), bool), out["agreement"], out["carried"],
+            dataset.skeleton, facts, crop_px, out["peak"], {"equivariance": out["agreement"]},
+        )  # fmt: skip
+
+    def mark(self, model: nn.Module, round_: int) -> str:
+        """Short mark of all that the labels of a round follow from: network, frames, views, draws."""
+        dataset = self.crops.dataset
+        frames = (dataset.crop_factor, self.crops.size, *dataset.ids)
+        rules = ("published", round_, self.seed, self.form, self.count, self.scale_factor, self.rot_factor, self.flow)
+        return f"{fingerprint(model)}-{zlib.crc32(repr((rules, dataset.skeleton.to_dict(), frames)).encode()):08x}"
+
+    def views_of(self, round_: int, row: int) -> tuple[np.ndarray, np.ndarray]:
+        """Scales and turns (V + 1,) of a frame's views, the crop itself first."""
+        normals = draw_views(np.random.default_rng([self.seed, STREAM, round_, row]), self.count)
+        return views(normals, self.scale_factor, self.rot_factor)
+
+    @torch.no_grad()
+    def maps(self, model: nn.Module, images: torch.Tensor) -> np.ndarray:
+        """(B, 3, S, S) views less the mean -> (B, K, h, w) float32 maps of the last stage."""
+        images = images / torch.tensor(self.form.std, dtype=torch.float32).view(3, 1, 1)
+        images = images.to(self.device).contiguous(memory_format=torch.channels_last)
+        found = last_joint_maps(model(images), len(self.crops.dataset.skeleton), self.form.heatmap_size)
+        return found.cpu().numpy()
+
+    def _chunk(self, model: nn.Module, batch: dict, out: dict, before):
+        """Labels of one chunk; `before` is crop and row of the last readable frame, whatever video it is of."""
+        rows, seen = batch["index"].tolist(), batch["views"]
+        maps = self.maps(model, seen.flatten(0, 1)).reshape(*seen.shape[:2], -1, *(self.form.heatmap_size,) * 2)
+        mean = np.array(self.form.mean, np.float32)
+        for at, row in enumerate(rows):
+            upright = upright_maps(maps[at], *self.views_of(round_=batch["round"], row=row))
+            average = upright[0].copy()
+            for view in upright[1:]:  # one after the other, as published: sums of float32 depend on their order
+                average += view
+            average /= np.float32(len(upright))
+            kpts = label_of(average, self.form.size).kpts
+            out["peak"][row] = kpts[:, 2]
+            cells = peaks(np.concatenate([average[None], upright]))
+            out["agreement"][row] = np.linalg.norm(cells[1:] - cells[0], axis=-1).mean(0) * self.form.stride
+            image = color_normalize(batch["crop"][at].numpy().astype(np.float32) / np.float32(255), mean)
+            if before is not None and self.flow:
+                # the earlier label is a view into `out`: where the flow is too long it is deleted there, as published
+                moved = temporal_step(kpts, image, before[0], out["kpts"][before[1]], mean)
+                out["carried"][row] = (moved != kpts).any(1)
+                kpts = moved
+            out["kpts"][row], out["matrix"][row] = kpts, batch["crop_from_image"][at].numpy()
+            before = image, row
+        return before
+
+    def _before(self, out: dict, begin: int):
+        """Where a resumed labelling's flow starts: crop and row of the last frame that was labelled."""
+        read = np.flatnonzero(out["matrix"][:begin, 0, 0] > 0)
+        if not len(read):
+            return None
+        crop = self.crops[int(read[-1])]["crop"].numpy().astype(np.float32) / np.float32(255)
+        return color_normalize(crop, np.array(self.form.mean, np.float32)), int(read[-1])
+
+
+class _ViewedCrops(Dataset):
+    """Crops and their views, made in the loader's processes."""
+
+    def __init__(self, labeller: PublishedLabeller, round_: int):
+        self.labeller, self.round = labeller, round_
+        self.mean = np.array(labeller.form.mean, np.float32)
+
+    def __len__(self) -> int:
+        return len(self.labeller.crops)
+
+    def __getitem__(self, index: int) -> dict:
+        item = self.labeller.crops[index]
+        image = color_normalize(item["crop"].numpy().astype(np.float32) / np.float32(255), self.mean)
+        seen = label_views(image, self.mean, *self.labeller.views_of(self.round, int(index)))
+        return {
+            "index": int(index),
+            "round": self.round,
+            "crop": item["crop"],
+            "crop_from_image": item["crop_from_image"],
+            "views": torch.from_numpy(seen),
+        }
+
+
+def _collate(items: list) -> dict:
+    whole = [item for item in items if not isinstance(item, Fault)]
+    faults = [item for item in items if isinstance(item, Fault)]
+    if not whole:
+        return {"index": torch.empty(0, dtype=torch.int64), "faults": faults}
+    return {**default_collate(whole), "round": whole[0]["round"], "faults": faults}

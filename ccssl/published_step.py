@@ -1,0 +1,123 @@
+"""Published CC-SSL as a step of the one loop: published crops, targets, admission, and the two domains one after the other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import islice
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from ..datasets.pseudo_labels import REASONS, PseudoLabels
+from ..datasets.published_crops import LabelledCrops, PublishedCropCache, SourcePictures
+from ..datasets.sample import PoseDataset
+from ..datasets.sources import Subset, Unlabelled
+from ..pose.inputs import InputForm
+from ..train.loop import Run
+from ..train.published_feed import PublishedFeed, published_items
+from ..train.supervised import LOSSES, cell_accuracy, loss_for, stage_loss
+from .options import CcsslOptions
+from .published import confidence_schedule
+from .published_labelling import PublishedLabeller
+from .step import CcsslStep, Pair
+
+ROUND_EPOCHS = 10  # between two labellings, as published; a round of another length admits what the published one does
+ROUNDS = 6
+
+
+class PublishedTargetFeed(PublishedFeed):
+    """Batches of the target's crops with the round's labels; `labels` is (xy_px (N, K, 2), weight (N, K)) as of `CropFeed`."""
+
+    @property
+    def labels(self) -> tuple[np.ndarray, np.ndarray]:
+        crops = self.items.dataset
+        return crops.xy_px, crops.weight
+
+    @labels.setter
+    def labels(self, found: tuple[np.ndarray, np.ndarray]) -> None:
+        self.items.dataset.xy_px, self.items.dataset.weight = found
+
+
+class PublishedStep(CcsslStep):
+    """As `CcsslStep`, with the published rule of admission, length of an epoch and order of the two domains."""
+
+    source: PublishedFeed
+    target: PublishedTargetFeed
+    labeller: PublishedLabeller
+
+    def settle(self, labels: PseudoLabels, round_: int) -> None:
+        """Labels are not held in place."""
+
+    def admit(self, labels: PseudoLabels, round_: int) -> None:
+        """Mark what is strictly above the threshold; the list it is read off has one 0 more, as published."""
+        read = labels.crop_px > 0
+        columns = [slice(None)] if self.per == "global" else [[k] for k in range(labels.confidence.shape[1])]
+        labels.admitted = np.zeros(labels.confidence.shape, bool)
+        for at in columns:
+            found = labels.confidence[read][:, at]
+            share, _, flags = confidence_schedule(found, ROUND_EPOCHS * round_, *self.share)
+            labels.admitted[np.ix_(read, np.arange(labels.admitted.shape[1])[at])] = flags > 0
+        labels.reason = np.where(labels.admitted, REASONS.index("admitted"), REASONS.index("share")).astype(np.uint8)
+        labels.reason[~read] = REASONS.index("unreadable")
+        labels.facts.update(share=round(1 - share, 9), per=self.per)
+
+    def batches(self, epoch: int, start: int) -> Iterator[Pair | None]:
+        """Both domains in step, each shuffled anew every epoch; the shorter one ends it, unless --steps asks for more."""
+        for pair in zip(self._of(self.source, epoch, start), self._of(self.target, epoch, start)):
+            yield pair if all(batch is not None for batch in pair) else None
+
+    def _of(self, feed: PublishedFeed, epoch: int, start: int) -> Iterator[dict[str, torch.Tensor] | None]:
+        if self.steps > feed.steps:
+            return self._stream(feed, epoch * self.steps + start, self.steps - start)
+        return islice(feed.batches(epoch, start, self.fabric.device), self.steps - start)
+
+    def __call__(self, model: nn.Module, batch: Pair) -> dict[str, torch.Tensor]:
+        """Each domain by itself, so that batch norm sees one at a time; gradients add up to one step of the optimiser."""
+        source, target = batch
+        outputs = model(source["images"])
+        loss = stage_loss(outputs, source["target"], source["weight"], self.loss)
+        self.fabric.backward(loss)
+        losses = {"source": loss.detach(), "acc": cell_accuracy(outputs, source["target"], source["weight"])}
+        del outputs
+        losses["target"] = stage_loss(model(target["images"]), target["target"], target["weight"], self.loss)
+        return {"total": losses["source"] + self.gamma * losses["target"], **losses}
+
+
+def published_step(
+    options: CcsslOptions, source: PoseDataset, target: PoseDataset, form: InputForm, fabric: Fabric, run: Run
+) -> PublishedStep:
+    """The published adaptation step of a run.
+
+    Args:
+        options: settled, see `protocol.settled`.
+        form: published input form.
+    """
+    limit = int(options.cache_gib * 2**30 / 2)
+    if options.source_augment == "strong" and not _published_set(source):
+        source = SourcePictures(source, limit)
+    crops = PublishedCropCache(target, form.size, limit)
+    # the source loader of the published adaptation does not mirror, its target loader does
+    items = published_items(source, form, options, options.source_augment, flip=False)
+    labelled = published_items(LabelledCrops(crops), form, options, options.target_augment, stream=1)
+    common = (form.std, options, fabric.global_rank, fabric.world_size)
+    feeds = PublishedFeed(items, *common), PublishedTargetFeed(labelled, *common)
+    labeller = PublishedLabeller(
+        crops, form, options.seed, fabric.device, options.views, options.view_scale, options.view_rotation, options.flow == "lk",
+        options.workers, options.strict_data,
+    )  # fmt: skip
+    refresh = options.refresh or math.ceil(options.num_epochs / ROUNDS)
+    loss = loss_for(options, True)
+    return PublishedStep(
+        *feeds, labeller, fabric, LOSSES[loss], options.gamma_ or (10.0 if loss == "published" else 1.0),
+        math.ceil(options.num_epochs / refresh), refresh, (options.share_first, options.share_last), options.per, run.folder,
+        run.extra, options.steps or min(feed.steps for feed in feeds),
+    )  # fmt: skip
+
+
+def _published_set(dataset: PoseDataset) -> bool:
+    while isinstance(dataset, Subset | Unlabelled):
+        dataset = dataset.dataset
+    return hasattr(dataset, "published_annotation")

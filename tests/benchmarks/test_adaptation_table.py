@@ -1,0 +1,174 @@
+"""The arithmetic of the adaptation benchmark: gaps, pooled folds, label quality, ranking, tables."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from zoopose.benchmarks.adaptation import measure, table
+from zoopose.benchmarks.adaptation.config import COLUMNS, CONFIGS
+from zoopose.benchmarks.adaptation.plan import Cell, Plan
+from zoopose.datasets.pseudo_labels import PseudoLabels
+from zoopose.datasets.sources import open_source
+from zoopose.errors import DataError
+
+
+def test_gap_closed():
+    assert table.gap_closed(0.4, 0.5, 0.8) == pytest.approx(0.25)
+    assert table.gap_closed(0.4, 0.3, 0.8) == pytest.approx(-0.25)
+    assert math.isnan(table.gap_closed(0.4, 0.5, 0.4))
+
+
+def test_folds_are_pooled_by_instances_not_by_shares():
+    assert table.pooled([{"right": [1, 0], "n": [1, 0]}, {"right": [0, 1], "n": [5, 4]}]) == pytest.approx(0.2)
+    assert table.pooled([]) is None
+
+
+def scored(pair: str, column: str, seed: int, held: float) -> dict:
+    score = {"all": None if column == "oracle" else held - 0.01, "held": held}
+    return {
+        "pair": pair,
+        "column": column,
+        "seed": seed,
+        "box": score,
+        "crop": score,
+        "wall_s": 60.0,
+        "processor_s": 30.0,
+    }
+
+
+ROWS = [
+    scored("a:b", "source_strong", 0, 0.4), scored("a:b", "zoopose", 0, 0.6), scored("a:b", "oracle", 0, 0.8),
+    scored("a:c", "source_strong", 0, 0.2), scored("a:c", "zoopose", 0, 0.3), scored("a:c", "oracle", 0, 0.6),
+    # a second seed without an oracle
+    scored("a:b", "source_strong", 1, 0.4), scored("a:b", "zoopose", 1, 0.7), scored("a:b", "published", 0, 0.5),
+]  # fmt: skip
+
+
+def test_means_over_seeds_then_pairs():
+    found = {"scores": ROWS, "labels": [], "selection": []}
+    means = table.summary(found, ["a:b", "a:c"], [0, 1])
+    assert means["gap"]["zoopose"] == pytest.approx({"a:b": 0.25 / 0.4, "a:c": 0.25})
+    assert means["gap_mean"]["zoopose"] == pytest.approx((0.625 + 0.25) / 2)
+    assert means["gap_of_means"]["zoopose"] == pytest.approx((0.475 - 0.3) / (0.7 - 0.3))
+    assert means["aims"]["worst_over_source"] == pytest.approx(0.1)
+    assert means["aims"]["over_published"] == pytest.approx(0.15)
+    # the published column has one pair only, so only that one has all columns
+    assert means["pairs"] == ["a:b"]
+    assert means["columns"]["zoopose"]["box"]["held"] == pytest.approx(0.65)
+
+
+def test_selection_against_the_best():
+    points = [("start", 0, 30), ("best", 2, 40), ("last", 3, 45), ("c1", 1, 35), ("c2", 2, 40), ("c3", 3, 45)]
+    measured = {
+        "checkpoints": [
+            {"path": name, "epoch": e, "best_epoch": 2, "parts": {"all": {"box": {"right": [r], "n": [100]}}}}
+            for name, e, r in points
+        ],
+        "log": {"selfcheck/score": [[1, 0.1], [2, 0.9], [3, 0.5]], "val/pck": [[1, 3.0], [2, 2.0], [3, 1.0]]},
+    }
+    found = table.selection(measured)
+    assert (found["selected"], found["selected_epoch"], found["best_epoch"]) == (0.4, 2, 3)
+    assert found["loss"] == pytest.approx(0.05)
+    assert found["spearman"] == pytest.approx(0.5) and found["spearman_source"] == pytest.approx(-1)
+
+
+def test_ranking_needs_three_that_differ():
+    assert math.isnan(measure.ranking([(1, 0.1), (2, 0.2)], [[1, 1.0], [2, 2.0]]))
+    assert math.isnan(measure.ranking([(1, 0.1), (2, 0.2), (3, 0.3)], [[1, 1.0], [2, 1.0], [3, 1.0]]))
+
+
+def test_label_quality_in_closed_form(livestock):
+    truth = open_source(f"coco:{livestock}/cow/all.json")
+    n, k = len(truth), len(truth.skeleton)
+    rank = np.arange(n * k).reshape(n, k)
+    # boxes are 40 px: right below 2 px. The surer half of the labels is right, the others are 2.1 px off.
+    xy = truth.labels[0] + np.where(rank >= n * k / 2, 1.9, 2.1)[..., None] * np.array([1, 0])
+    order = [2, 0, 1, *range(11, 2, -1)]
+    admitted = rank >= n * k - 9
+    labels = PseudoLabels(
+        [truth.ids[i] for i in order], xy[order].astype(np.float32), rank[order] / (n * k), admitted[order],
+        np.zeros((n, k)), np.zeros((n, k), bool), truth.skeleton, {"round": 4},
+    )  # fmt: skip
+    found = measure.label_quality(labels, truth)
+    assert found["round"] == 4 and found["n"] == n * k
+    assert found["all"] == pytest.approx(0.5) and found["top"] == 1.0 and found["admitted"] == 1.0
+    assert found["admitted_share"] == pytest.approx(9 / (n * k))
+    # the three surest of a joint's twelve labels are of the last frames, and right
+    assert found["top_per_joint"] == 1.0
+    labels.ids[0] = "other"
+    with pytest.raises(DataError, match="other"):
+        measure.label_quality(labels, truth)
+
+
+def test_a_label_of_an_unreadable_frame_is_wrong(livestock):
+    truth = open_source(f"coco:{livestock}/cow/all.json")
+    n, k = len(truth), len(truth.skeleton)
+    xy = truth.labels[0].astype(np.float32).copy()
+    xy[0] = np.nan
+    zero = np.zeros((n, k))
+    confidence = np.ones((n, k), np.float32)
+    confidence[0] = 0
+    found = measure.label_quality(
+        PseudoLabels(truth.ids, xy, confidence, zero > 0, zero, zero > 0, truth.skeleton), truth
+    )
+    assert found["all"] == pytest.approx(11 / 12) and found["top"] == 1.0 and found["admitted"] is None
+
+
+def test_parts_by_id():
+    rows = measure.part_rows(["a", "b", "c"], {"all": None, "held0": ["c"]}, {"all": "all", "held": "held0"})
+    assert rows["all"].tolist() == [True] * 3 and rows["held"].tolist() == [False, False, True]
+    with pytest.raises(DataError, match="held0"):
+        measure.part_rows(["a"], {"held0": ["c"]}, {"held": "held0"})
+
+
+def test_only_what_was_measured_as_asked_is_collected(tmp_path):
+    counts = {"all": {"box": {"right": [1], "n": [2]}, "crop": {"right": [2], "n": [2]}}}
+    cell = Cell("a-b/source_strong-seed0", ("source/a",), (), {"scored": "x"})
+    plan = Plan(CONFIGS["small"], {cell.name: cell}, {("a:b", "source_strong", 0): (cell.name,)}, dict(COLUMNS))
+    folder = tmp_path / "cells" / cell.name
+    scores = {"measure": {"scored": "x"}, "checkpoints": [{"parts": counts}]}
+    table.write_results(folder / table.SCORES, scores)
+    table.write_results(tmp_path / "cells" / "source/a" / table.TIMES, {"train_s": 6.0, "train_processor_s": 3.0})
+    (row,) = table.collect(tmp_path, plan, ["a:b"], [0])["scores"]
+    assert row["box"] == {"all": 0.5, "held": None} and row["crop"]["all"] == 1.0 and row["wall_s"] == 6.0
+    table.write_results(folder / table.SCORES, {**scores, "measure": {"scored": "y"}})
+    assert table.collect(tmp_path, plan, ["a:b"], [0])["scores"] == []
+
+
+def results(rows: list) -> dict:
+    found = {"scores": rows, "labels": [], "selection": []}
+    return {
+        "about": "tiny", "seeds": [0, 1], "pairs": ["a:b", "a:c"], "machine": "m", "command": "c",
+        "columns": {"wide": {"options": {"view_scale": 0.4}}},
+        **found, "means": table.summary(found, ["a:b", "a:c"], [0, 1]),
+    }  # fmt: skip
+
+
+def test_tables_say_what_was_measured():
+    text = table.markdown(results([*ROWS, scored("a:b", "wide", 0, 0.63)]))
+    lines = text.splitlines()
+    row = next(line for line in lines if line.startswith("| a -> b"))
+    cells = [c.strip() for c in row.strip("|").split("|")]
+    assert cells == ["a -> b", "40.0 ± 0.0", "50.0", "65.0 ± 7.1", "80.0", "25.0", "62.5"]
+    ablation = next(line for line in lines if line.startswith("| wide: view_scale=0.4"))
+    assert [c.strip() for c in ablation.strip("|").split("|")][1:] == ["+3.0", "-", "+3.0"]
+    assert "nan" not in text
+    assert "No cell is done" in table.markdown(results([]))
+
+
+def test_the_readme_changes_between_its_markers(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text("before\n<!-- small: begin -->\nold\n<!-- small: end -->\nafter\n")
+    table.refresh(path, "small", "new\n")
+    table.refresh(path, "small", "new\n")
+    assert path.read_text() == "before\n<!-- small: begin -->\n\nnew\n\n<!-- small: end -->\nafter\n"
+    with pytest.raises(DataError, match="full: begin"):
+        table.refresh(path, "full", "new\n")
+
+
+def test_results_are_json(tmp_path):
+    table.write_results(tmp_path / "r.json", {"a": math.nan, "b": [np.float64(1.5)], "c": (1, "x")})
+    assert (tmp_path / "r.json").read_text() == '{\n "a": null,\n "b": [\n  1.5\n ],\n "c": [\n  1,\n  "x"\n ]\n}\n'

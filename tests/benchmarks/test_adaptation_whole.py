@@ -1,0 +1,55 @@
+"""The adaptation benchmark from end to end, with real runs of a network that learns nothing in a few steps."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from zoopose import cli
+from zoopose.benchmarks.adaptation import __main__ as benchmark
+from zoopose.benchmarks.adaptation import config, run
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+def test_a_table_from_nothing_and_again_for_nothing(livestock, tmp_path, monkeypatch):
+    small = config.CONFIGS["small"]
+    training = {**small.training, "train_batch": 2}
+    adapted = {**small.adapted, "num_epochs": 2, "steps": 2, "views": 1}
+    tiny = replace(small, network={"stacks": 1, "width": 8, "inp_res": 32}, training=training, source={"steps": 4},
+                   oracle={"steps": 4}, adapted=adapted)  # fmt: skip
+    monkeypatch.setitem(config.CONFIGS, "small", tiny)
+    readme = tmp_path / "README.md"
+    readme.write_text("<!-- small: begin -->\n<!-- small: end -->\n")
+    options = benchmark.BenchmarkOptions(
+        data=str(livestock), out=str(tmp_path / "out"), pairs="pony:cow", columns="source_strong,zoopose,oracle",
+        threads=1, accelerator="cpu", write=str(readme),
+    )  # fmt: skip
+    results = benchmark.run(options)
+    table = {r["column"]: r for r in results["scores"]}
+    assert set(table) == {"source_strong", "zoopose", "oracle"}
+    assert [r["round"] for r in results["labels"][0]["rounds"]] == [0, 1]
+    assert len(results["selection"][0]["points"]) >= 3
+    assert "pony -> cow" in readme.read_text()
+
+    # the same number as the command gives
+    folder = tmp_path / "out" / "small"
+    words = [
+        "--dataset",
+        f"coco:{folder}/data/cow/all.json",
+        "--json",
+        str(tmp_path / "test.json"),
+        "--accelerator",
+        "cpu",
+    ]
+    source = folder / "cells" / "source" / "pony-strong-seed0" / "model_best.pth.tar"
+    assert cli.main(["test", *words, "--resume", str(source), "--checkpoint", str(tmp_path / "test")]) == 0
+    tested = json.loads((tmp_path / "test.json").read_text())["protocols"]
+    for kind in ("box", "crop"):
+        assert table["source_strong"][kind]["all"] == pytest.approx(tested[f"exact/{kind}"]["mean"])
+
+    monkeypatch.setattr(run.Runner, "_child", lambda *_: pytest.fail("done cells are not run again"))
+    again = benchmark.run(options)
+    assert again["scores"] == results["scores"]
