@@ -43,7 +43,7 @@ def curves_of(folder: Path) -> list[report.Curves]:
     losses = {
         k[6:]: (epoch, v) for k, v in columns.items() if k.startswith("train/") and k not in ("train/loss", "train/acc")
     }
-    scores = {k: (epoch, 100 * v) for k, v in columns.items() if k.endswith(("/pck", "/acc"))}
+    scores = {k: (epoch, 100 * v) for k, v in columns.items() if k.endswith(("/pck", "/acc", "_acc"))}
     own = {k.removeprefix("selfcheck/"): (epoch, v) for k, v in columns.items() if k.startswith("selfcheck/")}
     curves = [
         report.Curves("Losses", losses, "epoch", "loss", "means over the epoch's batches"),
