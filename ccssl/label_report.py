@@ -67,7 +67,7 @@ def label_blocks(folder: Path, target: PoseDataset, skeleton: Skeleton, name: st
     rounds: list[_Round] = []
     before, rows = None, np.empty(0, np.int64)
     for path in paths:
-        labels = PseudoLabels.read(path)
+        labels = _read(path)
         if before is None:
             rows = _rows_in(labels, target, path)
         elif labels.ids != before.ids:
@@ -95,8 +95,17 @@ def label_blocks(folder: Path, target: PoseDataset, skeleton: Skeleton, name: st
     picked = _within(crops, needed, picked)
     book = LabelBook(target, {row: crops[row] for row in {*needed, *picked}}, picked)
     for i in drawn:
-        book.add_round(rounds[i].number, PseudoLabels.read(paths[i]), rows)
+        book.add_round(rounds[i].number, _read(paths[i]), rows)
     return [*_tables(rounds, skeleton), *_views(book, name, drawn, worst, at, strips, len(target))]
+
+
+def _read(path: Path) -> PseudoLabels:
+    """A round's labels; what was trained on decides, where a file gives no reasons or others."""
+    labels = PseudoLabels.read(path)
+    admitted, share = REASONS.index("admitted"), REASONS.index("share")
+    left_out = np.where(labels.reason == admitted, share, labels.reason)
+    labels.reason = np.where(labels.admitted, admitted, left_out).astype(np.uint8)
+    return labels
 
 
 def _rows_in(labels: PseudoLabels, target: PoseDataset, path: Path) -> np.ndarray:

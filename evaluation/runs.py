@@ -12,6 +12,7 @@ import numpy as np
 
 from ..datasets.crops import crop_image
 from ..datasets.sample import PoseDataset
+from ..errors import DataError
 from ..pose.atomic import atomic_path
 from ..pose.geometry import apply, crop_matrix, square_box
 from ..pose.skeleton import Skeleton
@@ -42,7 +43,7 @@ def curves_of(folder: Path) -> list[report.Curves]:
     losses = {
         k[6:]: (epoch, v) for k, v in columns.items() if k.startswith("train/") and k not in ("train/loss", "train/acc")
     }
-    scores = {k: (epoch, 100 * v) for k, v in columns.items() if k.endswith(("/pck", "/acc"))}
+    scores = {k: (epoch, 100 * v) for k, v in columns.items() if k.endswith(("/pck", "/acc", "_acc"))}
     own = {k.removeprefix("selfcheck/"): (epoch, v) for k, v in columns.items() if k.startswith("selfcheck/")}
     curves = [
         report.Curves("Losses", losses, "epoch", "loss", "means over the epoch's batches"),
@@ -106,9 +107,18 @@ def test_report(
 
 
 def run_facts(folder: Path) -> dict[str, Any]:
-    """What run.json says; empty without one."""
+    """What run.json says; empty without one.
+
+    Raises:
+        DataError: when it cannot be read.
+    """
     path = folder / "run.json"
-    return json.loads(path.read_text()) if path.is_file() else {}
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except ValueError as error:
+        raise DataError(
+            "JSON that a run has written", f"{path}: {error}", "run the command of the run again"
+        ) from error
 
 
 def training_report(

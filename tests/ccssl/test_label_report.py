@@ -110,6 +110,17 @@ def test_one_round_and_no_shots(tmp_path, frames, label_files):
     assert not any("Drift" in t or "Shots" in t for t in titles) and "Worst disagreements" in titles
 
 
+def test_what_was_trained_on_is_shown_as_admitted(tmp_path, frames, label_files):
+    dataset = frames(30)
+    label_files(tmp_path, dataset, 1)
+    path = tmp_path / "labels_round_00.h5"
+    labels = PseudoLabels.read(path)
+    labels.reason[:] = REASONS.index("share")  # as before any admission
+    labels.write(path)
+    bars = block(label_blocks(tmp_path, dataset, dataset.skeleton), "Why labels were left out, by round")
+    assert bars.rows["0"][0] == pytest.approx(labels.admitted.mean())
+
+
 def test_labels_of_other_frames_are_refused(tmp_path, frames, label_files):
     label_files(tmp_path, frames(30), 1)
     with pytest.raises(DataError, match="labels_round_00"):
