@@ -62,15 +62,15 @@ def run(options: CcsslOptions) -> Path:
     data = {"source": source.describe(), "validation": valid.describe(), "target": target.describe()}
     data["protocol"] = protocol.describe(options)
     session.banner(task, start, data, options.num_epochs, [f"start      {start.note}"])
-    step = adaptation.step_for(options, source, target, start, fabric, task)
+    step = adaptation.step_for(options, source, valid, target, start, fabric, task)
     step.scorer = adaptation.scorer_for(options, start)
-    judge, select = adaptation.judge_for(options, valid, start, fabric)
+    judge = adaptation.judge_for(options, valid, target, start, fabric, step)
     runlog = None
     if fabric.is_global_zero:
         session.write_facts(task.folder, options, "CC-SSL", data)
         runlog = RunLog(task.folder, resume_epoch=task.epoch + 1 if restore else None)
     try:
-        fit(task, step, options.num_epochs, judge, select, runlog)
+        fit(task, step, options.num_epochs, judge, judge.select, runlog)
     except Interrupted:
         raise KeyboardInterrupt(session.goes_on(options, task.folder / LAST)) from None
     finally:
@@ -79,7 +79,7 @@ def run(options: CcsslOptions) -> Path:
     if fabric.is_global_zero:
         more = label_blocks(task.folder, target, start.skeleton)
         notes = adaptation.selection_note(options)
-        validation.finish(judge, task, options, {"method": "CC-SSL", "model_best": notes, **data}, more)
+        validation.finish(judge.validation, task, options, {"method": "CC-SSL", "model_best": notes, **data}, more)
     log.info("model_best.pth.tar: %s; last.pth.tar: the end of the adaptation", adaptation.selection_note(options))
     unlabelled = options.target.partition(":")[0] in ("images", "video")
     verb = "predict --data" if unlabelled else "test --dataset"

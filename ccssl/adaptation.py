@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 
 from lightning_fabric import Fabric
+from torch import nn
 
+from ..datasets.crops import CropCache
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import check_joints, has_splits
 from ..errors import OptionError
 from ..evaluation.options import open_data
 from ..pose.augment import Augmentation
 from ..pose.checkpoints import Loaded
-from ..train.feed import CropFeed
+from ..train.feed import CropFeed, margin_px
 from ..train.loop import Run
 from ..train.supervised import LOSSES, augmentation_for, loss_for, trains_hidden
 from ..train.validation import Validation
+from .confidence import Calibrator
 from .consistency import Views
+from .framing import FRAMINGS
 from .label_score import LabelScore
 from .labelling import Labeller, Temporal
 from .options import CcsslOptions
 from .published_step import published_step
+from .selfcheck import SelfCheck
 from .step import CcsslStep
+from .teacher import Teacher
 
 ROUNDS = 6  # as published: 60 epochs, labels renewed every 10
 
@@ -34,10 +42,22 @@ def views_for(options: CcsslOptions) -> Views:
     return Views(options.views, equivariance, Augmentation() if options.no_invariance else Views().invariance)
 
 
+def refresh_of(options: CcsslOptions) -> int:
+    """Epochs of a round."""
+    return options.refresh or math.ceil(options.num_epochs / ROUNDS)
+
+
 def step_for(
-    options: CcsslOptions, source: PoseDataset, target: PoseDataset, network: Loaded, fabric: Fabric, run: Run
+    options: CcsslOptions,
+    source: PoseDataset,
+    valid: PoseDataset,
+    target: PoseDataset,
+    network: Loaded,
+    fabric: Fabric,
+    run: Run,
 ) -> CcsslStep:
     """The adaptation step of a run."""
+    run.patience = options.patience * refresh_of(options)
     if options.protocol == "published":
         return published_step(options, source, target, network.form, fabric, run)
     published = network.form.kind == "published"
@@ -54,20 +74,31 @@ def step_for(
         "rank": fabric.global_rank,
         "world": fabric.world_size,
     }
+    seen = augmentation_for(options, options.target_augment)
+    if options.target_occlusion is not None:
+        seen = replace(seen, occlusion=options.target_occlusion)
     feeds = [
-        CropFeed(data, network.form, augmentation_for(options, name), stream=stream, **common)
-        for stream, (data, name) in enumerate(((source, options.source_augment), (target, options.target_augment)))
+        CropFeed(source, network.form, augmentation_for(options, options.source_augment), stream=0, **common),
+        CropFeed(target, network.form, seen, stream=1, **common),
     ]
     labeller = Labeller(
         feeds[1].crops, list(target.shots), network.form, options.seed, fabric.device, views_for(options), Temporal(options.flow),
-        options.workers, options.strict_data, fabric=fabric,
+        options.workers, options.strict_data, fabric=fabric, framings=() if options.no_framing else FRAMINGS,
     )  # fmt: skip
-    refresh = options.refresh or math.ceil(options.num_epochs / ROUNDS)
+    calibrator = None
+    if options.confidence == "calibrated":
+        padded = CropCache(valid, feeds[1].crops.size, feeds[1].margin, 0)
+        calibrator = Calibrator(
+            padded, network.form, views_for(options), options.seed, fabric.device, str(valid.describe().get("name", ""))
+        )
+    teacher = Teacher(run.plain, options.ema) if options.ema else None
+    refresh = refresh_of(options)
     rounds = math.ceil(options.num_epochs / refresh)
     gamma = options.gamma_ or (10.0 if loss == "published" else 1.0)
     return CcsslStep(
         feeds[0], feeds[1], labeller, fabric, LOSSES[loss], gamma, rounds, refresh,
         (options.share_first, options.share_last), options.per, run.folder, run.extra, options.steps,
+        teacher, calibrator, options.check_limit, options.target_style,
     )  # fmt: skip
 
 
@@ -86,20 +117,53 @@ def scorer_for(options: CcsslOptions, network: Loaded) -> LabelScore | None:
     return LabelScore(data, network.form)
 
 
-def judge_for(options: CcsslOptions, valid: PoseDataset, network: Loaded, fabric: Fabric) -> tuple[Validation, str]:
-    """What is scored after every epoch, and the name of the score that chooses model_best."""
+class Judge:
+    """What is scored after every epoch: labelled data, and how well the network agrees with itself on the target.
+
+    Args:
+        validation: on the source, or on the target where the user asks for it.
+        check: on the target, without labels; None: not at all.
+        select: name of the score that chooses model_best.
+    """
+
+    def __init__(self, validation: Validation, check: SelfCheck | None, select: str):
+        self.validation, self.check, self.select = validation, check, select
+
+    def __call__(self, model: nn.Module, batches: int | None) -> Mapping[str, float]:
+        scores = self.validation(model, batches)
+        if batches is None and self.check:
+            scores = {**scores, **self.check(model, scores.get("val/pck", math.nan))}
+        return scores
+
+
+def judge_for(
+    options: CcsslOptions, valid: PoseDataset, target: PoseDataset, network: Loaded, fabric: Fabric, step: CcsslStep
+) -> Judge:
+    """What is scored after every epoch, and the score that chooses model_best."""
     if options.select_on_target:
         split = "valid" if has_splits(options.select_on_target) else "all"
         data = open_data(options.select_on_target, split, options, skeleton=network.skeleton)
         check_joints(data, network.skeleton, options.select_on_target)
         if data.labels is None:
             raise OptionError("labelled target data to select on", f"{options.select_on_target}, without labels")
-        return Validation(data, network, fabric, options, "target"), "target/pck"
-    return Validation(valid, network, fabric, options), "val/pck"
+        return Judge(Validation(data, network, fabric, options, "target"), None, "target/pck")
+    validation = Validation(valid, network, fabric, options)
+    if options.select == "source":
+        return Judge(validation, None, "val/pck")
+    crops = step.target.crops if isinstance(step.target, CropFeed) else None
+    if crops is None:
+        pad = margin_px(network.form.size)
+        crops = CropCache(target, network.form.size + 2 * pad, 1 + 2 * pad / network.form.size, 0)
+    check = SelfCheck(
+        crops, list(target.shots), network.form, options.flow, lambda: step.teacher.model if step.teacher else None
+    )
+    return Judge(validation, check, "selfcheck/score")
 
 
 def selection_note(options: CcsslOptions) -> str:
     """How model_best was chosen, for the log and the report."""
     if options.select_on_target:
         return f"CHOSEN ON TARGET LABELS ({options.select_on_target}): its score there is no honest estimate"
-    return "best on the source validation; target labels were not read"
+    if options.select == "source":
+        return "best on the source validation; target labels were not read"
+    return "agrees best with itself on the target and with the source's labels; target labels were not read"

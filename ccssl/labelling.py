@@ -30,10 +30,13 @@ from ..pose.geometry import apply, compose, invert
 from ..pose.inputs import InputForm
 from ..progress import Progress
 from .consistency import Views, label_views
+from .framing import Framing, choose
+from .sample import Sample
 
 CHUNK = 32  # frames labelled together; part of the random streams, so it is no option
 STREAM = 77  # keeps these draws apart from training's
 PARTIAL_SECONDS = 30.0
+TRIED = 128  # frames on which framings are tried
 SEEN = ("xy", "confidence", "peak", "agreement", "invariance", "equivariance", "crop_px")  # of the first pass
 JOINED = ("xy", "confidence", "carried", "temporal")  # of the second
 
@@ -68,6 +71,7 @@ class Labeller:
         workers: processes that decode while crops are not kept yet.
         strict: stop at the first unreadable picture.
         fabric: the ranks that share the work; None: this process alone.
+        framings: of which the one is taken, anew every round, under which the network agrees with itself most; none: as cropped.
     """
 
     crops: CropCache
@@ -81,6 +85,7 @@ class Labeller:
     strict: bool = False
     faults: FaultLog = field(default_factory=FaultLog)
     fabric: Fabric | None = None
+    framings: tuple[Framing, ...] = ()
 
     @property
     def rank(self) -> int:
@@ -116,7 +121,8 @@ class Labeller:
         mark = self.mark(model, round_)
         if partial and self.rank:
             partial = partial.with_suffix(f".{self.rank}{partial.suffix}")
-        self._see(model, round_, partial, mark, out)
+        framing, tried = self._framing(model)
+        self._see(model, round_, partial, mark, out, framing)
         self._join(round_, out)
         facts = {
             "round": round_,
@@ -124,6 +130,7 @@ class Labeller:
             "mark": mark,
             "views": 1 + self.views.count,
             "flow": self.temporal.flow,
+            "framing": {"zoom": framing.zoom, "shift": framing.shift, "agreement": tried},
         }
         checks = ("invariance", "equivariance", *(() if self.temporal.flow == "none" else ("temporal",)))
         return PseudoLabels(
@@ -144,10 +151,32 @@ class Labeller:
         """Short mark of all that the labels of a round follow from: network, frames, views, draws."""
         dataset = self.crops.dataset
         frames = (dataset.crop_factor, self.crops.size, self.crops.margin, *dataset.ids, *self.shots)
-        rules = (CHUNK, round_, self.seed, self.form, self.views, self.temporal, dataset.skeleton.to_dict())
+        rules = (
+            CHUNK,
+            round_,
+            self.seed,
+            self.form,
+            self.views,
+            self.temporal,
+            self.framings,
+            dataset.skeleton.to_dict(),
+        )
         return f"{fingerprint(model)}-{zlib.crc32(repr((rules, frames)).encode()):08x}"
 
-    def _see(self, model: nn.Module, round_: int, partial: Path | None, mark: str, out: dict) -> None:
+    def _framing(self, model: nn.Module) -> tuple[Framing, list[float]]:
+        """The same on every rank: each tries the same frames."""
+        sample = Sample.of(self.crops, TRIED) if self.framings else None
+        if sample is None:
+            return Framing(), []
+        training = model.training
+        model.eval()
+        found = choose(
+            model, sample.crops.to(self.device), self.form, self.crops.dataset.skeleton.flip_order, self.framings
+        )
+        model.train(training)
+        return found
+
+    def _see(self, model: nn.Module, round_: int, partial: Path | None, mark: str, out: dict, framing: Framing) -> None:
         """The first pass: every frame by itself."""
         n, count = len(self.crops), -(-len(self.crops) // CHUNK)
         # whole chunks, since a chunk's draws follow from its first frame
@@ -163,7 +192,7 @@ class Labeller:
             for chunk, raw in zip(chunks, self._loader(chunks)):
                 batch = self.faults.take(raw)
                 if batch is not None:
-                    self._chunk(model, batch, generator_for(self.seed, STREAM, round_, chunk[0]), out)
+                    self._chunk(model, batch, generator_for(self.seed, STREAM, round_, chunk[0]), out, framing)
                 progress.add(len(chunk))
                 clock = time.monotonic()
                 if partial and (clock - saved > PARTIAL_SECONDS or chunk[-1] + 1 == end):
@@ -178,18 +207,20 @@ class Labeller:
         safe = SafeDataset(self.crops, self.strict)
         return DataLoader(safe, batch_sampler=chunks, num_workers=workers, collate_fn=collate)
 
-    def _chunk(self, model: nn.Module, batch: dict, generator: torch.Generator, out: dict) -> None:
+    def _chunk(self, model: nn.Module, batch: dict, generator: torch.Generator, out: dict, framing: Framing) -> None:
         found = label_views(
-            model, batch["crop"].to(self.device), self.crops.margin, self.form, self.views, self.crops.dataset.skeleton.flip_order,
+            model, framing.apply(batch["crop"].to(self.device), self.form.size), self.crops.margin, self.form, self.views,
+            self.crops.dataset.skeleton.flip_order,
             generator,
         )  # fmt: skip
         rows = batch["index"].numpy()
-        inner = _inner_from_image(batch["crop_from_image"], self.crops.size, self.form.size)
+        framed = compose(framing.matrix(self.crops.size, self.form.size), batch["crop_from_image"])
+        inner = _inner_from_image(framed, self.crops.size, self.form.size)
         out["xy"][rows] = apply(image_from_heatmap(inner, self.form), found.xy_heatmap.cpu().double()).float().numpy()
         out["crop_px"][rows] = batch["crop_from_image"][:, 0, 0].numpy()
         out["peak"][rows] = out["confidence"][rows] = found.peak.cpu().numpy()
         for name in ("agreement", "invariance", "equivariance"):
-            out[name][rows] = getattr(found, name).cpu().numpy() * self.form.stride
+            out[name][rows] = getattr(found, name).cpu().numpy() * (self.form.stride / framing.zoom)
 
     def _join(self, round_: int, out: dict) -> None:
         """The second pass: labels carried from frame to frame inside each shot, and what the flow says of each label."""

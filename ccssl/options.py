@@ -36,9 +36,16 @@ class CcsslOptions(RunOptions):
     gamma_: float = 0.0
     """weight of the target's loss; 0: 10 with the published loss (as published), else 1"""
     source_augment: Literal["auto", "strong", "standard", "none"] = "auto"
-    """augmentation of the source pictures; auto: standard, in the published protocol strong"""
-    target_augment: Literal["strong", "standard", "none"] = "standard"
-    """augmentation of the pseudo-labelled pictures"""
+    """augmentation of the source pictures; auto: strong"""
+    target_augment: Literal["auto", "strong", "standard", "none"] = "auto"
+    """augmentation of the pseudo-labelled pictures; auto: strong, in the published protocol standard"""
+    target_style: float = 0.0
+    """share of the pseudo-labelled pictures that take the channel statistics of a source picture"""
+    target_occlusion: float | None = None
+    """share of the pseudo-labelled pictures in which rectangles cover a part; default: as --target-augment has it"""
+    ema: float = 0.97
+    """the labels are made by a running average of the network's weights that keeps this share of itself at every step; 0: by the
+    network itself, as published"""
     views: int = 4
     """drawn views beside the frame itself, over which a label is averaged"""
     view_rotation: float | None = None
@@ -49,16 +56,29 @@ class CcsslOptions(RunOptions):
     """no mirrored views, as published"""
     no_invariance: bool = False
     """no change of colour, contrast, noise or blur in the views, as published"""
+    no_framing: bool = False
+    """label the target's pictures as they are cropped, instead of with the zoom and shift under which the network agrees most
+    with itself"""
+    check_limit: float = 0.15
+    """a label is left out where one of its checks (invariance, equivariance, time) misses by more, in shares of the crop's side"""
+    confidence: Literal["calibrated", "peak"] = "calibrated"
+    """what labels are ranked by: the probability of being right, from peak, agreement and the frame's other joints, calibrated on
+    the source's validation; or the peak, as published"""
     flow: Literal["lk", "dis", "none"] = "lk"
     """how labels are carried between neighbouring frames of a video: Lucas-Kanade, dense inverse search, not at all"""
     share_first: float = 0.2
     """share of the labels admitted in the first round"""
-    share_last: float = 0.8
-    """share admitted in the last round"""
+    share_last: float | None = None
+    """share admitted in the last round; default 0.5, in the published protocol 0.8"""
     per: Literal["auto", "joint", "global"] = "auto"
-    """confidence threshold for every joint, or one for all; auto: joint, in the published protocol global"""
+    """confidence threshold for every joint, or one for all; auto: global"""
     select_on_target: str = ""
-    """labelled target data, NAME[:PATH], that choose model_best instead of the source validation; the report says so"""
+    """labelled target data, NAME[:PATH], that choose model_best; the report says so"""
+    select: Literal["auto", "selfcheck", "source"] = "auto"
+    """what chooses model_best without target labels: agreement of views, neighbours, teacher and source validation together; or the
+    source validation alone; auto: selfcheck, in the published protocol source"""
+    patience: int = 0
+    """rounds without a better score after which the adaptation ends; 0: all epochs"""
     score_labels: bool = False
     """log how right the pseudo-labels of every round are, where --target has labels; nothing else reads those"""
 

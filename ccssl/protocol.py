@@ -13,14 +13,28 @@ from .options import CcsslOptions
 
 # what an option left open ("auto", or none given) becomes
 PRESETS: dict[str, dict[str, Any]] = {
-    "zoopose": {"source_augment": "standard", "view_rotation": 20.0, "per": "joint"},
-    "published": {"source_augment": "strong", "view_rotation": 30.0, "per": "global"},
+    "zoopose": {
+        "source_augment": "strong",
+        "target_augment": "strong",
+        "view_rotation": 20.0,
+        "per": "global",
+        "share_last": 0.5,
+        "select": "selfcheck",
+    },
+    "published": {
+        "source_augment": "strong",
+        "target_augment": "standard",
+        "view_rotation": 30.0,
+        "per": "global",
+        "share_last": 0.8,
+        "select": "source",
+    },
 }
 # options of the adaptation itself that the published protocol has a use for; flags that only leave out what it lacks are harmless
 PUBLISHED = frozenset(
     "source target valid resume num_epochs steps refresh gamma_ source_augment target_augment views view_rotation view_scale "
     "no_view_flip no_invariance flow share_first share_last per select_on_target checkpoint train_batch protocol "
-    "score_labels".split()
+    "score_labels select patience".split()
 )
 
 

@@ -48,7 +48,7 @@ class PublishedStep(CcsslStep):
     target: PublishedTargetFeed
     labeller: PublishedLabeller
 
-    def settle(self, labels: PseudoLabels, round_: int) -> None:
+    def settle(self, labels: PseudoLabels, round_: int, model: nn.Module) -> None:
         """Labels are not held in place."""
 
     def admit(self, labels: PseudoLabels, round_: int) -> None:

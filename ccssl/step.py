@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,19 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from ..datasets.pseudo_labels import PseudoLabels
+from ..datasets.pseudo_labels import CHECKS, REASONS, PseudoLabels
 from ..errors import DataError
+from ..pose.augment import generator_for, restyle
 from ..progress import log
 from ..train.curriculum import admit, share_at
 from ..train.feed import CropFeed
 from ..train.ranks import loss_factors
 from ..train.supervised import cell_accuracy, mean_over, stage_loss
+from .confidence import Calibration
 from .labelling import Labeller
+from .teacher import Teacher
 
+STYLE_STREAM = 78  # keeps these draws apart from those of feeds and labellings
 Pair = tuple[dict[str, torch.Tensor] | None, dict[str, torch.Tensor] | None]
 
 
@@ -45,6 +50,10 @@ class CcsslStep:
         folder: where labels are kept.
         kept: the run's `extra`, in the checkpoint: which labels the running round trains on.
         steps: batches an epoch; 0 for a pass through the larger set.
+        teacher: makes the labels in the network's place.
+        calibrator: (network, views of the round) -> calibration of the labels' confidence; None: it is the peak.
+        limit: of a check's disagreement, in shares of the crop's side; a label that misses by more is not admitted.
+        style: share of the target's pictures that take the channel statistics of a source picture.
     """
 
     def __init__(
@@ -62,6 +71,10 @@ class CcsslStep:
         folder: Path,
         kept: dict[str, Any],
         steps: int = 0,
+        teacher: Teacher | None = None,
+        calibrator: Callable[[nn.Module, int], Calibration | None] | None = None,
+        limit: float = math.inf,
+        style: float = 0.0,
     ):
         self.source, self.target, self.labeller, self.fabric, self.loss = source, target, labeller, fabric, loss
         self.gamma, self.rounds, self.refresh, self.share, self.per = gamma, rounds, refresh, share, per
@@ -71,6 +84,21 @@ class CcsslStep:
         self.labels: PseudoLabels | None = None
         self.scorer: Callable[[PseudoLabels], float] | None = None  # diagnosis of the labels, for the log alone
         self.scored: dict[str, float] = {}
+        self.teacher, self.calibrator, self.limit, self.style = teacher, calibrator, limit, style
+        if teacher:
+            if "teacher" in kept:
+                teacher.load_state_dict(kept["teacher"])
+            kept["teacher"] = teacher.state_dict()
+
+    def after_step(self, model: nn.Module) -> None:
+        """The teacher follows.
+
+        Args:
+            model: the bare network.
+        """
+        if self.teacher:
+            self.teacher.update(model)
+            self.kept["teacher"] = self.teacher.state_dict()
 
     def before_epoch(self, epoch: int, model: nn.Module) -> Mapping[str, float]:
         """Labels of the epoch's round: made at its start, read again when a run goes on in its midst."""
@@ -81,7 +109,7 @@ class CcsslStep:
         if self.kept.get("round") == round_:
             labels = self._read(path, self.kept["network"])
         else:
-            self._make(path, round_, model)
+            self._make(path, round_, self.teacher.model if self.teacher else model)
             self.fabric.barrier()
             labels = PseudoLabels.read(path)
             self.kept.update(round=round_, network=labels.facts["network"])
@@ -109,7 +137,7 @@ class CcsslStep:
         if not first:
             return
         if not made:
-            self.settle(labels, round_)
+            self.settle(labels, round_, model)
         self.admit(labels, round_)
         if not labels.admitted.any():
             raise DataError(
@@ -121,16 +149,34 @@ class CcsslStep:
         for partial in self.folder.glob(f"{path.stem}.partial*"):
             partial.unlink()
 
-    def settle(self, labels: PseudoLabels, round_: int) -> None:
-        """What is done to labels just made, before some are admitted: they are held in place."""
+    def settle(self, labels: PseudoLabels, round_: int, model: nn.Module) -> None:
+        """What is done to labels just made, before some are admitted: they are held in place, and their confidence calibrated."""
         if round_ > 0:
             drift = labels.hold(PseudoLabels.read(labels_path(self.folder, 0)))
             labels.facts["drift_px"] = [float(v) for v in drift]
+        found = self.calibrator(model, round_) if self.calibrator else None
+        if found:
+            # a label that flowed here brought its own peak along, a little lower
+            side = self.labeller.form.size
+            labels.confidence = found.probability(labels.confidence, labels.agreement_px / side)
+            labels.facts["calibration"] = {**found.facts, "limit": self.limit}
 
     def admit(self, labels: PseudoLabels, round_: int) -> None:
-        """Mark the labels that the round trains on."""
-        share = share_at(round_, self.rounds, *self.share)
-        labels.admitted = admit(labels.confidence, share, self.per)
+        """Mark the labels that the round trains on, and why the others are left out."""
+        share, limit_px = share_at(round_, self.rounds, *self.share), self.limit * self.labeller.form.size
+        reason = np.full(labels.confidence.shape, REASONS.index("share"), np.uint8)
+        before = round_ > 0 and PseudoLabels.read(labels_path(self.folder, round_ - 1)).admitted
+        reason[np.broadcast_to(before, reason.shape)] = REASONS.index("support")
+        failed = np.zeros(reason.shape, bool)
+        for name in CHECKS:
+            if name in labels.checks:
+                misses = (np.nan_to_num(labels.checks[name]) > limit_px) & ~labels.carried
+                reason[misses & ~failed] = REASONS.index(name)
+                failed |= misses
+        labels.admitted = admit(np.where(failed, 0, labels.confidence), share, self.per)
+        reason[labels.admitted] = REASONS.index("admitted")
+        reason[~np.isfinite(labels.xy_px).all(-1)] = REASONS.index("unreadable")
+        labels.reason = reason
         labels.facts.update(share=share, per=self.per)
 
     @staticmethod
@@ -165,8 +211,12 @@ class CcsslStep:
         """Source and target batches in step; each feed runs on through its own epochs, whatever the other's length."""
         at = epoch * self.steps + start
         count = self.steps - start
-        for pair in zip(self._stream(self.source, at, count), self._stream(self.target, at, count)):
-            yield pair if any(batch is not None for batch in pair) else None
+        for i, pair in enumerate(zip(self._stream(self.source, at, count), self._stream(self.target, at, count)), at):
+            source, target = pair
+            if self.style and source and target:
+                draws = generator_for(self.source.seed, STYLE_STREAM, i, self.fabric.global_rank)
+                target["images"] = restyle(target["images"], source["images"], self.style, draws)
+            yield pair if source or target else None
 
     def _stream(self, feed: CropFeed, at: int, count: int) -> Iterator[dict[str, torch.Tensor] | None]:
         while count > 0:

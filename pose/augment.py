@@ -242,3 +242,24 @@ def _cover(
         rows = ((y - centre[i, n, 1]).abs() < half[i, n, 1]).nonzero()[:, 0].tolist()
         if columns and rows:
             images[i, :, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = colours[i, n, :, None, None]
+
+
+def restyle(images: torch.Tensor, donors: torch.Tensor, share: float, generator: torch.Generator) -> torch.Tensor:
+    """Give some pictures the mean and spread of each channel of other pictures, drawn among the donors.
+
+    Args:
+        images: (B, 3, H, W).
+        donors: (D, 3, h, w), in the same range.
+        share: of the pictures that are changed.
+        generator: on the CPU.
+    """
+    on = uniform(generator, (len(images),)) < share
+    which = torch.randint(len(donors), (len(images),), generator=generator)
+    changed = on.nonzero()[:, 0].to(images.device)
+    if not len(changed):
+        return images
+    own, other = images[changed], donors[which.to(images.device)[changed]]
+    (mean, spread), (new_mean, new_spread) = ((i.mean((2, 3), True), i.std((2, 3), keepdim=True)) for i in (own, other))
+    styled = images.clone()
+    styled[changed] = (own - mean) / spread.clamp_min(1e-3) * new_spread + new_mean
+    return styled

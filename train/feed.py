@@ -94,8 +94,15 @@ class CropFeed:
         return max(1, len(self.dataset) // (self.batch_size * self.world))
 
     def order(self, epoch: int) -> np.ndarray:
-        """(N,) the epoch's order of pictures, the same on every rank."""
-        return np.random.default_rng([self.seed, self.stream, epoch]).permutation(len(self.dataset))
+        """(N,) the epoch's order of pictures, the same on every rank.
+
+        Pictures with labels of their own making are drawn as often as they have labels: many may have none.
+        """
+        draws = np.random.default_rng([self.seed, self.stream, epoch])
+        if self.labels is None:
+            return draws.permutation(len(self.dataset))
+        count = np.asarray(self.labels[1], np.float64).sum(1)
+        return draws.choice(len(count), len(count), p=count / count.sum())
 
     def batches(self, epoch: int, start: int, device: torch.device) -> Iterator[dict[str, torch.Tensor] | None]:
         """Batches of an epoch from step `start` on, on the device.

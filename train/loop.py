@@ -39,6 +39,10 @@ class Step(Protocol):
         """Losses by name; `total` is minimised, every one is logged."""
         ...
 
+    def after_step(self, model: nn.Module) -> None:
+        """What follows the bare network, after every step of the optimiser."""
+        ...
+
     def before_epoch(self, epoch: int, model: nn.Module) -> Mapping[str, float]:
         """What must be renewed before an epoch (pseudo-labels, say); facts for the log."""
         ...
@@ -77,7 +81,8 @@ class Run:
         pack: (epoch, best, optimizer state, run facts) -> checkpoint, see `checkpoints.pack`.
         last_name: file name of the last checkpoint; `aliases` are further names for it.
         epoch, step: finished epochs, and finished batches of the running one.
-        best, best_epoch: highest validation score so far.
+        best, best_epoch: highest score so far.
+        patience: epochs without a better score after which the run ends; 0: it goes to its last epoch.
         extra: what the method must keep between epochs, plain data and tensors.
     """
 
@@ -98,6 +103,7 @@ class Run:
     extra: dict[str, Any] = field(default_factory=dict)
     snapshot: int = 0
     save_seconds: float = 300.0
+    patience: int = 0
 
     def save(self, best: bool = False) -> None:
         """Write the last checkpoint (and the best one); on the first rank only."""
@@ -159,6 +165,10 @@ class Run:
         if better:
             self.best, self.best_epoch = -math.inf if math.isnan(score) else score, self.epoch
         return better
+
+    def tired(self) -> bool:
+        """Whether the score has not risen for as long as there is patience."""
+        return 0 < self.patience <= self.epoch - self.best_epoch
 
     def any_rank(self, flag: bool) -> bool:
         """Whether it is so on any rank: decisions before a collective must be the same on all."""
@@ -229,6 +239,9 @@ def fit(
     first = run.epoch + run.step / max(step.steps, 1)
     with _StopSignal() as stop:
         for epoch in range(run.epoch, epochs):
+            if run.tired():
+                log.info("no better %s for %d epochs: done", select, run.patience)
+                break
             facts = dict(step.before_epoch(epoch, run.model))
             if run.step == 0:
                 run.meter = Meter()

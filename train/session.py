@@ -35,6 +35,7 @@ LEAST = {
     "epochs": 1, "num_epochs": 1, "train_batch": 1, "test_batch": 1, "stacks": 1, "blocks": 1, "width": 2, "depth": 0, "inp_res": 8,
     "out_res": 0, "refresh": 0, "steps": 0, "views": 0, "seed": 0, "workers": 0, "devices": 1, "snapshot": 0, "cache_gib": 0,
     "scale_factor": 0, "view_scale": 0, "lr": 0, "gamma_": 0, "share_first": 0, "share_last": 0, "sigma": 0.1, "start_epoch": 0,
+    "target_style": 0, "target_occlusion": 0, "ema": 0, "check_limit": 0, "patience": 0,
 }  # fmt: skip
 
 
@@ -46,10 +47,10 @@ def check_numbers(options: RunOptions) -> None:
     """
     for name, least in LEAST.items():
         value = getattr(options, name, least)
-        if not value >= least:
+        if value is not None and not value >= least:
             raise OptionError(f"--{name.replace('_', '-').rstrip('-')} of at least {least}", f"{value}")
-    for name in ("share_first", "share_last"):
-        if getattr(options, name, 0) > 1:
+    for name in ("share_first", "share_last", "target_style", "target_occlusion", "ema"):
+        if (getattr(options, name, 0) or 0) > 1:
             raise OptionError(f"--{name.replace('_', '-')} between 0 and 1", f"{getattr(options, name)}")
 
 

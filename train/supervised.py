@@ -69,6 +69,9 @@ class SupervisedStep:
     def before_epoch(self, epoch: int, model: nn.Module) -> Mapping[str, float]:
         return {}
 
+    def after_step(self, model: nn.Module) -> None:
+        """Nothing follows."""
+
     def __call__(self, model: nn.Module, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         outputs = model(batch["images"])
         (factor,) = loss_factors(self.fabric, [mean_over(self.loss, batch)])

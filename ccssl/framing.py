@@ -1,0 +1,102 @@
+"""How the target's animals are framed while they are labelled: the zoom and shift under which the network agrees with itself most.
+
+Boxes of two data sets are rarely drawn alike, and a network sees joints where the source's pictures have them: a cow's head above
+her back, where horses carry theirs. Another framing takes such places out of the picture. Which one helps is asked of the network
+itself, without any label: the share of joints that a frame and its mirror image put at one place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..evaluation.predict import DECODE_SIGMA, last_joint_maps
+from ..pose import heatmap
+from ..pose.geometry import warp
+from ..pose.inputs import InputForm
+
+AGREE = 0.04  # of the crop's side: nearer joints are at one place; 0.05 of the box, where a crop is 1.25 x the box
+
+
+@dataclass(frozen=True)
+class Framing:
+    """Zoom about the crop's middle, then a shift downwards, in shares of the crop's side."""
+
+    zoom: float = 1.0
+    shift: float = 0.0
+
+    def matrix(self, crop_size: int, size: int) -> torch.Tensor:
+        """(2, 3) float64 from a padded crop to the reframed one, px.
+
+        Args:
+            crop_size: side of the padded crop.
+            size: side of the square in its middle.
+        """
+        move = (1 - self.zoom) * (crop_size - 1) / 2
+        down = move + self.shift * size
+        return torch.tensor([[self.zoom, 0, move], [0, self.zoom, down]], dtype=torch.float64)
+
+    def apply(self, crops: torch.Tensor, size: int) -> torch.Tensor:
+        """(F, 3, S, S) uint8 padded crops, reframed; black where a crop ends."""
+        if self == Framing():
+            return crops
+        matrix = self.matrix(crops.shape[-1], size).float().expand(len(crops), 2, 3).to(crops.device)
+        return warp(crops.float(), matrix, crops.shape[-2:]).round_().clamp_(0, 255).byte()
+
+
+FRAMINGS = tuple(Framing(zoom, shift) for zoom, shift in product((1.0, 1.25, 1.5), (-0.15, 0.0, 0.15)))
+
+
+@torch.no_grad()
+def mirrored_joints(
+    model: nn.Module, crops: torch.Tensor, form: InputForm, flip_order: np.ndarray, at_once: int = 64
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Joints of padded crops and of their mirror images, both (F, K, 2) in cells of the upright heatmap.
+
+    Args:
+        model: in eval mode.
+        crops: (F, 3, S, S) uint8 on the device.
+        flip_order: (K,).
+    """
+    pad, k = (crops.shape[-1] - form.size) // 2, len(flip_order)
+    order, found = torch.as_tensor(flip_order, device=crops.device), []
+    for part in crops.split(max(1, at_once // 2)):
+        images = form.normalise(part[..., pad : pad + form.size, pad : pad + form.size].float() / 255)
+        both = torch.cat([images, images.flip(-1)]).contiguous(memory_format=torch.channels_last)
+        maps = last_joint_maps(model(both), k, form.heatmap_size)
+        maps = torch.cat([maps[: len(part)], maps[len(part) :, order].flip(-1)])
+        found.append(heatmap.decode(maps, "dark", DECODE_SIGMA)[0].unflatten(0, (2, len(part))))
+    whole = torch.cat(found, 1)
+    return whole[0], whole[1]
+
+
+def self_agreement(
+    model: nn.Module, crops: torch.Tensor, form: InputForm, flip_order: np.ndarray, zoom: float = 1.0
+) -> float:
+    """Share of the joints that padded crops, zoomed by `zoom`, and their mirror images put at one place."""
+    own, mirrored = mirrored_joints(model, crops, form, flip_order)
+    return float(((own - mirrored).norm(dim=-1) < AGREE * zoom * form.heatmap_size).float().mean())
+
+
+def choose(
+    model: nn.Module,
+    crops: torch.Tensor,
+    form: InputForm,
+    flip_order: np.ndarray,
+    framings: Sequence[Framing] = FRAMINGS,
+) -> tuple[Framing, list[float]]:
+    """The framing under which a network agrees with itself most, and the share of agreeing joints under each.
+
+    Args:
+        model: in eval mode.
+        crops: (F, 3, S, S) uint8 padded crops on the device, of frames spread over the target.
+        form: input form of the network.
+        flip_order: (K,) the skeleton's.
+    """
+    shares = [self_agreement(model, f.apply(crops, form.size), form, flip_order, f.zoom) for f in framings]
+    return framings[int(np.argmax(shares))], shares
