@@ -50,7 +50,7 @@ METHODS: Mapping[str, type[RunOptions]] = {"train": TrainOptions, "CC-SSL": Ccss
 class ReportOptions:
     """`zoopose report`."""
 
-    run: Annotated[str, tyro.conf.Positional]
+    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """run folder of zoopose train, ccssl or test"""
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     """where to compute, when a run that was stopped must be scored first"""
