@@ -19,7 +19,7 @@ from ..evaluation.runs import crop_of
 from ..pose.augment import Augmentation
 from ..pose.checkpoints import Loaded
 from ..pose.skeleton import Skeleton
-from ..train.feed import CropFeed
+from ..train.feed import CropFeed, cache_for
 from ..train.loop import Run
 from ..train.supervised import LOSSES, augmentation_for, loss_for, trains_hidden
 from ..train.validation import Validation
@@ -52,7 +52,7 @@ def step_for(
         "sigma": options.sigma,
         "encoding": "cauchy" if options.label_type == "Cauchy" else "gaussian",
         "workers": options.workers,
-        "cache_bytes": int(options.cache_gib * 2**30 / 2),
+        **cache_for(options, 1 / 2),
         "strict": options.strict_data,
         "hidden": trains_hidden(options, options.source),
         "rank": fabric.global_rank,
