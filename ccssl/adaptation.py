@@ -63,7 +63,8 @@ def step_for(
         for stream, (data, name) in enumerate(((source, options.source_augment), (target, options.target_augment)))
     ]
     labeller = Labeller(
-        feeds[1].crops, list(target.shots), network.form, options.seed, fabric.device, views_for(options), Temporal(options.flow),
+        feeds[1].crops, list(target.shots), network.form, options.seed, fabric.device, views_for(options),
+        Temporal(options.flow, weights=options.raft_weights),
         options.workers, options.strict_data, fabric=fabric,
     )  # fmt: skip
     refresh = options.refresh or math.ceil(options.num_epochs / ROUNDS)

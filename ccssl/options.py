@@ -47,8 +47,10 @@ class CcsslOptions(RunOptions):
     """no mirrored views, as published"""
     no_invariance: bool = False
     """no change of colour, contrast, noise or blur in the views, as published"""
-    flow: Literal["lk", "dis", "none"] = "lk"
-    """how labels are carried between neighbouring frames of a video: Lucas-Kanade, dense inverse search, not at all"""
+    flow: Literal["lk", "dis", "raft", "none"] = "lk"
+    """how labels are carried between neighbouring frames of a video: Lucas-Kanade, dense inverse search, RAFT, not at all"""
+    raft_weights: str = ""
+    """for --flow raft: state dict of torchvision's raft_large or raft_small"""
     share_first: float = 0.2
     """share of the labels admitted in the first round"""
     share_last: float = 0.8
