@@ -16,7 +16,7 @@ from ..errors import OptionError
 from ..evaluation.options import open_data
 from ..pose.augment import Augmentation
 from ..pose.checkpoints import Loaded
-from ..train.feed import CropFeed, margin_px
+from ..train.feed import CropFeed, cache_for, margin_px
 from ..train.loop import Run
 from ..train.supervised import LOSSES, augmentation_for, loss_for, trains_hidden
 from ..train.validation import Validation
@@ -68,7 +68,7 @@ def step_for(
         "sigma": options.sigma,
         "encoding": "cauchy" if options.label_type == "Cauchy" else "gaussian",
         "workers": options.workers,
-        "cache_bytes": int(options.cache_gib * 2**30 / 2),
+        **cache_for(options, 1 / 2),
         "strict": options.strict_data,
         "hidden": trains_hidden(options, options.source),
         "rank": fabric.global_rank,
@@ -82,8 +82,10 @@ def step_for(
         CropFeed(target, network.form, seen, stream=1, **common),
     ]
     labeller = Labeller(
-        feeds[1].crops, list(target.shots), network.form, options.seed, fabric.device, views_for(options), Temporal(options.flow),
-        options.workers, options.strict_data, fabric=fabric, framings=() if options.no_framing else FRAMINGS,
+        feeds[1].crops, list(target.shots), network.form, options.seed, fabric.device, views_for(options),
+        Temporal(options.flow, weights=options.raft_weights),
+        options.workers, options.strict_data, fabric=fabric,
+        framings=() if options.no_framing else FRAMINGS,
     )  # fmt: skip
     calibrator = None
     if options.confidence == "calibrated":

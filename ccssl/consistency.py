@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -128,7 +128,11 @@ def _draw(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """view_from_crop (F, V, 2, 3) and which views are mirrored (F, V); of a frame: itself, upright ones, moving ones."""
     still, moving = 1 + views.upright, views.count - views.upright
-    drawn, flips = draw_views(views.equivariance, frames * moving, size, generator, crop_size, margin)
+    # every second one is mirrored, the first one too: it shows an animal taken for one that faces the other way
+    drawn, _ = draw_views(replace(views.equivariance, flip=0.0), frames * moving, size, generator, crop_size, margin)
+    flips = (torch.arange(moving) % 2 == 0).repeat(frames) & (views.equivariance.flip > 0)
+    mirror = torch.tensor([[-1.0, 0.0, size - 1.0], [0.0, 1.0, 0.0]])
+    drawn = torch.where(flips[:, None, None], compose(mirror, drawn), drawn)
     same, none = draw_views(Augmentation(), frames * still, size, torch.Generator(), crop_size, margin)
     matrices = torch.cat([same.view(frames, still, 2, 3), drawn.view(frames, moving, 2, 3)], 1)
     return matrices, torch.cat([none.view(frames, still), flips.view(frames, moving)], 1)

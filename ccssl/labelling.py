@@ -25,7 +25,7 @@ from ..datasets.pseudo_labels import PseudoLabels
 from ..evaluation.predict import image_from_heatmap
 from ..pose.atomic import atomic_path
 from ..pose.augment import generator_for
-from ..pose.flow import FLOWS
+from ..pose.flow import flow_for
 from ..pose.geometry import apply, compose, invert
 from ..pose.inputs import InputForm
 from ..progress import Progress
@@ -46,16 +46,18 @@ class Temporal:
     """Carrying a label to the next frame of a video (CC-SSL section 3, with a forward-backward check).
 
     Attributes:
-        flow: `lk`, `dis` or `none`.
+        flow: `lk`, `dis`, `raft` or `none`.
         decay: of the confidence, a frame; a label is carried where its own confidence falls below decay x the carried one's.
         reach: longest move between frames, in shares of the crop's side (15 of 256 px as published).
         slip: largest forward-backward miss, likewise.
+        weights: file of RAFT's.
     """
 
     flow: str = "lk"
     decay: float = 0.9
     reach: float = 15 / 256
     slip: float = 2 / 256
+    weights: str = ""
 
 
 @dataclass
@@ -86,6 +88,12 @@ class Labeller:
     faults: FaultLog = field(default_factory=FaultLog)
     fabric: Fabric | None = None
     framings: tuple[Framing, ...] = ()
+
+    def __post_init__(self):
+        # before the first round, so that what is missing shows at the start
+        self._flow = (
+            None if self.temporal.flow == "none" else flow_for(self.temporal.flow, self.temporal.weights, self.device)
+        )
 
     @property
     def rank(self) -> int:
@@ -256,7 +264,7 @@ class Labeller:
         align = compose(new_from_image, invert(old_from_image))
         old_aligned = cv2.warpAffine(old_grey, align, new_grey.shape[::-1], flags=cv2.INTER_LINEAR)
         start = apply(new_from_image, out["xy"][old][joints].astype(np.float64))
-        there, missed = FLOWS[rule.flow](old_aligned, new_grey, start)
+        there, missed = self._flow(old_aligned, new_grey, start)
         side = self.form.size
         sound = (missed <= rule.slip * side) & (np.linalg.norm(there - start, axis=-1) <= rule.reach * side)
         joints, there = joints[sound], there[sound].astype(np.float64)

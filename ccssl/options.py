@@ -64,14 +64,17 @@ class CcsslOptions(RunOptions):
     confidence: Literal["calibrated", "peak"] = "calibrated"
     """what labels are ranked by: the probability of being right, from peak, agreement and the frame's other joints, calibrated on
     the source's validation; or the peak, as published"""
-    flow: Literal["lk", "dis", "none"] = "lk"
-    """how labels are carried between neighbouring frames of a video: Lucas-Kanade, dense inverse search, not at all"""
-    share_first: float = 0.2
-    """share of the labels admitted in the first round"""
+    flow: Literal["lk", "dis", "raft", "none"] = "lk"
+    """how labels are carried between neighbouring frames of a video: Lucas-Kanade, dense inverse search, RAFT, not at all"""
+    raft_weights: str = ""
+    """for --flow raft: state dict of torchvision's raft_large or raft_small"""
+    share_first: float | None = None
+    """share of the labels admitted in the first round; default 0.12, in the published protocol 0.2"""
     share_last: float | None = None
     """share admitted in the last round; default 0.5, in the published protocol 0.8"""
-    per: Literal["auto", "joint", "global"] = "auto"
-    """confidence threshold for every joint, or one for all; auto: global"""
+    per: Literal["auto", "joint", "global", "frame"] = "auto"
+    """confidence threshold for every joint; one for all, as published; or one for all in the most confident frames only; auto:
+    frame, in the published protocol global"""
     select_on_target: str = ""
     """labelled target data, NAME[:PATH], that choose model_best; the report says so"""
     select: Literal["auto", "selfcheck", "source"] = "auto"

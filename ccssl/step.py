@@ -173,7 +173,8 @@ class CcsslStep:
                 misses = (np.nan_to_num(labels.checks[name]) > limit_px) & ~labels.carried
                 reason[misses & ~failed] = REASONS.index(name)
                 failed |= misses
-        labels.admitted = admit(np.where(failed, 0, labels.confidence), share, self.per)
+        frames = np.log(np.maximum(labels.peak, 1e-3)).mean(1)
+        labels.admitted = admit(np.where(failed, 0, labels.confidence), share, self.per, frames)
         reason[labels.admitted] = REASONS.index("admitted")
         reason[~np.isfinite(labels.xy_px).all(-1)] = REASONS.index("unreadable")
         labels.reason = reason

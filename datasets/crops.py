@@ -20,6 +20,8 @@ from ..pose import geometry
 from .pictures import Fault
 from .sample import PoseDataset, PoseSample
 
+LET_GO_BYTES = 256 << 20  # of a mapped file, touched before they are given back
+
 
 def crop_image(image: np.ndarray, left_top_side: np.ndarray, size: int) -> np.ndarray:
     """Resamples a square of a picture to size x size px, black where it leaves the picture.
@@ -105,7 +107,8 @@ class CropCache(CropDataset):
     """`CropDataset` that keeps every crop once made, shared by the worker processes forked from this one.
 
     The crops lie in memory when they all fit in `limit_bytes`, else in an unnamed file in `folder` that goes with the
-    process, else (no folder) nothing is kept. `place` says which: "memory", "file" or "nowhere".
+    process, else (no folder) nothing is kept. `place` says which: "memory", "file" or "nowhere". The file is mapped, and what
+    has been read or written of it is let go again and again, so that the process stays small however large the file is.
 
     Args:
         dataset, size, margin: as in `CropDataset`.
@@ -125,7 +128,6 @@ class CropCache(CropDataset):
         k = 0 if self.dataset.skeleton is None else len(self.dataset.skeleton)
         record = np.dtype(
             [
-                ("filled", "u1"),
                 ("crop", "u1", (3, self.size, self.size)),
                 ("visible", "u1", (k,)),
                 ("xy_crop", "f4", (k, 2)),
@@ -134,7 +136,9 @@ class CropCache(CropDataset):
             ]
         )
         need = record.itemsize * len(self.dataset)
-        self._records = None
+        self._records, self._map, self._touched = None, None, 0
+        # apart from the records, so that counting does not read the file; shared with forked workers like them
+        self._filled = np.frombuffer(mmap.mmap(-1, max(len(self.dataset), 1)), np.uint8)
         if need == 0:
             self.place = "nowhere"
         elif need <= self.limit_bytes:
@@ -143,7 +147,8 @@ class CropCache(CropDataset):
             self._records = np.frombuffer(mmap.mmap(-1, need), record)
         elif self.folder is not None:
             self.place = "file"
-            self._records = np.frombuffer(_unnamed_file(Path(self.folder), need), record)
+            self._map = _unnamed_file(Path(self.folder), need)
+            self._records = np.frombuffer(self._map, record)
         else:
             self.place = "nowhere"
 
@@ -152,7 +157,8 @@ class CropCache(CropDataset):
             return super().__getitem__(index)
         index = int(index)
         row = self._records[index]
-        if row["filled"]:
+        self._let_go(self._records.itemsize)
+        if self._filled[index]:
             keys = ("crop", "xy_crop", "visible", "crop_from_image")
             kept = {key: torch.from_numpy(row[key].copy()) for key in keys}
             return {"index": index, **kept, "box_side_px": float(row["box_side_px"])}
@@ -160,16 +166,24 @@ class CropCache(CropDataset):
         for key in ("crop", "xy_crop", "visible", "crop_from_image"):
             row[key] = item[key].numpy()
         row["box_side_px"] = item["box_side_px"]
-        row["filled"] = 1  # last, so that no other process takes a half-written record
+        self._filled[index] = 1  # last, so that no other process takes a half-written record
         return item
 
     def filled(self) -> int:
         """How many crops are kept by now."""
-        return 0 if self._records is None else int(self._records["filled"].sum())
+        return 0 if self._records is None else int(self._filled.sum())
+
+    def _let_go(self, more: int) -> None:
+        """Count bytes touched in the file; beyond some, give their pages back: the file keeps what they hold."""
+        self._touched += more
+        if self._map is not None and self._touched > LET_GO_BYTES:
+            self._touched = 0
+            if hasattr(mmap, "MADV_DONTNEED"):
+                self._map.madvise(mmap.MADV_DONTNEED)
 
     def __getstate__(self) -> dict[str, Any]:
         # a process that is spawned, not forked, starts with an empty cache of its own
-        return {k: v for k, v in self.__dict__.items() if k != "_records"}
+        return {k: v for k, v in self.__dict__.items() if k not in ("_records", "_map", "_filled")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

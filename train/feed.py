@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,11 +22,18 @@ from ..pose import heatmap
 from ..pose.augment import Augmentation, Part, augment, generator_for
 from ..pose.geometry import apply, resize_matrix
 from ..pose.inputs import InputForm
+from .options import RunOptions
 
 
 def margin_px(size: int) -> int:
     """Pixels kept around a crop of `size` on every side, at the crop's own scale: room for turning and shrinking."""
     return round(0.2 * size)
+
+
+def cache_for(options: RunOptions, share: float = 1.0) -> dict[str, Any]:
+    """Where a `CropFeed` that may use a share of the run's cache keeps its crops."""
+    limit = int(options.cache_gib * 2**30 * share)
+    return {"cache_bytes": limit, "cache_folder": Path(options.cache_folder or options.checkpoint) if limit else None}
 
 
 class CropFeed:

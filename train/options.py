@@ -19,7 +19,9 @@ class RunOptions(DataOptions):
 
     # data
     cache_gib: float = 2.0
-    """memory for decoded crops; beyond it they are decoded anew every epoch"""
+    """memory for decoded crops; beyond it they go to a file; 0: keep none, decode them anew every epoch"""
+    cache_folder: str = ""
+    """where that file may lie; default: the run folder; it has no name and goes with the run"""
     # network
     arch: Annotated[str, _arg(aliases=["-a"])] = "hg"
     """network: hg or hg_multitask"""
@@ -84,7 +86,7 @@ class RunOptions(DataOptions):
     # resuming with another value of these does not change what is computed, or is what resuming is for
     FREE: ClassVar[frozenset[str]] = frozenset(
         "epochs num_epochs workers resume init_weights evaluate debug json checkpoint restart snapshot strict_data cache_gib "
-        "image_path compile accelerator print_freq test_batch".split()
+        "cache_folder image_path compile accelerator print_freq test_batch".split()
     )
 
 

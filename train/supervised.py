@@ -24,7 +24,7 @@ from ..pose.heatmap import decode
 from ..pose.inputs import InputForm
 from ..pose.skeleton import Skeleton
 from ..progress import log
-from .feed import CropFeed
+from .feed import CropFeed, cache_for
 from .options import RunOptions, TrainOptions
 from .ranks import loss_factors
 
@@ -126,7 +126,7 @@ def step_for(options: TrainOptions, training: PoseDataset, form: InputForm, fabr
     feed = CropFeed(
         training, form, augmentation_for(options, name), options.train_batch, options.seed, sigma=options.sigma,
         encoding="cauchy" if options.label_type == "Cauchy" else "gaussian", workers=options.workers,
-        cache_bytes=int(options.cache_gib * 2**30), strict=options.strict_data, rank=fabric.global_rank,
+        **cache_for(options), strict=options.strict_data, rank=fabric.global_rank,
         world=fabric.world_size, sigma_decay=options.sigma_decay,
         hidden=trains_hidden(options, options.dataset),
     )  # fmt: skip

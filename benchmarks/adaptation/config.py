@@ -115,6 +115,7 @@ ABLATIONS: dict[str, Mapping[str, Any]] = {
     "no_invariance": {"no_invariance": True},
     "no_view_flip": {"no_view_flip": True},
     "per_joint": {"per": "joint"},
+    "global": {"per": "global"},
     "share_to_80": {"share_last": 0.8},
     "standard_source": {"source_augment": "standard"},
     "standard_target": {"target_augment": "standard"},

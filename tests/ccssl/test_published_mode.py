@@ -295,7 +295,7 @@ def test_step_adds_the_gradients_of_two_passes():
 def test_presets_fill_what_is_left_open_and_can_be_changed():
     published, ours = settled(CcsslOptions(protocol="published")), settled(CcsslOptions())
     assert (published.source_augment, published.view_rotation, published.per) == ("strong", 30.0, "global")
-    assert (ours.source_augment, ours.view_rotation, ours.per) == ("strong", 20.0, "global")
+    assert (ours.source_augment, ours.view_rotation, ours.per) == ("strong", 20.0, "frame")
     typed = "--protocol published --view-rotation 20 --per joint --source-augment none --views 2 --gamma 1 --flow none"
     found = settled(parse(CcsslOptions, typed.split(), "x", ""))
     assert (found.view_rotation, found.per, found.source_augment, found.views) == (20.0, "joint", "none", 2)

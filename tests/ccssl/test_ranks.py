@@ -13,7 +13,7 @@ import pytest
 
 from zoopose.datasets.pseudo_labels import PseudoLabels
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 PROGRAM = """
 import json, sys
@@ -41,7 +41,7 @@ def adapt(tmp_path_factory, tiny_coco, tiny_options, source_data, source_model):
         ranks = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(world)] if world > 1 else []
         line = [sys.executable, *ranks, str(program), json.dumps(options)]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        done = subprocess.run(line, capture_output=True, text=True, timeout=160, env=environment)
+        done = subprocess.run(line, capture_output=True, text=True, timeout=400, env=environment)
         assert done.returncode == 0, done.stdout + done.stderr
         return folder / "run"
 

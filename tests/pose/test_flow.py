@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import cv2
 import numpy as np
 import pytest
+import torch
 
-from zoopose.pose.flow import FLOWS
+from zoopose.errors import OptionError, WeightsError
+from zoopose.pose.flow import FLOWS, flow_for
 
 POINTS = np.array([[30.0, 40.0], [52.5, 31.25], [64.0, 70.0]], np.float32)
 
@@ -57,3 +61,53 @@ def test_small_pictures_are_followed_too(name, size):
     there, missed = FLOWS[name](picture, picture, np.array([[size / 2, size / 2]], np.float32))
     np.testing.assert_allclose(there, [[size / 2, size / 2]], atol=0.1)
     assert (missed < 0.1).all()
+
+
+@pytest.fixture(scope="module")
+def raft_weights(tmp_path_factory):
+    """Random weights: that the flow is right is torchvision's matter, that it comes through is ours."""
+    models = pytest.importorskip("torchvision.models.optical_flow")
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "raft_small.pth"
+    torch.save(models.raft_small(weights=None).state_dict(), path)
+    return path
+
+
+@pytest.mark.parametrize("size", [100, 131])
+def test_raft_reads_the_network_s_flow_at_the_points(raft_weights, size):
+    """Any side will do; the result is the field of the padded pair at the points, there and back."""
+    flow = flow_for("raft", raft_weights)
+    first, second = texture(size=size).astype(np.uint8), moved(texture(size=size), 3, 1)
+    there, missed = flow(first, second, POINTS)
+    assert there.shape == (3, 2) and missed.shape == (3,) and np.isfinite(there).all() and (missed >= 0).all()
+    again, _ = flow(first, second, POINTS[::-1])
+    np.testing.assert_allclose(there, again[::-1], atol=1e-4)
+    assert flow(first, second, np.zeros((0, 2)))[0].shape == (0, 2)
+    other, _ = flow(second, first, POINTS)
+    assert np.abs(other - there).max() > 1e-4
+
+    network = flow.args[0]
+    network.forward = lambda a, b: [torch.stack([torch.full_like(a[0, :2], 2.0), torch.full_like(a[0, :2], -1.5)])]
+    there, missed = flow(first, second, POINTS)
+    np.testing.assert_allclose(there, POINTS + 2, atol=1e-5)
+    np.testing.assert_allclose(missed, np.hypot(0.5, 0.5), atol=1e-5)
+
+
+def test_raft_without_weights_or_with_others_says_what_it_takes(tmp_path, raft_weights):
+    with pytest.raises(OptionError, match="--raft-weights FILE"):
+        flow_for("raft")
+    with pytest.raises(WeightsError, match="nothing.pth"):
+        flow_for("raft", tmp_path / "nothing.pth")
+    state = torch.load(raft_weights, weights_only=True)
+    torch.save({k: v for k, v in list(state.items())[1:]}, tmp_path / "less.pth")
+    with pytest.raises(WeightsError, match=f"(?s)without {next(iter(state))}.*--flow dis"):
+        flow_for("raft", tmp_path / "less.pth")
+    (tmp_path / "text.pth").write_text("no weights")
+    with pytest.raises(WeightsError, match="readable"):
+        flow_for("raft", tmp_path / "text.pth")
+
+
+def test_raft_without_torchvision_says_so(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchvision.models.optical_flow", None)
+    with pytest.raises(OptionError, match="(?s)torchvision.*--flow dis"):
+        flow_for("raft", tmp_path / "any.pth")
