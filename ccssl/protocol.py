@@ -17,7 +17,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "source_augment": "strong",
         "target_augment": "strong",
         "view_rotation": 20.0,
-        "per": "global",
+        "per": "frame",
+        "share_first": 0.12,
         "share_last": 0.5,
         "select": "selfcheck",
     },
@@ -26,6 +27,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "target_augment": "standard",
         "view_rotation": 30.0,
         "per": "global",
+        "share_first": 0.2,
         "share_last": 0.8,
         "select": "source",
     },
@@ -68,6 +70,10 @@ def _refuse(options: CcsslOptions) -> None:
                 f"--{flag} {getattr(options, f.name)} beside --protocol published",
                 f"leave --{flag} out, or take --protocol zoopose",
             )
+    if options.per == "frame":
+        raise OptionError(
+            "--per joint or global beside --protocol published", "--per frame", "--protocol zoopose has all three"
+        )
     if options.flow not in ("lk", "none"):
         raise OptionError(
             "--flow lk or none beside --protocol published",

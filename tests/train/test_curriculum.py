@@ -70,8 +70,8 @@ def test_shares_outside_of_the_whole_are_refused(share):
 
 
 def test_another_way_of_admission_is_refused():
-    with pytest.raises(OptionError, match="frame"):
-        admit(np.ones((2, 2)), 0.5, "frame")
+    with pytest.raises(OptionError, match="picture"):
+        admit(np.ones((2, 2)), 0.5, "picture")
 
 
 @given(st.integers(1, 30), st.floats(0, 1), st.floats(0, 1))
@@ -82,3 +82,15 @@ def test_shares_grow_in_a_line_from_the_first_round_to_the_last(rounds, first, l
         assert shares[0] == first
         np.testing.assert_allclose(np.diff(shares), (last - first) / (rounds - 1), atol=1e-12)
     assert share_at(rounds + 5, rounds, first, last) == pytest.approx(last)
+
+
+def test_labels_of_the_most_confident_frames_come_first():
+    confidence = np.tile(np.linspace(0.1, 0.9, 10), (100, 1))
+    frames = np.arange(100.0)
+    found = admit(confidence, 0.12, "frame", frames)
+    assert found[:80].sum() == 0 and found.sum() == 120  # a share of 0.12 is 0.6 of the labels of a fifth of the frames
+    assert (found[80:].sum(1) == 6).all() and found[80:, 4:].all()
+    np.testing.assert_array_equal(admit(confidence, 1.0, "frame", frames), np.ones((100, 10), bool))
+    # by default frames are ranked by their labels' mean
+    confidence[7] += 0.05
+    assert admit(confidence, 0.006, "frame").nonzero()[0].tolist() == [7] * 6
