@@ -103,7 +103,7 @@ class _Plan:
         return CcsslOptions(
             **self.common("ccssl"), source=SOURCE, target=TARGET, resume=self.resume("source", "model_best.pth.tar"),
             num_epochs=self.demo.rounds, steps=self.demo.steps, refresh=1, lr=2e-3, share_first=0.3, share_last=0.7,
-            source_augment="standard", target_augment="strong",
+            source_augment="standard", target_augment="strong", no_framing=True,  # its boxes are all drawn alike
         )  # fmt: skip
 
     def oracle(self) -> TrainOptions:
