@@ -284,6 +284,7 @@ def _optimise(run: Run, step: Step, batch: Any) -> None:
     losses = step(run.model, batch)  # may go back through a part of its loss itself, before the rest
     run.fabric.backward(losses["total"])
     run.optimizer.step()
+    step.after_step(run.plain)
     run.meter.add(mean_losses(run.fabric, losses))
 
 
