@@ -138,6 +138,7 @@ class CcsslStep:
             return
         if not made:
             self.settle(labels, round_, model)
+            labels.facts["ranked_by"] = self.ranked_by
         self.admit(labels, round_)
         if not labels.admitted.any():
             raise DataError(
@@ -179,14 +180,19 @@ class CcsslStep:
         labels.reason = reason
         labels.facts.update(share=share, per=self.per)
 
-    @staticmethod
-    def _made(path: Path, mark: str) -> PseudoLabels | None:
+    @property
+    def ranked_by(self) -> str:
+        """What the labels' confidence is."""
+        return f"calibration on {getattr(self.calibrator, 'data', '')}" if self.calibrator else "peak"
+
+    def _made(self, path: Path, mark: str) -> PseudoLabels | None:
         """Labels made just before an interruption, by the same network, for the same frames, in the same way."""
         try:
             labels = PseudoLabels.read(path)
         except DataError:
             return None
-        return labels if labels.facts.get("mark") == mark else None
+        same = labels.facts.get("mark") == mark and labels.facts.get("ranked_by") == self.ranked_by
+        return labels if same else None
 
     def _read(self, path: Path, network: str) -> PseudoLabels:
         labels = PseudoLabels.read(path)
