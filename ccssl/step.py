@@ -141,6 +141,12 @@ class CcsslStep:
             labels.facts["ranked_by"] = self.ranked_by
         self.admit(labels, round_)
         if not labels.admitted.any():
+            if np.isin(labels.reason, [REASONS.index(name) for name in CHECKS]).any():
+                raise DataError(
+                    f"labels that pass their checks within {self.limit:g} of the crop's side",
+                    "none in any target picture",
+                    "a larger --check-limit; or start from a source model that has learnt more",
+                )
             raise DataError(
                 "pseudo-labels with some confidence",
                 "a network that sees no joint in any target picture",
