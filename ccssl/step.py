@@ -138,8 +138,15 @@ class CcsslStep:
             return
         if not made:
             self.settle(labels, round_, model)
+            labels.facts["ranked_by"] = self.ranked_by
         self.admit(labels, round_)
         if not labels.admitted.any():
+            if np.isin(labels.reason, [REASONS.index(name) for name in CHECKS]).any():
+                raise DataError(
+                    f"labels that pass their checks within {self.limit:g} of the crop's side",
+                    "none in any target picture",
+                    "a larger --check-limit; or start from a source model that has learnt more",
+                )
             raise DataError(
                 "pseudo-labels with some confidence",
                 "a network that sees no joint in any target picture",
@@ -180,14 +187,19 @@ class CcsslStep:
         labels.reason = reason
         labels.facts.update(share=share, per=self.per)
 
-    @staticmethod
-    def _made(path: Path, mark: str) -> PseudoLabels | None:
+    @property
+    def ranked_by(self) -> str:
+        """What the labels' confidence is."""
+        return f"calibration on {getattr(self.calibrator, 'data', '')}" if self.calibrator else "peak"
+
+    def _made(self, path: Path, mark: str) -> PseudoLabels | None:
         """Labels made just before an interruption, by the same network, for the same frames, in the same way."""
         try:
             labels = PseudoLabels.read(path)
         except DataError:
             return None
-        return labels if labels.facts.get("mark") == mark else None
+        same = labels.facts.get("mark") == mark and labels.facts.get("ranked_by") == self.ranked_by
+        return labels if same else None
 
     def _read(self, path: Path, network: str) -> PseudoLabels:
         labels = PseudoLabels.read(path)

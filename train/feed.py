@@ -136,8 +136,10 @@ class CropFeed:
                 continue
             generator = generator_for(self.seed, self.stream, epoch, step, 0)
             if self.world > 1:
-                place = {int(index): i for i, index in enumerate(shares[step - start])}
-                rows = torch.tensor([self.rank + self.world * place[int(i)] for i in batch["index"]])
+                # in order, since a picture may be drawn twice; those that cannot be read are missing
+                places = iter(enumerate(shares[step - start]))
+                rows = [next(at for at, row in places if row == index) for index in batch["index"].tolist()]
+                rows = self.rank + self.world * torch.tensor(rows)
                 whole = min(span, len(order))
                 generator = Part(generator, rows % whole, whole)
             made = self._views(batch, generator, device)

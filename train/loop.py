@@ -168,7 +168,7 @@ class Run:
 
     def tired(self) -> bool:
         """Whether the score has not risen for as long as there is patience."""
-        return 0 < self.patience <= self.epoch - self.best_epoch
+        return self.best_epoch >= 0 and 0 < self.patience <= self.epoch - self.best_epoch
 
     def any_rank(self, flag: bool) -> bool:
         """Whether it is so on any rank: decisions before a collective must be the same on all."""
