@@ -36,7 +36,7 @@ from .sample import Sample
 CHUNK = 32  # frames labelled together; part of the random streams, so it is no option
 STREAM = 77  # keeps these draws apart from training's
 PARTIAL_SECONDS = 30.0
-TRIED = 128  # frames on which framings are tried
+TRIED = 96  # frames on which framings are tried
 SEEN = ("xy", "confidence", "peak", "agreement", "invariance", "equivariance", "crop_px")  # of the first pass
 JOINED = ("xy", "confidence", "carried", "temporal")  # of the second
 

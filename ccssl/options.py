@@ -69,12 +69,12 @@ class CcsslOptions(RunOptions):
     raft_weights: str = ""
     """for --flow raft: state dict of torchvision's raft_large or raft_small"""
     share_first: float | None = None
-    """share of the labels admitted in the first round; default 0.12, in the published protocol 0.2"""
+    """share of the labels admitted in the first round; default 0.15, in the published protocol 0.2"""
     share_last: float | None = None
     """share admitted in the last round; default 0.5, in the published protocol 0.8"""
     per: Literal["auto", "joint", "global", "frame"] = "auto"
-    """confidence threshold for every joint; one for all, as published; or one for all in the most confident frames only; auto:
-    frame, in the published protocol global"""
+    """confidence threshold for every joint; one for all, as published; or one for all, a label counting the more the more confident
+    its whole frame is; auto: frame, in the published protocol global"""
     select_on_target: str = ""
     """labelled target data, NAME[:PATH], that choose model_best; the report says so"""
     select: Literal["auto", "selfcheck", "source"] = "auto"

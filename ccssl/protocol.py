@@ -18,7 +18,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "target_augment": "strong",
         "view_rotation": 20.0,
         "per": "frame",
-        "share_first": 0.12,
+        "share_first": 0.15,
         "share_last": 0.5,
         "select": "selfcheck",
     },

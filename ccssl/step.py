@@ -25,6 +25,7 @@ from .labelling import Labeller
 from .teacher import Teacher
 
 STYLE_STREAM = 78  # keeps these draws apart from those of feeds and labellings
+FRAME_POWER = 3.0  # of the geometric mean of a frame's peaks, by which its labels are ranked up or down
 Pair = tuple[dict[str, torch.Tensor] | None, dict[str, torch.Tensor] | None]
 
 
@@ -180,7 +181,7 @@ class CcsslStep:
                 misses = (np.nan_to_num(labels.checks[name]) > limit_px) & ~labels.carried
                 reason[misses & ~failed] = REASONS.index(name)
                 failed |= misses
-        frames = np.log(np.maximum(labels.peak, 1e-3)).mean(1)
+        frames = np.exp(FRAME_POWER * np.log(np.maximum(labels.peak, 1e-3)).mean(1))
         labels.admitted = admit(np.where(failed, 0, labels.confidence), share, self.per, frames)
         reason[labels.admitted] = REASONS.index("admitted")
         reason[~np.isfinite(labels.xy_px).all(-1)] = REASONS.index("unreadable")

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from ..errors import OptionError
-
-FRAME_SHARE = 0.6  # of the labels of an admitted frame
 
 
 def share_at(round_: int, rounds: int, first: float = 0.2, last: float = 0.8) -> float:
@@ -25,9 +21,9 @@ def admit(
         confidence: (N, K); 0 or NaN is never admitted.
         share: 0..1 of all labels.
         per: `joint`: the share of every joint's labels; `global`: of all labels together, one threshold (CC-SSL); `frame`:
-            likewise, but only in the most confident frames, as many as hold the share with `FRAME_SHARE` of their labels: an animal
-            taken for one that faces the other way has confident labels too, but few of them.
-        frame_confidence: (N,) what frames are ranked by, for `frame`; default: the mean of their labels' confidence.
+            likewise, each label's confidence times its frame's: an animal taken for one that faces the other way has confident
+            labels too, but few of them.
+        frame_confidence: (N,) of the frames, for `frame`; default: the mean of their labels' confidence.
 
     Returns:
         (N, K) bool. Ties at the threshold are all admitted.
@@ -42,10 +38,9 @@ def admit(
     confidence = np.nan_to_num(np.asarray(confidence, np.float64), nan=0.0)
     if confidence.size == 0 or share == 0:
         return np.zeros(confidence.shape, bool)
-    count = max(1, round(share * (len(confidence) if per == "joint" else confidence.size)))
     if per == "frame":
-        rank = confidence.mean(1) if frame_confidence is None else np.nan_to_num(frame_confidence, nan=-np.inf)
-        frames = min(len(rank), math.ceil(share / FRAME_SHARE * len(rank)))
-        confidence = np.where((rank >= -np.sort(-rank)[frames - 1])[:, None], confidence, 0)
+        frames = confidence.mean(1) if frame_confidence is None else np.nan_to_num(frame_confidence, nan=0.0)
+        confidence = confidence * frames[:, None]
     ranked = -np.sort(-confidence, axis=0 if per == "joint" else None)
-    return (confidence >= ranked[count - 1]) & (confidence > 0)
+    threshold = ranked[max(1, round(share * len(ranked))) - 1]
+    return (confidence >= threshold) & (confidence > 0)

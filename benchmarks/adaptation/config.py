@@ -50,7 +50,7 @@ CONFIGS: dict[str, Config] = {
         training={"train_batch": 16, "solver": "adam", "decay": "cosine", "workers": 0},
         source={"steps": 1600, "lr": 3e-3},
         oracle={"steps": 1000, "lr": 3e-3, "augment": "strong"},
-        adapted={"num_epochs": 6, "refresh": 1, "snapshot": 1, "steps": 120, "lr": 1e-3},
+        adapted={"num_epochs": 8, "refresh": 1, "snapshot": 1, "steps": 60, "lr": 1e-3},
         # a constant rate, as published
         published={"num_epochs": 6, "refresh": 1, "snapshot": 1, "steps": 100, "lr": 1e-3, "decay": "step"},
         folds=2,
