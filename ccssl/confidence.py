@@ -22,9 +22,8 @@ FRAMES = 128  # labelled frames that are labelled anew to be calibrated on
 STREAM = 79  # keeps these draws apart from those of feeds and labellings
 RIGHT = 0.05  # of the longer side of the box
 BINS = 10
-PRIOR = np.array(
-    [0.0, 1.0, -0.5, 1.0]
-)  # where nothing is known: peak, agreement and the frame's other joints count alike
+# where nothing is known: peak, agreement and the frame's other joints count alike
+PRIOR = np.array([0.0, 1.0, -0.5, 1.0])
 PRIOR_LABELS = 20.0  # how many labels of the source that is worth
 
 
@@ -49,7 +48,7 @@ class Calibration:
 
     Attributes:
         weights: (4,) of `features`.
-        facts: plain data for file and report: reliability bins, Brier score, number of labels.
+        facts: plain data for file and report: reliability bins, Brier score, number of labels, what counted as right.
     """
 
     weights: np.ndarray
@@ -90,6 +89,7 @@ def calibrate(
     weights = _fit(x[known], right[known])
     brier = float(((p - truth) ** 2).mean()) if len(p) else None
     facts = {"bins": bins, "n": len(p), "brier": brier, "data": data, "weights": [float(w) for w in weights]}
+    facts["limit"] = f"{RIGHT:g} of the box's longer side"
     return Calibration(weights, facts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import cv2
@@ -58,7 +59,7 @@ class SelfCheck:
 
         Args:
             model: put into eval mode.
-            source: score of the source's validation, 0..1.
+            source: score of the source's validation, 0..1; NaN, where nothing there is visible, is left out.
         """
         sample = self.sample
         if sample is None:
@@ -67,7 +68,9 @@ class SelfCheck:
         crops = sample.crops.to(device)
         model.eval()
         own, mirrored = mirrored_joints(model, crops, self.form, self.flip_order)
-        parts = {"source": source, "views": float(((own - mirrored).norm(dim=-1) < near).float().mean())}
+        parts = {"views": float(((own - mirrored).norm(dim=-1) < near).float().mean())}
+        if not math.isnan(source):
+            parts["source"] = source
         teacher = self.teacher()
         if teacher is not None:
             apart = (own - _joints(teacher.eval(), crops, self.form, len(self.flip_order))).norm(dim=-1)

@@ -176,7 +176,7 @@ class CcsslStep:
             # a label that flowed here brought its own peak along, a little lower
             side = self.labeller.form.size
             labels.confidence = found.probability(labels.confidence, labels.agreement_px / side)
-            labels.facts["calibration"] = {**found.facts, "limit": self.limit}
+            labels.facts["calibration"] = found.facts
 
     def admit(self, labels: PseudoLabels, round_: int) -> None:
         """Mark the labels that the round trains on, and why the others are left out."""

@@ -239,7 +239,7 @@ def fit(
     first = run.epoch + run.step / max(step.steps, 1)
     with _StopSignal() as stop:
         for epoch in range(run.epoch, epochs):
-            if run.tired():
+            if run.any_rank(run.tired()):  # scores may differ in the last digit between devices
                 log.info("no better %s for %d epochs: done", select, run.patience)
                 break
             facts = dict(step.before_epoch(epoch, run.model))

@@ -92,7 +92,7 @@ def finish(
     weights.load_into(run.plain, best["state_dict"])
     found = validation.predict(run.plain)
     scores = validation.scores(found)
-    log.info("best on the validation data: epoch %d", run.best_epoch)
+    log.info("model_best.pth.tar: epoch %d", run.best_epoch)
     print_scores(scores)
     write_metrics(Path(options.json) if options.json else run.folder / "metrics.json", scores_json(scores))
     write_predictions(run.folder / "preds_best.mat", found)
