@@ -24,7 +24,8 @@ class CcsslOptions(RunOptions):
     target: str = "real_animal_sp"
     """unlabelled target, NAME[:PATH]; its labels, if it has any, are not read"""
     valid: str = ""
-    """labelled source data that choose model_best; default: the validation split of --source"""
+    """labelled source data on which labels' confidence is calibrated and checkpoints are scored; default: the validation split of
+    --source"""
     resume: str = ""
     """the source model to start from; or the last.pth.tar of an interrupted adaptation, to go on with it"""
     num_epochs: Annotated[int, _arg(aliases=["--epochs"])] = 60
