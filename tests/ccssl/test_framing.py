@@ -10,7 +10,7 @@ from torch import nn
 
 from zoopose.ccssl import labelling
 from zoopose.ccssl.consistency import Views
-from zoopose.ccssl.framing import AGREE, FRAMINGS, Framing, choose, mirrored_joints, self_agreement
+from zoopose.ccssl.framing import DROP, FRAMINGS, SAME, Framing, choose, mirrored_joints
 from zoopose.ccssl.labelling import Labeller, Temporal
 from zoopose.datasets.crops import CropCache
 from zoopose.datasets.sample import PoseSample
@@ -131,8 +131,8 @@ def test_no_framing_changes_nothing():
 def test_joints_of_a_picture_and_of_its_mirror_image_come_in_one_frame():
     both = crops([[20.0, 25.0], [44.0, 30.0], [30.0, 44.0]], [[25.0, 20.0], [40.0, 41.0], [33.0, 28.0]])
     for at_once in (2, 64):
-        own, mirrored = mirrored_joints(ColourDetector(), both, FORM, ORDER, at_once)
-        assert own.shape == (2, 3, 2)
+        own, mirrored, peak = mirrored_joints(ColourDetector(), both, FORM, ORDER, at_once)
+        assert own.shape == (2, 3, 2) and peak.shape == (2, 3)
         np.testing.assert_allclose(own, mirrored, atol=0.02)
     swapped = mirrored_joints(ColourDetector(), both, FORM, np.array([1, 0, 2]))
     assert (swapped[0] - swapped[1])[:, :2].norm(dim=-1).min() > 1, "left and right go by the skeleton"
@@ -150,7 +150,7 @@ class Above(nn.Module):
         maps = F.avg_pool2d(images, 4)
         blind = maps[:, :, : self.row].flatten(1).amax(1) > 0.3
         wrong = torch.zeros_like(maps)
-        wrong[:, :, 2, 3] = 1.0
+        wrong[:, :, 2, 3] = maps.flatten(2).amax(2)
         return [torch.where(blind[:, None, None, None], wrong, maps)]
 
 
@@ -178,13 +178,30 @@ def test_joints_agree_within_a_share_of_the_crop_not_of_the_zoomed_picture():
         def forward(self, images):
             return [self.map.expand(len(images), 3, -1, -1)]
 
-    dark, limit = torch.zeros(2, 3, PADDED, PADDED, dtype=torch.uint8), AGREE * CELLS
-    assert self_agreement(Off(0.9 * limit), dark, FORM, ORDER) == 1.0
-    assert self_agreement(Off(1.1 * limit), dark, FORM, ORDER) == 0.0
-    assert self_agreement(Off(1.1 * limit), dark, FORM, ORDER, zoom=1.25) == 1.0
+    dark, limit = torch.zeros(2, 3, PADDED, PADDED, dtype=torch.uint8), SAME * CELLS
+    zoomed = (Framing(), Framing(1.25))
+    assert choose(Off(0.9 * limit), dark, FORM, ORDER, zoomed) == (Framing(), [1.0, 1.0])
+    assert choose(Off(1.1 * limit), dark, FORM, ORDER, zoomed) == (Framing(1.25), [0.0, 1.0])
+    assert choose(Off(1.3 * limit), dark, FORM, ORDER, zoomed) == (Framing(), [0.0, 0.0])
 
 
-def test_a_round_takes_its_framing_anew_and_the_network_keeps_its_mode(monkeypatch):
+@pytest.mark.parametrize(("lost", "taken"), [(0.5 * DROP, True), (2 * DROP, False)])
+def test_a_framing_under_which_the_network_is_less_sure_is_not_taken(lost, taken):
+    class Fading(Above):
+        """Sure of the dots that are low; of those that are lower still, a little less."""
+
+        def forward(self, images):
+            (maps,) = super().forward(images)
+            return [maps * self.height.pop(0)]
+
+    model = Fading(row=5)
+    model.height = [1.0, 1.0 - lost]
+    high = crops(*[[[28.0, 13.0], [35.0, 14.0], [31.0, 16.0]] for _ in range(4)])
+    found, shares = choose(model, high, FORM, ORDER, (Framing(), Framing(1.0, 0.2)))
+    assert (found == Framing(1.0, 0.2)) == taken and (shares[1] > 0) == taken
+
+
+def test_the_first_round_finds_the_framing_and_the_network_keeps_its_mode(monkeypatch):
     seen = []
 
     def asked(model, *more):
@@ -194,7 +211,7 @@ def test_a_round_takes_its_framing_anew_and_the_network_keeps_its_mode(monkeypat
     monkeypatch.setattr(labelling, "choose", asked)
     model = ColourDetector().train()
     made = labeller(Stills(), FRAMINGS)
-    for round_ in range(2):
-        assert made.label(model, round_).facts["framing"] == {"zoom": 1.25, "shift": 0.0, "agreement": [0.5]}
-    assert seen == [False, False] and model.training
+    assert made.label(model, 0).facts["framing"] == {"zoom": 1.25, "shift": 0.0, "agreement": [0.5]}
+    assert made.label(model, 1).facts["framing"] == {"zoom": 1.25, "shift": 0.0, "agreement": []}
+    assert seen == [False] and model.training
     assert made.mark(model, 0) != labeller(Stills(), ()).mark(model, 0)
