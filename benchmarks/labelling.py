@@ -1,6 +1,7 @@
 """Labelling frames from 5 views each, beside a loop as in the published code: one frame, one view at a time, OpenCV for the maps.
 
 python benchmarks/labelling.py                          # hg 4 stacks, 256 px, 4 frames, 3 turns
+python benchmarks/labelling.py --frames 32 --no-network # only what is outside the network, for a whole chunk of frames
 python benchmarks/labelling.py --stacks 1 --frames 8 --repeats 5 --device cuda
 
 All forms see the same crops and the same weights, in turns, so that a machine that slows down slows all of them. *Loop* is
@@ -54,6 +55,17 @@ class Timed(nn.Module):
         return outputs
 
 
+class Noise(nn.Module):
+    """In place of a network: the same maps for every picture, at once."""
+
+    def __init__(self, form: InputForm):
+        super().__init__()
+        self.register_buffer("maps", torch.rand(64, len(TIGDOG18), form.heatmap_size, form.heatmap_size))
+
+    def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
+        return [self.maps[: len(images)].clone()]
+
+
 def loop(network: Timed, crops: torch.Tensor, form: InputForm, recoloured: bool) -> None:
     """The published labelling of every frame's inner square, a view at a time."""
     pad, mean = (crops.shape[-1] - form.size) // 2, np.array(form.mean, np.float32)
@@ -98,8 +110,10 @@ def main(args: argparse.Namespace) -> None:
     cv2.setNumThreads(args.threads)
     device, form = torch.device(args.device), InputForm("exact", args.size, args.size // 4)
     torch.manual_seed(0)
-    network = build_model("hg", len(TIGDOG18), num_stacks=args.stacks).eval().to(device)
-    other = build_model("hg", len(TIGDOG18), num_stacks=args.stacks).eval().to(device)
+    network, other = (
+        (Noise(form) if args.no_network else build_model("hg", len(TIGDOG18), num_stacks=args.stacks)).eval().to(device)
+        for _ in range(2)
+    )
     other.load_state_dict(network.state_dict())
     plain, fast = Timed(network, device), Timed(other.to(memory_format=torch.channels_last), device)
     side = args.size + 2 * margin_px(args.size)
@@ -117,7 +131,8 @@ def main(args: argparse.Namespace) -> None:
             row = measure(work, timed)
             if turn:  # the first turn warms up
                 found[name].append(row)
-    print(f"hg {args.stacks} stacks, {args.size} px, {args.frames} frames x {1 + VIEWS.count} views, {device}, "
+    name = "no network" if args.no_network else f"hg {args.stacks} stacks"
+    print(f"{name}, {args.size} px, {args.frames} frames x {1 + VIEWS.count} views, {device}, "
           f"{args.threads} thread(s), medians of {args.repeats} turns; ms a frame, wall / processor")  # fmt: skip
     mid = {
         name: {part: [statistics.median(r[part][i] for r in rows) for i in (0, 1)] for part in rows[0]}
@@ -140,5 +155,6 @@ if __name__ == "__main__":
     parser.add_argument("--frames", type=int, default=4)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--no-network", action="store_true", help="maps of noise in place of the network's")
     parser.add_argument("--device", default="cpu")
     main(parser.parse_args())

@@ -88,7 +88,7 @@ def main(args: argparse.Namespace) -> None:
     network = build_model("hg", len(data.skeleton), num_stacks=1, width=2, depth=1).eval()
     labelling.Progress, Measured.start_mib = Measured, resident_mib()
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
-        crops = CropCache(data, args.size + 2 * pad, 1 + 2 * pad / args.size, 64 << 20, Path(folder))
+        crops = CropCache(data, args.size + 2 * pad, 1 + 2 * pad / args.size, args.memory_mib << 20, Path(folder))
         labeller = Labeller(crops, data.shots, form, 0, torch.device("cpu"))
         labels = labeller.label(network, 0, Path(folder) / "partial.npz")
         gib = len(data) * (3 * crops.size**2) / 2**30
@@ -103,5 +103,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=100_000)
     parser.add_argument("--size", type=int, default=32, help="side of the input, px")
+    parser.add_argument(
+        "--memory-mib", type=int, default=64, help="most memory for crops; beyond it they go to the file"
+    )
     parser.add_argument("--folder", default=None, help="where the file of crops may lie")
     main(parser.parse_args())

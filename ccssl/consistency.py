@@ -24,7 +24,8 @@ class Views:
 
     Attributes:
         count: drawn views beside the identity: `upright` ones first, then those that move.
-        equivariance: ranges of scale, turn and mirror, of the views that move.
+        equivariance: ranges of scale, turn and mirror, of the views that move; mirrored are all, or every second one for a share
+            between 0 and 1.
         invariance: ranges of colour, contrast, noise, blur, of all drawn views; geometry in it is ignored.
         still: most drawn views that are recoloured only, which the check of invariance takes; at most half of them.
     """
@@ -130,7 +131,8 @@ def _draw(
     still, moving = 1 + views.upright, views.count - views.upright
     # every second one is mirrored, the first one too: it shows an animal taken for one that faces the other way
     drawn, _ = draw_views(replace(views.equivariance, flip=0.0), frames * moving, size, generator, crop_size, margin)
-    flips = (torch.arange(moving) % 2 == 0).repeat(frames) & (views.equivariance.flip > 0)
+    every = 1 if views.equivariance.flip >= 1 else 2
+    flips = (torch.arange(moving) % every == 0).repeat(frames) & (views.equivariance.flip > 0)
     mirror = torch.tensor([[-1.0, 0.0, size - 1.0], [0.0, 1.0, 0.0]])
     drawn = torch.where(flips[:, None, None], compose(mirror, drawn), drawn)
     same, none = draw_views(Augmentation(), frames * still, size, torch.Generator(), crop_size, margin)

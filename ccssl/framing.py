@@ -22,6 +22,9 @@ from ..pose.inputs import InputForm
 
 AGREE = 0.04  # of the crop's side: nearer joints are at one place; 0.05 of the box, where a crop is 1.25 x the box
 
+SAME = 0.02  # likewise, where framings are compared: coarser, and many do alike
+DROP = 0.05
+
 
 @dataclass(frozen=True)
 class Framing:
@@ -56,8 +59,8 @@ FRAMINGS = tuple(Framing(zoom, shift) for zoom, shift in product((1.0, 1.25, 1.5
 @torch.no_grad()
 def mirrored_joints(
     model: nn.Module, crops: torch.Tensor, form: InputForm, flip_order: np.ndarray, at_once: int = 64
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Joints of padded crops and of their mirror images, both (F, K, 2) in cells of the upright heatmap.
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Joints of padded crops and of their mirror images, both (F, K, 2) in cells of the upright heatmap, and (F, K) peaks.
 
     Args:
         model: in eval mode.
@@ -65,23 +68,17 @@ def mirrored_joints(
         flip_order: (K,).
     """
     pad, k = (crops.shape[-1] - form.size) // 2, len(flip_order)
-    order, found = torch.as_tensor(flip_order, device=crops.device), []
+    order, found, peaks = torch.as_tensor(flip_order, device=crops.device), [], []
     for part in crops.split(max(1, at_once // 2)):
         images = form.normalise(part[..., pad : pad + form.size, pad : pad + form.size].float() / 255)
         both = torch.cat([images, images.flip(-1)]).contiguous(memory_format=torch.channels_last)
         maps = last_joint_maps(model(both), k, form.heatmap_size)
         maps = torch.cat([maps[: len(part)], maps[len(part) :, order].flip(-1)])
-        found.append(heatmap.decode(maps, "dark", DECODE_SIGMA)[0].unflatten(0, (2, len(part))))
+        joints, peak = heatmap.decode(maps, "dark", DECODE_SIGMA)
+        found.append(joints.unflatten(0, (2, len(part))))
+        peaks.append(peak[: len(part)])
     whole = torch.cat(found, 1)
-    return whole[0], whole[1]
-
-
-def self_agreement(
-    model: nn.Module, crops: torch.Tensor, form: InputForm, flip_order: np.ndarray, zoom: float = 1.0
-) -> float:
-    """Share of the joints that padded crops, zoomed by `zoom`, and their mirror images put at one place."""
-    own, mirrored = mirrored_joints(model, crops, form, flip_order)
-    return float(((own - mirrored).norm(dim=-1) < AGREE * zoom * form.heatmap_size).float().mean())
+    return whole[0], whole[1], torch.cat(peaks)
 
 
 def choose(
@@ -93,11 +90,21 @@ def choose(
 ) -> tuple[Framing, list[float]]:
     """The framing under which a network agrees with itself most (of equals the first), and the share of agreeing joints under each.
 
+    One under which the network is clearly less sure than under the first, its mean peak lower by `DROP`, counts 0: animals that are
+    cut off give poses that agree, and are wrong.
+
     Args:
         model: in eval mode.
         crops: (F, 3, S, S) uint8 padded crops on the device, of frames spread over the target.
         form: input form of the network.
         flip_order: (K,) the skeleton's.
+        framings: the first one is the crop as it is.
     """
-    shares = [self_agreement(model, f.apply(crops, form.size), form, flip_order, f.zoom) for f in framings]
+    shares, first = [], None
+    for framing in framings:
+        own, mirrored, peak = mirrored_joints(model, framing.apply(crops, form.size), form, flip_order)
+        near = (own - mirrored).norm(dim=-1) < SAME * framing.zoom * form.heatmap_size
+        sure = float(peak.mean())
+        first = sure if first is None else first
+        shares.append(float(near.float().mean()) if sure >= (1 - DROP) * first else 0.0)
     return framings[int(np.argmax(shares))], shares

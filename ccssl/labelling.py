@@ -36,7 +36,7 @@ from .sample import Sample
 CHUNK = 32  # frames labelled together; part of the random streams, so it is no option
 STREAM = 77  # keeps these draws apart from training's
 PARTIAL_SECONDS = 30.0
-TRIED = 96  # frames on which framings are tried
+TRIED = 256  # frames on which framings are tried
 SEEN = ("xy", "confidence", "peak", "agreement", "invariance", "equivariance", "crop_px")  # of the first pass
 JOINED = ("xy", "confidence", "carried", "temporal")  # of the second
 
@@ -73,7 +73,9 @@ class Labeller:
         workers: processes that decode while crops are not kept yet.
         strict: stop at the first unreadable picture.
         fabric: the ranks that share the work; None: this process alone.
-        framings: of which the one is taken, anew every round, under which the network agrees with itself most; none: as cropped.
+        framings: of which the one is taken under which the network agrees with itself most; none: as cropped.
+        framing: the one taken, where it is known; `label` sets it. It belongs to the two data sets: a network that has learnt
+            from its own labels agrees with itself wherever they were made.
     """
 
     crops: CropCache
@@ -88,6 +90,7 @@ class Labeller:
     faults: FaultLog = field(default_factory=FaultLog)
     fabric: Fabric | None = None
     framings: tuple[Framing, ...] = ()
+    framing: Framing | None = None
 
     def __post_init__(self):
         # before the first round, so that what is missing shows at the start
@@ -129,8 +132,9 @@ class Labeller:
         mark = self.mark(model, round_)
         if partial and self.rank:
             partial = partial.with_suffix(f".{self.rank}{partial.suffix}")
-        framing, tried = self._framing(model)
-        self._see(model, round_, partial, mark, out, framing)
+        tried = self._find_framing(model) if self.framing is None else []
+        framing = self.framing
+        self._see(model, round_, partial, mark, out)
         self._join(round_, out)
         facts = {
             "round": round_,
@@ -171,20 +175,21 @@ class Labeller:
         )
         return f"{fingerprint(model)}-{zlib.crc32(repr((rules, frames)).encode()):08x}"
 
-    def _framing(self, model: nn.Module) -> tuple[Framing, list[float]]:
-        """The same on every rank: each tries the same frames."""
+    def _find_framing(self, model: nn.Module) -> list[float]:
+        """Take the best framing, the same on every rank, as each tries the same frames; returns the agreement under each."""
         sample = Sample.of(self.crops, TRIED) if self.framings else None
         if sample is None:
-            return Framing(), []
+            self.framing = Framing()
+            return []
         training = model.training
         model.eval()
-        found = choose(
+        self.framing, tried = choose(
             model, sample.crops.to(self.device), self.form, self.crops.dataset.skeleton.flip_order, self.framings
         )
         model.train(training)
-        return found
+        return tried
 
-    def _see(self, model: nn.Module, round_: int, partial: Path | None, mark: str, out: dict, framing: Framing) -> None:
+    def _see(self, model: nn.Module, round_: int, partial: Path | None, mark: str, out: dict) -> None:
         """The first pass: every frame by itself."""
         n, count = len(self.crops), -(-len(self.crops) // CHUNK)
         # whole chunks, since a chunk's draws follow from its first frame
@@ -200,7 +205,7 @@ class Labeller:
             for chunk, raw in zip(chunks, self._loader(chunks)):
                 batch = self.faults.take(raw)
                 if batch is not None:
-                    self._chunk(model, batch, generator_for(self.seed, STREAM, round_, chunk[0]), out, framing)
+                    self._chunk(model, batch, generator_for(self.seed, STREAM, round_, chunk[0]), out)
                 progress.add(len(chunk))
                 clock = time.monotonic()
                 if partial and (clock - saved > PARTIAL_SECONDS or chunk[-1] + 1 == end):
@@ -215,7 +220,8 @@ class Labeller:
         safe = SafeDataset(self.crops, self.strict)
         return DataLoader(safe, batch_sampler=chunks, num_workers=workers, collate_fn=collate)
 
-    def _chunk(self, model: nn.Module, batch: dict, generator: torch.Generator, out: dict, framing: Framing) -> None:
+    def _chunk(self, model: nn.Module, batch: dict, generator: torch.Generator, out: dict) -> None:
+        framing = self.framing
         found = label_views(
             model, framing.apply(batch["crop"].to(self.device), self.form.size), self.crops.margin, self.form, self.views,
             self.crops.dataset.skeleton.flip_order,

@@ -67,7 +67,7 @@ class SelfCheck:
         device, near = next(model.parameters()).device, AGREE * self.form.heatmap_size
         crops = sample.crops.to(device)
         model.eval()
-        own, mirrored = mirrored_joints(model, crops, self.form, self.flip_order)
+        own, mirrored, _ = mirrored_joints(model, crops, self.form, self.flip_order)
         parts = {"views": float(((own - mirrored).norm(dim=-1) < near).float().mean())}
         if not math.isnan(source):
             parts["source"] = source

@@ -21,6 +21,7 @@ from ..train.feed import CropFeed
 from ..train.ranks import loss_factors
 from ..train.supervised import cell_accuracy, mean_over, stage_loss
 from .confidence import Calibration
+from .framing import Framing
 from .labelling import Labeller
 from .teacher import Teacher
 
@@ -133,6 +134,8 @@ class CcsslStep:
                 kept.unlink()  # of later rounds: an earlier run's, in a folder that is used again
         labels = self._made(path, self.labeller.mark(model, round_)) if first else None
         made = self.fabric.broadcast(labels is not None)
+        if round_ > 0 and not made:
+            self._frame_as_before()
         if not made:
             labels = self.labeller.label(model, round_, path.with_suffix(".partial.npz"))
         if not first:
@@ -156,6 +159,12 @@ class CcsslStep:
         labels.write(path)
         for partial in self.folder.glob(f"{path.stem}.partial*"):
             partial.unlink()
+
+    def _frame_as_before(self) -> None:
+        """Frame the target's pictures as in the first round, also where this process did not see it."""
+        found = PseudoLabels.read(labels_path(self.folder, 0)).facts.get("framing")
+        if found:
+            self.labeller.framing = Framing(found["zoom"], found["shift"])
 
     def settle(self, labels: PseudoLabels, round_: int, model: nn.Module) -> None:
         """What is done to labels just made, before some are admitted: they are held in place, and their confidence calibrated."""

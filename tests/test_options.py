@@ -7,6 +7,7 @@ import logging
 import pytest
 
 from zoopose.ccssl.options import CcsslOptions
+from zoopose.ccssl.protocol import settled
 from zoopose.errors import OptionError
 from zoopose.options import DEAD, command, parse, plain
 from zoopose.progress import log
@@ -142,6 +143,38 @@ def test_defaults_are_the_published_ones(options):
     found = plain(parse(options, [], "x", ""))
     for name, value in DEFAULTS[options].items():
         assert found[name] == (list(value) if isinstance(value, tuple) else value), name
+
+
+ADAPTATION = [
+    ("--select source", "select", "source"), ("--patience 3", "patience", 3), ("--ema 0", "ema", 0.0),
+    ("--target-style 0.5", "target_style", 0.5), ("--target-occlusion 0.3", "target_occlusion", 0.3),
+    ("--check-limit 0.1", "check_limit", 0.1), ("--confidence peak", "confidence", "peak"), ("--no-framing", "no_framing", True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("typed", "name", "value"), ADAPTATION, ids=[typed for typed, *_ in ADAPTATION])
+def test_options_of_the_adaptation_are_taken_and_refused_where_the_published_protocol_has_no_use(typed, name, value):
+    found = parse(CcsslOptions, typed.split(), "x", "")
+    assert {k: v for k, v in vars(found).items() if v != getattr(CcsslOptions(), k)} == {name: value}
+    assert getattr(settled(found), name) == value
+    published = parse(CcsslOptions, ["--protocol", "published", *typed.split()], "x", "")
+    if name in ("select", "patience"):
+        assert getattr(settled(published), name) == value
+    else:
+        with pytest.raises(OptionError, match=typed.split()[0]):
+            settled(published)
+
+
+def test_what_chooses_the_checkpoint_follows_from_the_protocol():
+    assert settled(CcsslOptions()).select == "selfcheck"
+    assert settled(CcsslOptions(protocol="published")).select == "source"
+
+
+@pytest.mark.parametrize("typed", ["--select best", "--confidence certain", "--patience soon", "--ema"])
+def test_wrong_values_of_an_adaptation_end_with_code_2(capsys, typed):
+    with pytest.raises(SystemExit) as stop:
+        parse(CcsslOptions, typed.split(), "x", "")
+    assert stop.value.code == 2 and typed.split()[0] in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("typed", ["--inp_res 128", "--train_batch 3", "--label_type Cauchy"])

@@ -75,6 +75,29 @@ def test_the_same_command_twice_gives_the_same_run(tmp_path, command, uninterrup
     assert {"labels_round_00.h5", "labels_round_01.h5"} <= set(uninterrupted)
 
 
+def test_by_default_a_teacher_follows_every_batch_and_labels_are_calibrated(uninterrupted):
+    teacher = uninterrupted[f"{LAST}/extra"]["teacher"]
+    assert teacher["steps"] == 6 and teacher["weights"] != uninterrupted[f"{LAST}/state_dict"]
+    facts = [json.loads(uninterrupted[f"labels_round_{r:02d}.h5"]["facts"]) for r in range(2)]
+    assert all(f["calibration"]["n"] > 0 and len(f["framing"]["agreement"]) > 1 for f in facts)
+    assert facts[0]["network"] != facts[1]["network"], "the second round's labels are the moved teacher's"
+    assert {"selfcheck/score", "selfcheck/views", "selfcheck/teacher"} <= set(uninterrupted["log.csv"][0])
+
+
+def test_without_teacher_calibration_and_framing_it_goes_on_just_so(tmp_path, monkeypatch, command, run_state):
+    plain = {"ema": 0.0, "confidence": "peak", "no_framing": True, "select": "source", "target_style": 0.5}
+    whole = run_state(run(command(tmp_path / "whole", **plain)), LAST)
+    with monkeypatch.context() as patch:
+        after(patch, loop, "_optimise", 4, interrupt)
+        with pytest.raises(KeyboardInterrupt, match="the same command"):
+            run(command(tmp_path / "parts", **plain))
+    assert run_state(run(command(tmp_path / "parts", **plain)), LAST) == whole
+    facts = json.loads(whole["labels_round_01.h5"]["facts"])
+    assert "teacher" not in whole[f"{LAST}/extra"] and "calibration" not in facts
+    assert facts["framing"] == {"zoom": 1.0, "shift": 0.0, "agreement": []}
+    assert "selfcheck/score" not in whole["log.csv"][0]
+
+
 @pytest.mark.parametrize("number", [1, 5])
 def test_stopped_after_a_batch_and_gone_on(tmp_path, monkeypatch, command, uninterrupted, run_state, number):
     with monkeypatch.context() as patch:

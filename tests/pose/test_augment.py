@@ -10,7 +10,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoopose.pose.augment import AUGMENTATIONS, Augmentation, augment, draw_views, generator_for, photometric, uniform
+from zoopose.pose.augment import (
+    AUGMENTATIONS,
+    Augmentation,
+    augment,
+    draw_views,
+    generator_for,
+    photometric,
+    restyle,
+    uniform,
+)
 from zoopose.pose.skeleton import AP10K17, SKELETONS
 
 GEOMETRY = Augmentation(scale=1.3, rotation_deg=30, shift=0.08, flip=0.5)
@@ -179,3 +188,32 @@ def test_skeletons_swap_partners_in_mirrored_views():
         assert shown[0, left] == right and shown[0, right] == left
         assert moved[0, left, 0].item() == pytest.approx(31 - xy[0, right, 0].item(), abs=1e-4)
         assert moved[0, left, 1].item() == pytest.approx(xy[0, right, 1].item(), abs=1e-4)
+
+
+def test_a_restyled_picture_has_its_donors_moments_and_its_own_shape():
+    images, donors = torch.rand(6, 3, 12, 12), 2 + 3 * torch.rand(4, 3, 20, 16)
+    before = images.clone()
+    styled = restyle(images, donors, 1.0, generator_for(0))
+    assert torch.equal(images, before)
+    apart = (styled.mean((2, 3))[:, None] - donors.mean((2, 3))).abs().amax(-1)
+    apart += (styled.std((2, 3))[:, None] - donors.std((2, 3))).abs().amax(-1)
+    assert (apart.amin(1) < 1e-4).all(), "all three channels of one donor"
+    assert len(set(apart.argmin(1).tolist())) > 1
+    centred = (i - i.mean((2, 3), True) for i in (images, styled))
+    own, new = (i / i.std((2, 3), keepdim=True) for i in centred)
+    np.testing.assert_allclose(own, new, atol=1e-4)
+    assert torch.equal(restyle(images, donors, 1.0, generator_for(0)), styled)
+
+
+def test_a_share_of_the_pictures_is_restyled():
+    images, donors = torch.rand(400, 3, 4, 4), 5 + torch.rand(3, 3, 4, 4)
+    assert torch.equal(restyle(images, donors, 0.0, generator_for(1)), images)
+    changed = (restyle(images, donors, 0.3, generator_for(1)) != images).flatten(1)
+    assert (changed.all(1) | ~changed.any(1)).all(), "a picture is changed as a whole or not at all"
+    assert 0.2 < changed.any(1).float().mean() < 0.4
+
+
+def test_restyling_a_picture_of_one_colour_gives_the_donors_mean():
+    flat, donors = torch.full((1, 3, 5, 5), 0.25), torch.rand(1, 3, 5, 5)
+    styled = restyle(flat, donors, 1.0, generator_for(0))
+    np.testing.assert_allclose(styled, donors.mean((2, 3), True).expand_as(styled), atol=1e-5)

@@ -130,6 +130,42 @@ def test_given_labels_take_the_place_of_the_data_sets_own(data):
     assert (batch["target"][:, [0, 1, 3, 4, 5]] == 0).all()
 
 
+def test_pictures_are_drawn_as_often_as_they_have_labels_and_never_without(data):
+    weight = np.zeros(data.labels[1].shape, np.float32)
+    weight[2, 0] = 1.0
+    weight[5, :3] = 1.0
+    made = feed(data, labels=(data.labels[0], weight))
+    rows = np.concatenate([made.order(epoch) for epoch in range(200)])
+    assert set(rows.tolist()) == {2, 5} and len(rows) == 200 * 11
+    assert (rows == 5).mean() == pytest.approx(0.75, abs=0.03)
+    assert np.array_equal(made.order(7), feed(data, labels=(data.labels[0], weight)).order(7))
+    assert not np.array_equal(made.order(7), made.order(8))
+
+
+@pytest.mark.parametrize("broken", [(), (5,)])
+def test_a_picture_drawn_twice_in_a_batch_has_two_views_on_ranks_too(data, monkeypatch, broken):
+    original = CocoKeypoints.__getitem__
+
+    def sometimes(self, index):
+        if index in broken:
+            raise PictureError(f"p{index}", "cut short")
+        return original(self, index)
+
+    monkeypatch.setattr(CocoKeypoints, "__getitem__", sometimes)
+    weight = np.zeros(data.labels[1].shape, np.float32)
+    weight[[2, 5]] = 1.0
+    labels = (data.labels[0], weight)
+    parts = [next(feed(data, labels=labels, batch_size=4, rank=r, world=2).batches(0, 0, CPU)) for r in (0, 1)]
+    views, rows = (torch.cat([p[key] for p in parts if p is not None]) for key in ("images", "index"))
+    assert len(rows) == (8 if not broken else (feed(data, labels=labels, batch_size=8).order(0)[:8] == 2).sum())
+    assert all(not torch.equal(a, b) for i, a in enumerate(views) for b in views[:i])
+    if not broken:
+        whole = next(feed(data, labels=labels, batch_size=8).batches(0, 0, CPU))
+        dealt = torch.cat([torch.arange(r, 8, 2) for r in (0, 1)])
+        assert torch.equal(whole["index"][dealt], rows)
+        np.testing.assert_allclose(views, whole["images"][dealt], atol=1e-4)
+
+
 def test_joints_that_left_the_view_weigh_nothing(data):
     far = np.full_like(data.labels[0], 500.0)
     batch = next(feed(data, labels=(far, np.ones(far.shape[:2], np.float32))).batches(0, 0, CPU))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from zoopose.ccssl.options import CcsslOptions
 from zoopose.errors import OptionError, WeightsError
 from zoopose.train import loop, session
 from zoopose.train.loop import Meter
@@ -173,3 +174,60 @@ def test_scores_that_are_no_numbers_choose_nothing_and_break_nothing(tmp_path, c
     monkeypatch.setattr(validation.Validation, "__call__", scores)
     run(command(tmp_path))
     assert (tmp_path / "model_best.pth.tar").is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("ema", 1.5, "--ema between 0 and 1"), ("ema", -0.1, "--ema of at least 0"), ("ema", math.nan, "--ema"),
+        ("target_style", 1.1, "--target-style between"), ("target_occlusion", -1.0, "--target-occlusion of at least"),
+        ("target_occlusion", 2.0, "--target-occlusion between"), ("check_limit", -0.1, "--check-limit"),
+        ("patience", -1, "--patience"), ("share_last", 1.2, "--share-last"), ("gamma_", -1.0, "--gamma of"),
+    ],
+)  # fmt: skip
+def test_numbers_of_an_adaptation_that_cannot_work_are_refused(name, value, told):
+    with pytest.raises(OptionError, match=told):
+        session.check_numbers(CcsslOptions(**{name: value}))
+
+
+def test_numbers_at_their_ends_are_taken():
+    ends = {"ema": 1.0, "target_style": 1.0, "target_occlusion": 0.0, "check_limit": math.inf, "patience": 0}
+    session.check_numbers(CcsslOptions(**ends))
+    session.check_numbers(CcsslOptions())
+
+
+@pytest.mark.parametrize(
+    ("best_epoch", "epoch", "patience", "tired"),
+    [(-1, 0, 1, False), (-1, 9, 3, False), (1, 3, 3, False), (1, 4, 3, True), (4, 4, 1, False), (1, 99, 0, False)],
+)
+def test_a_run_is_tired_when_nothing_was_better_for_its_patience(best_epoch, epoch, patience, tired):
+    task = loop.Run(None, None, None, None, None, None, None, epoch=epoch, best_epoch=best_epoch, patience=patience)
+    assert task.tired() is tired
+
+
+def test_patience_ends_a_run_and_its_restart_does_not_go_on(tmp_path, command, monkeypatch):
+    """Scores rise for two epochs; after two more without a better one the run ends, and stays ended."""
+    from zoopose.train import validation
+
+    original, scores = validation.Validation.__call__, iter([0.1, 0.2, 0.2, 0.1, 0.9, 0.9])
+
+    def scored(self, model, batches):
+        found = original(self, model, batches)
+        return found if batches is not None else {**found, "val/pck": next(scores)}
+
+    opened = session.open_run
+
+    def patient(*args, **kwargs):
+        task = opened(*args, **kwargs)
+        task.patience = 2
+        return task
+
+    monkeypatch.setattr(validation.Validation, "__call__", scored)
+    monkeypatch.setattr(session, "open_run", patient)
+    monkeypatch.setattr(validation, "training_report", lambda folder, *_: folder / "report.html")
+    run(command(tmp_path, epochs=6))
+    assert rows(tmp_path) == [1, 2, 3, 4] and state(tmp_path)["epoch"] == 4
+    assert state(tmp_path, "model_best.pth.tar")["epoch"] == 2 and (tmp_path / "metrics.json").is_file()
+    (tmp_path / "metrics.json").unlink()
+    run(command(tmp_path, epochs=6))
+    assert rows(tmp_path) == [1, 2, 3, 4] and (tmp_path / "metrics.json").is_file()
