@@ -24,12 +24,10 @@ from zoopose.ccssl.options import CcsslOptions
 from zoopose.datasets.sources import check_joints, has_splits
 from zoopose.errors import OptionError
 from zoopose.evaluation.options import adopt, load_network, open_data
-from zoopose.evaluation.runlog import RunLog
 from zoopose.options import command
 from zoopose.progress import log
 from zoopose.train import session, validation
 from zoopose.train.data import training_and_validation
-from zoopose.train.loop import Interrupted, fit
 
 LAST = "last.pth.tar"
 
@@ -65,17 +63,7 @@ def run(options: CcsslOptions) -> Path:
     step = adaptation.step_for(options, source, valid, target, start, fabric, task)
     step.scorer = adaptation.scorer_for(options, start)
     judge = adaptation.judge_for(options, valid, target, start, fabric, step)
-    runlog = None
-    if fabric.is_global_zero:
-        session.write_facts(task.folder, options, "CC-SSL", data)
-        runlog = RunLog(task.folder, resume_epoch=task.epoch + 1 if restore else None)
-    try:
-        fit(task, step, options.num_epochs, judge, judge.select, runlog)
-    except Interrupted:
-        raise KeyboardInterrupt(session.goes_on(options, task.folder / LAST)) from None
-    finally:
-        if runlog:
-            runlog.close()
+    session.carry_out(task, step, options, options.num_epochs, judge, judge.select, "CC-SSL", data, restore is not None)
     if fabric.is_global_zero:
         more = label_blocks(task.folder, target, start.skeleton)
         notes = adaptation.selection_note(options)

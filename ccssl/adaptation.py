@@ -26,12 +26,11 @@ from .framing import FRAMINGS
 from .label_score import LabelScore
 from .labelling import Labeller, Temporal
 from .options import CcsslOptions
+from .protocol import gamma_of, refresh_of
 from .published_step import published_step
 from .selfcheck import SelfCheck
 from .step import CcsslStep
 from .teacher import Teacher
-
-ROUNDS = 6  # as published: 60 epochs, labels renewed every 10
 
 
 def views_for(options: CcsslOptions) -> Views:
@@ -40,11 +39,6 @@ def views_for(options: CcsslOptions) -> Views:
         scale=1 + options.view_scale, rotation_deg=options.view_rotation, flip=0.0 if options.no_view_flip else 0.5
     )
     return Views(options.views, equivariance, Augmentation() if options.no_invariance else Views().invariance)
-
-
-def refresh_of(options: CcsslOptions) -> int:
-    """Epochs of a round."""
-    return options.refresh or math.ceil(options.num_epochs / ROUNDS)
 
 
 def step_for(
@@ -96,9 +90,8 @@ def step_for(
     teacher = Teacher(run.plain, options.ema) if options.ema else None
     refresh = refresh_of(options)
     rounds = math.ceil(options.num_epochs / refresh)
-    gamma = options.gamma_ or (10.0 if loss == "published" else 1.0)
     return CcsslStep(
-        feeds[0], feeds[1], labeller, fabric, LOSSES[loss], gamma, rounds, refresh,
+        feeds[0], feeds[1], labeller, fabric, LOSSES[loss], gamma_of(options, loss), rounds, refresh,
         (options.share_first, options.share_last), options.per, run.folder, run.extra, options.steps,
         teacher, calibrator, options.check_limit, options.target_style,
     )  # fmt: skip

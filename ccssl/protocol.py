@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import MISSING, fields, replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from ..progress import log
 from ..train.options import RunOptions
 from .options import CcsslOptions
 
+ROUNDS = 6  # as published: 60 epochs, labels renewed every 10
 # what an option left open ("auto", or none given) becomes
 PRESETS: dict[str, dict[str, Any]] = {
     "zoopose": {
@@ -80,6 +82,16 @@ def _refuse(options: CcsslOptions) -> None:
             f"--flow {options.flow}",
             "--protocol zoopose has both flows",
         )
+
+
+def refresh_of(options: CcsslOptions) -> int:
+    """Epochs of a round."""
+    return options.refresh or math.ceil(options.num_epochs / ROUNDS)
+
+
+def gamma_of(options: CcsslOptions, loss: str) -> float:
+    """Weight of the target's loss, given the name of the loss."""
+    return options.gamma_ or (10.0 if loss == "published" else 1.0)
 
 
 def network_for(options: CcsslOptions, network: Loaded) -> Loaded:

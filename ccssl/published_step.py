@@ -20,12 +20,12 @@ from ..train.loop import Run
 from ..train.published_feed import PublishedFeed, published_items
 from ..train.supervised import LOSSES, cell_accuracy, loss_for, stage_loss
 from .options import CcsslOptions
+from .protocol import gamma_of, refresh_of
 from .published import confidence_schedule
 from .published_labelling import PublishedLabeller
 from .step import CcsslStep, Pair
 
 ROUND_EPOCHS = 10  # between two labellings, as published; a round of another length admits what the published one does
-ROUNDS = 6
 
 
 class PublishedTargetFeed(PublishedFeed):
@@ -108,10 +108,10 @@ def published_step(
         crops, form, options.seed, fabric.device, options.views, options.view_scale, options.view_rotation, options.flow == "lk",
         options.workers, options.strict_data,
     )  # fmt: skip
-    refresh = options.refresh or math.ceil(options.num_epochs / ROUNDS)
+    refresh = refresh_of(options)
     loss = loss_for(options, True)
     return PublishedStep(
-        *feeds, labeller, fabric, LOSSES[loss], options.gamma_ or (10.0 if loss == "published" else 1.0),
+        *feeds, labeller, fabric, LOSSES[loss], gamma_of(options, loss),
         math.ceil(options.num_epochs / refresh), refresh, (options.share_first, options.share_last), options.per, run.folder,
         run.extra, options.steps or min(feed.steps for feed in feeds),
     )  # fmt: skip

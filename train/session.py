@@ -18,6 +18,7 @@ from torch import nn
 
 from .. import __version__
 from ..errors import OptionError, WeightsError
+from ..evaluation.runlog import RunLog
 from ..options import plain
 from ..pose import checkpoints
 from ..pose.atomic import atomic_path, sweep
@@ -26,7 +27,7 @@ from ..pose.models import build_model
 from ..pose.skeleton import Skeleton
 from ..progress import log
 from .compiled import Compiled
-from .loop import Run
+from .loop import Interrupted, Run, Step, fit
 from .options import RunOptions
 from .ranks import share_statistics
 
@@ -252,6 +253,39 @@ def open_run(
             # another folder's best: its score may be of other data, and no file here stands for it
             run.best, run.best_epoch = -math.inf, -1
     return run
+
+
+def carry_out(
+    run: Run,
+    step: Step,
+    options: RunOptions,
+    epochs: int,
+    validate: Callable[[nn.Module, int | None], Mapping[str, float]],
+    select: str,
+    method: str,
+    data: Mapping[str, Any],
+    restored: bool,
+) -> None:
+    """`fit`, with run.json and the log that go with it.
+
+    Args:
+        method, data: for run.json, see `write_facts`.
+        restored: the run goes on, and so does its log.
+
+    Raises:
+        KeyboardInterrupt: the user stopped the run; all is saved.
+    """
+    runlog = None
+    if run.fabric.is_global_zero:
+        write_facts(run.folder, options, method, data)
+        runlog = RunLog(run.folder, resume_epoch=run.epoch + 1 if restored else None)
+    try:
+        fit(run, step, epochs, validate, select, runlog)
+    except Interrupted:
+        raise KeyboardInterrupt(goes_on(options, run.folder / run.last_name)) from None
+    finally:
+        if runlog:
+            runlog.close()
 
 
 def banner(

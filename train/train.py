@@ -21,14 +21,12 @@ from pathlib import Path
 from zoopose.datasets.sources import check_joints
 from zoopose.errors import OptionError
 from zoopose.evaluation.options import load_network
-from zoopose.evaluation.runlog import RunLog
 from zoopose.evaluation.score import score_network
 from zoopose.options import command
 from zoopose.pose import checkpoints
 from zoopose.progress import log
 from zoopose.train import session, supervised, validation
 from zoopose.train.data import training_and_validation
-from zoopose.train.loop import Interrupted, fit
 from zoopose.train.options import TrainOptions
 
 LAST, ALIASES = "checkpoint.pth.tar", ("last.pth.tar",)
@@ -63,20 +61,10 @@ def run(options: TrainOptions) -> Path:
     data = {"training": training.describe(), "validation": valid.describe()}
     session.banner(task, start, data, options.epochs, [start.note] if start.note else [])
     step = supervised.step_for(options, training, start.form, fabric)
-    runlog = None
-    if fabric.is_global_zero:
-        session.write_facts(task.folder, options, "train", data)
-        runlog = RunLog(task.folder, resume_epoch=task.epoch + 1 if restore else None)
     if options.debug:
         supervised.debug_sheet(step, training.skeleton, start.form, task.folder / "debug_batch.png")
     validate = validation.Validation(valid, start, fabric, options)
-    try:
-        fit(task, step, options.epochs, validate, "val/pck", runlog)
-    except Interrupted:
-        raise KeyboardInterrupt(session.goes_on(options, task.folder / LAST)) from None
-    finally:
-        if runlog:
-            runlog.close()
+    session.carry_out(task, step, options, options.epochs, validate, "val/pck", "train", data, restore is not None)
     if fabric.is_global_zero:
         validation.finish(validate, task, options, {"method": "supervised training", **data})
     log.info(
