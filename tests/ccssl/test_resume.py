@@ -220,4 +220,4 @@ def test_labels_made_before_the_first_checkpoint_serve_only_the_same_options(tmp
             with pytest.raises(RuntimeError, match="stop"):
                 run(options)
         labels = PseudoLabels.read(tmp_path / "labels_round_00.h5")
-        assert labels.facts["views"] == 1 + options.views and labels.facts["share"] == options.share_first
+        assert labels.facts["views"] == 1 + options.views and labels.facts["share"] == (options.share_first or 0.15)

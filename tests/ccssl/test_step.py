@@ -135,11 +135,12 @@ def test_the_share_grows_with_the_rounds(tmp_path):
     np.testing.assert_allclose(seen, [0.2, 0.4, 0.6])
 
 
-def test_a_limit_that_nothing_keeps_and_a_blind_network_are_told_apart(tmp_path):
+def test_a_limit_that_nothing_keeps_is_waived_and_a_blind_network_named(tmp_path, caplog):
     strict = step_of(tmp_path, labels([[0.9, 0.8]], invariance=[[30.0, 30.0]]))
-    with pytest.raises(DataError, match="(?s)0.25 of the crop.*--check-limit"):
-        strict.before_epoch(0, nn.Linear(1, 1))
-    blind = step_of(tmp_path, labels([[0.0, 0.0]]))
+    strict.before_epoch(0, nn.Linear(1, 1))
+    assert names(PseudoLabels.read(labels_path(tmp_path, 0))) == [["admitted", "share"]]
+    assert "--check-limit" in caplog.text
+    blind = step_of(tmp_path / "blind", labels([[0.0, 0.0]]))
     with pytest.raises(DataError, match="sees no joint"):
         blind.before_epoch(0, nn.Linear(1, 1))
 
@@ -155,7 +156,7 @@ def test_confidence_is_calibrated_from_peak_and_agreement(tmp_path):
     expected = calibration.probability(found.peak, np.full((2, 2), 0.05))
     np.testing.assert_allclose(found.confidence, expected, rtol=1e-6)
     assert found.confidence[0, 1] == 0 and found.peak[0, 0] == np.float32(0.9)
-    assert asked == [0] and found.facts["calibration"] == {**calibration.facts, "limit": LIMIT}
+    assert asked == [0] and found.facts["calibration"] == calibration.facts
 
 
 def test_without_anything_to_calibrate_on_confidence_is_the_peak(tmp_path):
