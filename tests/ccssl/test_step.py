@@ -84,13 +84,13 @@ def test_a_check_that_misses_by_more_than_its_limit_is_the_reason(tmp_path, name
 
 
 def test_the_first_check_in_their_order_is_named(tmp_path):
-    far, none = np.full((4, 2), 30.0), np.zeros((4, 2))
+    far, none = np.full((5, 2), 30.0), np.zeros((5, 2))
     invariance, equivariance = none.copy(), none.copy()
-    invariance[0], equivariance[:2] = 30, 30
-    made = labels(np.full((4, 2), 0.5), temporal=far, equivariance=equivariance, invariance=invariance)
+    invariance[0], equivariance[:2], far[4] = 30, 30, 0
+    made = labels(np.full((5, 2), 0.5), temporal=far, equivariance=equivariance, invariance=invariance)
     step_of(tmp_path).admit(made, 0)
-    assert [row[0] for row in names(made)] == ["invariance", "equivariance", "temporal", "temporal"]
-    assert not made.admitted.any()
+    assert [row[0] for row in names(made)] == ["invariance", "equivariance", "temporal", "temporal", "admitted"]
+    assert not made.admitted[:4].any()
 
 
 def test_a_carried_label_is_not_asked_for_what_its_own_was(tmp_path):
