@@ -79,7 +79,11 @@ def test_by_default_a_teacher_follows_every_batch_and_labels_are_calibrated(unin
     teacher = uninterrupted[f"{LAST}/extra"]["teacher"]
     assert teacher["steps"] == 6 and teacher["weights"] != uninterrupted[f"{LAST}/state_dict"]
     facts = [json.loads(uninterrupted[f"labels_round_{r:02d}.h5"]["facts"]) for r in range(2)]
-    assert all(f["calibration"]["n"] > 0 and len(f["framing"]["agreement"]) > 1 for f in facts)
+    assert all(f["calibration"]["n"] > 0 for f in facts)
+    assert [len(f["framing"]["agreement"]) for f in facts] == [9, 0], "the framing is found once"
+    assert [f["framing"][k] for f in facts for k in ("zoom", "shift")][:2] == [
+        facts[1]["framing"][k] for k in ("zoom", "shift")
+    ]
     assert facts[0]["network"] != facts[1]["network"], "the second round's labels are the moved teacher's"
     assert {"selfcheck/score", "selfcheck/views", "selfcheck/teacher"} <= set(uninterrupted["log.csv"][0])
 
