@@ -30,6 +30,7 @@ def command(source_data, source_model, target_data, tiny_options):
 
     def options(folder, **more):
         more = {"target": f"coco:{target_data}", "num_epochs": 2, "refresh": 1, "views": 2, "solver": "adam", **more}
+        more.setdefault("check_limit", 9.0)  # a network of one epoch passes no check within the usual limit
         data = f"coco:{source_data}"
         return CcsslOptions(**tiny_options(folder, source=data, valid=data, resume=str(source_model), **more))
 
@@ -79,7 +80,8 @@ def test_by_default_a_teacher_follows_every_batch_and_labels_are_calibrated(unin
     teacher = uninterrupted[f"{LAST}/extra"]["teacher"]
     assert teacher["steps"] == 6 and teacher["weights"] != uninterrupted[f"{LAST}/state_dict"]
     facts = [json.loads(uninterrupted[f"labels_round_{r:02d}.h5"]["facts"]) for r in range(2)]
-    assert all(f["calibration"]["n"] > 0 and len(f["framing"]["agreement"]) > 1 for f in facts)
+    assert all(f["calibration"]["n"] > 0 for f in facts) and len(facts[0]["framing"]["agreement"]) > 1
+    assert all(facts[0]["framing"][name] == facts[1]["framing"][name] for name in ("zoom", "shift"))
     assert facts[0]["network"] != facts[1]["network"], "the second round's labels are the moved teacher's"
     assert {"selfcheck/score", "selfcheck/views", "selfcheck/teacher"} <= set(uninterrupted["log.csv"][0])
 
@@ -206,7 +208,7 @@ def test_labels_of_another_run_in_the_folder_are_not_taken(tmp_path, command, un
 
 
 def test_labels_made_before_the_first_checkpoint_serve_only_the_same_options(tmp_path, monkeypatch, command):
-    for options in (command(tmp_path), command(tmp_path, views=1, share_first=0.5)):
+    for options in (command(tmp_path, share_first=0.2), command(tmp_path, views=1, share_first=0.5)):
         with monkeypatch.context() as patch:
             patch.setattr(loop, "_optimise", lambda *_: (_ for _ in ()).throw(RuntimeError("stop")))
             with pytest.raises(RuntimeError, match="stop"):
