@@ -15,7 +15,7 @@ from ..pose.geometry import apply, compose, invert, resize_matrix, warp
 from ..pose.inputs import InputForm
 from .views import pictures
 
-BLOCK = 8  # frames whose views are made at once; part of the random streams
+BLOCK = 4  # frames whose views are made at once; part of the random streams
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,7 @@ def label_views(
     parts = []
     for at in range(0, frames, BLOCK):
         block = slice(at, at + BLOCK)
-        images = pictures(crops[block], matrices[block], views.upright, form.size, colours, generator)
-        images = form.normalise(images).contiguous(memory_format=torch.channels_last)
+        images = pictures(crops[block], matrices[block], views.upright, form, colours, generator)
         parts += [last_joint_maps(model(part), k, form.heatmap_size) for part in images.split(at_once)]
     maps = torch.cat(parts)
     if bool(flips.any()):

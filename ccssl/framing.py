@@ -23,7 +23,7 @@ from ..pose.inputs import InputForm
 AGREE = 0.04  # of the crop's side: nearer joints are at one place; 0.05 of the box, where a crop is 1.25 x the box
 
 SAME = 0.02  # likewise, where framings are compared: coarser, and many do alike
-DROP = 0.05
+DROP = 0.045
 
 
 @dataclass(frozen=True)

@@ -145,12 +145,6 @@ class CcsslStep:
             labels.facts["ranked_by"] = self.ranked_by
         self.admit(labels, round_)
         if not labels.admitted.any():
-            if np.isin(labels.reason, [REASONS.index(name) for name in CHECKS]).any():
-                raise DataError(
-                    f"labels that pass their checks within {self.limit:g} of the crop's side",
-                    "none in any target picture",
-                    "a larger --check-limit; or start from a source model that has learnt more",
-                )
             raise DataError(
                 "pseudo-labels with some confidence",
                 "a network that sees no joint in any target picture",
@@ -190,6 +184,14 @@ class CcsslStep:
                 misses = (np.nan_to_num(labels.checks[name]) > limit_px) & ~labels.carried
                 reason[misses & ~failed] = REASONS.index(name)
                 failed |= misses
+        some = labels.confidence > 0
+        if some.any() and not (some & ~failed).any():
+            log.warning(
+                "no label passes its checks within %g of the crop's side (--check-limit): in round %d they do not count",
+                self.limit,
+                round_,
+            )
+            failed[:], reason[:] = False, REASONS.index("share")
         frames = np.exp(FRAME_POWER * np.log(np.maximum(labels.peak, 1e-3)).mean(1))
         labels.admitted = admit(np.where(failed, 0, labels.confidence), share, self.per, frames)
         reason[labels.admitted] = REASONS.index("admitted")

@@ -14,6 +14,7 @@ import torch
 
 from ..pose.augment import Augmentation, photometric, uniform
 from ..pose.geometry import warp
+from ..pose.inputs import InputForm
 
 _NOISE_UNIT, _NOISE_SLACK = (
     32.0,
@@ -25,56 +26,64 @@ def pictures(
     crops: torch.Tensor,
     view_from_crop: torch.Tensor,
     upright: int,
-    size: int,
+    form: InputForm,
     colours: Augmentation,
     generator: torch.Generator,
 ) -> torch.Tensor:
-    """Views of every crop; the first one of each is the crop's inner square as it is.
+    """Views of every crop as the network takes them; the first one of each is the crop's inner square as it is.
 
     Args:
         crops: (F, 3, S, S) uint8.
         view_from_crop: (F, V, 2, 3) float32 on the CPU.
         upright: after the first, how many views do not move either.
-        size: side R of the views, px.
+        form: side R of the views, and their normalisation.
         colours: ranges of colour, contrast, gamma, noise and blur of all but the first.
         generator: on the CPU.
 
     Returns:
-        (F x V, 3, R, R) float32 in 0..1 on the device of the crops.
+        (F x V, 3, R, R) float32, normalised, channels last, on the device of the crops.
     """
     if crops.device.type == "cpu":
-        return _by_opencv(crops, view_from_crop, upright, size, colours, generator)
-    frames, views = view_from_crop.shape[:2]
+        return _by_opencv(crops, view_from_crop, upright, form, colours, generator)
+    frames, views, size = *view_from_crop.shape[:2], form.size
     matrices = view_from_crop.flatten(0, 1).to(crops.device)
     images = warp(crops.float().repeat_interleave(views, 0) / 255, matrices, (size, size)).unflatten(0, (frames, views))
     drawn = photometric(images[:, 1:].flatten(0, 1), colours.photometric(), generator)
-    return torch.cat([images[:, :1], drawn.unflatten(0, (frames, views - 1))], 1).flatten(0, 1)
+    images = torch.cat([images[:, :1], drawn.unflatten(0, (frames, views - 1))], 1).flatten(0, 1)
+    return form.normalise(images).contiguous(memory_format=torch.channels_last)
 
 
 def _by_opencv(
     crops: torch.Tensor,
     view_from_crop: torch.Tensor,
     upright: int,
-    size: int,
+    form: InputForm,
     colours: Augmentation,
     generator: torch.Generator,
 ) -> torch.Tensor:
-    frames, views = view_from_crop.shape[:2]
+    frames, views, size = *view_from_crop.shape[:2], form.size
     pad, matrices = (crops.shape[-1] - size) // 2, view_from_crop.double().numpy()
     change = _Colours(colours, frames * (views - 1), size, generator)
-    out = np.empty((frames, views, size, size, 3), np.uint8)
-    for f, crop in enumerate(crops.permute(0, 2, 3, 1).numpy()):
-        crop = np.ascontiguousarray(crop)
+    out, images = np.empty((views, size, size, 3), np.uint8), torch.empty(frames, views, size, size, 3)
+    # for whole rows: three numbers at a time would be slow
+    mean, scale = (255 * torch.tensor(form.mean)).repeat(size), (1 / (255 * torch.tensor(form.std))).repeat(size)
+    for f, planes in enumerate(crops.numpy()):
+        crop = cv2.merge(list(planes))
         inner = crop[pad : pad + size, pad : pad + size]
-        out[f, 0] = inner
+        out[0] = inner
         for v in range(1, views):
             if v <= upright:
                 view = inner
             else:
                 view = cv2.warpAffine(crop, matrices[f, v], (size, size), flags=cv2.INTER_LINEAR)
-            change(view, f * (views - 1) + v - 1, out[f, v])
+            change(view, f * (views - 1) + v - 1, out[v])
+        # a frame at a time, in place, while its views are still in the processor's cache
+        images[f].copy_(torch.from_numpy(out))
+        if form.kind == "exact":
+            images[f].flatten(2).sub_(mean).mul_(scale)
     # bytes lie channels last, and so do the floats
-    return torch.from_numpy(out).flatten(0, 1).permute(0, 3, 1, 2).float().div_(255)
+    images = images.flatten(0, 1).permute(0, 3, 1, 2)
+    return images if form.kind == "exact" else form.normalise(images.div_(255))
 
 
 class _Colours:

@@ -177,7 +177,8 @@ def _adapted(
         "valid": f"coco:{source.valid}",
         "target": f"coco:{target.target}",
         "resume": f"cells/{start}/model_best.pth.tar",
-        **_hidden(source),
+        # the published adaptation learns hidden joints of renderings as it does visible ones
+        **({} if column.options.get("protocol") == "published" else _hidden(source)),
         **plan.config.training,
         **getattr(plan.config, column.base),
         **column.options,

@@ -36,10 +36,12 @@ def test_source_models_and_oracles_are_shared(animals):
 
 
 def test_renderings_come_first_and_their_hidden_joints_are_not_learnt(animals):
-    plan = build(SMALL, ["synthetic:pony"], columns_of(["zoopose"], False, []), [3], animals)
+    plan = build(SMALL, ["synthetic:pony"], columns_of(["zoopose", "published"], False, []), [3], animals)
     assert plan.cells["source/synthetic-strong-seed3"].needs == ("renderings",)
     line = " ".join(plan.cells["synthetic-pony/zoopose-seed3"].command)
     assert "--hidden ignore" in line and "--target coco:data/pony_common/train.json" in line and "--seed 3" in line
+    # the published protocol has no use for the option
+    assert "--hidden" not in plan.cells["synthetic-pony/published-seed3"].command
 
 
 def test_steps_become_epochs(animals):

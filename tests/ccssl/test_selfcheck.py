@@ -119,8 +119,9 @@ def test_without_neighbours_or_teacher_the_parts_are_left_out(why):
     assert found["selfcheck/score"] == pytest.approx(0.8)
 
 
-def test_a_source_without_a_score_gives_none():
-    assert math.isnan(check(Film())(Sees(), math.nan)["selfcheck/score"])
+def test_a_source_without_a_score_is_left_out():
+    found = check(Film(shots=[""] * 5))(Sees(), math.nan)
+    assert set(found) == {"selfcheck/score", "selfcheck/views"} and found["selfcheck/score"] == 1.0
 
 
 def test_a_target_that_cannot_be_read_gives_nothing():
@@ -164,4 +165,4 @@ def test_the_judge_scores_without_labels_only_whole_validations():
     assert judge(Sees(), None)["selfcheck/score"] == pytest.approx(0.9)
     assert Judge(validation, None, "val/pck")(Sees(), None) == {"val/pck": 0.81}
     nothing = Judge(lambda model, batches: {}, check(Film(shots=[""] * 5)), "selfcheck/score")
-    assert math.isnan(nothing(Sees(), None)["selfcheck/score"])
+    assert nothing(Sees(), None) == {"selfcheck/score": 1.0, "selfcheck/views": 1.0}

@@ -84,13 +84,13 @@ def test_a_check_that_misses_by_more_than_its_limit_is_the_reason(tmp_path, name
 
 
 def test_the_first_check_in_their_order_is_named(tmp_path):
-    far, none = np.full((4, 2), 30.0), np.zeros((4, 2))
+    far, none = np.full((5, 2), 30.0), np.zeros((5, 2))
     invariance, equivariance = none.copy(), none.copy()
-    invariance[0], equivariance[:2] = 30, 30
-    made = labels(np.full((4, 2), 0.5), temporal=far, equivariance=equivariance, invariance=invariance)
+    invariance[0], equivariance[:2], far[4] = 30, 30, 0
+    made = labels(np.full((5, 2), 0.5), temporal=far, equivariance=equivariance, invariance=invariance)
     step_of(tmp_path).admit(made, 0)
-    assert [row[0] for row in names(made)] == ["invariance", "equivariance", "temporal", "temporal"]
-    assert not made.admitted.any()
+    assert [row[0] for row in names(made)] == ["invariance", "equivariance", "temporal", "temporal", "admitted"]
+    assert not made.admitted[:4].any()
 
 
 def test_a_carried_label_is_not_asked_for_what_its_own_was(tmp_path):
@@ -135,11 +135,12 @@ def test_the_share_grows_with_the_rounds(tmp_path):
     np.testing.assert_allclose(seen, [0.2, 0.4, 0.6])
 
 
-def test_a_limit_that_nothing_keeps_and_a_blind_network_are_told_apart(tmp_path):
+def test_a_limit_that_nothing_keeps_is_waived_and_a_blind_network_named(tmp_path, caplog):
     strict = step_of(tmp_path, labels([[0.9, 0.8]], invariance=[[30.0, 30.0]]))
-    with pytest.raises(DataError, match="(?s)0.25 of the crop.*--check-limit"):
-        strict.before_epoch(0, nn.Linear(1, 1))
-    blind = step_of(tmp_path, labels([[0.0, 0.0]]))
+    strict.before_epoch(0, nn.Linear(1, 1))
+    assert names(PseudoLabels.read(labels_path(tmp_path, 0))) == [["admitted", "share"]]
+    assert "--check-limit" in caplog.text
+    blind = step_of(tmp_path / "blind", labels([[0.0, 0.0]]))
     with pytest.raises(DataError, match="sees no joint"):
         blind.before_epoch(0, nn.Linear(1, 1))
 
@@ -155,7 +156,7 @@ def test_confidence_is_calibrated_from_peak_and_agreement(tmp_path):
     expected = calibration.probability(found.peak, np.full((2, 2), 0.05))
     np.testing.assert_allclose(found.confidence, expected, rtol=1e-6)
     assert found.confidence[0, 1] == 0 and found.peak[0, 0] == np.float32(0.9)
-    assert asked == [0] and found.facts["calibration"] == {**calibration.facts, "limit": LIMIT}
+    assert asked == [0] and found.facts["calibration"] == calibration.facts
 
 
 def test_without_anything_to_calibrate_on_confidence_is_the_peak(tmp_path):
