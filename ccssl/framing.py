@@ -48,8 +48,13 @@ class Framing:
         """(F, 3, S, S) uint8 padded crops, reframed; black where a crop ends."""
         if self == Framing():
             return crops
-        matrix = self.matrix(crops.shape[-1], size).float().expand(len(crops), 2, 3).to(crops.device)
-        return warp(crops.float(), matrix, crops.shape[-2:]).round_().clamp_(0, 255).byte()
+        matrix = self.matrix(crops.shape[-1], size).float().to(crops.device)
+        # a part at a time: as floats, all frames would take four times their memory
+        parts = [
+            warp(part.float(), matrix.expand(len(part), 2, 3), crops.shape[-2:]).round_().clamp_(0, 255).byte()
+            for part in crops.split(32)
+        ]
+        return torch.cat(parts)
 
 
 # as cropped comes first: it is taken where nothing agrees better
