@@ -112,6 +112,11 @@ def compute_device(accelerator: str) -> torch.device:
     return torch.device("cpu" if accelerator == "cpu" or not torch.cuda.is_available() else "cuda")
 
 
+def species_of(options: Any) -> str:
+    """The species meant in data sets that hold several; a command whose --animal names data calls it --species."""
+    return getattr(options, "species", options.animal)
+
+
 def load_network(path: str, trained_on: str, options: Any, mean: Any = None) -> Loaded:
     """Network of a checkpoint; files of the published code do not say what they were trained on, so the caller does.
 
@@ -122,8 +127,9 @@ def load_network(path: str, trained_on: str, options: Any, mean: Any = None) -> 
     """
     real = trained_on.partition(":")[0] == "real_animal"
     if mean is None:
-        mean = MEANS.get(options.animal) if real else synthetic_mean(options.image_path, options.animal)
-    order = TIGER_TO_MODEL if real and options.animal == "tiger" else None
+        species = species_of(options)
+        mean = MEANS.get(species) if real else synthetic_mean(options.image_path, species)
+    order = TIGER_TO_MODEL if real and species_of(options) == "tiger" else None
     return load(path, mean, order)
 
 
@@ -136,7 +142,7 @@ def open_data(
         split=split,
         labelled=labelled,
         image_path=options.image_path,
-        animal=options.animal,
+        animal=species_of(options),
         partners=partner_pairs(options.partners) if source.startswith("coco:") else None,
         skeleton=skeleton,
     )
