@@ -199,11 +199,14 @@ def open_run(
     restore: Mapping[str, Any] | None,
     last_name: str,
     aliases: tuple[str, ...] = (),
+    whole: nn.Module | None = None,
 ) -> Run:
     """A run ready for `fit`.
 
     Args:
         network: the bare network (fresh or loaded) with its description.
+        whole: what trains, where that is more than the network: a module that holds it, and hands it pictures when called with
+            nothing else. The checkpoint's `state_dict` is the network's alone.
         restore: a checkpoint whose progress and optimiser are taken over, or None.
     """
     for name, number in {**network.numbers, "inp_res": network.form.size}.items():
@@ -213,12 +216,13 @@ def open_run(
             log.warning(
                 "--%s %s is not used: the network of the checkpoint has %s", flag.replace("_", "-"), asked, number
             )
-    plain_model = share_statistics(network.model.to(memory_format=torch.channels_last), fabric)
+    plain_model = network.model.to(memory_format=torch.channels_last)
+    whole = share_statistics(plain_model if whole is None else whole.to(memory_format=torch.channels_last), fabric)
     if hasattr(plain_model, "score_seg"):
         plain_model.score_seg.requires_grad_(False)
         log.warning("the part maps of %s are not trained: only joints are labelled", network.arch)
-    optimizer = optimizer_of(plain_model, options)
-    model, optimizer = fabric.setup(Compiled(plain_model) if options.compile else plain_model, optimizer)
+    optimizer = optimizer_of(whole, options)
+    model, optimizer = fabric.setup(Compiled(whole) if options.compile else whole, optimizer)
     options_then = shaping(options)
 
     def pack(epoch: int, best: float, optimizer_state: Mapping, facts: Mapping) -> dict:
@@ -294,7 +298,7 @@ def banner(
     """First screen: device, data, network, protocol, run folder, fresh or resumed."""
     device = run.fabric.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
-    parameters = sum(p.numel() for p in run.plain.parameters())
+    parameters = sum(p.numel() for p in run.plain.parameters())  # of what is saved as the network
     form = network.form
     log.info("zoopose %s on %s, torch %s", __version__, name, torch.__version__)
     for what, facts in data.items():
