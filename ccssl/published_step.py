@@ -16,6 +16,7 @@ from ..datasets.published_crops import LabelledCrops, PublishedCropCache, Source
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import Subset, Unlabelled
 from ..pose.inputs import InputForm
+from ..train.feed import stream
 from ..train.loop import Run
 from ..train.published_feed import PublishedFeed, published_items
 from ..train.supervised import LOSSES, cell_accuracy, loss_for, stage_loss
@@ -71,7 +72,7 @@ class PublishedStep(CcsslStep):
 
     def _of(self, feed: PublishedFeed, epoch: int, start: int) -> Iterator[dict[str, torch.Tensor] | None]:
         if self.steps > feed.steps:
-            return self._stream(feed, epoch * self.steps + start, self.steps - start)
+            return stream(feed, epoch * self.steps + start, self.steps - start, self.fabric.device)
         return islice(feed.batches(epoch, start, self.fabric.device), self.steps - start)
 
     def __call__(self, model: nn.Module, batch: Pair) -> dict[str, torch.Tensor]:

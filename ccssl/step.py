@@ -17,7 +17,7 @@ from ..errors import DataError
 from ..pose.augment import generator_for, restyle
 from ..progress import log
 from ..train.curriculum import admit, share_at
-from ..train.feed import CropFeed
+from ..train.feed import CropFeed, stream
 from ..train.ranks import loss_factors
 from ..train.supervised import cell_accuracy, mean_over, stage_loss
 from .confidence import Calibration
@@ -235,21 +235,13 @@ class CcsslStep:
     def batches(self, epoch: int, start: int) -> Iterator[Pair | None]:
         """Source and target batches in step; each feed runs on through its own epochs, whatever the other's length."""
         at = epoch * self.steps + start
-        count = self.steps - start
-        for i, pair in enumerate(zip(self._stream(self.source, at, count), self._stream(self.target, at, count)), at):
+        feeds = (stream(feed, at, self.steps - start, self.fabric.device) for feed in (self.source, self.target))
+        for i, pair in enumerate(zip(*feeds), at):
             source, target = pair
             if self.style and source and target:
                 draws = generator_for(self.source.seed, STYLE_STREAM, i, self.fabric.global_rank)
                 target["images"] = restyle(target["images"], source["images"], self.style, draws)
             yield pair if source or target else None
-
-    def _stream(self, feed: CropFeed, at: int, count: int) -> Iterator[dict[str, torch.Tensor] | None]:
-        while count > 0:
-            part, begin = divmod(at, feed.steps)
-            take = min(count, feed.steps - begin)
-            for _, batch in zip(range(take), feed.batches(part, begin, self.fabric.device)):
-                yield batch
-            at, count = at + take, count - take
 
     def __call__(self, model: nn.Module, batch: Pair) -> dict[str, torch.Tensor]:
         parts = [b for b in batch if b is not None]

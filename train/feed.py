@@ -172,3 +172,21 @@ class CropFeed:
         xy_heatmap = apply(resize_matrix(self.form.size, self.form.heatmap_size, xy_view), xy_view)
         weight = weight * heatmap.in_frame(xy_heatmap, size)
         return heatmap.encode(xy_heatmap, weight > 0, size, self._sigma_now, self.encoding), weight
+
+
+def stream(feed: Any, at: int, count: int, device: torch.device) -> Iterator[dict[str, torch.Tensor] | None]:
+    """Batches `at` to `at + count` of a feed that runs on through its own epochs, whatever the length of the run's.
+
+    Args:
+        feed: `CropFeed`, or another with its `steps` and `batches`.
+        at: batches before, counted from the beginning of the run.
+
+    Yields:
+        count times what `batches` yields.
+    """
+    while count > 0:
+        part, begin = divmod(at, feed.steps)
+        take = min(count, feed.steps - begin)
+        for _, batch in zip(range(take), feed.batches(part, begin, device)):
+            yield batch
+        at, count = at + take, count - take

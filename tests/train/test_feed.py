@@ -17,7 +17,7 @@ from zoopose.pose.augment import AUGMENTATIONS
 from zoopose.pose.geometry import apply, compose, crop_matrix, invert, resize_matrix, square_box
 from zoopose.pose.heatmap import decode
 from zoopose.pose.inputs import InputForm
-from zoopose.train.feed import CropFeed
+from zoopose.train.feed import CropFeed, stream
 
 CPU = torch.device("cpu")
 FORM = InputForm("exact", 64, 16, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
@@ -43,6 +43,14 @@ def test_an_epoch_shows_every_picture_at_most_once_in_an_order_of_its_own(data):
     assert all(sorted(order) == list(range(11)) for order in orders) and len(set(orders)) == 5
     rows = torch.cat([b["index"] for b in made.batches(0, 0, CPU)])
     assert rows.tolist() == list(orders[0][:9])
+
+
+def test_a_feed_runs_on_through_its_own_epochs_from_any_batch(data):
+    made = feed(data)
+    one_by_one = [batch for epoch in range(3) for batch in made.batches(epoch, 0, CPU)]
+    for at, count in ((0, 7), (2, 5), (4, 0)):
+        found = list(stream(made, at, count, CPU))
+        assert len(found) == count and all(same(a, b) for a, b in zip(found, one_by_one[at:]))
 
 
 @pytest.mark.parametrize("start", [1, 2, 3])
