@@ -36,7 +36,8 @@ LEAST = {
     "epochs": 1, "num_epochs": 1, "train_batch": 1, "test_batch": 1, "stacks": 1, "blocks": 1, "width": 2, "depth": 0, "inp_res": 8,
     "out_res": 0, "refresh": 0, "steps": 0, "views": 0, "seed": 0, "workers": 0, "devices": 1, "snapshot": 0, "cache_gib": 0,
     "scale_factor": 0, "view_scale": 0, "lr": 0, "gamma_": 0, "share_first": 0, "share_last": 0, "sigma": 0.1, "start_epoch": 0,
-    "target_style": 0, "target_occlusion": 0, "ema": 0, "check_limit": 0, "patience": 0,
+    "target_style": 0, "target_occlusion": 0, "ema": 0, "check_limit": 0, "patience": 0, "w1": 0, "w2": 0, "alpha_warmup": 0,
+    "adapter": 0,
 }  # fmt: skip
 
 
@@ -50,7 +51,7 @@ def check_numbers(options: RunOptions) -> None:
         value = getattr(options, name, least)
         if value is not None and not value >= least:
             raise OptionError(f"--{name.replace('_', '-').rstrip('-')} of at least {least}", f"{value}")
-    for name in ("share_first", "share_last", "target_style", "target_occlusion", "ema"):
+    for name in ("share_first", "share_last", "target_style", "target_occlusion", "ema", "alpha_warmup"):
         if (getattr(options, name, 0) or 0) > 1:
             raise OptionError(f"--{name.replace('_', '-')} between 0 and 1", f"{getattr(options, name)}")
 
@@ -92,8 +93,10 @@ def open_fabric(options: RunOptions) -> Fabric:
     return fabric
 
 
-def new_network(options: RunOptions, skeleton: Skeleton, form: InputForm) -> tuple[nn.Module, dict[str, int]]:
-    """A network with fresh weights, and the numbers it was built with."""
+def new_network(
+    options: RunOptions, skeleton: Skeleton, form: InputForm, adapter: int = 0
+) -> tuple[nn.Module, dict[str, int]]:
+    """A network with fresh weights, and the numbers it was built with; `adapter` as in `build_model`."""
     numbers = {
         "num_stacks": options.stacks,
         "num_blocks": options.blocks,
@@ -106,6 +109,8 @@ def new_network(options: RunOptions, skeleton: Skeleton, form: InputForm) -> tup
             f"{form.size} px",
             f"--depth {depth_for(form.heatmap_size)}, or another --inp-res",
         )
+    if adapter:
+        numbers["adapter"] = adapter
     torch.manual_seed(options.seed)  # whatever was built or read before, a seed means the same weights
     return build_model(options.arch, len(skeleton), **numbers), numbers
 

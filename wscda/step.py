@@ -14,7 +14,7 @@ from ..train.feed import CropFeed, stream
 from ..train.ranks import loss_factors
 from ..train.supervised import cell_accuracy, mean_over, stage_loss
 from .losses import balanced_accuracy, human_animal, labelled_unlabelled, ramp
-from .network import Counts, WscdaNetwork
+from .network import Counts, Found, WscdaNetwork
 
 Batch = tuple[int, dict[str, dict[str, torch.Tensor]]]
 
@@ -80,14 +80,15 @@ class WscdaStep:
         counts = Counts(*(len(parts[name]["images"]) if name in parts else 0 for name in Counts._fields))
         strength = self.strength(number)
         found = model(torch.cat([p["images"] for p in parts.values()]), counts, strength)
-        pose = self._pose(found, parts, counts)
+        pose, main = self._pose(found, parts, counts)
         domain, told = self._domain(found.logits, counts)
+        told["acc"] = cell_accuracy(found.maps, parts[main]["target"], parts[main]["weight"])
         # the reversal in front of the discriminator makes of +1 here alpha for all that comes before it
         total = self.beta * sum(pose.values()) + sum(domain.values())
         return {"total": total, **pose, **domain, **told, "alpha": total.new_tensor(-strength)}
 
-    def _pose(self, found, parts: Mapping, counts: Counts) -> dict[str, torch.Tensor]:
-        """Terms of L_pose by name."""
+    def _pose(self, found: Found, parts: Mapping, counts: Counts) -> tuple[dict[str, torch.Tensor], str]:
+        """Terms of L_pose by name, and the domain whose joints the main network has."""
         whole, terms = sum(counts), {}
         w2 = self.w2 if self.w2 is not None else counts.human / counts.animal if counts.human and counts.animal else 1.0
         main = "animal" if "animal" in parts else "human"
@@ -98,8 +99,7 @@ class WscdaStep:
             share = (w2 if name == "animal" else 1.0) * getattr(counts, name) / whole
             own = parts[name]
             terms[f"pose_{name}"] = share * factor * stage_loss(maps[name], own["target"], own["weight"], self.loss)
-        terms["acc"] = cell_accuracy(maps[main], parts[main]["target"], parts[main]["weight"])
-        return terms
+        return terms, main
 
     def _domain(self, logits: torch.Tensor | None, counts: Counts) -> tuple[dict, dict]:
         """Terms of L_DDL by name, and how often the discriminator is right."""
@@ -107,7 +107,9 @@ class WscdaStep:
         told: dict[str, torch.Tensor] = {}
         if logits is None:
             return terms, told
-        kind = torch.repeat_interleave(torch.arange(3, device=logits.device), torch.tensor(counts, device=logits.device))
+        kind = torch.repeat_interleave(
+            torch.arange(3, device=logits.device), torch.tensor(counts, device=logits.device)
+        )
         animal, target = kind > 0, kind == 2
         if counts.human and counts.animal + counts.target:
             terms["domain_human_animal"] = self.w1 * human_animal(logits, animal)
