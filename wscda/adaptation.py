@@ -9,7 +9,7 @@ from typing import Any
 from lightning_fabric import Fabric
 
 from ..datasets.sample import PoseDataset
-from ..datasets.sources import check_joints, has_splits
+from ..datasets.sources import Unlabelled, check_joints, has_splits
 from ..errors import DataError, OptionError
 from ..evaluation.options import adopt, load_network, open_data
 from ..pose import checkpoints
@@ -78,6 +78,12 @@ def check(options: WscdaOptions) -> None:
             f"--alpha {options.alpha:g} --beta {options.beta:g}",
             "--alpha -1 --beta 500, as in the paper",
         )
+    if options.loss == "published":
+        raise OptionError(
+            "a loss that is a mean over labelled joints, for which alpha and beta are weights",
+            f"--loss {options.loss}",
+            "--loss balanced or --loss mean",
+        )
     given = [f"--{name}" for name in ("human", "animal", "target") if getattr(options, name)]
     if len(given) == 1:
         log.warning("%s alone: there is no other domain to adapt to, this is supervised training", given[0])
@@ -98,7 +104,9 @@ def open_domains(options: WscdaOptions) -> Domains:
     target = None
     if options.target:
         target = open_data(options.target, _training_split(options.target), options, False, main.skeleton)
-        check_joints(target, main.skeleton, options.target)
+        if target.skeleton.joints != main.skeleton.joints:
+            log.info("%s has other joints; only its pictures and boxes are taken", options.target)
+            target = Unlabelled(target, main.skeleton)
     check_joints(valid, main.skeleton, options.valid or options.animal or options.human)
     return Domains(human if options.animal else main, main if options.animal else None, target, valid)
 
@@ -181,12 +189,6 @@ def probe_at_the_end(options: WscdaOptions, domains: Domains, run: Run) -> None:
 def step_for(options: WscdaOptions, domains: Domains, form: InputForm, fabric: Fabric) -> WscdaStep:
     """The step of a run."""
     loss = "balanced" if options.loss == "auto" else options.loss
-    if loss == "published":
-        raise OptionError(
-            "a loss that is a mean over labelled joints, for which alpha and beta are weights",
-            f"--loss {options.loss}",
-            "--loss balanced or --loss mean",
-        )
     named = domains.named()
     name = "strong" if options.augment == "auto" else options.augment
     sources = {"human": options.human, "animal": options.animal}

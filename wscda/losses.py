@@ -44,7 +44,7 @@ def human_animal(logits: torch.Tensor, animal: torch.Tensor) -> torch.Tensor:
         logits: (N, 2) of the discriminator; sigmoid of the first is y_hat.
         animal: (N,) y, 1 for an animal and 0 for a human.
     """
-    return F.binary_cross_entropy_with_logits(logits[:, 0].float(), animal.float())
+    return F.binary_cross_entropy_with_logits(logits[:, 0], animal.to(logits.dtype))
 
 
 def labelled_unlabelled(logits: torch.Tensor, animal: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -55,8 +55,8 @@ def labelled_unlabelled(logits: torch.Tensor, animal: torch.Tensor, target: torc
         animal: (N,) y.
         target: (N,) z, 1 for an animal of the unlabelled domain; of humans it means nothing.
     """
-    each = F.binary_cross_entropy_with_logits(logits[:, 1].float(), target.float(), reduction="none")
-    return (each * animal.float()).sum() / len(logits)
+    each = F.binary_cross_entropy_with_logits(logits[:, 1], target.to(logits.dtype), reduction="none")
+    return (each * animal).sum() / len(logits)
 
 
 @torch.no_grad()

@@ -98,7 +98,7 @@ class WscdaStep:
         for name, factor in zip(labelled, factors):
             share = (w2 if name == "animal" else 1.0) * getattr(counts, name) / whole
             own = parts[name]
-            terms[f"pose_{name}"] = share * factor * stage_loss(maps[name], own["target"], own["weight"], self.loss)
+            terms[f"pose_{name}"] = share * (factor * stage_loss(maps[name], own["target"], own["weight"], self.loss))
         return terms, main
 
     def _domain(self, logits: torch.Tensor | None, counts: Counts) -> tuple[dict, dict]:
@@ -107,6 +107,7 @@ class WscdaStep:
         told: dict[str, torch.Tensor] = {}
         if logits is None:
             return terms, told
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         kind = torch.repeat_interleave(
             torch.arange(3, device=logits.device), torch.tensor(counts, device=logits.device)
         )
