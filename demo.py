@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from .ccssl import CCSSL
-from .ccssl.label_report import label_blocks
 from .ccssl.options import CcsslOptions
 from .datasets.quadruped import make
 from .datasets.sample import PoseDataset
 from .errors import OptionError
 from .evaluation import report
+from .evaluation.label_report import label_blocks
 from .evaluation.options import compute_device, open_data
 from .evaluation.predict import Predictions, predict
 from .evaluation.protocol import Score, text_table, write_metrics

@@ -22,11 +22,11 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import tyro
 
-from .ccssl.label_report import label_blocks
 from .ccssl.options import CcsslOptions
 from .datasets.sample import PoseDataset
 from .datasets.sources import has_splits
 from .errors import DataError
+from .evaluation.label_report import label_blocks
 from .evaluation.options import TestOptions, adopt, compute_device, open_data
 from .evaluation.predict import predict
 from .evaluation.record import NAME, Record

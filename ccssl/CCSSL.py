@@ -19,10 +19,10 @@ import sys
 from pathlib import Path
 
 from zoopose.ccssl import adaptation, protocol
-from zoopose.ccssl.label_report import label_blocks
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.datasets.sources import check_joints, has_splits
 from zoopose.errors import OptionError
+from zoopose.evaluation.label_report import label_blocks
 from zoopose.evaluation.options import adopt, load_network, open_data
 from zoopose.options import command
 from zoopose.progress import log

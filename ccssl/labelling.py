@@ -6,8 +6,6 @@ the shots, frame by frame; ranks take whole shots. Both give what one process gi
 
 from __future__ import annotations
 
-import time
-import zipfile
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,25 +15,23 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import nn
-from torch.utils.data import DataLoader
 
-from ..datasets.crops import CropCache, collate
-from ..datasets.pictures import FaultLog, SafeDataset
+from ..datasets.crops import CropCache
+from ..datasets.pictures import FaultLog
 from ..datasets.pseudo_labels import PseudoLabels
 from ..evaluation.predict import image_from_heatmap
-from ..pose.atomic import atomic_path
 from ..pose.augment import generator_for
 from ..pose.flow import flow_for
 from ..pose.geometry import apply, compose, invert
 from ..pose.inputs import InputForm
 from ..progress import Progress
+from ..train.labelling import PARTIAL_SECONDS, ChunkLabeller, Partial, fingerprint, inner_from_image
 from .consistency import Views, label_views
 from .framing import Framing, choose
 from .sample import Sample
 
 CHUNK = 32  # frames labelled together; part of the random streams, so it is no option
 STREAM = 77  # keeps these draws apart from training's
-PARTIAL_SECONDS = 30.0
 TRIED = 256  # frames on which framings are tried
 SEEN = ("xy", "confidence", "peak", "agreement", "invariance", "equivariance", "crop_px")  # of the first pass
 JOINED = ("xy", "confidence", "carried", "temporal")  # of the second
@@ -61,7 +57,7 @@ class Temporal:
 
 
 @dataclass
-class Labeller:
+class Labeller(ChunkLabeller):
     """Labels a target set with the network as it stands.
 
     Args:
@@ -98,14 +94,6 @@ class Labeller:
             None if self.temporal.flow == "none" else flow_for(self.temporal.flow, self.temporal.weights, self.device)
         )
 
-    @property
-    def rank(self) -> int:
-        return self.fabric.global_rank if self.fabric else 0
-
-    @property
-    def world(self) -> int:
-        return self.fabric.world_size if self.fabric else 1
-
     def label(self, model: nn.Module, round_: int, partial: Path | None = None) -> PseudoLabels:
         """All frames, in order; nothing is admitted yet. To be called on all ranks, with the same network; all get all labels.
 
@@ -130,8 +118,6 @@ class Labeller:
             "crop_px": np.zeros(n, np.float32),
         }
         mark = self.mark(model, round_)
-        if partial and self.rank:
-            partial = partial.with_suffix(f".{self.rank}{partial.suffix}")
         tried = self._find_framing(model) if self.framing is None else []
         framing = self.framing
         self._see(model, round_, partial, mark, out)
@@ -191,34 +177,13 @@ class Labeller:
 
     def _see(self, model: nn.Module, round_: int, partial: Path | None, mark: str, out: dict) -> None:
         """The first pass: every frame by itself."""
-        n, count = len(self.crops), -(-len(self.crops) // CHUNK)
-        # whole chunks, since a chunk's draws follow from its first frame
-        first, end = (min(CHUNK * (count * r // self.world), n) for r in (self.rank, self.rank + 1))
-        mark = f"{mark} {first}-{end}"
-        begin = resume_partial(partial, out, mark, first)
-        chunks = [range(i, min(i + CHUNK, end)) for i in range(begin, end, CHUNK)]
-        training = model.training
-        model.eval()
-        with Progress(f"labelling, round {round_}", end - first, "frames") as progress:
-            progress.skip(begin - first)
-            saved = 0.0
-            for chunk, raw in zip(chunks, self._loader(chunks)):
-                batch = self.faults.take(raw)
-                if batch is not None:
-                    self._chunk(model, batch, generator_for(self.seed, STREAM, round_, chunk[0]), out)
-                progress.add(len(chunk))
-                clock = time.monotonic()
-                if partial and (clock - saved > PARTIAL_SECONDS or chunk[-1] + 1 == end):
-                    saved = clock
-                    keep_partial(partial, out, mark, first, chunk[-1] + 1)
-        model.train(training)
-        self.faults.check()
-        self._gather(out, SEEN, slice(first, end))
 
-    def _loader(self, chunks: list) -> DataLoader:
-        workers = 0 if self.crops.filled() == len(self.crops) else self.workers
-        safe = SafeDataset(self.crops, self.strict)
-        return DataLoader(safe, batch_sampler=chunks, num_workers=workers, collate_fn=collate)
+        def label(batch: dict, first: int) -> None:
+            self._chunk(model, batch, generator_for(self.seed, STREAM, round_, first), out)
+
+        kept = Partial(partial, mark, PARTIAL_SECONDS) if partial else None
+        # whole chunks to a rank, since a chunk's draws follow from its first frame
+        self.each_chunk(model, CHUNK, label, out, SEEN, f"labelling, round {round_}", kept)
 
     def _chunk(self, model: nn.Module, batch: dict, generator: torch.Generator, out: dict) -> None:
         framing = self.framing
@@ -229,7 +194,7 @@ class Labeller:
         )  # fmt: skip
         rows = batch["index"].numpy()
         framed = compose(framing.matrix(self.crops.size, self.form.size), batch["crop_from_image"])
-        inner = _inner_from_image(framed, self.crops.size, self.form.size)
+        inner = inner_from_image(framed, self.crops.size, self.form.size)
         out["xy"][rows] = apply(image_from_heatmap(inner, self.form), found.xy_heatmap.cpu().double()).float().numpy()
         out["crop_px"][rows] = batch["crop_from_image"][:, 0, 0].numpy()
         out["peak"][rows] = out["confidence"][rows] = found.peak.cpu().numpy()
@@ -248,7 +213,7 @@ class Labeller:
         chunks = [rows[i : i + CHUNK] for i in range(0, len(rows), CHUNK)]
         before = None
         with Progress(f"following the shots, round {round_}", len(rows), "frames") as progress:
-            for chunk, batch in zip(chunks, self._loader(chunks)):
+            for chunk, batch in zip(chunks, self.loader(chunks)):
                 # frames that cannot be read were counted in the first pass
                 for at, row in enumerate(batch["index"].tolist()):
                     picture = batch["crop"][at].permute(1, 2, 0).numpy()
@@ -257,7 +222,7 @@ class Labeller:
                         self._carry(before, now, out)
                     before = now
                 progress.add(len(chunk))
-        self._gather(out, JOINED, slice(first, end))
+        self.gather(out, JOINED, slice(first, end))
 
     def _carry(self, before: tuple, now: tuple, out: dict) -> None:
         """Compare a frame's labels with those that flow there from the frame before; take these where its own are weak."""
@@ -282,56 +247,3 @@ class Labeller:
         out["xy"][new][joints] = apply(invert(new_from_image), there[weak])
         out["confidence"][new][joints] = decayed[weak]
         out["carried"][new][joints] = True
-
-    def _gather(self, out: dict, names: tuple[str, ...], mine: slice) -> None:
-        """Give every rank the rows of all; each row is one rank's own."""
-        if self.world == 1:
-            return
-        for name in names:
-            whole = np.zeros_like(out[name])
-            whole[mine] = out[name][mine]
-            # bytes, not numbers: NaN and the sign of zero come through as they are
-            parts = torch.from_numpy(whole.reshape(-1).view(np.uint8)).to(self.device)
-            parts = self.fabric.all_reduce(parts, reduce_op="sum")
-            out[name][:] = parts.cpu().numpy().view(whole.dtype).reshape(whole.shape)
-
-
-def fingerprint(model: nn.Module) -> str:
-    """Short mark of a network's weights: labels of another network are not taken for this one's."""
-    crc = 0
-    for name, tensor in sorted(model.state_dict().items()):
-        crc = zlib.crc32(
-            tensor.detach().cpu().contiguous().numpy().tobytes(),
-            zlib.crc32(name.removeprefix("network.").encode(), crc),
-        )
-    return f"{crc:08x}"
-
-
-def _inner_from_image(crop_from_image: torch.Tensor, crop_size: int, size: int) -> torch.Tensor:
-    """Matrix to the inner square of a padded crop: the padding is a whole number of pixels at the same scale."""
-    inner = crop_from_image.clone()
-    inner[..., 2] -= (crop_size - size) / 2
-    return inner
-
-
-def keep_partial(path: Path, out: dict, mark: str, first: int, done: int, names: tuple[str, ...] = SEEN) -> None:
-    """Keep the rows of a labelling that are done."""
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, mark=np.array(mark), done=done, **{k: out[k][first:done] for k in names})
-
-
-def resume_partial(path: Path | None, out: dict, mark: str, first: int, names: tuple[str, ...] = SEEN) -> int:
-    """Take over what was kept; the frame up to which an earlier, killed labelling with the same mark had come."""
-    if path is None or not path.is_file():
-        return first
-    try:
-        with np.load(path, allow_pickle=False) as kept:
-            if str(kept["mark"]) != mark:
-                return first
-            found = {key: kept[key] for key in ("done", *names)}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return first  # what cannot be read is made again
-    done = int(found["done"])
-    for key in names:
-        out[key][first:done] = found[key]
-    return done

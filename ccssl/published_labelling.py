@@ -26,7 +26,7 @@ from ..pose.inputs import InputForm
 from ..pose.published_crop import color_normalize
 from ..pose.published_heatmap import peaks
 from ..progress import Progress
-from .labelling import PARTIAL_SECONDS, fingerprint, keep_partial, resume_partial
+from ..train.labelling import PARTIAL_SECONDS, fingerprint, keep_partial, resume_partial
 from .published import label_of, label_views, temporal_step, upright_maps
 
 CHUNK = 8  # frames in one forward pass; no label depends on it

@@ -19,12 +19,13 @@ from ..pose.inputs import InputForm
 from ..train.feed import stream
 from ..train.loop import Run
 from ..train.published_feed import PublishedFeed, published_items
+from ..train.selftraining import Pair
 from ..train.supervised import LOSSES, cell_accuracy, loss_for, stage_loss
 from .options import CcsslOptions
 from .protocol import gamma_of, refresh_of
 from .published import confidence_schedule
 from .published_labelling import PublishedLabeller
-from .step import CcsslStep, Pair
+from .step import CcsslStep
 
 ROUND_EPOCHS = 10  # between two labellings, as published; a round of another length admits what the published one does
 

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..errors import OptionError
 
+FRAME_POWER = 3.0  # of the geometric mean of a frame's peaks, by which its labels are ranked up or down
 
-def share_at(round_: int, rounds: int, first: float = 0.2, last: float = 0.8) -> float:
-    """Share of the labels admitted in a round, growing linearly from the first round to the last."""
+
+def share_at(round_: int, rounds: int, first: float = 0.2, last: float = 0.8, grow: str = "linear") -> float:
+    """Share of the labels admitted in a round, growing from the first round to the last.
+
+    Args:
+        grow: `linear`; or `cosine`: first + (last - first) (1 - cos(pi t)) / 2 for t from 0 to 1, slow at both ends.
+    """
+    if grow == "cosine" and rounds > 1:
+        return first + (last - first) * (1 - math.cos(math.pi * min(round_, rounds - 1) / (rounds - 1))) / 2
     return last if rounds < 2 else first + (last - first) * min(round_, rounds - 1) / (rounds - 1)
+
+
+def weight_at(epoch: int, warmup: int, weight: float = 1.0) -> float:
+    """Weight of a loss in an epoch, counted from 0: it rises evenly over `warmup` epochs and is `weight` from then on."""
+    return weight * min(1.0, (epoch + 1) / (warmup + 1))
+
+
+def frame_confidence(peak: np.ndarray) -> np.ndarray:
+    """(N,) for `admit` per frame, from all peaks (N, K) of a frame: their geometric mean, to the power of `FRAME_POWER`."""
+    return np.exp(FRAME_POWER * np.log(np.maximum(peak, 1e-3)).mean(1))
 
 
 def admit(

@@ -8,9 +8,9 @@ import shutil
 import numpy as np
 import pytest
 
-from zoopose.ccssl.label_report import label_blocks
 from zoopose.datasets.pseudo_labels import REASONS, PseudoLabels
 from zoopose.evaluation import report
+from zoopose.evaluation.label_report import label_blocks
 
 pytestmark = pytest.mark.browser
 

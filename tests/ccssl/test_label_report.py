@@ -8,11 +8,10 @@ import re
 import numpy as np
 import pytest
 
-from zoopose.ccssl import label_report
-from zoopose.ccssl.label_report import label_blocks
 from zoopose.datasets.pseudo_labels import REASONS, PseudoLabels
 from zoopose.errors import DataError
-from zoopose.evaluation import report
+from zoopose.evaluation import label_report, report
+from zoopose.evaluation.label_report import label_blocks
 from zoopose.pose.geometry import apply, crop_matrix, square_box
 
 

@@ -12,9 +12,9 @@ import numpy as np
 from ..datasets.pseudo_labels import REASONS, PseudoLabels
 from ..datasets.sample import PoseDataset
 from ..errors import DataError
-from ..evaluation import report
-from ..evaluation.label_book import LabelBook, crops_of
 from ..pose.skeleton import Skeleton
+from . import report
+from .label_book import LabelBook, crops_of
 
 FRAMES = 360  # in the gallery at most
 WORST = 48  # disagreements shown
