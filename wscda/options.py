@@ -60,3 +60,8 @@ class WscdaOptions(DomainOptions):
     """run folder: checkpoints, logs, report"""
     train_batch: Annotated[int, _arg(aliases=["--batch-size"])] = 6
     """pictures of each domain in a training batch, on every device"""
+
+    @property
+    def labelled(self) -> str:
+        """The data whose joints the network learns: the animals, or the humans where no animal is labelled."""
+        return self.animal or self.human
