@@ -39,11 +39,17 @@ from .pose.skeleton import Skeleton
 from .progress import log
 from .train.data import validation_data
 from .train.options import RunOptions, TrainOptions
+from .wscda.options import PploOptions
 
 O = TypeVar("O")  # noqa: E741
 
 BEST = "model_best.pth.tar"
-METHODS: Mapping[str, type[RunOptions]] = {"train": TrainOptions, "CC-SSL": CcsslOptions}
+METHODS: Mapping[str, type[RunOptions]] = {"train": TrainOptions, "CC-SSL": CcsslOptions, "PPLO": PploOptions}
+SOURCES = {
+    TrainOptions: "dataset",
+    CcsslOptions: "source",
+    PploOptions: "animal",
+}  # the option that names the labelled data
 
 
 @dataclass
@@ -51,7 +57,7 @@ class ReportOptions:
     """`zoopose report`."""
 
     run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """run folder of zoopose train, ccssl or test"""
+    """run folder of zoopose train, ccssl, pplo or test"""
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     """where to compute, when a run that was stopped must be scored first"""
     workers: Annotated[int, tyro.conf.arg(aliases=["-j"])] = min(4, os.cpu_count() or 1)
@@ -83,7 +89,7 @@ def _no_run(folder: Path) -> DataError:
     found = f"{folder} with {', '.join(names) or 'nothing in it'}" if folder.is_dir() else f"no folder {folder}"
     remedy = f"zoopose report {folder / inside[0]}" if inside else "the folder that --checkpoint of the run named"
     return DataError(
-        "a run folder, with the run.json or predictions.h5 that train, ccssl and test write", found, remedy
+        "a run folder, with the run.json or predictions.h5 that train, ccssl, pplo and test write", found, remedy
     )
 
 
@@ -113,7 +119,7 @@ def _training(folder: Path, facts: Mapping[str, Any], record: Record | None, ask
             record = _scored(judged, network, facts, options, asked)
         else:
             _same_frames(judged, record, name)
-        more = _labels(folder, options, skeleton) if isinstance(options, CcsslOptions) else []
+        more = _labels(folder, options, skeleton) if isinstance(options, CcsslOptions | PploOptions) else []
         return training_report(folder, judged, record.found, record.scores, skeleton, record.facts, more)
 
 
@@ -123,13 +129,13 @@ def _judged(options: RunOptions, skeleton: Skeleton) -> tuple[PoseDataset, str]:
     if on_target:
         split = "valid" if has_splits(on_target) else "all"
         return open_data(on_target, split, options, skeleton=skeleton), on_target
-    source = options.source if isinstance(options, CcsslOptions) else options.dataset
+    source = getattr(options, SOURCES[type(options)])
     dataset = validation_data(source, options.valid, options)
     adopt(dataset, skeleton, options)
     return dataset, options.valid or source
 
 
-def _labels(folder: Path, options: CcsslOptions, skeleton: Skeleton) -> list[Block]:
+def _labels(folder: Path, options: CcsslOptions | PploOptions, skeleton: Skeleton) -> list[Block]:
     target = open_data(options.target, "train" if has_splits(options.target) else "all", options, False, skeleton)
     return label_blocks(folder, target, skeleton)
 
