@@ -14,6 +14,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("demo", "demo:DemoOptions", "everything on made-up animals, in minutes"),
     "train": ("train.train", "train.options:TrainOptions", "train a network on labelled animals"),
     "ccssl": ("ccssl.CCSSL", "ccssl.options:CcsslOptions", "adapt a network to unlabelled animals"),
+    "wscda": (
+        "wscda.WSCDA",
+        "wscda.options:WscdaOptions",
+        "adapt it between humans, labelled and unlabelled animals",
+    ),
     "pplo": ("wscda.PPLO", "wscda.options:PploOptions", "refine a network on them by its own sure predictions"),
     "test": ("evaluation.test", "evaluation.options:TestOptions", "score a network: PCK@0.05 per joint"),
     "predict": (

@@ -195,11 +195,15 @@ class Unlabelled(_View):
     """A data set with its labels out of sight: `labels` is None, `visible` and `xy_px` are zero.
 
     The boxes stay; some sets (TigDog) know them from the labelled joints only.
+
+    Args:
+        dataset: with labels or without.
+        skeleton: joints that it is to have in place of its own, which nobody labels.
     """
 
-    def __init__(self, dataset: PoseDataset):
+    def __init__(self, dataset: PoseDataset, skeleton: Skeleton | None = None):
         super().__init__(dataset)
-        self.labels = None
+        self.labels, self.skeleton = None, skeleton or self.skeleton
 
     def __getitem__(self, index: int) -> PoseSample:
         sample = self.dataset[index]

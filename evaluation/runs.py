@@ -40,9 +40,13 @@ def curves_of(folder: Path) -> list[report.Curves]:
     """Losses and scores over the epochs, from the run's log."""
     columns = runlog.read(folder)
     epoch = columns["epoch"]
+    told = ("train/loss", "train/acc", "train/alpha")  # told beside, no losses
     losses = {
-        k[6:]: (epoch, v) for k, v in columns.items() if k.startswith("train/") and k not in ("train/loss", "train/acc")
+        k[6:]: (epoch, v)
+        for k, v in columns.items()
+        if k.startswith("train/") and k not in told and not k.startswith("train/acc_")
     }
+    domains = {k[10:].replace("_", " / "): (epoch, 100 * v) for k, v in columns.items() if k.startswith("train/acc_")}
     scores = {k: (epoch, 100 * v) for k, v in columns.items() if k.endswith(("/pck", "/acc", "_acc"))}
     own = {k.removeprefix("selfcheck/"): (epoch, v) for k, v in columns.items() if k.startswith("selfcheck/")}
     curves = [
@@ -51,6 +55,9 @@ def curves_of(folder: Path) -> list[report.Curves]:
             "Scores while training", scores, "epoch", "right, %", "pck: exact/crop; acc: on whole heatmap cells"
         ),
     ]
+    if domains:
+        note = "mean of the shares of both domains told rightly; 50 %: they look alike to it"
+        curves.append(report.Curves("Domain discriminator", domains, "epoch", "right, %", note))
     if own:
         note = "taken without target labels"
         curves.append(report.Curves("Label-free score", own, "epoch", "score", note))

@@ -39,13 +39,13 @@ class Compiled(nn.Module):
             # in place of the method, not of the module, so that no tensor gets another name
             block.forward = lambda x, block=block: (fast if self._now else forward)(block, x)
 
-    def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
+    def forward(self, images: torch.Tensor, *more) -> list[torch.Tensor]:
         training = self.training and torch.is_grad_enabled()
         if training and self._shape is None:
             self._shape = images.shape
         self._now = training and images.shape == self._shape
         try:
-            return self.network(images)
+            return self.network(images, *more)
         finally:
             self._now = False
 

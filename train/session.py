@@ -36,8 +36,8 @@ LEAST = {
     "epochs": 1, "num_epochs": 1, "train_batch": 1, "test_batch": 1, "stacks": 1, "blocks": 1, "width": 2, "depth": 0, "inp_res": 8,
     "out_res": 0, "refresh": 0, "steps": 0, "views": 0, "seed": 0, "workers": 0, "devices": 1, "snapshot": 0, "cache_gib": 0,
     "scale_factor": 0, "view_scale": 0, "lr": 0, "gamma_": 0, "share_first": 0, "share_last": 0, "sigma": 0.1, "start_epoch": 0,
-    "target_style": 0, "target_occlusion": 0, "ema": 0, "check_limit": 0, "patience": 0,
-    "rounds": 1, "refresh_every": 0, "warmup_epochs": 0, "target_weight": 0, "threshold": 0, "stop_below": 0,
+    "target_style": 0, "target_occlusion": 0, "ema": 0, "check_limit": 0, "patience": 0, "w1": 0, "w2": 0, "alpha_warmup": 0,
+    "adapter": 0, "rounds": 1, "refresh_every": 0, "warmup_epochs": 0, "target_weight": 0, "threshold": 0, "stop_below": 0,
 }  # fmt: skip
 
 
@@ -51,7 +51,7 @@ def check_numbers(options: RunOptions) -> None:
         value = getattr(options, name, least)
         if value is not None and not value >= least:
             raise OptionError(f"--{name.replace('_', '-').rstrip('-')} of at least {least}", f"{value}")
-    for name in ("share_first", "share_last", "target_style", "target_occlusion", "ema"):
+    for name in ("share_first", "share_last", "target_style", "target_occlusion", "ema", "alpha_warmup"):
         if (getattr(options, name, 0) or 0) > 1:
             raise OptionError(f"--{name.replace('_', '-')} between 0 and 1", f"{getattr(options, name)}")
 
@@ -93,8 +93,10 @@ def open_fabric(options: RunOptions) -> Fabric:
     return fabric
 
 
-def new_network(options: RunOptions, skeleton: Skeleton, form: InputForm) -> tuple[nn.Module, dict[str, int]]:
-    """A network with fresh weights, and the numbers it was built with."""
+def new_network(
+    options: RunOptions, skeleton: Skeleton, form: InputForm, adapter: int = 0
+) -> tuple[nn.Module, dict[str, int]]:
+    """A network with fresh weights, and the numbers it was built with; `adapter` as in `build_model`."""
     numbers = {
         "num_stacks": options.stacks,
         "num_blocks": options.blocks,
@@ -107,6 +109,8 @@ def new_network(options: RunOptions, skeleton: Skeleton, form: InputForm) -> tup
             f"{form.size} px",
             f"--depth {depth_for(form.heatmap_size)}, or another --inp-res",
         )
+    if adapter:
+        numbers["adapter"] = adapter
     torch.manual_seed(options.seed)  # whatever was built or read before, a seed means the same weights
     return build_model(options.arch, len(skeleton), **numbers), numbers
 
@@ -200,11 +204,14 @@ def open_run(
     restore: Mapping[str, Any] | None,
     last_name: str,
     aliases: tuple[str, ...] = (),
+    whole: nn.Module | None = None,
 ) -> Run:
     """A run ready for `fit`.
 
     Args:
         network: the bare network (fresh or loaded) with its description.
+        whole: what trains, where that is more than the network: a module that holds it, and hands it pictures when called with
+            nothing else. The checkpoint's `state_dict` is the network's alone.
         restore: a checkpoint whose progress and optimiser are taken over, or None.
     """
     for name, number in {**network.numbers, "inp_res": network.form.size}.items():
@@ -214,12 +221,13 @@ def open_run(
             log.warning(
                 "--%s %s is not used: the network of the checkpoint has %s", flag.replace("_", "-"), asked, number
             )
-    plain_model = share_statistics(network.model.to(memory_format=torch.channels_last), fabric)
+    plain_model = network.model.to(memory_format=torch.channels_last)
+    whole = share_statistics(plain_model if whole is None else whole.to(memory_format=torch.channels_last), fabric)
     if hasattr(plain_model, "score_seg"):
         plain_model.score_seg.requires_grad_(False)
         log.warning("the part maps of %s are not trained: only joints are labelled", network.arch)
-    optimizer = optimizer_of(plain_model, options)
-    model, optimizer = fabric.setup(Compiled(plain_model) if options.compile else plain_model, optimizer)
+    optimizer = optimizer_of(whole, options)
+    model, optimizer = fabric.setup(Compiled(whole) if options.compile else whole, optimizer)
     options_then = shaping(options)
 
     def pack(epoch: int, best: float, optimizer_state: Mapping, facts: Mapping) -> dict:
@@ -295,7 +303,7 @@ def banner(
     """First screen: device, data, network, protocol, run folder, fresh or resumed."""
     device = run.fabric.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
-    parameters = sum(p.numel() for p in run.plain.parameters())
+    parameters = sum(p.numel() for p in run.plain.parameters())  # of what is saved as the network
     form = network.form
     log.info("zoopose %s on %s, torch %s", __version__, name, torch.__version__)
     for what, facts in data.items():

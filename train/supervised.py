@@ -40,7 +40,8 @@ LOSSES: dict[str, Callable[..., torch.Tensor]] = {
 def stage_loss(outputs: list[torch.Tensor], target: torch.Tensor, weight: torch.Tensor, loss: Callable) -> torch.Tensor:
     """Sum over the stages of the loss between each stage's maps and the target; part maps behind them are not joints."""
     maps = [o for o in outputs if o.shape == target.shape]
-    return sum(loss(o.float(), target, weight) for o in maps)
+    # half precision does not hold squared errors; what is finer than single stays so
+    return sum(loss(o.to(torch.promote_types(o.dtype, torch.float32)), target, weight) for o in maps)
 
 
 def mean_over(loss: Callable, batch: Mapping[str, torch.Tensor] | None) -> torch.Tensor | float:

@@ -10,12 +10,17 @@ from torch import nn
 
 from ...errors import OptionError
 from .hourglass import hg, hg_multitask
+from .network import PoseNetwork as PoseNetwork
 
 MODELS: dict[str, Callable[..., nn.Module]] = {"hg": hg, "hg_multitask": hg_multitask}
 
 
-def build_model(name: str, num_joints: int, **options) -> nn.Module:
+def build_model(name: str, num_joints: int, adapter: int = 0, **options) -> nn.Module:
     """Build a network from the table.
+
+    Args:
+        name, num_joints, options: what the builder is called with.
+        adapter: residual bottlenecks of an adaptation network on the last feature map (WS-CDA); 0: none.
 
     Raises:
         OptionError: an unknown name, or an option the network does not have.
@@ -31,6 +36,9 @@ def build_model(name: str, num_joints: int, **options) -> nn.Module:
     if unknown:
         raise OptionError(f"options of {name}: {', '.join(sorted(known))}", ", ".join(sorted(unknown)))
     try:
-        return builder(num_joints, **options)
+        network = builder(num_joints, **options)
+        if adapter:
+            network.adapt(adapter)
+        return network
     except ValueError as error:
         raise OptionError(f"numbers that {name} can be built with", str(error)) from error

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .blocks import PreActBottleneck, residuals
+from .network import PoseNetwork
 
 
 class Hourglass(nn.Module):
@@ -31,7 +32,7 @@ class Hourglass(nn.Module):
         return branches[0](x) + F.interpolate(branches[2](low), scale_factor=2)
 
 
-class StackedHourglass(nn.Module):
+class StackedHourglass(PoseNetwork):
     """Stacked hourglass: (B, 3, H, W), H and W multiples of 4 x 2^depth -> a list of `num_stacks` maps (B, K, H/4, W/4).
 
     Args:
@@ -70,15 +71,19 @@ class StackedHourglass(nn.Module):
         x = self.layer2(F.max_pool2d(self.layer1(x), 2))
         return self.layer3(x)
 
-    def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
+    def features(self, images: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
         x = self.stem(images)
-        outputs = []
-        for i, (hourglass, res, fc, score) in enumerate(zip(self.hg, self.res, self.fc, self.score)):
+        earlier = []
+        for i, (hourglass, res, fc) in enumerate(zip(self.hg, self.res, self.fc)):
             y = fc(res(hourglass(x)))
-            outputs.append(score(y))
             if i < len(self.fc_):
-                x = x + self.fc_[i](y) + self.score_[i](outputs[-1])
-        return outputs
+                earlier.append(self.score[i](y))
+                x = x + self.fc_[i](y) + self.score_[i](earlier[-1])
+        return earlier, y
+
+    @property
+    def last_layer(self) -> nn.Conv2d:
+        return self.score[-1]
 
 
 class MultitaskHourglass(StackedHourglass):

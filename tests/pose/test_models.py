@@ -98,3 +98,36 @@ def test_what_cannot_be_built_is_named_with_what_can():
         build_model("hg", 5, planes=3)
     with pytest.raises(OptionError, match="width"):
         build_model("hg", 5, width=3)
+
+
+def test_a_network_cut_at_its_last_feature_map_gives_the_same_maps():
+    torch.manual_seed(0)
+    model, images = build_model("hg", 5, num_stacks=3, width=4, depth=2).eval(), torch.rand(2, 3, 32, 32)
+    with torch.no_grad():
+        earlier, last = model.features(images)
+        assert last.shape == (2, model.feature_channels, 8, 8) and len(earlier) == 2
+        for a, b in zip([*earlier, model.head(last)], model(images), strict=True):
+            assert torch.equal(a, b)
+
+
+def test_an_adaptation_network_begins_as_the_identity_and_learns():
+    torch.manual_seed(0)
+    plain = build_model("hg", 5, **TINY)
+    model = build_model("hg", 5, adapter=2, **TINY)
+    missing = model.load_state_dict(plain.state_dict(), strict=False)
+    assert missing.unexpected_keys == [] and all(k.startswith("adapter.") for k in missing.missing_keys)
+    images = torch.rand(2, 3, 32, 32)
+    with torch.no_grad():
+        for a, b in zip(plain.eval()(images), model.eval()(images), strict=True):
+            assert torch.equal(a, b)
+    optimizer = torch.optim.SGD(model.train().parameters(), lr=0.1)
+    for _ in range(2):  # the last layers first: they are zero at the start
+        optimizer.zero_grad()
+        model(images)[-1].square().mean().backward()
+        optimizer.step()
+    assert all(p.grad.any() for n, p in model.named_parameters() if n.startswith("adapter.") and "weight" in n)
+
+
+def test_part_maps_have_no_place_for_an_adaptation_network():
+    with pytest.raises(OptionError, match="MultitaskHourglass"):
+        build_model("hg_multitask", 5, adapter=1, **TINY)

@@ -1,0 +1,103 @@
+"""Which joints of two skeletons are the same place of a body, and a network for other joints than it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+
+from .checkpoints import Loaded
+from .models import build_model
+from .skeleton import ANIMAL_POSE20, AP10K17, COCO17, MPII16, POSETRACK15, TIGDOG18, Skeleton
+
+# Places of a body, one word a joint without its side: limbs are upper, middle and end of a fore or hind leg. A person's arm is a
+# fore leg. Which joint of a person is which of an animal is our reading of Cao et al., ICCV 2019, who name no table.
+_PERSON = {
+    "nose": "nose", "eye": "eye", "ear": "ear", "shoulder": "fore upper", "elbow": "fore middle", "wrist": "fore end",
+    "hip": "hind upper", "knee": "hind middle", "ankle": "hind end",
+}  # fmt: skip
+_PLACES: dict[str, Mapping[str, str]] = {
+    COCO17.name: _PERSON,
+    MPII16.name: _PERSON,
+    POSETRACK15.name: _PERSON,
+    ANIMAL_POSE20.name: {
+        "nose": "nose", "eye": "eye", "ear_base": "ear", "front_elbow": "fore upper", "front_knee": "fore middle",
+        "front_paw": "fore end", "back_elbow": "hind upper", "back_knee": "hind middle", "back_paw": "hind end",
+        "tail_base": "tail",
+    },
+    TIGDOG18.name: {
+        "eye": "eye", "front_elbow": "fore upper", "front_knee": "fore middle", "front_hoof": "fore end",
+        "back_elbow": "hind upper", "back_knee": "hind middle", "back_hoof": "hind end",
+    },
+    AP10K17.name: {
+        "nose": "nose", "eye": "eye", "shoulder": "fore upper", "elbow": "fore middle", "front_paw": "fore end",
+        "hip": "hind upper", "knee": "hind middle", "back_paw": "hind end", "root_of_tail": "tail",
+    },
+}  # fmt: skip
+
+
+def corresponding(source: Skeleton, target: Skeleton) -> list[tuple[int, int]]:
+    """Pairs (joint of `source`, joint of `target`) of the same place; by name where one of the two is no published skeleton.
+
+    Left stays left. COCO-17 and Animal-20 share all 17 of the former, Animal-20 and TigDog-18 fourteen.
+    """
+    if source.joints == target.joints:
+        return [(i, i) for i in range(len(source))]
+    known = source.name in _PLACES and target.name in _PLACES
+    there = {place: i for i, place in enumerate(_places(target, known)) if place}
+    return [(i, there[place]) for i, place in enumerate(_places(source, known)) if place in there]
+
+
+def _places(skeleton: Skeleton, known: bool) -> list[tuple[str, str] | str | None]:
+    if not known:
+        return list(skeleton.joints)
+    found: list[tuple[str, str] | str | None] = []
+    for name in skeleton.joints:
+        side, _, word = name.partition("_") if name.startswith(("left_", "right_")) else ("", "", name)
+        place = _PLACES[skeleton.name].get(word)
+        found.append((side, place) if place else None)
+    return found
+
+
+def for_joints(network: Loaded, skeleton: Skeleton, adapter: int, seed: int) -> tuple[Loaded, int]:
+    """A network like `network` for another skeleton, or with an adaptation network, and the number of joints that carry over.
+
+    All tensors that do not depend on the joints are taken over, and of the others the rows of the joints that correspond; what is
+    left begins with fresh weights. The adapter of a network that has one is kept.
+
+    Args:
+        skeleton: of the new network.
+        adapter: blocks of an adaptation network, see `build_model`.
+        seed: of the fresh weights.
+    """
+    numbers = {**network.numbers, "adapter": network.numbers.get("adapter", 0) or adapter}
+    pairs = corresponding(network.skeleton, skeleton)
+    if network.skeleton.joints == skeleton.joints and numbers["adapter"] == network.numbers.get("adapter", 0):
+        return network, len(pairs)
+    numbers = {k: v for k, v in numbers.items() if v or k != "adapter"}
+    torch.manual_seed(seed)
+    model = build_model(network.arch, len(skeleton), **numbers)
+    axes = _joint_axes(network.arch, numbers)
+    ours, theirs = model.state_dict(), network.model.state_dict()
+    old, new = (torch.tensor([p[i] for p in pairs], dtype=torch.int64) for i in (0, 1))
+    for name, tensor in ours.items():
+        if name not in theirs:
+            continue
+        if name not in axes:
+            tensor.copy_(theirs[name])
+        elif len(pairs):
+            tensor.index_copy_(axes[name], new, theirs[name].index_select(axes[name], old))
+    return replace(network, model=model.eval(), numbers=numbers, skeleton=skeleton), len(pairs)
+
+
+def _joint_axes(arch: str, numbers: Mapping[str, int]) -> dict[str, int]:
+    """Tensor -> the axis along which it has one entry a joint: found by building the network for one joint more."""
+    with torch.device("meta"):
+        few, more = (build_model(arch, k, **numbers).state_dict() for k in (2, 3))
+    axes = {}
+    for name, tensor in few.items():
+        other = [i for i, (a, b) in enumerate(zip(tensor.shape, more[name].shape)) if a != b]
+        if other:
+            axes[name] = other[0]
+    return axes

@@ -1,0 +1,70 @@
+"""Adapt a pose network between humans, labelled animals and unlabelled ones (WS-CDA: weakly- and semi-supervised adaptation).
+
+Examples:
+
+    zoopose wscda --animal coco:horse/train.json --target coco:cattle_a/all.json --resume runs/horse/model_best.pth.tar
+        --num-epochs 10 --checkpoint runs/horse_to_cattle_wscda
+
+    python wscda/WSCDA.py --human coco_person:coco --animal animal_pose:animalpose --target coco_animals:coco
+        --resume runs/human/model_best.pth.tar --checkpoint runs/wscda
+
+    zoopose pplo --animal coco:horse/train.json --target coco:cattle_a/all.json
+        --resume runs/horse_to_cattle_wscda/model_best.pth.tar --checkpoint runs/horse_to_cattle_pplo
+
+Any of --human, --animal, --target may be left out, as long as one of the first two is there. The target's labels, if it has any,
+are never read. The same command again goes on where an interrupted run stopped.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from zoopose.evaluation.options import adopt
+from zoopose.options import command
+from zoopose.progress import log
+from zoopose.train import session, validation
+from zoopose.wscda import adaptation
+from zoopose.wscda.options import WscdaOptions
+from zoopose.wscda.report import domain_blocks
+from zoopose.wscda.step import sizes_of
+
+LAST = "last.pth.tar"
+
+
+def run(options: WscdaOptions) -> Path:
+    """Adapt as the options say; returns the run folder."""
+    fabric = session.open_fabric(options)
+    adaptation.check(options)
+    restore = session.earlier_run(options, "wscda", LAST)
+    domains = adaptation.open_domains(options)
+    start, given, note = adaptation.start_of(options, domains, restore)
+    if restore is None and session.same_run(start, options, "wscda"):
+        restore = start  # the last checkpoint of this very run: go on with it
+    adopt(domains.valid, start.skeleton, options)
+    whole = adaptation.whole_of(domains, start, given)
+    task = session.open_run(
+        options, fabric, "wscda", start, options.num_epochs, restore and restore.state, LAST, whole=whole
+    )
+    task.extra["wscda"] = {**task.extra.get("wscda", {}), "parts": whole.parts(), "human": domains.human_skeleton()}
+    data = domains.describe()
+    sizes = ", ".join(f"{name} {count / 1e6:.2f} M" for name, count in sizes_of(whole).items())
+    session.banner(task, start, data, options.num_epochs, [f"start      {note}", f"parts      {sizes}"])
+    step = adaptation.step_for(options, domains, start.form, fabric)
+    judge = validation.Validation(domains.valid, start, fabric, options)
+    if options.probe and not task.epoch and not task.step:
+        task.extra["wscda"]["probe"] = adaptation.probe(options, domains, start, fabric).to_dict()
+    session.carry_out(task, step, options, options.num_epochs, judge, "val/pck", "WS-CDA", data, restore is not None)
+    if fabric.is_global_zero:
+        if options.probe:
+            adaptation.probe_at_the_end(options, domains, task)
+        more = domain_blocks(task.folder, domains.target, fabric.device)
+        chosen = "best on the labelled validation animals; target labels were not read"
+        validation.finish(judge, task, options, {"method": "WS-CDA", "model_best": chosen, **data}, more)
+    log.info("next: zoopose pplo --animal %s --target %s --resume %s", options.animal or "NAME:PATH",
+             options.target or "NAME:PATH", task.folder / "model_best.pth.tar")  # fmt: skip
+    return task.folder
+
+
+if __name__ == "__main__":
+    sys.exit(command(run, WscdaOptions, "WSCDA.py", __doc__))

@@ -1,0 +1,207 @@
+"""Putting a WS-CDA run together from its options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lightning_fabric import Fabric
+
+from ..datasets.sample import PoseDataset
+from ..datasets.sources import Unlabelled, check_joints, has_splits
+from ..errors import DataError, OptionError
+from ..evaluation.options import adopt, load_network, open_data
+from ..pose import checkpoints
+from ..pose.checkpoints import Loaded
+from ..pose.correspondence import for_joints
+from ..pose.inputs import InputForm
+from ..progress import log
+from ..train import session
+from ..train.data import training_and_validation
+from ..train.feed import CropFeed, cache_for
+from ..train.loop import Run
+from ..train.supervised import LOSSES, augmentation_for, trains_hidden
+from .network import WscdaNetwork, human_head
+from .options import WscdaOptions
+from .probe import Probe, domain_probe
+from .report import write_probes
+from .step import WscdaStep
+
+
+@dataclass
+class Domains:
+    """The data of a run; those that are absent are None.
+
+    Attributes:
+        human, animal: labelled; target: without labels.
+        valid: labelled, of the joints of the main network.
+    """
+
+    human: PoseDataset | None
+    animal: PoseDataset | None
+    target: PoseDataset | None
+    valid: PoseDataset
+
+    @property
+    def main(self) -> PoseDataset:
+        """The labelled data whose joints the main network has: animals, where there are any."""
+        return self.human if self.animal is None else self.animal
+
+    def named(self) -> dict[str, PoseDataset]:
+        """Those that train, in the order in which a batch holds them."""
+        found = {"human": self.human, "animal": self.animal, "target": self.target}
+        return {name: data for name, data in found.items() if data is not None}
+
+    def human_skeleton(self) -> dict | None:
+        """Joints of the human head, plain data."""
+        return self.human.skeleton.to_dict() if self.human is not None and self.animal is not None else None
+
+    def describe(self) -> dict[str, Mapping[str, Any]]:
+        """Facts by domain, for banner and report."""
+        return {name: data.describe() for name, data in {**self.named(), "validation": self.valid}.items()}
+
+
+def check(options: WscdaOptions) -> None:
+    """Refuse what cannot work before anything is opened.
+
+    Raises:
+        OptionError: no labelled domain, or weights of the same sign.
+    """
+    if not options.animal and not options.human:
+        raise OptionError(
+            "labelled data: --animal, --human, or both", "neither", "--animal coco:PATH.json --target images:FOLDER"
+        )
+    if options.beta <= 0 or options.alpha > 0:
+        raise OptionError(
+            "--beta above 0 and --alpha of at most 0: the discriminator is worked against",
+            f"--alpha {options.alpha:g} --beta {options.beta:g}",
+            "--alpha -1 --beta 500, as in the paper",
+        )
+    if options.loss == "published":
+        raise OptionError(
+            "a loss that is a mean over labelled joints, for which alpha and beta are weights",
+            f"--loss {options.loss}",
+            "--loss balanced or --loss mean",
+        )
+    given = [f"--{name}" for name in ("human", "animal", "target") if getattr(options, name)]
+    if len(given) == 1:
+        log.warning("%s alone: there is no other domain to adapt to, this is supervised training", given[0])
+
+
+def open_domains(options: WscdaOptions) -> Domains:
+    """The data sets that the options name.
+
+    Raises:
+        DataError: missing or broken data, or labelled data without labels.
+    """
+    main, valid = training_and_validation(options.animal or options.human, options.valid, options)
+    human = None
+    if options.animal and options.human:
+        if options.human.partition(":")[0] in ("images", "video"):
+            raise DataError("labelled humans", f"{options.human}, which has no labels", "coco_person:ROOT")
+        human = open_data(options.human, _training_split(options.human), options)
+    target = None
+    if options.target:
+        target = open_data(options.target, _training_split(options.target), options, False, main.skeleton)
+        if target.skeleton.joints != main.skeleton.joints:
+            log.info("%s has other joints; only its pictures and boxes are taken", options.target)
+            target = Unlabelled(target, main.skeleton)
+    check_joints(valid, main.skeleton, options.valid or options.animal or options.human)
+    return Domains(human if options.animal else main, main if options.animal else None, target, valid)
+
+
+def _training_split(name: str) -> str:
+    return "train" if has_splits(name) else "all"
+
+
+def start_of(options: WscdaOptions, domains: Domains, restore: Loaded | None) -> tuple[Loaded, Loaded | None, str]:
+    """The main network to begin with, the network of --resume as it is, and a line on where the start is from."""
+    skeleton = domains.main.skeleton
+    if restore is not None:
+        return restore, None, restore.note
+    adapter = options.adapter if domains.animal is not None else 0
+    if not options.resume:
+        form = session.input_form(options)
+        model, numbers = session.new_network(options, skeleton, form, adapter)
+        note = "fresh weights; a network trained on humans is a better start (zoopose train, then --resume)"
+        return Loaded(model, options.arch, numbers, skeleton, form, {}), None, note
+    given = load_network(options.resume, options.animal or options.human, options, getattr(domains.main, "mean", None))
+    network, carried = for_joints(given, skeleton, adapter, options.seed)
+    note = given.note
+    if given.skeleton.joints != skeleton.joints:
+        note += (
+            f"; {carried} of its {len(given.skeleton)} joints carried over to the {len(skeleton)} of {skeleton.name}"
+        )
+    for data in (domains.animal or domains.human, domains.target):
+        if data is not None:
+            adopt(data, network.skeleton, options)
+    return network, given, note
+
+
+def whole_of(domains: Domains, start: Loaded, given: Loaded | None) -> WscdaNetwork:
+    """The main network with its human head and discriminator, as the start left them or fresh.
+
+    Args:
+        start: the main network; its checkpoint may be of an earlier run of WS-CDA.
+        given: the network that --resume named: one trained on these humans brings their head along.
+    """
+    human = None
+    if domains.human is not None and domains.animal is not None:
+        skeleton = domains.human.skeleton
+        trained = given is not None and given.skeleton.joints == skeleton.joints
+        human = human_head(start.model.feature_channels, len(skeleton), given.model if trained else None)
+    whole = WscdaNetwork(start.model, human, discriminate=len(domains.named()) > 1)
+    kept = dict(start.state.get("zoopose", {}).get("run", {}).get("extra", {}).get("wscda", {}))
+    parts = dict(kept.get("parts", {}))
+    if (kept.get("human") or {}).get("joints") != (domains.human_skeleton() or {}).get("joints"):
+        parts.pop("human", None)
+    if kept:
+        log.info("of the earlier run: %s", ", ".join(whole.load_parts(parts)) or "nothing but the network")
+    return whole
+
+
+def probe(options: WscdaOptions, domains: Domains, network: Loaded, fabric: Fabric) -> Probe:
+    """How well the feature map tells labelled from unlabelled animals.
+
+    Raises:
+        OptionError: without both.
+    """
+    if domains.animal is None or domains.target is None:
+        raise OptionError("--animal and --target for --probe", "one of them is missing", "leave --probe out")
+    model = network.model.to(fabric.device)
+    found = domain_probe(
+        model, domains.animal, domains.target, network.form, fabric.device, options.seed, options.workers
+    )
+    log.info("domain probe: labelled and unlabelled animals told rightly in %.1f %%", 100 * found.accuracy)
+    return found
+
+
+def probe_at_the_end(options: WscdaOptions, domains: Domains, run: Run) -> None:
+    """Probe the best network and the last, and keep both beside the start's."""
+    found = {"start": run.extra["wscda"]["probe"]}
+    for name in ("model_best", "last"):
+        network = checkpoints.load(run.folder / f"{name}.pth.tar")
+        found[name] = probe(options, domains, network, run.fabric).to_dict()
+    write_probes(run.folder, found)
+
+
+def step_for(options: WscdaOptions, domains: Domains, form: InputForm, fabric: Fabric) -> WscdaStep:
+    """The step of a run."""
+    loss = "balanced" if options.loss == "auto" else options.loss
+    named = domains.named()
+    name = "strong" if options.augment == "auto" else options.augment
+    sources = {"human": options.human, "animal": options.animal}
+    feeds = {
+        domain: CropFeed(
+            data, form, augmentation_for(options, name), options.train_batch, options.seed, stream=number, sigma=options.sigma,
+            encoding="cauchy" if options.label_type == "Cauchy" else "gaussian", workers=options.workers,
+            **cache_for(options, 1 / len(named)), strict=options.strict_data,
+            hidden=trains_hidden(options, sources.get(domain, "")), rank=fabric.global_rank, world=fabric.world_size,
+        )
+        for number, (domain, data) in enumerate(sorted(named.items(), key=lambda item: item[1] is not domains.main))
+    }  # fmt: skip
+    return WscdaStep(
+        {name: feeds[name] for name in named}, fabric, LOSSES[loss], options.alpha, options.beta, options.w1, options.w2,
+        options.alpha_warmup, options.num_epochs, options.steps,
+    )  # fmt: skip

@@ -1,0 +1,148 @@
+"""How well a frozen feature map tells labelled from unlabelled animals: asked of a fresh linear classifier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+from ..datasets.pictures import Fault, FaultLog, SafeDataset
+from ..datasets.sample import PoseDataset
+from ..errors import DataError
+from ..evaluation.predict import network_input
+from ..pose.inputs import InputForm
+from ..pose.models import PoseNetwork
+from ..progress import Progress
+
+PICTURES = 400  # of each domain at most
+FOLDS = 5
+PENALTY = 1e-2  # on the squared weights, beside the mean cross entropy
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Accuracy of the classifier on pictures it has not seen; 0.5: the domains look alike to the last feature map.
+
+    Attributes:
+        accuracy: mean of the shares of both domains told rightly, over all folds.
+        pictures: (labelled, unlabelled).
+    """
+
+    accuracy: float
+    pictures: tuple[int, int]
+
+    def to_dict(self) -> dict:
+        """Plain data."""
+        return {"accuracy": self.accuracy, "pictures": list(self.pictures)}
+
+
+class _Views(Dataset):
+    def __init__(self, dataset: PoseDataset, form: InputForm, rows: np.ndarray):
+        self.dataset, self.form, self.rows = dataset, form, rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, at: int) -> tuple[np.ndarray, str]:
+        row = int(self.rows[at])
+        sample = self.dataset[row]
+        # pictures of one recording are alike: they stay on one side of a fold
+        group = str(sample.meta.get("group") or self.dataset.shots[row] or sample.meta["id"])
+        return network_input(sample, self.dataset.crop_factor, self.form)[0], group
+
+
+def domain_probe(
+    network: PoseNetwork,
+    labelled: PoseDataset,
+    unlabelled: PoseDataset,
+    form: InputForm,
+    device: torch.device,
+    seed: int = 0,
+    workers: int = 0,
+) -> Probe:
+    """Train and test linear classifiers on the mean of the last feature map, in folds of whole recordings.
+
+    Args:
+        network: its weights are not touched.
+        labelled, unlabelled: pictures of the two domains, evenly spread ones at most `PICTURES`; labels are not read.
+
+    Raises:
+        DataError: when a domain has fewer readable pictures than folds.
+    """
+    found = [_features(network, data, form, device, workers) for data in (labelled, unlabelled)]
+    for (features, _), name in zip(found, ("labelled", "unlabelled")):
+        if len(features) < FOLDS:
+            raise DataError(f"at least {FOLDS} readable {name} pictures for a domain probe", f"{len(features)}")
+    draws = np.random.default_rng([seed, 91])
+    folds = [_folds(groups, draws) for _, groups in found]
+    x = torch.cat([features for features, _ in found]).double()
+    y = torch.cat(
+        [torch.full((len(features),), float(i), dtype=torch.float64) for i, (features, _) in enumerate(found)]
+    )
+    fold = torch.from_numpy(np.concatenate(folds))
+    right = torch.zeros(len(y), dtype=torch.bool)
+    for held in range(FOLDS):
+        train, test = fold != held, fold == held
+        right[test] = (_fit(x[train], y[train])(x[test]) > 0) == (y[test] > 0)
+    accuracy = (right[y == 0].double().mean() + right[y == 1].double().mean()) / 2
+    return Probe(float(accuracy), (len(found[0][0]), len(found[1][0])))
+
+
+@torch.no_grad()
+def _features(
+    network: PoseNetwork, dataset: PoseDataset, form: InputForm, device: torch.device, workers: int
+) -> tuple[torch.Tensor, list[str]]:
+    """(n, C) means of the last feature map, and the recording of every picture."""
+    rows = np.unique(np.linspace(0, len(dataset) - 1, min(PICTURES, len(dataset))).round().astype(int))
+    faults = FaultLog()
+    loader = DataLoader(SafeDataset(_Views(dataset, form, rows)), batch_size=16, num_workers=workers, collate_fn=list)
+    training, means, groups = network.training, [], []
+    network.eval()
+    with Progress("domain probe", len(rows)) as progress:
+        for items in loader:
+            whole = [item for item in items if not isinstance(item, Fault)]
+            faults.take({"index": torch.arange(len(whole)), "faults": [i for i in items if isinstance(i, Fault)]})
+            if whole:
+                images = form.normalise(torch.from_numpy(np.stack([image for image, _ in whole])).to(device))
+                means.append(network.features(images)[1].float().mean((2, 3)).cpu())
+                groups += [group for _, group in whole]
+            progress.add(len(items))
+    network.train(training)
+    faults.check()
+    return (torch.cat(means) if means else torch.zeros(0, network.feature_channels)), groups
+
+
+def _folds(groups: list[str], draws: np.random.Generator) -> np.ndarray:
+    """(n,) fold of every picture: recordings in a drawn order, cut where the folds are nearest to equal."""
+    names = sorted(set(groups))
+    if len(names) < FOLDS:  # too few recordings to hold whole ones out
+        return draws.permutation(np.arange(len(groups)) % FOLDS)
+    order = draws.permutation(len(names))
+    count = np.array([groups.count(names[i]) for i in order])
+    middle = (count.cumsum() - count / 2) / count.sum()
+    fold_of = {names[i]: int(m * FOLDS) for i, m in zip(order, middle)}
+    return np.array([fold_of[g] for g in groups])
+
+
+def _fit(x: torch.Tensor, y: torch.Tensor) -> nn.Module:
+    """Logistic regression on standardised features, both classes weighing the same: (n, C) -> (n,) logits."""
+    mean, std = x.mean(0), x.std(0).clamp_min(1e-8)
+    weight = torch.where(y > 0, 0.5 / y.mean(), 0.5 / (1 - y).mean())
+    scaled = (x - mean) / std
+    w = torch.zeros(x.shape[1], dtype=x.dtype, requires_grad=True)
+    b = torch.zeros((), dtype=x.dtype, requires_grad=True)
+    solver = torch.optim.LBFGS([w, b], max_iter=200, line_search_fn="strong_wolfe", tolerance_grad=1e-9)
+
+    def loss() -> torch.Tensor:
+        solver.zero_grad()
+        entropy = nn.functional.binary_cross_entropy_with_logits(scaled @ w + b, y, weight)
+        total = entropy + PENALTY * w.square().sum()
+        total.backward()
+        return total
+
+    with torch.enable_grad():
+        solver.step(loss)
+    return lambda new: ((new - mean) / std) @ w.detach() + b.detach()
