@@ -39,7 +39,7 @@ from .pose.skeleton import Skeleton
 from .progress import log
 from .train.data import validation_data
 from .train.options import RunOptions, TrainOptions
-from .wscda.options import WscdaOptions
+from .wscda.options import PploOptions, WscdaOptions
 from .wscda.report import domain_blocks
 
 O = TypeVar("O")  # noqa: E741
@@ -50,6 +50,7 @@ METHODS: Mapping[str, tuple[type[RunOptions], str]] = {
     "train": (TrainOptions, "dataset"),
     "CC-SSL": (CcsslOptions, "source"),
     "WS-CDA": (WscdaOptions, "labelled"),
+    "PPLO": (PploOptions, "animal"),
 }
 
 
@@ -58,7 +59,7 @@ class ReportOptions:
     """`zoopose report`."""
 
     run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """run folder of zoopose train, ccssl, wscda or test"""
+    """run folder of zoopose train, ccssl, wscda, pplo or test"""
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     """where to compute, when a run that was stopped must be scored first"""
     workers: Annotated[int, tyro.conf.arg(aliases=["-j"])] = min(4, os.cpu_count() or 1)
@@ -90,7 +91,7 @@ def _no_run(folder: Path) -> DataError:
     found = f"{folder} with {', '.join(names) or 'nothing in it'}" if folder.is_dir() else f"no folder {folder}"
     remedy = f"zoopose report {folder / inside[0]}" if inside else "the folder that --checkpoint of the run named"
     return DataError(
-        "a run folder, with the run.json or predictions.h5 that train, ccssl, wscda and test write", found, remedy
+        "a run folder, with the run.json or predictions.h5 that train, ccssl, wscda, pplo and test write", found, remedy
     )
 
 

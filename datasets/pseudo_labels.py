@@ -39,6 +39,9 @@ class PseudoLabels:
         reason: (N, K) uint8, index into `REASONS`: why a label is admitted or not. `invariance`, `equivariance`, `temporal`: that
             check misses by more than its limit; `support`: admitted before, and no longer confident enough for this round;
             `share`: less confident than the share of the labels that the round admits.
+        score: (N, K) float32, by which a method that keeps labels over rounds compares an old and a new one, the higher the better;
+            NaN where there is none. None for a method that does not.
+        replaced: (N, K) bool, for such a method: admitted in the round before, and another label now.
     """
 
     ids: list[str]
@@ -53,6 +56,8 @@ class PseudoLabels:
     peak: np.ndarray | None = None
     checks: dict[str, np.ndarray] = field(default_factory=dict)
     reason: np.ndarray | None = None
+    score: np.ndarray | None = None
+    replaced: np.ndarray | None = None
 
     def __post_init__(self):
         if self.peak is None:
@@ -79,6 +84,10 @@ class PseudoLabels:
                 checks.create_dataset(name, data=disagreement.astype(np.float32))
             if self.crop_px is not None:
                 file.create_dataset("crop_px", data=self.crop_px.astype(np.float32))
+            if self.score is not None:
+                file.create_dataset("score", data=self.score.astype(np.float32))
+            if self.replaced is not None:
+                file.create_dataset("replaced", data=self.replaced.astype(bool))
 
     def hold(self, anchor: PseudoLabels) -> np.ndarray:
         """Take back what all labels have moved together since an earlier round.
@@ -128,6 +137,7 @@ class PseudoLabels:
                     file["peak"][()],
                     {name: file["checks"][name][()] for name in file["checks"]},
                     file["reason"][()],
+                    *(file[name][()] if name in file else None for name in ("score", "replaced")),
                 )
         except (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError) as error:
             raise DataError("a whole file of pseudo-labels", f"{path}: {error}", remedy) from error

@@ -45,6 +45,7 @@ class _Round:
     moved_px: np.ndarray | None  # (2, K) median and 90th percentile since the round before
     moved_all_px: np.ndarray | None  # (2,)
     worst: list[Miss]
+    replaced: float | None = None
     examples: list[tuple[int, int]] = field(default_factory=list)  # (how rare, row) for each reason of each joint
 
 
@@ -133,6 +134,7 @@ def _summary(labels: PseudoLabels, before: PseudoLabels | None, worst: int) -> _
     round_ = _Round(
         int(labels.facts["round"]), labels.facts, labels.admitted.mean(0), labels.confidence.mean(0), reasons,
         float(labels.carried.mean()), _quantiles(labels.agreement_px)[0], moved, moved_all, [],
+        None if labels.replaced is None else float(labels.replaced.mean()),
     )  # fmt: skip
     for check, found in (labels.checks or {"views": labels.agreement_px}).items():
         for row, joint, px in _largest(found, worst):
@@ -234,14 +236,16 @@ def _within(crops: dict[int, Any], needed: list[int], picked: list[int]) -> list
 def _tables(rounds: list[_Round], skeleton: Skeleton) -> list[report.Block]:
     numbers = [r.number for r in rounds]
     heads = [f"round {number}" for number in numbers]
+    kept = any(r.replaced is not None for r in rounds)  # labels are kept over rounds
     blocks: list[report.Block] = [
         report.Table(
             "Rounds of labelling",
-            list(ROUND_COLUMNS),
-            [_row(r) for r in rounds],
+            [*ROUND_COLUMNS, *(["replaced, %"] if kept else [])],
+            [_row(r, kept) for r in rounds],
             "px of the crop. views apart: median distance of the views' joints from the label; moved: median and 90th percentile "
             "since the round before; taken back: what all labels had moved together since the first round (right, down); "
-            "Brier score: of the calibrated confidence, on labelled data.",
+            "Brier score: of the calibrated confidence, on labelled data."
+            + (" replaced: admitted before, and another label now, of all labels." if kept else ""),
         ),
         report.Heat(
             "Pseudo-labels admitted",
@@ -273,7 +277,7 @@ def _tables(rounds: list[_Round], skeleton: Skeleton) -> list[report.Block]:
     return blocks + _drift(rounds, skeleton) + _calibration(rounds)
 
 
-def _row(r: _Round) -> list[Any]:
+def _row(r: _Round, kept: bool) -> list[Any]:
     asked, back = r.facts.get("share"), r.facts.get("drift_px")
     brier = (r.facts.get("calibration") or {}).get("brier")
     moved = [None, None] if r.moved_all_px is None else [f"{v:.1f}" for v in r.moved_all_px]
@@ -286,6 +290,7 @@ def _row(r: _Round) -> list[Any]:
         *moved,
         ", ".join(f"{round(v, 1) + 0.0:+.1f}" for v in back) if back else None,
         None if brier is None else f"{brier:.3f}",
+        *([None if r.replaced is None else f"{100 * r.replaced:.1f}"] if kept else []),
     ]
 
 

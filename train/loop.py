@@ -44,8 +44,20 @@ class Step(Protocol):
         ...
 
     def before_epoch(self, epoch: int, model: nn.Module) -> Mapping[str, float]:
-        """What must be renewed before an epoch (pseudo-labels, say); facts for the log."""
+        """What must be renewed before an epoch (pseudo-labels, say); facts for the log.
+
+        Raises:
+            Finished: to end the run.
+        """
         ...
+
+
+class Finished(Exception):
+    """Raised by a step's `before_epoch`: nothing is left to learn, and the run ends here as if it had no more epochs.
+
+    The message says why, for the log. Nothing of the epoch is saved, so the same command asks the step again, and ends alike. Every
+    rank must raise it.
+    """
 
 
 class Interrupted(Exception):
@@ -212,7 +224,7 @@ def fit(
     select: str,
     runlog: RunLog | None,
 ) -> None:
-    """Train until `epochs` epochs are finished.
+    """Train until `epochs` epochs are finished, or the step says so.
 
     Args:
         run: fresh, or restored from a checkpoint.
@@ -242,7 +254,11 @@ def fit(
             if run.any_rank(run.tired()):  # scores may differ in the last digit between devices
                 log.info("no better %s for %d epochs: done", select, run.patience)
                 break
-            facts = dict(step.before_epoch(epoch, run.model))
+            try:
+                facts = dict(step.before_epoch(epoch, run.model))
+            except Finished as reason:
+                log.info("%s: done after %d of %d epochs", reason, epoch, epochs)
+                break
             if run.step == 0:
                 run.meter = Meter()
             for group in run.optimizer.param_groups:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import tyro
 
@@ -65,3 +65,55 @@ class WscdaOptions(DomainOptions):
     def labelled(self) -> str:
         """The data whose joints the network learns: the animals, or the humans where no animal is labelled."""
         return self.animal or self.human
+
+
+@dataclass
+class PploOptions(DomainOptions):
+    """`zoopose pplo`; the paper fixes the idea (own selected predictions, easy ones first), every number and rule below is ours."""
+
+    num_epochs: Annotated[int, _arg(aliases=["--epochs"])] = 0
+    """epochs in all; 0: --rounds times --refresh-every, or 30"""
+    rounds: int = 6
+    """rounds of labelling (ours)"""
+    refresh_every: int = 0
+    """epochs of a round (ours); 0: --num-epochs shared out among the rounds"""
+    select: Literal["quantile", "threshold", "self_consistency", "small_loss"] = "quantile"
+    """what makes a label easy (ours). quantile: a high peak, the round's share of them; threshold: every peak of at least
+    --threshold; self_consistency: the share for which the maps of a picture and of its mirror image differ least; small_loss: the
+    share for which the network's map differs least from a peak at the label held so far"""
+    threshold: float | None = None
+    """no label with a lower peak is admitted (ours); default 0.5 with --select threshold, else 0"""
+    share_first: float = 0.2
+    """share of the labels admitted in the first round (ours)"""
+    share_last: float = 0.8
+    """share admitted in the last round (ours)"""
+    grow: Literal["linear", "cosine"] = "linear"
+    """how the share grows in between (ours)"""
+    per: Literal["joint", "global", "frame"] = "joint"
+    """the share is of every joint type's labels, of all together, or of all, a label counting by its whole frame's confidence
+    too (ours)"""
+    check_limit: float = 0.0
+    """a label is left out where the joint found in the mirror image lies further away, in shares of the crop's side (ours); 0: no
+    such check"""
+    no_hold: bool = False
+    """let all labels move together from round to round, instead of taking back their median move since the first round (holding
+    them is ours)"""
+    target_weight: float = 1.0
+    """weight of the pseudo-labelled pictures' loss (ours)"""
+    warmup_epochs: int = 3
+    """epochs in which that weight rises evenly (ours); 0: it is there from the first"""
+    source_ratio: float = 0.5
+    """share of labelled pictures in a batch of two times --train-batch (ours)"""
+    stop_below: float = 0.01
+    """end the run when two rounds in a row change a smaller share of the admitted labels (ours); 0: never"""
+    source_augment: Literal["strong", "standard", "none"] = "strong"
+    """augmentation of the labelled pictures (ours)"""
+    target_augment: Literal["strong", "standard", "none"] = "strong"
+    """augmentation of the pseudo-labelled pictures (ours)"""
+    checkpoint: Annotated[str, _arg(aliases=["-c"])] = "./checkpoint/pplo"
+    """run folder: checkpoints, pseudo-labels, logs, reports"""
+    train_batch: Annotated[int, _arg(aliases=["--batch-size"])] = 6
+    """half the pictures of a training batch, on every device; see --source-ratio"""
+
+    # the rounds lie where the number of epochs puts them: a run of another number is another run
+    FREE: ClassVar[frozenset[str]] = RunOptions.FREE - {"epochs", "num_epochs"}

@@ -1,0 +1,184 @@
+"""PPLO as a step of the one loop: labelled animals beside target pictures that carry the network's own selected predictions.
+
+Cao et al., Cross-Domain Adaptation for Animal Pose Estimation, ICCV 2019. A round labels the whole target, keeps what it has of
+better labels, admits a larger share than the round before, and trains.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from lightning_fabric import Fabric
+from torch import nn
+
+from ..datasets.pseudo_labels import PseudoLabels
+from ..datasets.sample import PoseDataset
+from ..errors import DataError
+from ..pose.inputs import InputForm
+from ..progress import log
+from ..train.curriculum import weight_at
+from ..train.feed import CropFeed, cache_for
+from ..train.loop import Finished, Run
+from ..train.selftraining import SelfTrainingStep, labels_path
+from ..train.supervised import LOSSES, augmentation_for, loss_for, trains_hidden
+from .mirror_labels import MirrorLabeller
+from .options import PploOptions
+from .rounds import batch_sizes, round_at
+from .selection import Rule, keep_better, select_labels
+
+
+class PploStep(SelfTrainingStep):
+    """Rounds of labelling and learning.
+
+    Args:
+        feeds: labelled batches, and those of the target.
+        labeller: predicts the target.
+        run: its folder and `extra` are used.
+        loss: a key of `LOSSES`.
+        weight: of the target's loss, reached after `warmup` epochs.
+        rounds: of labelling in `epochs` epochs.
+        steps: batches an epoch; 0 for a pass through the larger set.
+        rule: what a round admits.
+        hold: take back what all labels have moved together since the first round.
+        stop_below: a run ends when two rounds in a row change a smaller share of the admitted labels.
+    """
+
+    labeller: MirrorLabeller
+
+    def __init__(
+        self,
+        feeds: tuple[CropFeed, CropFeed],
+        labeller: MirrorLabeller,
+        fabric: Fabric,
+        run: Run,
+        loss: str,
+        rounds: int,
+        epochs: int,
+        rule: Rule,
+        weight: float = 1.0,
+        warmup: int = 0,
+        steps: int = 0,
+        hold: bool = True,
+        stop_below: float = 0.0,
+    ):
+        refresh = math.ceil(epochs / rounds)
+        super().__init__(*feeds, labeller, fabric, LOSSES[loss], weight, rounds, refresh, run.folder, run.extra, steps)
+        self.weight, self.warmup, self.epochs, self.rule = weight, warmup, epochs, rule
+        self.hold, self.stop_below = hold, stop_below
+        self.ranked_by = rule.select
+
+    def round_of(self, epoch: int) -> int:
+        """Rounds of about the same length."""
+        return round_at(epoch, self.rounds, self.epochs)
+
+    def before_epoch(self, epoch: int, model: nn.Module) -> Mapping[str, float]:
+        """See `SelfTrainingStep`; sets the weight of the target, too.
+
+        Raises:
+            Finished: when the labels hardly change any more.
+        """
+        facts = super().before_epoch(epoch, model)
+        self.gamma = weight_at(epoch, self.warmup, self.weight)
+        return {**facts, "labels/weight": self.gamma}
+
+    def prepare(self, round_: int) -> None:
+        """What was admitted in the round before is held against the new labels."""
+        self.labeller.held = self._before(round_)
+
+    def _before(self, round_: int) -> PseudoLabels | None:
+        """Labels of the round before, None in the first."""
+        if round_ == 0:
+            return None
+        return self._read(labels_path(self.folder, round_ - 1), self.kept["network"])
+
+    def settle(self, labels: PseudoLabels, round_: int, model: nn.Module) -> None:
+        """Labels just made stay where they are, and give way to better ones of the round before."""
+        if round_ == 0:
+            return
+        if self.hold:
+            drift = labels.hold(PseudoLabels.read(labels_path(self.folder, 0)))
+            labels.facts["drift_px"] = [float(v) for v in drift]
+        keep_better(labels, self.labeller.held, self.labeller.held_confidence)
+
+    def admit(self, labels: PseudoLabels, round_: int) -> None:
+        """The round's share of the labels."""
+        select_labels(labels, self._before(round_), self.rule, self.rule.share(round_, self.rounds))
+
+    def nothing_admitted(self, labels: PseudoLabels) -> DataError:
+        """The error where no label is fit for training."""
+        highest = float(labels.peak.max(initial=0))
+        if highest <= 0:
+            return super().nothing_admitted(labels)
+        rule = self.rule
+        limit = "" if math.isinf(rule.limit_px) else f", seen within {rule.limit_px:.1f} px in the mirror image"
+        return DataError(
+            f"labels with a peak of at least {rule.threshold:g}{limit}",
+            f"none, with peaks up to {highest:.2f}",
+            "a lower --threshold, a larger --check-limit, or a start model that has learnt more",
+        )
+
+    def renewed(self, labels: PseudoLabels) -> None:
+        """Say what the round trains on, or end the run."""
+        facts, round_ = labels.facts, labels.facts["round"]
+        log.info("round %d: %d of %d labels admitted, %d new, %d replaced by better ones, %d given up", round_,
+                 facts["admitted"], labels.admitted.size, facts["new"], facts["replaced"], facts["given_up"])  # fmt: skip
+        if round_ < 2 or not facts["changed"] < self.stop_below:
+            return
+        before = PseudoLabels.read(labels_path(self.folder, round_ - 1)).facts["changed"]
+        if before < self.stop_below:
+            raise Finished(
+                f"rounds {round_ - 1} and {round_} have changed {100 * before:.2f} and {100 * facts['changed']:.2f} % of "
+                f"their labels, less than {100 * self.stop_below:g} % each"
+            )
+
+    def facts(self) -> dict[str, float]:
+        """Shares of all labels admitted, and of these replaced and changed."""
+        facts, n = self.labels.facts, max(self.labels.facts["admitted"], 1)
+        return {
+            "labels/admitted": float(self.labels.admitted.mean()),
+            "labels/replaced": facts["replaced"] / n,
+            "labels/changed": facts["changed"],
+        }
+
+
+def step_for(
+    options: PploOptions, animals: PoseDataset, target: PoseDataset, form: InputForm, fabric: Fabric, run: Run
+) -> PploStep:
+    """The step of a run.
+
+    Args:
+        options: settled, see `rounds.settled`.
+        animals: labelled; target: without labels.
+        form: of the network.
+    """
+    sizes = batch_sizes(options.train_batch, options.source_ratio)
+    common = {
+        "seed": options.seed,
+        "sigma": options.sigma,
+        "encoding": "cauchy" if options.label_type == "Cauchy" else "gaussian",
+        "workers": options.workers,
+        **cache_for(options, 1 / 2),
+        "strict": options.strict_data,
+        "hidden": trains_hidden(options, options.animal),
+        "rank": fabric.global_rank,
+        "world": fabric.world_size,
+    }
+    feeds = tuple(
+        CropFeed(data, form, augmentation_for(options, name), batch_size=size, stream=stream, **common)
+        for stream, (data, name, size) in enumerate(
+            zip((animals, target), (options.source_augment, options.target_augment), sizes)
+        )
+    )
+    labeller = MirrorLabeller(
+        feeds[1].crops, form, fabric.device, options.select, options.sigma, common["encoding"], options.workers,
+        options.strict_data, fabric=fabric,
+    )  # fmt: skip
+    rule = Rule(
+        options.select, options.share_first, options.share_last, options.grow, options.per, options.threshold,
+        options.check_limit * form.size if options.check_limit else math.inf,
+    )  # fmt: skip
+    return PploStep(
+        feeds, labeller, fabric, run, loss_for(options, form.kind == "published"), options.rounds, options.num_epochs, rule,
+        options.target_weight, options.warmup_epochs, options.steps, not options.no_hold, options.stop_below,
+    )  # fmt: skip
