@@ -1,7 +1,7 @@
 """Write frames as sets of COCO keypoints: pictures, and a JSON file for training and one held out.
 
 Pieces (one picture, or the frames of one video) are written one by one, each with what the file will say of it; the JSON files come
-last. A run that was stopped goes on where it was, more pieces may be added later, and the bytes are the same whoever drew what when.
+last. A run that was stopped goes on where it was, more pieces may be added later, and the bytes stay the same whoever drew when.
 """
 
 from __future__ import annotations

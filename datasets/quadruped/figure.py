@@ -65,9 +65,9 @@ def _body(hair: str) -> Body:
                 14,
                 12,
             ),
-            tube("nose", "9.6 0 163 1 1 | 11 0 159 1.5 1.8 | 10.2 0 157.6 1.2 1.1", "head", 7, 5),
+            tube("nose", "9.6 0 167 1 1 | 10.4 0 163.5 1.2 1.2 | 11.4 0 159 1.5 1.8 | 10.4 0 157.6 1.2 1.1", "head", 7, 7),
             tube("left_ear", "0 7 165 .9 2 | -.3 7.9 162 1 2.6 | 0 7.1 159 .7 1", "head", 7, 5),
-            tube("left_eye", "9 3.2 163.6 1.3 1.3", (), 8, 5, solid=False),
+            tube("left_eye", "9 3.2 163.6 1 1", (), 8, 5, solid=False),
             tube("hair", _HAIR[hair], "head", 14, 10, solid=False),
             tube(
                 "left_arm",
