@@ -62,7 +62,7 @@ class ThreeOptions:
     gap: float = 1.0
     """how far the target's world lies from the labelled one, 0 to 2"""
     site: bool = True
-    """all videos from one place, in one light, by one camera; else each has its own"""
+    """one place, one light and one camera for all videos; --no-site gives each its own"""
     zoom: float = 1.2
     """factor on the size of the animal"""
     workers: int = 1
