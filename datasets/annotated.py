@@ -66,6 +66,7 @@ class AnnotatedPictures:
         self.name, self.split = name, split
         self.skipped: dict[str, list] = {}
         self.classes: Counter[str] = Counter()
+        self._looked_at: set[str] = set()
         self._annotations = Path(annotations)
         self._animals: list[Animal] = []
 
@@ -74,9 +75,14 @@ class AnnotatedPictures:
     def _skip(self, reason: str, annotation_id: Any) -> None:
         self.skipped.setdefault(reason, []).append(annotation_id)
 
-    def _take(self, annotation_id: Any, kind: str, make: Callable[[], Animal]) -> None:
-        """Adds what `make` returns, or counts why it cannot be used."""
+    def _count(self, kind: str, file_name: str) -> None:
+        """Notes an annotation that is looked at, whether it becomes an item or not."""
         self.classes[kind] += 1
+        self._looked_at.add(file_name)
+
+    def _take(self, annotation_id: Any, kind: str, file_name: str, make: Callable[[], Animal]) -> None:
+        """Adds what `make` returns, or counts why it cannot be used."""
+        self._count(kind, file_name)
         try:
             self._animals.append(make())
         except Unusable as reason:
@@ -156,6 +162,7 @@ class AnnotatedPictures:
             "split": self.split,
             "items": len(self),
             "pictures": len({name for name, *_ in self._entries}),
+            "annotated": {"animals": self.classes.total(), "pictures": len(self._looked_at)},
             "classes": dict(self.classes),
             "labelled": self.labels is not None,
             "joints": None if self.skeleton is None else len(self.skeleton),

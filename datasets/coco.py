@@ -92,11 +92,12 @@ class CocoKeypoints(AnnotatedPictures):
     def _candidates(self, file: CocoFile, categories: Mapping, in_split: set):
         for i, ann in file.annotations.items():
             if ann["image_id"] in in_split and ann["category_id"] in categories:
-                self.classes[recordings.text(categories[ann["category_id"]].get("name"))] += 1
+                image = file.images[ann["image_id"]]
+                self._count(recordings.text(categories[ann["category_id"]].get("name")), image["file_name"])
                 if ann.get("iscrowd"):
                     self._skip("a crowd", i)
                 else:
-                    yield i, ann, file.images[ann["image_id"]]
+                    yield i, ann, image
 
     def _labelled_rows(self, file: CocoFile, categories: Mapping, in_split: set, count: int) -> list[tuple]:
         rows = []

@@ -6,11 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from zoopose.datasets.check import TILE_PX, check_source, evenly, overlay_sheet
+from zoopose.datasets.check import check_source
 from zoopose.datasets.coco import CocoKeypoints
 from zoopose.datasets.images import ImageFolder
 from zoopose.datasets.pictures import PictureError
 from zoopose.datasets.sample import PoseSample
+from zoopose.datasets.sheet import TILE_PX, evenly, overlay_sheet
 from zoopose.datasets.sources import keep
 from zoopose.errors import DataError
 from zoopose.pose.draw import LEFT
