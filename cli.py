@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "datasets.quadruped.make:MakeOptions",
         "make synthetic animals, with labels",
     ),
+    "data get": ("datasets.get", "datasets.get:GetOptions", "where a data set comes from; fetches it with --run"),
     "data check": ("datasets.check", "datasets.check:CheckOptions", "counts, boxes and a sheet of a data set"),
     "doctor": ("doctor", "doctor:DoctorOptions", "versions, devices, data found"),
 }

@@ -23,7 +23,8 @@ class CocoKeypoints(AnnotatedPictures):
         FILE.json          images: id, file_name, width, height
                            annotations: id, image_id, category_id, bbox [x, y, w, h], keypoints [x, y, v] * K, iscrowd
                            categories: id, name, keypoints (K names), skeleton (1-based limbs)
-        <file_name> ...    below FILE.json's folder; else below images/ in it, or in, images/ or data/ of, its parent
+        <file_name> ...    below FILE.json's folder; else below images/ in it, or in, images/ or data/ of, its
+                           parent, or two folders up
 
     Beyond COCO, an image may have `group` (the recording; the splits keep it together), `split` ("train" or "valid"), and
     `frame_id` (or `frame`) with `video_id` (or `vid_id`): numbered frames of a video make its items neighbours (`shots`),
@@ -163,7 +164,8 @@ class CocoKeypoints(AnnotatedPictures):
 def _find_pictures(path: Path, names: list[str], needed: bool) -> Path:
     """The folder the file names start from; the file's own unless the pictures lie in a usual place beside it."""
     here = path.absolute().parent
-    folders = [here, here / "images", here.parent, here.parent / "images", here.parent / "data"]
+    above = here.parent
+    folders = [here, here / "images", above, above / "images", above / "data", above.parent]
     for folder in folders:
         if any((folder / name).is_file() for name in names):
             return folder

@@ -68,6 +68,8 @@ def _tile(dataset: PoseDataset, index: int) -> np.ndarray:
         caption = str(sample.meta["id"])
     strip = np.full((_CAPTION_PX, TILE_PX, 3), _PAPER, np.uint8)
     # the end of an id tells items apart; cv2's font knows ASCII only
-    text = caption.encode("ascii", "replace").decode()[-40:]
+    text = caption.encode("ascii", "replace").decode()
+    while cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.36, 1)[0][0] > TILE_PX - 6:
+        text = text[1:]
     cv2.putText(strip, text, (3, _CAPTION_PX - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.36, _INK, 1, cv2.LINE_AA)
     return np.vstack([crop, strip])
