@@ -32,7 +32,7 @@ class CocoPerson(AnnotatedPictures):
 
     An item is a person that is no crowd and has a labelled joint; without labels, one with a box. Boxes are cut to the picture,
     and the crop is 1.25 times the box, as SimpleBaseline and its successors have it (their box is 1 px narrower for the same
-    middle, and grows to the input's aspect ratio first).
+    middle, grows to the input's aspect ratio first, and where it begins outside the picture it is moved in, not cut).
 
     Args:
         root: the folder.
@@ -107,6 +107,8 @@ class CocoPerson(AnnotatedPictures):
 def _person(annotation_id: Any, ann: dict, name: str, part: CocoPart, labelled: bool) -> Animal:
     if ann.get("iscrowd"):
         raise Unusable("a crowd")
+    if isinstance(ann.get("area"), int | float) and ann["area"] <= 0:
+        raise Unusable("area of zero")
     image = part.file.images[ann["image_id"]]
     xy = visible = None
     if labelled:
