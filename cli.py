@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "datasets.quadruped.three:ThreeOptions",
         "make people and two kinds of animals, for adaptation across species",
     ),
+    "data get": ("datasets.get", "datasets.get:GetOptions", "where a data set comes from; fetches it with --run"),
     "data check": ("datasets.check", "datasets.check:CheckOptions", "counts, boxes and a sheet of a data set"),
     "doctor": ("doctor", "doctor:DoctorOptions", "versions, devices, data found"),
 }
