@@ -204,7 +204,7 @@ def read_joints(ann: dict, count: int) -> tuple[np.ndarray, np.ndarray]:
     except (TypeError, ValueError):
         raise Unusable("keypoints that are not numbers") from None
     flags = triples[:, 2]
-    if not np.isin(flags, (0, 1, 2)).all():
+    if not ((flags == 0) | (flags == 1) | (flags == 2)).all():
         raise Unusable("visibility flags other than 0, 1 and 2")
     known = flags > 0
     if not known.any():

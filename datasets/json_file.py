@@ -28,10 +28,12 @@ def read_json(path: Path, expected: str, remedy: str, drop: Collection[str] = ()
     """
 
     def keep(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = {key: value for key, value in pairs if key not in drop}
-        if len({key for key, _ in pairs}) != len(pairs):
+        found = dict(pairs)
+        if len(found) != len(pairs):
             seen: set[str] = set()
             raise _Twice(next(key for key, _ in pairs if key in seen or seen.add(key)))
+        for key in drop:
+            found.pop(key, None)
         return found
 
     try:
