@@ -32,6 +32,12 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "datasets.quadruped.make:MakeOptions",
         "make synthetic animals, with labels",
     ),
+    "data three": (
+        "datasets.quadruped.three",
+        "datasets.quadruped.three:ThreeOptions",
+        "make people and two kinds of animals, for adaptation across species",
+    ),
+    "data get": ("datasets.get", "datasets.get:GetOptions", "where a data set comes from; fetches it with --run"),
     "data check": ("datasets.check", "datasets.check:CheckOptions", "counts, boxes and a sheet of a data set"),
     "doctor": ("doctor", "doctor:DoctorOptions", "versions, devices, data found"),
 }

@@ -39,17 +39,19 @@ from .pose.skeleton import Skeleton
 from .progress import log
 from .train.data import validation_data
 from .train.options import RunOptions, TrainOptions
-from .wscda.options import PploOptions
+from .wscda.options import PploOptions, WscdaOptions
+from .wscda.report import domain_blocks
 
 O = TypeVar("O")  # noqa: E741
 
 BEST = "model_best.pth.tar"
-METHODS: Mapping[str, type[RunOptions]] = {"train": TrainOptions, "CC-SSL": CcsslOptions, "PPLO": PploOptions}
-SOURCES = {
-    TrainOptions: "dataset",
-    CcsslOptions: "source",
-    PploOptions: "animal",
-}  # the option that names the labelled data
+# name in run.json -> its options, and the option that names the labelled data
+METHODS: Mapping[str, tuple[type[RunOptions], str]] = {
+    "train": (TrainOptions, "dataset"),
+    "CC-SSL": (CcsslOptions, "source"),
+    "WS-CDA": (WscdaOptions, "labelled"),
+    "PPLO": (PploOptions, "animal"),
+}
 
 
 @dataclass
@@ -57,7 +59,7 @@ class ReportOptions:
     """`zoopose report`."""
 
     run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """run folder of zoopose train, ccssl, pplo or test"""
+    """run folder of zoopose train, ccssl, wscda, pplo or test"""
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     """where to compute, when a run that was stopped must be scored first"""
     workers: Annotated[int, tyro.conf.arg(aliases=["-j"])] = min(4, os.cpu_count() or 1)
@@ -89,7 +91,7 @@ def _no_run(folder: Path) -> DataError:
     found = f"{folder} with {', '.join(names) or 'nothing in it'}" if folder.is_dir() else f"no folder {folder}"
     remedy = f"zoopose report {folder / inside[0]}" if inside else "the folder that --checkpoint of the run named"
     return DataError(
-        "a run folder, with the run.json or predictions.h5 that train, ccssl, pplo and test write", found, remedy
+        "a run folder, with the run.json or predictions.h5 that train, ccssl, wscda, pplo and test write", found, remedy
     )
 
 
@@ -103,7 +105,8 @@ def _test(folder: Path, record: Record) -> Path:
 
 def _training(folder: Path, facts: Mapping[str, Any], record: Record | None, asked: ReportOptions) -> Path:
     """The report of a training or adaptation run, scored first where its best checkpoint has not been scored."""
-    options = _options(METHODS[facts["method"]], facts["options"])
+    kind, labelled = METHODS[facts["method"]]
+    options = _options(kind, facts["options"])
     network = checkpoints.load(folder / BEST) if (folder / BEST).is_file() else None
     if record is not None and network is not None and record.epoch != int(network.state.get("epoch", 0)):
         log.info("the best checkpoint is newer than its scores: scoring it")
@@ -114,29 +117,30 @@ def _training(folder: Path, facts: Mapping[str, Any], record: Record | None, ask
         )
     skeleton = record.skeleton if record else network.skeleton
     with _where(facts):
-        judged, name = _judged(options, skeleton)
+        judged, name = _judged(options, getattr(options, labelled), skeleton)
         if record is None:
             record = _scored(judged, network, facts, options, asked)
         else:
             _same_frames(judged, record, name)
-        more = _labels(folder, options, skeleton) if isinstance(options, CcsslOptions | PploOptions) else []
+        more = _target_blocks(folder, options, skeleton, asked) if getattr(options, "target", "") else []
         return training_report(folder, judged, record.found, record.scores, skeleton, record.facts, more)
 
 
-def _judged(options: RunOptions, skeleton: Skeleton) -> tuple[PoseDataset, str]:
+def _judged(options: RunOptions, labelled: str, skeleton: Skeleton) -> tuple[PoseDataset, str]:
     """The data that chose the best checkpoint, and their name."""
     on_target = getattr(options, "select_on_target", "")
     if on_target:
         split = "valid" if has_splits(on_target) else "all"
         return open_data(on_target, split, options, skeleton=skeleton), on_target
-    source = getattr(options, SOURCES[type(options)])
-    dataset = validation_data(source, options.valid, options)
+    dataset = validation_data(labelled, options.valid, options)
     adopt(dataset, skeleton, options)
-    return dataset, options.valid or source
+    return dataset, options.valid or labelled
 
 
-def _labels(folder: Path, options: CcsslOptions | PploOptions, skeleton: Skeleton) -> list[Block]:
+def _target_blocks(folder: Path, options: RunOptions, skeleton: Skeleton, asked: ReportOptions) -> list[Block]:
     target = open_data(options.target, "train" if has_splits(options.target) else "all", options, False, skeleton)
+    if isinstance(options, WscdaOptions):
+        return domain_blocks(folder, target, compute_device(asked.accelerator))
     return label_blocks(folder, target, skeleton)
 
 

@@ -6,7 +6,11 @@ Examples:
 
     zoopose data check real_animal --image-path ./animal_data/ --animal tiger --sheet tiger.png
 
+    zoopose data check animal_pose:ROOT --classes dog,cat --split valid
+
     zoopose data check video:cows.mp4 --read 50
+
+Annotations are counted even where their pictures are missing; a set without any picture gets no sheet.
 """
 
 from __future__ import annotations
@@ -17,24 +21,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import cv2
 import numpy as np
 import tyro
 
-from ..errors import DataError
-from ..pose import geometry
 from ..pose.atomic import atomic_path
-from ..pose.draw import draw_pose
 from ..pose.skeleton import Skeleton
 from ..progress import log, track
-from .crops import crop_image
 from .pictures import PictureError
 from .sample import PoseDataset
-from .sources import open_source, partner_pairs
+from .sheet import evenly, overlay_sheet
+from .sources import class_names, keep, open_source, partner_pairs
 
-TILE_PX = 256
-_CAPTION_PX = 18
-_PAPER, _INK = (250, 250, 250), (60, 60, 60)
+_SHOWN = 10
 
 
 @dataclass
@@ -51,6 +49,10 @@ class CheckOptions:
     """species, for data sets that hold several"""
     partners: str = ""
     """left/right pairs of a COCO file whose names do not tell: LEFT:RIGHT,LEFT:RIGHT,..."""
+    classes: str = ""
+    """of animal_pose and coco_animals: take these only, e.g. dog,cat; default: all"""
+    min_size: float | None = None
+    """of coco_animals: smallest shorter side of a box in px; default 32"""
     read: int = 0
     """read so many pictures, evenly spread; 0: all"""
     sheet: str = "data_check.png"
@@ -61,25 +63,49 @@ class CheckOptions:
 
 def run(options: CheckOptions) -> dict[str, Any]:
     """Check as the options say; prints the facts and writes the sheet."""
-    pairs = partner_pairs(options.partners)
     dataset = open_source(
-        options.data, split=options.split, image_path=options.image_path, animal=options.animal, partners=pairs
+        options.data,
+        split=options.split,
+        image_path=options.image_path,
+        animal=options.animal,
+        partners=partner_pairs(options.partners),
+        need_pictures=False,
+        classes=class_names(options.classes),
+        min_size=options.min_size,
     )
     total = min(options.read or len(dataset), len(dataset))
     facts = check_source(dataset, options.read or None, lambda rows: track(rows, "reading", total))
-    for name, value in facts.items():
-        if isinstance(value, dict):
-            log.info("%s", name)
-            for key, own in value.items():
-                log.info("  %-24s %s", key, own)
-        else:
-            log.info("%-26s %s", name, value)
-    if dataset.skeleton is not None:
-        log.info("sheet of 12 samples: %s", overlay_sheet(dataset, Path(options.sheet)) or options.sheet)
+    for line in shown(facts):
+        log.info("%s", line)
+    there = [i for i, missing in enumerate(missing_pictures(dataset)) if not missing]
+    if there:
+        log.info("sheet of 12 samples: %s", overlay_sheet(keep(dataset, there), Path(options.sheet)))
+    else:
+        log.info("no sheet of samples: none of the pictures is there")
     if options.json:
         with atomic_path(options.json) as temporary:
             temporary.write_text(json.dumps(facts, indent=2, default=str) + "\n")
     return facts
+
+
+def shown(facts: dict[str, Any]) -> list[str]:
+    """The facts as lines to print; long lists are cut, and say so."""
+    lines = []
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            lines.append(name)
+            lines += [f"  {key:<24} {_short(own)}" for key, own in value.items()]
+        else:
+            lines.append(f"{name:<26} {_short(value)}")
+    return lines
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list) and len(value) > _SHOWN:
+        return f"{len(value)}, the first {_SHOWN}: {value[:_SHOWN]}"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {own}" for key, own in value.items()) or "none"
+    return str(value)
 
 
 def check_source(
@@ -96,17 +122,39 @@ def check_source(
 
     Returns:
         plain data: `source` (what the set says of itself), `items`, `read`, `faulty` (path and reason of every picture
-        that cannot be read), `picture_px` and `box_px` (min, median, max of the longer side), `partners` (left/right
-        pairs by name) and `without_partner` (sided by name, but alone), and for sets with labels `joints` (name ->
-        labelled, hidden), `joints_per_item` (min, median, max), `never_labelled`, `outside_picture` and `outside_box`
-        (joints, and the first ids).
+        that is there and cannot be read), `picture_px` and `box_px` (min, median, max of the longer side), `partners` (left/right
+        pairs by name) and `without_partner` (sided by name, but alone); for sets with labels `joints` (name -> labelled, hidden),
+        `joints_per_item` (min, median, max), `never_labelled`, `outside_picture` and `outside_box` (joints, and the first ids);
+        for sets of annotations `classes` (class -> annotations), `skipped` (reason -> annotations left out) and
+        `missing_pictures` (how many of how many, the first paths). What is missing is not opened; its boxes still count.
     """
-    facts: dict[str, Any] = {"source": dict(dataset.describe()), "items": len(dataset)}
+    source = dict(dataset.describe())
+    facts: dict[str, Any] = {"source": source, "items": len(dataset)}
+    facts |= {key: source.pop(key) for key in ("classes", "skipped") if key in source}
     if dataset.skeleton is not None:
         facts |= _sides(dataset.skeleton)
     if dataset.labels is not None:
         facts |= _label_counts(dataset)
-    return facts | _read_all(dataset, evenly(len(dataset), read), progress)
+    missing = missing_pictures(dataset)
+    if hasattr(dataset, "path_of"):
+        paths = {str(dataset.path_of(i)): gone for i, gone in enumerate(missing)}
+        lost = [path for path, gone in paths.items() if gone]
+        facts["missing_pictures"] = {"count": len(lost), "of": len(paths), "first": lost[:5]}
+    return facts | _read_all(dataset, evenly(len(dataset), read), missing, progress)
+
+
+def missing_pictures(dataset: PoseDataset) -> list[bool]:
+    """Whether the picture of each item is missing; False throughout for sets that do not say where their pictures are."""
+    if not hasattr(dataset, "path_of"):
+        return [False] * len(dataset)
+    known: dict[Path, bool] = {}
+    found = []
+    for i in range(len(dataset)):
+        path = dataset.path_of(i)
+        if path not in known:
+            known[path] = not path.is_file()
+        found.append(known[path])
+    return found
 
 
 def _sides(skeleton: Skeleton) -> dict[str, Any]:
@@ -128,30 +176,44 @@ def _label_counts(dataset: PoseDataset) -> dict[str, Any]:
     }
 
 
-def _read_all(dataset: PoseDataset, indices: list[int], progress: Callable) -> dict[str, Any]:
-    faulty, sides, boxes = [], [], []
+def _read_all(dataset: PoseDataset, indices: list[int], missing: list[bool], progress: Callable) -> dict[str, Any]:
+    faulty, sides, boxes, opened = [], [], [], 0
     outside = {"outside_picture": {"joints": 0, "ids": []}, "outside_box": {"joints": 0, "ids": []}}
     for i in progress(indices):
-        try:
-            sample = dataset[i]
-        except PictureError as error:
-            faulty.append({"path": error.path, "reason": error.reason})
-            continue
-        h, w = sample.image.shape[:2]
-        sides.append(max(h, w))
-        boxes.append(max(sample.box_xywh[2:]))
-        xy = sample.xy_px[sample.visible > 0]
-        # boxes and pictures are counted in pixel edges, joints in pixel centres
-        for key, (x, y, wide, high) in (("outside_picture", (0, 0, w, h)), ("outside_box", sample.box_xywh)):
-            low, high = np.array([x, y]) - 1, np.array([x + wide, y + high])
-            count = int(((xy < low) | (xy > high)).any(-1).sum())
-            if count:
-                outside[key]["joints"] += count
-                outside[key]["ids"].append(sample.meta["id"])
+        frames = {}
+        if missing[i]:
+            box = dataset.boxes[i]
+        else:
+            opened += 1
+            try:
+                sample = dataset[i]
+            except PictureError as error:
+                faulty.append({"path": error.path, "reason": error.reason})
+                continue
+            h, w = sample.image.shape[:2]
+            sides.append(max(h, w))
+            frames["outside_picture"], box = (0, 0, w, h), sample.box_xywh
+        if max(box[2:]) > 0:  # else the whole of a picture whose size is not known
+            boxes.append(max(box[2:]))
+            frames["outside_box"] = box
+        if dataset.labels is not None:
+            _count_outside(dataset, i, frames, outside)
     for entry in outside.values():
         entry["ids"] = entry["ids"][:5]
     labels = outside if dataset.labels is not None else {}
-    return {"read": len(indices), "faulty": faulty, "picture_px": _spread(sides), "box_px": _spread(boxes), **labels}
+    return {"read": opened, "faulty": faulty, "picture_px": _spread(sides), "box_px": _spread(boxes), **labels}
+
+
+def _count_outside(dataset: PoseDataset, index: int, frames: dict[str, Any], outside: dict[str, dict]) -> None:
+    xy, visible = (part[index] for part in dataset.labels)
+    xy = xy[visible > 0]
+    # boxes and pictures are counted in pixel edges, joints in pixel centres
+    for key, (x, y, wide, high) in frames.items():
+        low, high_xy = np.array([x, y]) - 1, np.array([x + wide, y + high])
+        count = int(((xy < low) | (xy > high_xy)).any(-1).sum())
+        if count:
+            outside[key]["joints"] += count
+            outside[key]["ids"].append(dataset.ids[index])
 
 
 def _spread(values: Iterable[float]) -> dict[str, float] | None:
@@ -160,56 +222,3 @@ def _spread(values: Iterable[float]) -> dict[str, float] | None:
         return None
     low, median, high = (round(float(v), 2) for v in (values.min(), np.median(values), values.max()))
     return {"min": low, "median": median, "max": high}
-
-
-def evenly(count: int, n: int | None) -> list[int]:
-    """At most n whole numbers below `count`, evenly spaced from the first to the last; all of them for None."""
-    if n is None or n >= count:
-        return list(range(count))
-    return sorted({int(i) for i in np.linspace(0, count - 1, n).round()}) if n > 0 else []
-
-
-def overlay_sheet(dataset: PoseDataset, path: str | Path, n: int = 12, columns: int = 4) -> Path:
-    """Writes a PNG sheet of n items, evenly spaced: the crop the network would see, with the labelled joints drawn in.
-
-    Args:
-        dataset: with or without labels.
-        path: where to write; the folder is created.
-        n: how many items.
-        columns: tiles beside each other.
-
-    Raises:
-        DataError: a data set without items.
-    """
-    indices = evenly(len(dataset), n)
-    if not indices:
-        raise DataError("at least one item to draw", f"{len(dataset)} items, {n} asked for")
-    tiles = [_tile(dataset, i) for i in indices]
-    columns = min(columns, len(tiles))
-    blank = np.full_like(tiles[0], _PAPER[0])
-    tiles += [blank] * (-len(tiles) % columns)
-    rows = [np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)]
-    with atomic_path(Path(path).with_suffix(".png")) as temporary:
-        if not cv2.imwrite(str(temporary), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)):
-            raise DataError("a picture that can be written", f"OpenCV could not write {path}")
-    return Path(path).with_suffix(".png")
-
-
-def _tile(dataset: PoseDataset, index: int) -> np.ndarray:
-    """(TILE_PX + caption, TILE_PX, 3) uint8."""
-    try:
-        sample = dataset[index]
-    except PictureError as error:
-        crop, caption = np.full((TILE_PX, TILE_PX, 3), 200, np.uint8), f"{Path(error.path).name}: {error.reason}"
-    else:
-        square = geometry.square_box(sample.box_xywh, dataset.crop_factor)
-        crop = crop_image(sample.image, square, TILE_PX)
-        if dataset.skeleton is not None and sample.visible.any():
-            xy = geometry.apply(geometry.crop_matrix(square, TILE_PX), sample.xy_px.astype(np.float64))
-            crop = draw_pose(crop, xy, dataset.skeleton, sample.visible > 0)
-        caption = str(sample.meta["id"])
-    strip = np.full((_CAPTION_PX, TILE_PX, 3), _PAPER, np.uint8)
-    # the end of an id tells items apart; cv2's font knows ASCII only
-    text = caption.encode("ascii", "replace").decode()[-40:]
-    cv2.putText(strip, text, (3, _CAPTION_PX - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.36, _INK, 1, cv2.LINE_AA)
-    return np.vstack([crop, strip])

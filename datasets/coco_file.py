@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -14,7 +13,8 @@ import numpy as np
 
 from ..errors import DataError
 from ..pose.skeleton import Skeleton, from_coco_category
-from .tree import what_is_at
+from .annotated import Unusable
+from .json_file import none_of, read_json
 
 log = logging.getLogger(__name__)
 
@@ -36,18 +36,18 @@ class CocoFile:
     categories: Mapping[Any, dict]
 
 
-class Unusable(Exception):
-    """An annotation that cannot become an item; its text is the reason."""
+def read_coco(path: Path, remedy: str = "give the path of the JSON file: coco:PATH.json") -> CocoFile:
+    """Reads a file and checks that its parts belong together; keypoints are not looked at, outlines are let go.
 
-
-def read_coco(path: Path) -> CocoFile:
-    """Reads a file and checks that its parts belong together; keypoints are not looked at.
+    Args:
+        path: the JSON file.
+        remedy: what to type where there is none.
 
     Raises:
         DataError: file missing, cut short, not JSON, not COCO, ids missing or given twice, or an annotation whose image
             or category is not there. The text names the file, the first id and how many.
     """
-    data = _read_json(path)
+    data = read_json(path, _COCO, remedy, drop=("segmentation",))
     lists = ("images", "annotations", "categories")
     if not isinstance(data, dict) or not all(isinstance(data.get(key), list) for key in lists):
         if isinstance(data, dict):
@@ -59,32 +59,12 @@ def read_coco(path: Path) -> CocoFile:
         )
     images, annotations, categories = (_by_id(data[key], key[:-1], path) for key in lists)
     nameless = [i for i, image in images.items() if not isinstance(image.get("file_name"), str)]
-    _none_of("a file_name for every image", nameless, "image", path)
+    none_of("a file_name for every image", nameless, "image", path)
     lost = [i for i, ann in annotations.items() if _get(images, ann.get("image_id")) is None]
-    _none_of("an image for every annotation's image_id", lost, "annotation", path)
+    none_of("an image for every annotation's image_id", lost, "annotation", path)
     lost = [i for i, ann in annotations.items() if _get(categories, ann.get("category_id")) is None]
-    _none_of("a category for every annotation's category_id", lost, "annotation", path)
+    none_of("a category for every annotation's category_id", lost, "annotation", path)
     return CocoFile(path, images, annotations, categories)
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(_COCO, what_is_at(path), "give the path of the JSON file: coco:PATH.json") from None
-    except IsADirectoryError:
-        raise DataError(_COCO, what_is_at(path), "give the path of the JSON file in it: coco:PATH.json") from None
-    except OSError as error:
-        raise DataError(_COCO, f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(_COCO, f"{path} is no text (byte {error.start} is not UTF-8)") from None
-    except json.JSONDecodeError as error:
-        size = path.stat().st_size
-        # a fault at the very end is what a broken download looks like
-        cut = error.pos >= len(error.doc.rstrip()) - 1 or error.msg.startswith("Unterminated")
-        found = "ends in the middle, as after a broken download" if cut else "is not valid JSON"
-        where = f"{error.msg} at line {error.lineno}, column {error.colno}"
-        raise DataError(_COCO, f"{path} ({size} bytes) {found}: {where}", "fetch or export the file again") from None
 
 
 def _by_id(entries: list, what: str, path: Path) -> dict[Any, dict]:
@@ -98,20 +78,13 @@ def _by_id(entries: list, what: str, path: Path) -> dict[Any, dict]:
             twice.append(key)
         else:
             found[key] = entry
-    _none_of(f"an id for every {what}", nameless, what, path)
-    _none_of(f"{what} ids that are all different", twice, what, path)
+    none_of(f"an id for every {what}", nameless, what, path)
+    none_of(f"{what} ids that are all different", twice, what, path)
     return found
 
 
 def _get(entries: Mapping, key: Any) -> dict | None:
     return entries.get(key) if isinstance(key, int | str) else None
-
-
-def _none_of(expected: str, offenders: Collection, what: str, path: Path, detail: str = "") -> None:
-    if offenders:
-        count = f"{len(offenders)} {what}{'s' if len(offenders) > 1 else ''}"
-        found = f"{path}: not so for {count}, the first: {what} {next(iter(offenders))}{detail}"
-        raise DataError(expected, found, "mend or export the file again")
 
 
 def choose_categories(file: CocoFile, category: str | int | None) -> dict[Any, dict]:
@@ -215,7 +188,7 @@ def check_keypoint_lengths(file: CocoFile, categories: Collection, count: int) -
         length = next(iter(wrong.values()))
         shape = f"{length} numbers" if length >= 0 else "no list"
         expected = f"3 x {count} = {3 * count} numbers (x, y, v) in every annotation's keypoints, for {count} joints"
-        _none_of(expected, wrong, "annotation", file.path, f" ({shape})")
+        none_of(expected, wrong, "annotation", file.path, f" ({shape})")
 
 
 def read_joints(ann: dict, count: int) -> tuple[np.ndarray, np.ndarray]:

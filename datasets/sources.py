@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,90 +12,27 @@ import numpy as np
 
 from ..errors import DataError, OptionError
 from ..pose.skeleton import Skeleton
+from .catalogue import OPTIONS, SOURCES, WITHOUT_SPLITS, Request
 from .sample import PoseDataset, PoseSample
 
 IMAGE_PATH = "./animal_data/"
 SPLITS = ("train", "valid", "all")
 
 
-@dataclass(frozen=True)
-class Request:
-    """What an opener is asked for; see `open_source` for the fields."""
-
-    path: str
-    split: str
-    labelled: bool
-    animal: str
-    partners: Sequence[tuple[str, str]] | None
-    skeleton: Skeleton | None
-
-
-def _coco(r: Request) -> PoseDataset:
-    from .coco import CocoKeypoints
-
-    return CocoKeypoints(r.path, r.split, r.labelled, r.partners)
-
-
-def _images(r: Request) -> PoseDataset:
-    from .images import ImageFolder
-
-    _refuse_valid("images", r)
-    return ImageFolder(r.path, skeleton=r.skeleton)
-
-
-def _video(r: Request) -> PoseDataset:
-    from .images import VideoFile
-
-    _refuse_valid("video", r)
-    return VideoFile(r.path, skeleton=r.skeleton)
-
-
-def _real_animal(r: Request) -> PoseDataset:
-    from .tigdog import RealAnimal
-
-    return RealAnimal(r.path, r.animal, r.split)
-
-
-def _real_animal_crop(r: Request) -> PoseDataset:
-    from .tigdog import RealAnimalCrop
-
-    return RealAnimalCrop(r.path, r.animal, r.split)
-
-
-def _synthetic_animal(r: Request) -> PoseDataset:
-    from .synthetic_animal import SyntheticAnimal
-
-    return SyntheticAnimal(r.path, r.animal, r.split)
-
-
-# name -> (what to put after the colon, what it is, opener). The part in brackets may be left out.
-SOURCES: dict[str, tuple[str, str, Callable[[Request], PoseDataset]]] = {
-    "coco": ("PATH.json", "any COCO keypoints file, any skeleton", _coco),
-    "images": ("FOLDER", "a folder of pictures without labels", _images),
-    "video": ("FILE", "the frames of a video without labels", _video),
-    "real_animal": ("[ROOT]", "TigDog: real horses and tigers, frames of videos", _real_animal),
-    "real_animal_sp": ("[ROOT]", "the same pictures under the name CC-SSL's strong augmentation uses", _real_animal),
-    "real_animal_crop": (
-        "[ROOT]",
-        "TigDog cut to 256 px crops beforehand, as CC-SSL's pseudo-labels use it",
-        _real_animal_crop,
-    ),
-    "synthetic_animal": (
-        "[ROOT]",
-        "CC-SSL's rendered animals, or renderings of our own in the same tree",
-        _synthetic_animal,
-    ),
-    "synthetic_animal_sp": (
-        "[ROOT]",
-        "the same pictures under the name CC-SSL's strong augmentation uses",
-        _synthetic_animal,
-    ),
-}
-
-
 def has_splits(text: str) -> bool:
     """Whether NAME[:PATH] names a data set that comes with a training and a validation split of its own."""
-    return text.partition(":")[0] in SOURCES and SOURCES[text.partition(":")[0]][0].startswith("[")
+    name = text.partition(":")[0]
+    return name in SOURCES and name not in WITHOUT_SPLITS
+
+
+def takes(option: str, text: str) -> bool:
+    """Whether NAME[:PATH] names a data set with an option out of `OPTIONS`, such as "classes"."""
+    return option in OPTIONS.get(text.partition(":")[0], ())
+
+
+def class_names(text: str) -> list[str] | None:
+    """dog,cat -> names of classes; None, which means all, for an empty text."""
+    return [name.strip() for name in text.split(",")] if text else None
 
 
 def partner_pairs(text: str) -> list[tuple[str, str]] | None:
@@ -120,6 +56,8 @@ def open_source(
     animal: str = "horse",
     partners: Sequence[tuple[str, str]] | None = None,
     skeleton: Skeleton | None = None,
+    need_pictures: bool = True,
+    **options: Any,
 ) -> PoseDataset:
     """Opens the data set named `NAME[:PATH]`, e.g. coco:labels.json, images:photos, synthetic_animal_sp.
 
@@ -131,7 +69,9 @@ def open_source(
         image_path: ROOT of the named sets where PATH is left out (default ./animal_data/).
         animal: of the sets that hold several.
         partners: left/right pairs by joint name, instead of those read off the joint names; for coco only.
-        skeleton: for sets that have none of their own (images, video, COCO files with boxes only).
+        skeleton: for sets that have none of their own (images, video, coco_animals, COCO files with boxes only).
+        need_pictures: False opens sets of annotations without their pictures, to look at what they say.
+        options: those of `OPTIONS` that the set has: classes (names), min_size (px), boxes (a file); None is not given.
 
     Raises:
         OptionError: an unknown name, an option the set cannot honour, or no path where one is needed.
@@ -148,8 +88,16 @@ def open_source(
         raise OptionError(f"{name}:{form}", repr(text), f"say where the data are: {name}:{form}")
     if partners and name != "coco":
         raise OptionError("left/right pairs for a coco: set only", f"pairs for {text!r}", "leave the pairs out")
+    options = {key: value for key, value in options.items() if value is not None}
+    for option in options:
+        if not takes(option, text):
+            having = ", ".join(name for name, theirs in OPTIONS.items() if option in theirs)
+            found = f"{option.replace('_', '-')} for {text!r}"
+            raise OptionError(
+                f"{option.replace('_', '-')} for a set that has it: {having or 'none'}", found, "leave it out"
+            )
     where = str(Path(path or image_path or IMAGE_PATH).expanduser())
-    dataset = opener(Request(where, split, labelled, animal, partners, skeleton))
+    dataset = opener(Request(where, split, labelled, animal, partners, skeleton, need_pictures, options))
     if not labelled and dataset.labels is not None:
         dataset = Unlabelled(dataset)
     if dataset.skeleton is None and skeleton is not None:
@@ -165,12 +113,6 @@ def _unknown(text: str, name: str) -> OptionError:
     near = difflib.get_close_matches(name, SOURCES, n=1, cutoff=0.5)
     _, colon, path = text.partition(":")
     return OptionError(lines[0], repr(text), f"{near[0]}{colon}{path}" if near else "")
-
-
-def _refuse_valid(name: str, r: Request) -> None:
-    if r.split == "valid":
-        found = f"split 'valid' of {name}:{r.path}"
-        raise OptionError("a set with labels to validate on", found, "name a labelled set, such as coco:PATH.json")
 
 
 class _View:

@@ -10,7 +10,7 @@ import torch
 import tyro
 
 from ..datasets.sample import PoseDataset
-from ..datasets.sources import open_source, partner_pairs
+from ..datasets.sources import class_names, open_source, partner_pairs, takes
 from ..datasets.synthetic_animal import synthetic_mean
 from ..datasets.tigdog import MEANS
 from ..errors import OptionError
@@ -31,6 +31,10 @@ class DataOptions:
     """species, for data sets that hold several"""
     partners: str = ""
     """left/right pairs of a COCO file whose names do not tell: LEFT:RIGHT,LEFT:RIGHT,..."""
+    classes: str = ""
+    """of animal_pose and coco_animals: take these only, e.g. dog,cat; default: all"""
+    min_size: float | None = None
+    """of coco_animals: smallest shorter side of a box in px; default 32"""
     strict_data: bool = False
     """stop at the first picture that cannot be read, instead of naming and counting it"""
     workers: Annotated[int, _arg(aliases=["-j"])] = min(4, os.cpu_count() or 1)
@@ -136,7 +140,17 @@ def load_network(path: str, trained_on: str, options: Any, mean: Any = None) -> 
 def open_data(
     source: str, split: str, options: Any, labelled: bool = True, skeleton: Skeleton | None = None
 ) -> PoseDataset:
-    """A data set of the command line, with the command's root, species and pairs."""
+    """A data set of the command line, with the command's root, species, pairs, classes and smallest box.
+
+    Raises:
+        OptionError: classes or a smallest box where none of the command's data sets has any.
+    """
+    own = {"classes": class_names(options.classes), "min_size": options.min_size}
+    beside = [text for text in vars(options).values() if isinstance(text, str)]
+    for option in own:
+        # where another of the command's sets has the option it is meant for that one
+        if not takes(option, source) and any(takes(option, text) for text in beside):
+            own[option] = None
     dataset = open_source(
         source,
         split=split,
@@ -145,6 +159,7 @@ def open_data(
         animal=species_of(options),
         partners=partner_pairs(options.partners) if source.startswith("coco:") else None,
         skeleton=skeleton,
+        **own,
     )
     if skeleton is not None:
         adopt(dataset, skeleton, options)

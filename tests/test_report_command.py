@@ -40,6 +40,8 @@ def work(tmp_path_factory, tiny_coco) -> Path:
             "2",
         ]
         assert cli.main(["ccssl", *words, "--refresh", "1", "--views", "2", *SMALL]) == 0
+        words = ["--animal", source, "--target", target, "--resume", start, "--checkpoint", "runs/domains", "--probe"]
+        assert cli.main(["wscda", *words, "--num-epochs", "1", *SMALL]) == 0
         words = ["--dataset", target, "--resume", "runs/adapted/last.pth.tar", "--workers", "0", "--accelerator", "cpu"]
         assert cli.main(["test", *words]) == 0
     return root
@@ -55,7 +57,7 @@ def copied(work, tmp_path):
     return copy
 
 
-@pytest.mark.parametrize("name", ["source", "adapted", "adapted/test"])
+@pytest.mark.parametrize("name", ["source", "adapted", "domains", "adapted/test"])
 def test_the_page_made_again_is_the_same(work, copied, name):
     """From another folder, without a network, and with nothing else of the run changed."""
     before = (work / "runs" / name / "report.html").read_bytes()

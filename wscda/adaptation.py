@@ -95,7 +95,7 @@ def open_domains(options: WscdaOptions) -> Domains:
     Raises:
         DataError: missing or broken data, or labelled data without labels.
     """
-    main, valid = training_and_validation(options.animal or options.human, options.valid, options)
+    main, valid = training_and_validation(options.labelled, options.valid, options)
     human = None
     if options.animal and options.human:
         if options.human.partition(":")[0] in ("images", "video"):
@@ -107,7 +107,7 @@ def open_domains(options: WscdaOptions) -> Domains:
         if target.skeleton.joints != main.skeleton.joints:
             log.info("%s has other joints; only its pictures and boxes are taken", options.target)
             target = Unlabelled(target, main.skeleton)
-    check_joints(valid, main.skeleton, options.valid or options.animal or options.human)
+    check_joints(valid, main.skeleton, options.valid or options.labelled)
     return Domains(human if options.animal else main, main if options.animal else None, target, valid)
 
 
@@ -126,7 +126,7 @@ def start_of(options: WscdaOptions, domains: Domains, restore: Loaded | None) ->
         model, numbers = session.new_network(options, skeleton, form, adapter)
         note = "fresh weights; a network trained on humans is a better start (zoopose train, then --resume)"
         return Loaded(model, options.arch, numbers, skeleton, form, {}), None, note
-    given = load_network(options.resume, options.animal or options.human, options, getattr(domains.main, "mean", None))
+    given = load_network(options.resume, options.labelled, options, getattr(domains.main, "mean", None))
     network, carried = for_joints(given, skeleton, adapter, options.seed)
     note = given.note
     if given.skeleton.joints != skeleton.joints:

@@ -61,6 +61,11 @@ class WscdaOptions(DomainOptions):
     train_batch: Annotated[int, _arg(aliases=["--batch-size"])] = 6
     """pictures of each domain in a training batch, on every device"""
 
+    @property
+    def labelled(self) -> str:
+        """The data whose joints the network learns: the animals, or the humans where no animal is labelled."""
+        return self.animal or self.human
+
 
 @dataclass
 class PploOptions(DomainOptions):

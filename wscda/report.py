@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ..datasets.sample import PoseDataset
-from ..datasets.sources import keep
+from ..datasets.sources import Unlabelled, keep
 from ..errors import DataError
 from ..evaluation import report
 from ..evaluation.predict import predict
@@ -19,21 +19,21 @@ from ..evaluation.runs import crop_of
 from ..pose import checkpoints
 from ..pose.atomic import atomic_path
 from ..pose.draw import draw_pose
+from ..pose.skeleton import Skeleton
 
 PICTURES = 24
-PROBE = "probe.json"
+BEST, PROBE, SAMPLE = "model_best.pth.tar", "probe.json", "target_sample.json"
 
 
 def domain_blocks(folder: Path, target: PoseDataset | None, device: torch.device) -> list[report.Block]:
     """Blocks on a run's target: joints that its best network predicts there, and the domain probe where one was taken.
 
     Args:
-        folder: the run's, with model_best.pth.tar.
+        folder: the run's, with model_best.pth.tar, or with what `sample_target` kept of it.
         target: without labels; None where the run had none.
     """
     blocks: list[report.Block] = []
-    probes = read_probes(folder)
-    if probes:
+    if probes := _read(folder / PROBE):
         rows = [(name, 100 * p["accuracy"], *p["pictures"]) for name, p in probes.items()]
         note = (
             "A fresh linear classifier on the mean of the last feature map, tested on recordings it has not seen; 50 %: the "
@@ -47,33 +47,60 @@ def domain_blocks(folder: Path, target: PoseDataset | None, device: torch.device
 
 
 def _gallery(folder: Path, target: PoseDataset, device: torch.device) -> report.Gallery:
-    network = checkpoints.load(folder / "model_best.pth.tar")
-    rows = np.unique(np.linspace(0, len(target) - 1, min(PICTURES, len(target))).round().astype(int))
-    some = keep(target, rows)
-    found = predict(network.model.to(device), some, network.form, device, phase="target pictures for the report")
+    told = _read(folder / SAMPLE)
+    if told is None or _mark(folder) not in (None, told["network"]):
+        told = sample_target(folder, target, device)
+    skeleton = Skeleton.from_dict(told["skeleton"])
     items = []
-    for i in np.flatnonzero(found.read):
-        crop, (xy,) = crop_of(some, int(i), np.nan_to_num(found.xy_px[i]))
-        picture = draw_pose(crop, xy, network.skeleton, found.score[i] > 0)
-        items.append(report.Picture(picture, f"{found.ids[i]}: mean peak {found.score[i].mean():.2f}"))
+    for row, xy_px, score in zip(told["rows"], told["xy_px"], told["score"]):
+        crop, (xy,) = crop_of(target, row, np.asarray(xy_px))
+        picture = draw_pose(crop, xy, skeleton, np.asarray(score) > 0)
+        items.append(report.Picture(picture, f"{target.ids[row]}: mean peak {np.mean(score):.2f}"))
     return report.Gallery("Unlabelled animals, as model_best sees them", items, "evenly spread; no label was read")
+
+
+def sample_target(folder: Path, target: PoseDataset, device: torch.device) -> dict[str, Any]:
+    """What a run's best network predicts on some pictures of the target, evenly spread; kept beside the run."""
+    network = checkpoints.load(folder / BEST)
+    rows = np.unique(np.linspace(0, len(target) - 1, min(PICTURES, len(target))).round().astype(int))
+    some = keep(Unlabelled(target, network.skeleton), rows)
+    found = predict(network.model.to(device), some, network.form, device, phase="target pictures for the report")
+    read = np.flatnonzero(found.read)
+    told = {
+        "network": _mark(folder),
+        "skeleton": network.skeleton.to_dict(),
+        "rows": rows[read].tolist(),
+        "xy_px": found.xy_px[read].round(2).tolist(),
+        "score": found.score[read].round(4).tolist(),
+    }
+    _write(folder / SAMPLE, told)
+    return told
+
+
+def _mark(folder: Path) -> str | None:
+    """Which network a sample belongs to: the best one's epoch, None where a run's checkpoints are gone."""
+    path = folder / BEST
+    return str(checkpoints.load(path).state["epoch"]) if path.is_file() else None
 
 
 def write_probes(folder: Path, probes: Mapping[str, Mapping[str, Any]]) -> None:
     """Keep probes, network's name -> `Probe.to_dict`, beside the run."""
-    with atomic_path(folder / PROBE) as temporary:
-        temporary.write_text(json.dumps(probes, indent=2) + "\n")
+    _write(folder / PROBE, probes)
 
 
-def read_probes(folder: Path) -> dict[str, Any]:
-    """What `write_probes` wrote; empty without.
+def _write(path: Path, facts: Mapping[str, Any]) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(facts, indent=1) + "\n")
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """Facts of a run's file; None without one.
 
     Raises:
         DataError: when it cannot be read.
     """
-    path = folder / PROBE
     try:
-        return json.loads(path.read_text()) if path.is_file() else {}
+        return json.loads(path.read_text()) if path.is_file() else None
     except ValueError as error:
         raise DataError(
             "JSON that a run has written", f"{path}: {error}", "run the command of the run again"

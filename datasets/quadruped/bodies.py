@@ -7,9 +7,11 @@ with one bone per piece between two stations. Tubes named for the left side are 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+
+from ...pose.skeleton import TIGDOG18, Skeleton
 
 # part labels of the published part segmentation
 HEAD, EYE, EAR, TORSO, LEFT_FRONT, RIGHT_FRONT, LEFT_BACK, RIGHT_BACK, TAIL = range(1, 10)
@@ -44,9 +46,13 @@ class Body:
         withers_cm: height at the withers, the unit in which coats, gaits and cameras measure.
         tubes: left-side and middle tubes.
         pivots: bone -> (parent or None, (3,) xyz cm), left side and middle.
-        marks: joint word -> (kind, (3,) xyz cm); kind is "centre", or "side"/"top"/"front" for the skin seen from there.
+        marks: joint word -> (kind, (3,) xyz cm); kind is "centre", or "side"/"top"/"front"/"ahead" for the skin seen from there.
         gait: measures of movement, see `gait`.
         melt_cm: how far tubes melt into each other.
+        skeleton: its joints; a mark for the neck comes on top.
+        rigid: joint word -> (bone it hangs on alone, cm it may lie under the skin); other joints hang on the bones around them.
+        look: (3,) direction in which the left eye looks.
+        parts: tube name -> part label, where the name does not tell.
     """
 
     name: str
@@ -56,6 +62,10 @@ class Body:
     marks: dict[str, tuple[str, np.ndarray]]
     gait: dict[str, float]
     melt_cm: float
+    skeleton: Skeleton = TIGDOG18
+    rigid: dict[str, tuple[str, float]] = field(default_factory=dict)
+    look: tuple[float, float, float] = (0.0, 1.0, 0.0)
+    parts: dict[str, int] = field(default_factory=dict)
 
 
 TRUNK_BONES = "pelvis pelvis pelvis pelvis loin loin chest chest chest chest chest"

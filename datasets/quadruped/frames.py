@@ -43,9 +43,9 @@ class Frame:
 
     Attributes:
         image: (H, W, 3) uint8 RGB.
-        xy_px: (18, 2) float32 joints in TIGDOG18 order.
-        visible: (18,) bool: inside the picture and hidden by nothing.
-        joint_depth_cm: (18,) float32.
+        xy_px: (K, 2) float32 joints in the order of the body's skeleton, TIGDOG18 for animals.
+        visible: (K,) bool: inside the picture and hidden by nothing.
+        joint_depth_cm: (K,) float32.
         neck_px, neck_visible: (2,) and bool, TigDog's 19th joint.
         seg: (H, W) bool, the animal.
         part: (H, W) uint8 part labels, 0 outside.
@@ -141,7 +141,7 @@ def compose(
     part[~seg] = 0
     near[~seg] = np.inf
     frame = Frame(
-        np.empty(0), joints_px[:18], visible[:18], joint_depth[:18], joints_px[18], bool(visible[18]), seg, part, near, vertices_px,
+        np.empty(0), joints_px[:-1], visible[:-1], joint_depth[:-1], joints_px[-1], bool(visible[-1]), seg, part, near, vertices_px,
         vertex_depth, vertex_visible, camera, about,
     )  # fmt: skip
     return frame, backdrop

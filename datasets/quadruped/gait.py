@@ -190,7 +190,7 @@ class Posed:
 
     Attributes:
         points, normals: (V, 3) float32.
-        joints: (19, 3) float32, the last is the neck.
+        joints: (K + 1, 3) float32, the last is the neck.
     """
 
     points: np.ndarray
@@ -215,15 +215,24 @@ def pose_mesh(mesh: Mesh, gait_name: str = "stand", cycle: float = 0.0, manner: 
         pitch[b] = lean + angles[b, 0]
         turn[b] = up @ local[b]
         shift[b] = moved + up @ mesh.pivots_cm[b] - turn[b] @ mesh.pivots_cm[b]
-    carry = np.concatenate([turn.reshape(-1, 9), shift], 1).astype(np.float32)
     gait = gait_of(gait_name)
+    # a leap leaves the ground; otherwise the lowest foot stands on it
+    leap = mesh.body.withers_cm * gait.bob * (1 + np.sin(4 * np.pi * cycle)) * (gait.duty < 0.5)
+    return carried_skin(mesh, turn, shift, leap)
+
+
+def carried_skin(mesh: Mesh, turn: np.ndarray, shift: np.ndarray, leap_cm: float = 0.0) -> Posed:
+    """The skin and the joints of `mesh` as its bones carry them, the lowest point at `leap_cm` above the ground.
+
+    Args:
+        turn, shift: (B, 3, 3) and (B, 3), what every bone does to places at rest.
+    """
+    carry = np.concatenate([turn.reshape(-1, 9), shift], 1).astype(np.float32)
     skin, joints = mesh.weights @ carry, mesh.joint_weights @ carry
     points, joints = _carried(skin, mesh.rest_cm), _carried(joints, mesh.joint_cm)
     normals = _turned(skin, mesh.normals)
     normals /= np.maximum(np.sqrt(np.einsum("ij,ij->i", normals, normals)), 1e-6)[:, None]
-    # a leap leaves the ground; otherwise the lowest foot stands on it
-    leap = mesh.body.withers_cm * gait.bob * (1 + np.sin(4 * np.pi * cycle)) * (gait.duty < 0.5)
-    lift = np.float32(leap - points[:, 2].min())
+    lift = np.float32(leap_cm - points[:, 2].min())
     points[:, 2] += lift
     joints[:, 2] += lift
     return Posed(points, normals.astype(np.float32), joints)

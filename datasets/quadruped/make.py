@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from ...pose.atomic import atomic_path
 from ...progress import Progress, log
 from .plans import body_of
 from .source import check_size
-from .writers import JOINT_ROWS, synthetic_folder, write_synthetic_animal, write_tigdog
+from .writers import JOINT_ROWS, made_folder, synthetic_folder, write_synthetic_animal, write_tigdog
 
 DOMAINS = ("source", "target", "both")
 
@@ -124,13 +124,14 @@ def make(options: MakeOptions, progress: Callable[[str, int, int], None] | None 
     """
     check(options)
     made = []
-    _same_as_before(options)
+    names = ("frames", "seed", "size", "target_size", "views", "gap", "site", "zoom")
+    same_as_before(Path(options.out), options, names)
 
     def reporter(what: str):
         return None if progress is None else (lambda done, total: progress(what, done, total))
 
     o = options
-    with _pool(o.workers) as pool:
+    with process_pool(o.workers) as pool:
         for animal in dict.fromkeys(o.animal):
             if o.domain != "target":
                 what = reporter(f"{animal} source")
@@ -155,24 +156,26 @@ def make(options: MakeOptions, progress: Callable[[str, int, int], None] | None 
     return made
 
 
-def _same_as_before(options: MakeOptions) -> None:
+def same_as_before(out: Path, options: object, names: Sequence[str]) -> None:
     """Remember what the pictures of a folder were made with, so that two makings never mix in one tree.
+
+    Args:
+        out: the folder; gets made.json.
+        options: of the maker.
+        names: those of its fields that pictures depend on.
 
     Raises:
         OptionError: when the folder holds pictures made otherwise. More pictures or shots may be added.
     """
-    now = {
-        name: list(value) if isinstance(value := getattr(options, name), tuple) else value
-        for name in ("frames", "seed", "size", "target_size", "views", "gap", "site", "zoom")
-    }
-    path = Path(options.out) / "made.json"
+    now = {name: list(value) if isinstance(value := getattr(options, name), tuple) else value for name in names}
+    path = made_folder(out) / "made.json"
     if path.is_file():
         then = json.loads(path.read_text(encoding="utf-8"))
         other = [name for name in now if then.get(name) != now[name]]
         if other:
             raise OptionError(
                 "a folder that is new, or was made with the same options",
-                f"{options.out} was made with " + ", ".join(f"--{n.replace('_', '-')} {then.get(n)}" for n in other),
+                f"{out} was made with " + ", ".join(f"--{n.replace('_', '-')} {then.get(n)}" for n in other),
                 "another --out FOLDER",
             )
     else:
@@ -181,7 +184,7 @@ def _same_as_before(options: MakeOptions) -> None:
 
 
 @contextmanager
-def _pool(workers: int):
+def process_pool(workers: int):
     """A map over `workers` processes, one OpenCV thread each; plain `map` for one."""
     if workers == 1:
         yield map

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...pose.skeleton import TIGDOG18
 from . import bodies
 from .bodies import Body, Tube
 
@@ -36,8 +35,8 @@ class Mesh:
         shelter: (V,) 0..1, how much of the sky the rest of the body leaves free.
         bones, parents, pivots_cm: (B,) names, (B,) parent index or -1, (B, 3) pivots; parents come first.
         weights: (V, B) float32, rows sum to 1.
-        joint_cm, joint_weights, joint_slack_cm: (19, 3), (19, B), (19,): TIGDOG18 joints and the neck, and how deep each may lie
-            under the skin.
+        joint_cm, joint_weights, joint_slack_cm: (K + 1, 3), (K + 1, B), (K + 1,): the K joints of the body's skeleton and the
+            neck, and how deep each may lie under the skin.
     """
 
     body: Body
@@ -93,8 +92,7 @@ def build_mesh(body: Body, detail: float = 1.0) -> Mesh:
     reach = 0.06 * body.withers_cm
     shelter = np.clip(shape.level(rest + normal * reach) / reach, 0, 1)
     joint, slack = _joints(body, shape, eye)
-    joint_weights = binding.weights(joint)
-    joint_weights[:2] = np.eye(len(bones))[bones.index("head")]
+    joint_weights = _hung(body, bones, binding.weights(joint))
     part = _parts(body, tubes, tube_of, rest)
     f32 = np.float32
     return Mesh(
@@ -169,7 +167,10 @@ def _loft(tube: Tube, detail: float) -> tuple[np.ndarray, np.ndarray, np.ndarray
 def _eye_seat(body: Body, shape: _Shape) -> np.ndarray:
     """(3,) centre of the left eyeball, two fifths of it under the skin of the head."""
     x, y, z, radius, _ = next(t.stations[0] for t in body.tubes if _is_eye(t))
-    skin = shape.skin_from(np.array([x, 0.2 * y, z]), np.array([0.0, 1.0, 0.0]), 0.2 * body.withers_cm)
+    look = np.array(body.look)
+    # from a fifth of the way out of the middle plane, or of the face, to the skin
+    inner = np.array([x, y, z]) * np.where(look > 0, 0.2, 1.0)
+    skin = shape.skin_from(inner, look, 0.2 * body.withers_cm)
     return skin - shape.normals(skin[None])[0] * 0.2 * radius
 
 
@@ -277,12 +278,13 @@ class _Binding:
 
 
 def _joints(body: Body, shape: _Shape, eye: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(19, 3) joints at rest and (19,) slack in cm: inner joints may lie a limb's radius under the skin that hides them."""
-    directions = {"side": (0, 1, 0), "top": (0, 0, 1), "front": (0.6, 0, -0.8)}
-    points, slack = np.zeros((19, 3)), np.zeros(19)
-    for i, name in enumerate((*TIGDOG18.joints, "neck")):
-        side, _, word = name.partition("_")
-        kind, xyz = body.marks[word if side in ("left", "right") else name]
+    """(K + 1, 3) joints at rest and (K + 1,) slack in cm: inner joints may lie a limb's radius under the skin that hides them."""
+    directions = {"side": (0, 1, 0), "top": (0, 0, 1), "front": (0.6, 0, -0.8), "ahead": (1, 0, 0)}
+    names = (*body.skeleton.joints, "neck")
+    points, slack = np.zeros((len(names), 3)), np.zeros(len(names))
+    for i, name in enumerate(names):
+        side, word = _side_and_word(name)
+        kind, xyz = body.marks[word]
         slack[i] = 0.015 * body.withers_cm
         if kind == "eye":
             radius = next(t.stations[0, 3] for t in body.tubes if _is_eye(t))
@@ -295,8 +297,26 @@ def _joints(body: Body, shape: _Shape, eye: np.ndarray) -> tuple[np.ndarray, np.
             slack[i] = (0.09 if kind == "top" else 0.025) * body.withers_cm
         if name == "neck":
             slack[i] = 0.14 * body.withers_cm
+        if word in body.rigid:
+            slack[i] = body.rigid[word][1]
         points[i] = point * [1, -1, 1] if side == "right" else point
     return points, slack
+
+
+def _side_and_word(name: str) -> tuple[str, str]:
+    """left_front_elbow -> left, front_elbow; chin -> "", chin."""
+    side, _, word = name.partition("_")
+    return (side, word) if side in ("left", "right") else ("", name)
+
+
+def _hung(body: Body, bones: tuple[str, ...], weights: np.ndarray) -> np.ndarray:
+    """(K + 1, B) weights of joints: `weights` but for eyes and the joints that hang on one bone."""
+    for i, name in enumerate((*body.skeleton.joints, "neck")):
+        side, word = _side_and_word(name)
+        bone = "head" if body.marks[word][0] == "eye" else body.rigid[word][0] if word in body.rigid else None
+        if bone:
+            weights[i] = np.eye(len(bones))[bones.index(_mirror_name(bone) if side == "right" else bone)]
+    return weights
 
 
 def _parts(body: Body, tubes: list[Tube], tube_of: np.ndarray, rest: np.ndarray) -> np.ndarray:
@@ -306,6 +326,8 @@ def _parts(body: Body, tubes: list[Tube], tube_of: np.ndarray, rest: np.ndarray)
         here = tube_of == i
         if _is_eye(tube):
             part[here] = bodies.EYE
+        elif tube.name in body.parts:
+            part[here] = body.parts[tube.name]
         elif tube.name.endswith("_ear"):
             part[here] = bodies.EAR
         elif tube.name in ("tail", "tuft"):

@@ -70,7 +70,7 @@ def write_synthetic_animal(
     body_of(animal)
     if animal not in JOINT_ROWS:
         raise OptionError(f"an animal with a published layout: {', '.join(JOINT_ROWS)}", repr(animal), "--animal horse")
-    size_hw, folder = check_size(size_hw), _made(synthetic_folder(root, animal))
+    size_hw, folder = check_size(size_hw), made_folder(synthetic_folder(root, animal))
     there = {
         int(name.split("_")[0])
         for name in os.listdir(folder)
@@ -103,9 +103,9 @@ def write_source_picture(
     _write_array(f"{stem}_kpts.npy", kpts)
     _write_array(f"{stem}_kpts_z.npy", kpts_z)
     _write_array(f"{stem}_depth.npy", frame.depth_cm)
-    _write_picture(f"{stem}_seg.png", frame.seg.astype(np.uint8) * 255)
-    _write_picture(f"{stem}_partseg.png", frame.part)
-    _write_picture(f"{stem}_img.png", frame.image[..., ::-1])
+    write_picture(f"{stem}_seg.png", frame.seg.astype(np.uint8) * 255)
+    write_picture(f"{stem}_partseg.png", frame.part)
+    write_picture(f"{stem}_img.png", frame.image[..., ::-1])
     return stem.name
 
 
@@ -162,10 +162,10 @@ def write_tigdog(
         raise OptionError("at least one shot of one frame", f"{shots} shots of {frames_per_shot} frames")
     size_hw, tree = check_size(size_hw), Path(root) / "behaviorDiscovery2.0"
     for part in (animal, f"ranges/{animal}", f"landmarks/{animal}"):
-        _made(tree / part)
+        made_folder(tree / part)
     first = 1 + frames_per_shot * np.arange(shots)
     ranges = np.column_stack([np.arange(1, shots + 1), first, first + frames_per_shot - 1]).astype(np.int32)
-    _replace(tree / "ranges" / animal / "ranges.mat", lambda path: savemat(path, {"ranges": ranges}))
+    replace_file(tree / "ranges" / animal / "ranges.mat", lambda path: savemat(path, {"ranges": ranges}))
     todo = [row for row in ranges.tolist() if not (tree / "landmarks" / animal / f"{row[0]}.mat").is_file()]
     done = shots - len(todo)
     work = partial(write_shot, tree, animal, seed, size_hw=size_hw, gap=gap, zoom=zoom, hidden=hidden, site=site)
@@ -193,9 +193,9 @@ def write_shot(
     cells = np.empty((last - first + 1, 1), object)
     for k in range(len(cells)):
         frame = shot[k]
-        _write_picture(str(tree / animal / f"{first + k:08d}.jpg"), frame.image[..., ::-1])
+        write_picture(str(tree / animal / f"{first + k:08d}.jpg"), frame.image[..., ::-1])
         cells[k, 0] = landmarks_of(frame, animal, hidden)
-    _replace(tree / "landmarks" / animal / f"{shot_id}.mat", lambda path: savemat(path, {"landmarks": cells}))
+    replace_file(tree / "landmarks" / animal / f"{shot_id}.mat", lambda path: savemat(path, {"landmarks": cells}))
     return shot_id
 
 
@@ -211,7 +211,12 @@ def landmarks_of(frame: Frame, animal: str, hidden: str = "keep") -> np.ndarray:
     return cell
 
 
-def _made(folder: Path) -> Path:
+def made_folder(folder: Path) -> Path:
+    """The folder, made where it is not there.
+
+    Raises:
+        DataError: when it cannot be.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -219,7 +224,7 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _replace(path: Path, write: Callable[[str], object]) -> None:
+def replace_file(path: Path, write: Callable[[str], object]) -> None:
     """Write under a hidden name beside `path`, then move it there. The ending stays, since writers go by it."""
     draft = path.with_name(f".{os.getpid()}-{path.name}")
     try:
@@ -234,10 +239,12 @@ def _replace(path: Path, write: Callable[[str], object]) -> None:
 
 
 def _write_array(path: str, values: np.ndarray) -> None:
-    _replace(Path(path), lambda draft: np.save(draft, values))
+    replace_file(Path(path), lambda draft: np.save(draft, values))
 
 
-def _write_picture(path: str, values: np.ndarray) -> None:
+def write_picture(path: str, values: np.ndarray) -> None:
+    """Write (H, W, 3) uint8 BGR or (H, W) uint8 as PNG or JPEG, by the ending, at once or not at all."""
+
     def write(draft: str) -> None:
         if not cv2.imwrite(
             draft,
@@ -246,4 +253,4 @@ def _write_picture(path: str, values: np.ndarray) -> None:
         ):
             raise OSError(f"the picture was not written: {draft}")
 
-    _replace(Path(path), write)
+    replace_file(Path(path), write)

@@ -6,13 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
-from zoopose.datasets.check import TILE_PX, check_source, evenly, overlay_sheet
+from zoopose.datasets.check import CheckOptions, check_source, run, shown
 from zoopose.datasets.coco import CocoKeypoints
 from zoopose.datasets.images import ImageFolder
 from zoopose.datasets.pictures import PictureError
 from zoopose.datasets.sample import PoseSample
+from zoopose.datasets.sheet import TILE_PX, evenly, overlay_sheet
 from zoopose.datasets.sources import keep
-from zoopose.errors import DataError
+from zoopose.errors import DataError, OptionError
 from zoopose.pose.draw import LEFT
 from zoopose.pose.skeleton import Skeleton
 
@@ -108,3 +109,58 @@ def test_livestock_is_whole(tmp_path):
     facts = check_source(data)
     assert facts["faulty"] == [] and facts["never_labelled"] == [] and facts["without_partner"] == []
     assert overlay_sheet(data, tmp_path / "sheet.png").stat().st_size > 10**5
+
+
+def missing_some(folder: Path, missing: int) -> Path:
+    """A COCO file of three cats and a crowd, with pictures but for `missing` of them."""
+    images = [{"id": i, "file_name": f"{i}.png"} for i in range(3)]
+    annotations = [
+        {"id": i, "image_id": i % 3, "category_id": 1, "bbox": [1, 2, 30, 20], "keypoints": [2, 3, 2, 90, 9, 1], "iscrowd": i == 3}
+        for i in range(4)
+    ]  # fmt: skip
+    data = {
+        "images": images,
+        "annotations": annotations,
+        "categories": [{"id": 1, "name": "cat", "keypoints": ["nose", "tail"]}],
+    }
+    for i in range(missing, 3):
+        cv2.imwrite(str(folder / f"{i}.png"), np.full((40, 60, 3), 50, np.uint8))
+    (folder / "cats.json").write_text(json.dumps(data))
+    return folder / "cats.json"
+
+
+def test_annotations_are_counted_without_their_pictures(tmp_path, caplog):
+    path = missing_some(tmp_path, 3)
+    with caplog.at_level("INFO", "zoopose"):
+        facts = run(CheckOptions(f"coco:{path}", sheet=str(tmp_path / "sheet.png"), json=str(tmp_path / "facts.json")))
+    assert facts["classes"] == {"cat": 4} and facts["skipped"] == {"a crowd": 1} and facts["items"] == 3
+    assert facts["missing_pictures"] | {"first": 0} == {"count": 3, "of": 3, "first": 0}
+    assert facts["read"] == 0 and facts["faulty"] == [] and facts["box_px"]["max"] == 30 and facts["picture_px"] is None
+    assert facts["outside_box"]["joints"] == 3 and facts["joints"]["tail"] == {"labelled": 3, "hidden": 3}
+    assert json.loads((tmp_path / "facts.json").read_text())["items"] == 3
+    assert "no sheet" in caplog.text and not (tmp_path / "sheet.png").exists()
+    with pytest.raises(DataError, match="the pictures of"):
+        CocoKeypoints(path)
+
+
+def test_pictures_that_are_there_are_read_and_drawn(tmp_path, caplog):
+    path = missing_some(tmp_path, 1)
+    with caplog.at_level("INFO", "zoopose"):
+        facts = run(CheckOptions(f"coco:{path}", sheet=str(tmp_path / "sheet.png")))
+    assert facts["missing_pictures"]["count"] == 1 and facts["missing_pictures"]["first"] == [str(tmp_path / "0.png")]
+    assert facts["read"] == 2 and facts["outside_picture"]["joints"] == 2 and facts["faulty"] == []
+    assert cv2.imread(str(tmp_path / "sheet.png")).shape[1] == 2 * TILE_PX
+    assert len(CocoKeypoints(path)) == 3
+
+
+def test_options_for_sets_that_have_them_only(tmp_path):
+    path = missing_some(tmp_path, 0)
+    for option in ({"classes": "cat"}, {"min_size": 3.0}):
+        with pytest.raises(OptionError, match="for a set that has it"):
+            run(CheckOptions(f"coco:{path}", **option))
+
+
+def test_long_lists_are_cut_and_say_so():
+    lines = shown({"faulty": list(range(30)), "classes": {"dog": 3}, "source": {"skipped": {"a crowd": 2}}})
+    assert lines[0].startswith("faulty") and "30, the first 10" in lines[0]
+    assert lines[1:] == ["classes", "  dog                      3", "source", "  skipped                  a crowd 2"]

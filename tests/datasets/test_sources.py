@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from zoopose.datasets.sample import PoseSample
-from zoopose.datasets.sources import SOURCES, Unlabelled, check_joints, keep, open_source
+from zoopose.datasets.sources import SOURCES, Unlabelled, check_joints, class_names, has_splits, keep, open_source
 from zoopose.errors import DataError, OptionError
+from zoopose.evaluation.options import DataOptions, open_data
 from zoopose.pose.skeleton import TIGDOG18, Skeleton
 
 PAWS = Skeleton("paws", ("nose", "left_paw", "right_paw"))
@@ -151,3 +152,20 @@ def test_check_joints_lists_both():
         assert part in str(error.value)
     with pytest.raises(DataError, match="another order"):
         check_joints(Fake(), Skeleton("turned", PAWS.joints[::-1]), "x")
+
+
+def test_classes_of_a_command_with_several_sets(coco, tmp_path):
+    """Meant for the set that has classes; refused where none of the command's sets has any."""
+    options = DataOptions(classes="dog")
+    with pytest.raises(OptionError, match="classes for a set that has it"):
+        open_data(f"coco:{coco}", "all", options)
+    options.source = "animal_pose:nowhere"  # as commands that adapt have it
+    assert len(open_data(f"coco:{coco}", "all", options)) == 1
+    assert class_names("dog, cat") == ["dog", "cat"] and class_names("") is None
+    assert [has_splits(t) for t in ("coco:x", "images:x", "mpii:x", "real_animal", "?")] == [
+        False,
+        False,
+        True,
+        True,
+        False,
+    ]

@@ -38,12 +38,12 @@ def command(domains, tiny_options):
 @pytest.fixture(scope="session")
 def human_model(tmp_path_factory, domains, tiny_options) -> Path:
     data = f"coco:{domains['human']}"
-    return train.run(
-        TrainOptions(**tiny_options(tmp_path_factory.mktemp("human"), dataset=data, valid=data, epochs=1))
-    )
+    return train.run(TrainOptions(**tiny_options(tmp_path_factory.mktemp("human"), dataset=data, valid=data, epochs=1)))
 
 
-@pytest.mark.parametrize("names", [("human", "animal", "target"), ("animal", "target"), ("human", "target"), ("animal",)])
+@pytest.mark.parametrize(
+    "names", [("human", "animal", "target"), ("animal", "target"), ("human", "target"), ("animal",)]
+)
 def test_every_mixture_of_domains_runs_and_reports(tmp_path, command, names, domains):
     folder = run(command(tmp_path, names))
     log = (folder / "log.csv").read_text().splitlines()
@@ -55,7 +55,13 @@ def test_every_mixture_of_domains_runs_and_reports(tmp_path, command, names, dom
     found = checkpoints.load(folder / LAST)
     assert len(found.skeleton) == (6 if "animal" in names else 5)
     assert ("adapter" in found.numbers) == ("animal" in names)
-    score = ["test", "--dataset", f"coco:{domains['animal' if 'animal' in names else 'human']}", "--resume", str(folder / LAST)]
+    score = [
+        "test",
+        "--dataset",
+        f"coco:{domains['animal' if 'animal' in names else 'human']}",
+        "--resume",
+        str(folder / LAST),
+    ]
     assert main([*score, "--checkpoint", str(tmp_path / "test")]) == 0
 
 
@@ -66,11 +72,8 @@ def test_with_pose_alone_it_is_supervised_training_bit_for_bit(tmp_path, command
     data = f"coco:{domains['animal']}"
     common = {"solver": "adam", "lr": 1e-3, "seed": 4}
     ours = run(command(tmp_path / "ours", ("animal",), alpha=0.0, beta=1.0, steps=0, resume=str(start), **common))
-    theirs = train.run(
-        TrainOptions(
-            **tiny_options(tmp_path / "theirs", dataset=data, valid=data, epochs=2, init_weights=str(start), augment="strong", **common)
-        )
-    )  # fmt: skip
+    same = {"dataset": data, "valid": data, "epochs": 2, "init_weights": str(start), "augment": "strong", **common}
+    theirs = train.run(TrainOptions(**tiny_options(tmp_path / "theirs", **same)))
     a, b = (torch.load(f / LAST, weights_only=True)["state_dict"] for f in (ours, theirs))
     before = torch.load(start, weights_only=True)["state_dict"]
     assert a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)

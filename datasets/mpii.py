@@ -1,0 +1,179 @@
+"""MPII Human Pose in the JSON form of SimpleBaseline: people with 16 joints, a centre and a scale."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.io import loadmat
+
+from ..errors import DataError, OptionError
+from ..pose.skeleton import MPII16
+from .annotated import Animal, AnnotatedPictures, Unusable
+from .coco_file import read_joints
+from .json_file import none_of, read_json
+from .name_split import drawn
+from .published_index import SPLITS
+from .tree import missing_tree
+
+SALT = "zoopose mpii 0"
+SCALE_UNIT_PX = 200.0
+SHIFT_PX = 15.0  # times the scale: the published crop lies that much lower than the annotated centre
+HOW_TO_GET = "zoopose data get mpii says where the pictures and the JSON files are; then mpii:ROOT"
+_MPII = "MPII in SimpleBaseline's form: a JSON list of objects with image, center, scale, joints and joints_vis"
+_FILES = {"train": ("train",), "valid": ("valid",), "all": ("train", "valid")}
+
+
+class Mpii(AnnotatedPictures):
+    """People of MPII Human Pose.
+
+    Source: M. Andriluka, L. Pishchulin, P. Gehler, B. Schiele, "2D Human Pose Estimation: New Benchmark and State of the Art
+    Analysis", CVPR 2014; the JSON files are those of microsoft/human-pose-estimation.pytorch. Licence: annotations Simplified BSD,
+    free for research only: the pictures are frames of YouTube videos.
+    22,246 people for training, 2,958 for validation. Joints: 16, `MPII16`. Split: the two files.
+    Tree::
+
+        ROOT/annot/train.json, valid.json
+        ROOT/annot/gt_valid.mat                 optional: head boxes of the validation people
+        ROOT/images/<9 digits>.jpg
+
+    or one JSON file, its pictures beside it or in images/ beside it; train and valid are then drawn by the pictures' names.
+
+    The box is the published one: a square of 200 x scale px around the centre, 15 x scale px lower than annotated; the crop is
+    1.25 times that. The files count from 1, items from 0. The published code brings the centre to pixel size/2 of the crop, half
+    a pixel beside the middle; here it is in the middle.
+
+    `meta` holds `center_px` (as annotated, from 0), `scale` (as annotated), and `head_box_xyxy` (from 0) where gt_valid.mat or
+    the entry's `head_box` gives it: what PCKh needs. A labelled joint counts as seen (flag 2): the files do not say more.
+
+    Args:
+        root: the folder, or a JSON file.
+        split: "train", "valid" or "all".
+        labelled: False keeps the joints unread.
+        need_pictures: False allows annotations without their pictures, to look at what they say.
+
+    Raises:
+        DataError: a part of the tree is missing or broken, another number of joints, no usable person.
+        OptionError: another split.
+    """
+
+    skeleton = MPII16
+
+    def __init__(self, root: str | Path, split: str = "all", labelled: bool = True, need_pictures: bool = True):
+        if split not in SPLITS:
+            raise OptionError(f"a split out of {', '.join(SPLITS)}", repr(split))
+        self.root = Path(root)
+        alone = self.root.suffix == ".json"
+        paths = [self.root] if alone else [self.root / "annot" / f"{name}.json" for name in _FILES[split]]
+        there = [path for path in paths if alone or path.is_file()]
+        if not there:
+            entries = [(f"annot/{path.name}", False) for path in paths]
+            entries.append(("images/<9 digits>.jpg", (self.root / "images").is_dir()))
+            raise missing_tree(f"MPII, {split},", self.root, entries, HOW_TO_GET)
+        super().__init__(f"mpii:{self.root}", split, there[0])
+        folder = self.root.parent if alone else self.root
+        inside = not alone or (folder / "images").is_dir()
+        if alone:
+            self.split_rule = "a fifth of the pictures by name"
+        for path in there:
+            self._take_file(path, "images/" if inside else "", labelled, alone)
+        self._finish(folder, labelled, f"{', '.join(map(str, there))}: {self.classes.total()} people")
+        if need_pictures:
+            self._require_pictures(HOW_TO_GET)
+
+    def _take_file(self, path: Path, prefix: str, labelled: bool, alone: bool) -> None:
+        people = read_json(path, _MPII, HOW_TO_GET)
+        if not isinstance(people, list) or not all(isinstance(p, dict) for p in people):
+            raise DataError(_MPII, f"{path}: a {type(people).__name__}")
+        none_of(
+            "an image for every person", [i for i, p in enumerate(people) if not _text(p.get("image"))], "person", path
+        )
+        if labelled:
+            wrong = [
+                i for i, p in enumerate(people) if _count(p.get("joints")) != 16 or _count(p.get("joints_vis")) != 16
+            ]
+            none_of("16 joints and 16 flags for every person", wrong, "person", path)
+        heads = _head_boxes(path, len(people))
+        for number, person in enumerate(people):
+            name = person["image"]
+            if alone and self.split != "all" and drawn(SALT, name) != (self.split == "valid"):
+                continue
+            key = f"{path.stem}{number}"
+            head = heads[number] if heads is not None else person.get("head_box")
+            self._take(key, "person", name, lambda k=key, p=person, h=head: _person(k, p, h, prefix, labelled))
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _count(values: Any) -> int:
+    return len(values) if isinstance(values, list) else -1
+
+
+def _person(key: str, person: dict, head: Any, prefix: str, labelled: bool) -> Animal:
+    box = published_square(person.get("center"), person.get("scale"))
+    name = f"{prefix}{person['image']}"
+    meta = {
+        "category": "person",
+        "center_px": [float(v) - 1 for v in person["center"]],
+        "scale": float(person["scale"]),
+    }
+    if head is not None:
+        try:
+            x1, y1, x2, y2 = (float(v) - 1 for v in np.asarray(head, np.float64).ravel())
+        except (TypeError, ValueError):
+            raise Unusable("head box that is not four numbers") from None
+        meta["head_box_xyxy"] = [x1, y1, x2, y2]
+    if not labelled:
+        return Animal(f"{name}#{key}", name, box, meta=meta)
+    try:
+        triples = [(x - 1, y - 1, 2 if v == 1 else v) for (x, y), v in zip(person["joints"], person["joints_vis"])]
+    except (TypeError, ValueError):
+        raise Unusable("keypoints that are not numbers") from None
+    return Animal(f"{name}#{key}", name, box, *read_joints({"keypoints": triples}, len(MPII16)), meta=meta)
+
+
+def published_square(center: Any, scale: Any) -> tuple[float, float, float, float]:
+    """Box x, y, w, h (pixel edges, from 0) of a person's centre and scale as the files have them.
+
+    Raises:
+        Unusable: no centre, or one that is no finite number; a scale of zero.
+    """
+    try:
+        (x, y), scale = (float(v) for v in center), float(scale)
+    except (TypeError, ValueError):
+        raise Unusable("centre or scale that is not a number") from None
+    if not all(map(math.isfinite, (x, y, scale))):
+        raise Unusable("centre or scale that is not finite")
+    if x == -1:
+        raise Unusable("no centre")
+    if scale <= 0:
+        raise Unusable("box of zero size")
+    side = SCALE_UNIT_PX * scale
+    # the files' pixel 1 is our pixel 0, whose middle lies half a pixel from edge 0
+    left, top = x - 0.5 - side / 2, y + SHIFT_PX * scale - 0.5 - side / 2
+    if left + side <= 0 or top + side <= 0:
+        raise Unusable("box wholly outside the picture")
+    return left, top, side, side
+
+
+def _head_boxes(path: Path, count: int) -> np.ndarray | None:
+    """(N, 2, 2) corners, from 1, of the people of valid.json; None where there is no gt_valid.mat beside it.
+
+    Raises:
+        DataError: a file of other people.
+    """
+    beside = path.with_name(f"gt_{path.stem}.mat")
+    if not beside.is_file():
+        return None
+    expected = f"the head boxes of the {count} people of {path.name}: headboxes_src (2, 2, {count})"
+    try:
+        boxes = np.asarray(loadmat(beside)["headboxes_src"], np.float64)
+    except Exception as error:  # a file cut short fails in zlib, in numpy or in scipy, each with errors of its own
+        raise DataError(expected, f"{beside}: {type(error).__name__} {error}", "fetch it again") from error
+    if boxes.shape != (2, 2, count):
+        raise DataError(expected, f"{beside}: {boxes.shape}", "put the file that belongs to it there, or none")
+    return np.moveaxis(boxes, -1, 0)
