@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from zoopose.benchmarks.adaptation import data
+from zoopose.benchmarks.adaptation.columns import columns_of
 from zoopose.benchmarks.adaptation.config import ABLATIONS, COLUMNS, CONFIGS
-from zoopose.benchmarks.adaptation.plan import build, columns_of, words
+from zoopose.benchmarks.adaptation.plan import build, words
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.errors import OptionError
 from zoopose.train.options import TrainOptions
