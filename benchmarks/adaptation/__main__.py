@@ -1,8 +1,11 @@
-"""Benchmark of adaptation: source-only, CC-SSL and oracle networks on pairs of animals. One command makes the whole table.
+"""Benchmark of adaptation: source-only, adapted (CC-SSL, WS-CDA, PPLO) and oracle networks on pairs of animals. One command makes
+the whole table.
 
 Examples:
 
     python -m zoopose.benchmarks.adaptation --data livestock
+
+    python -m zoopose.benchmarks.adaptation --data livestock --comparison wscda
 
     python -m zoopose.benchmarks.adaptation --data livestock --seeds 1,2 --columns published,zoopose --jobs 2
 
@@ -16,6 +19,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,9 +31,10 @@ from zoopose.errors import OptionError
 from zoopose.options import command
 from zoopose.progress import log
 
-from . import data, table
-from .config import CONFIGS, PAIRS
-from .plan import build, columns_of
+from . import data, joined, scores, table
+from .columns import columns_of
+from .config import CCSSL, COMPARISONS, CONFIGS, WSCDA, Column
+from .plan import build
 from .run import Runner
 
 README = Path(__file__).with_name("README.md")
@@ -45,10 +50,14 @@ class BenchmarkOptions:
     """run folder; each configuration has its own in it"""
     config: Literal["small", "full"] = "small"
     """small: about two hours on two processor cores; full: for a GPU"""
-    pairs: str = ",".join(PAIRS)
-    """SOURCE:TARGET,...; SOURCE may be `synthetic`, which are renderings made here"""
+    comparison: Literal["ccssl", "wscda"] = "ccssl"
+    """whose pairs and columns are taken where none are asked for; and whose tables --write changes: those of WS-CDA also where a
+    column of it is asked for"""
+    pairs: str = ""
+    """SOURCE:TARGET,...; SOURCE may be `synthetic`, which are renderings made here, or several animals, A+B:TARGET; default: those
+    of the comparison"""
     columns: str = ""
-    """columns or ablations, by name; default: all columns, no ablation"""
+    """columns or ablations, by name; default: those of the comparison, no ablation"""
     ablations: bool = False
     """all ablations as well"""
     seeds: str = ""
@@ -66,23 +75,28 @@ class BenchmarkOptions:
     table: bool = False
     """run nothing; the table of what is done"""
     write: str = ""
-    """put the tables into this Markdown file, between the configuration's markers; README: the one beside this program"""
+    """put the tables into this Markdown file, between the markers of configuration and comparison; README: the one beside this
+    program"""
 
 
 def run(options: BenchmarkOptions) -> dict:
     """Run the cells, write results.json and results.md; returns the results."""
     config = CONFIGS[options.config]
     folder = Path(options.out).resolve() / options.config
-    pairs = _listed(options.pairs)
+    pairs = _listed(options.pairs) or list(COMPARISONS[options.comparison].pairs)
     seeds = [_seed(text) for text in _listed(options.seeds)] or list(config.seeds)
     if options.jobs < 1 or options.threads < 0:
         raise OptionError("--jobs of 1 or more, --threads of 0 or more", f"{options.jobs} and {options.threads}")
-    columns = columns_of(_listed(options.columns), options.ablations, options.set)
+    wanted = _listed(options.columns) or COMPARISONS[options.comparison].columns
+    columns = columns_of(wanted, options.ablations, options.set)
+    comparison = compared(options.comparison, columns)
 
     @cache
     def animals(name: str, common: bool) -> data.Animals:
         if name == data.SYNTHETIC:
             return data.synthetic(folder)
+        if "+" in name:
+            return joined.join(folder, name, [animals(part, common) for part in name.split("+")])
         return data.prepare(Path(options.data), folder, name, config, common)
 
     plan = build(config, pairs, columns, seeds, animals, options.accelerator)
@@ -94,6 +108,7 @@ def run(options: BenchmarkOptions) -> dict:
     whole = True if options.table else runner()
     results = {
         "config": options.config,
+        "comparison": comparison,
         "about": config.about,
         "pairs": pairs,
         "seeds": seeds,
@@ -102,15 +117,17 @@ def run(options: BenchmarkOptions) -> dict:
         },
         "command": _typed(),
         "machine": table.machine(options.accelerator, options.jobs, runner.threads),
-        **table.collect(folder, plan, pairs, seeds),
+        **scores.collect(folder, plan, pairs, seeds),
         "commands": {name: "zoopose " + shlex.join(c.command) for name, c in plan.cells.items() if c.command},
     }
     text = table.markdown(results)
-    table.write_results(folder / "results.json", results)
-    table.write_text(folder / "results.md", text)
-    log.info("\n%s\n%s", text, folder / "results.json")
+    name = "results" if comparison == CCSSL else f"results_{comparison}"
+    scores.write_results(folder / f"{name}.json", results)
+    table.write_text(folder / f"{name}.md", text)
+    log.info("\n%s\n%s", text, folder / f"{name}.json")
     if options.write:
-        table.refresh(README if options.write == "README" else Path(options.write), options.config, text)
+        place = options.config if comparison == CCSSL else f"{options.config} {comparison}"
+        table.refresh(README if options.write == "README" else Path(options.write), place, text)
     if not whole:
         raise OptionError(
             "every cell to end well",
@@ -118,6 +135,12 @@ def run(options: BenchmarkOptions) -> dict:
             "see output.txt in them",
         )
     return results
+
+
+def compared(asked: str, columns: Mapping[str, Column]) -> str:
+    """The comparison that columns belong to: that of WS-CDA, so that the tables of CC-SSL stay, where one of them is its own."""
+    own = any(column.kind == "adapted" and column.command != "ccssl" for column in columns.values())
+    return WSCDA if own else asked
 
 
 def _show(runner: Runner) -> None:

@@ -1,4 +1,4 @@
-"""Every number of the benchmark: configurations, columns, ablations. Nothing else in this folder sets an option of a run."""
+"""Every number of the benchmark: configurations, columns, comparisons, ablations. Nothing else here sets an option of a run."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ class Config:
         oracle: of an oracle.
         adapted: of an adaptation, CC-SSL as it is by default.
         published: likewise, CC-SSL as published.
+        wscda: likewise, WS-CDA.
+        pplo: likewise, PPLO.
         folds: parts a target without a split of its own is cut into.
         folds_run: how many of these an oracle is trained and scored for.
         renderings: options of `zoopose data make`.
@@ -37,6 +39,8 @@ class Config:
     oracle: Mapping[str, Any]
     adapted: Mapping[str, Any]
     published: Mapping[str, Any]
+    wscda: Mapping[str, Any]
+    pplo: Mapping[str, Any]
     folds: int
     folds_run: int
     renderings: Mapping[str, Any]
@@ -53,6 +57,8 @@ CONFIGS: dict[str, Config] = {
         adapted={"num_epochs": 8, "refresh": 1, "snapshot": 1, "steps": 60, "lr": 1e-3},
         # a constant rate, as published
         published={"num_epochs": 6, "refresh": 1, "snapshot": 1, "steps": 100, "lr": 1e-3, "decay": "step"},
+        wscda={"num_epochs": 10, "snapshot": 1, "steps": 60, "lr": 1e-3},
+        pplo={"num_epochs": 8, "rounds": 8, "snapshot": 1, "steps": 60, "lr": 1e-3},
         folds=2,
         folds_run=1,
         renderings={"pictures": 800, "size": (240, 320), "views": "side"},
@@ -67,6 +73,8 @@ CONFIGS: dict[str, Config] = {
         oracle={"steps": 8000, "lr": 2.5e-4, "schedule": (0.6, 0.9), "augment": "strong"},
         adapted={"num_epochs": 12, "refresh": 2, "snapshot": 2, "steps": 400, "lr": 1e-4},
         published={"num_epochs": 12, "refresh": 2, "snapshot": 2, "steps": 400, "lr": 2.5e-4},
+        wscda={"num_epochs": 15, "snapshot": 3, "steps": 400, "lr": 1e-4},
+        pplo={"num_epochs": 12, "rounds": 6, "snapshot": 2, "steps": 400, "lr": 1e-4},
         folds=5,
         folds_run=5,
         renderings={"pictures": 4000, "size": (480, 640), "views": "side", "workers": 8},
@@ -84,8 +92,10 @@ class Column:
         title: its head.
         options: on top of the configuration's.
         base: the part of the configuration an adaptation takes.
-        start: the source column whose network an adaptation starts from.
+        start: the column whose network an adaptation starts from: of a source, or of another adaptation of the same pair; always
+            that run's model_best.pth.tar, which no target label has chosen.
         checkpoint: the one whose score stands in the table.
+        command: what an adaptation runs: "ccssl", "wscda" or "pplo".
     """
 
     kind: str
@@ -94,6 +104,7 @@ class Column:
     base: str = "adapted"
     start: str = "source_strong"
     checkpoint: str = "model_best.pth.tar"
+    command: str = "ccssl"
 
 
 SOURCE_ONLY = "source_strong"  # the start of the gap
@@ -105,9 +116,33 @@ COLUMNS: dict[str, Column] = {
     # the published code keeps what is best on the target's labels; without these there is only the end
     "published": Column("adapted", "CC-SSL published", {"protocol": "published"}, "published", checkpoint="last.pth.tar"),
     "zoopose": Column("adapted", "CC-SSL zoopose"),
+    # model_best of PPLO is the one best on the labelled animals, often the first: its end is what it has made
+    "pplo": Column("adapted", "PPLO", {}, "pplo", checkpoint="last.pth.tar", command="pplo"),
+    "wscda": Column("adapted", "WS-CDA", {"probe": True}, "wscda", command="wscda"),
+    "wscda_pplo": Column("adapted", "WS-CDA, then PPLO", {}, "pplo", "wscda", "last.pth.tar", "pplo"),
+    "wscda_ccssl": Column("adapted", "WS-CDA, then CC-SSL", start="wscda"),
     # chosen on nothing: the end of its schedule
     "oracle": Column("oracle", "oracle", checkpoint="checkpoint.pth.tar"),
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is run and shown when no pairs, or no columns, are asked for."""
+
+    pairs: tuple[str, ...]
+    columns: tuple[str, ...]
+
+
+CCSSL, WSCDA = "ccssl", "wscda"
+
+COMPARISONS: dict[str, Comparison] = {
+    CCSSL: Comparison(PAIRS, ("source_standard", "source_strong", "published", "zoopose", "oracle")),
+    WSCDA: Comparison(
+        ("horse:cattle_a", "horse+cattle_a:cattle_b"),
+        ("source_strong", "wscda", "wscda_pplo", "zoopose", "wscda_ccssl", "oracle"),
+    ),
+}
 
 # name -> options on top of the column `zoopose`; run with --columns NAME or --ablations
 ABLATIONS: dict[str, Mapping[str, Any]] = {

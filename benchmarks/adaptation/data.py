@@ -6,7 +6,7 @@ Tree below --data:
     NAME/all.json                       one without: cut by `fold_of`
     NAME/...                            pictures, as these files name them
 
-Pictures are not copied: `pictures` in each folder of the run is a link to the animal's.
+Pictures are not copied: `pictures` in each folder of the run is a link to the animal's. `joined` puts several animals together.
 """
 
 from __future__ import annotations
@@ -81,17 +81,17 @@ def prepare(root: Path, run: Path, name: str, config: Config, common: bool) -> A
     if common:
         there = {part: _common(data, files[part]) for part, data in there.items()}
     out = f"data/{name}_common" if common else f"data/{name}"
-    _link(run / out / "pictures", folder)
+    link(run / out / "pictures", folder)
     if "train" in there and "test" in there:
         train, test = there["train"], there["test"]
-        _write(run, f"{out}/train.json", train)
-        _write(run, f"{out}/test.json", test)
-        check = _write(run, f"{out}/check.json", _first(train))
+        write(run, f"{out}/train.json", train)
+        write(run, f"{out}/test.json", test)
+        check = write(run, f"{out}/check.json", _first(train))
         parts = {"all": None, "held": None}
         return _animals(run, out, parts, "train.json", "test.json", "train.json", "test.json",
                         ((f"{out}/train.json", check, "held"),))  # fmt: skip
     data = there["all"]
-    _write(run, f"{out}/all.json", data)
+    write(run, f"{out}/all.json", data)
     return _folded(run, out, data, config)
 
 
@@ -104,20 +104,20 @@ def _folded(run: Path, out: str, data: dict, config: Config) -> Animals:
         # the last fold first: with two of them the oracle learns from the first half
         held = (config.folds - 1 - number) % config.folds
         parts[f"held{number}"] = _ids(data, fold == held)
-        train = _write(run, f"{out}/fold{number}.json", _where(data, fold != held))
-        check = _write(run, f"{out}/fold{number}_check.json", _first(_where(data, fold != held)))
+        train = write(run, f"{out}/fold{number}.json", _where(data, fold != held))
+        check = write(run, f"{out}/fold{number}_check.json", _first(_where(data, fold != held)))
         folds.append((train, check, f"held{number}"))
     parts["held"] = [i for name, ids in parts.items() if name.startswith("held") for i in ids]
     fifth = fold_of(data["images"], 5) == 4
-    _write(run, f"{out}/train.json", _where(data, ~fifth))
-    _write(run, f"{out}/valid.json", _where(data, fifth))
+    write(run, f"{out}/train.json", _where(data, ~fifth))
+    write(run, f"{out}/valid.json", _where(data, fifth))
     return _animals(run, out, parts, "train.json", "valid.json", "all.json", "all.json", tuple(folds))
 
 
 def _animals(
     run: Path, out: str, parts: dict, train: str, valid: str, target: str, scored: str, folds: tuple
 ) -> Animals:
-    _write(run, f"{out}/parts.json", parts)
+    write(run, f"{out}/parts.json", parts)
     paths = [f"{out}/{file}" for file in (train, valid, target, scored)]
     counts = {
         path: len(json.loads((run / path).read_text())["images"]) for path in {*paths, *(part[0] for part in folds)}
@@ -226,7 +226,7 @@ def _common(data: dict, path: Path) -> dict:
     return {**data, "categories": categories, "annotations": annotations}
 
 
-def _write(run: Path, name: str, data: Any) -> str:
+def write(run: Path, name: str, data: Any) -> str:
     """Writes plain data; returns the name. A file that is there must say the same."""
     path = run / name
     text = json.dumps(data)
@@ -239,7 +239,8 @@ def _write(run: Path, name: str, data: Any) -> str:
     return name
 
 
-def _link(path: Path, to: Path) -> None:
+def link(path: Path, to: Path) -> None:
+    """A link to a folder, new or as it is; an old one that leads elsewhere is turned."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_symlink() and path.resolve() == to.resolve():
         return
@@ -279,7 +280,7 @@ def convert(run: Path, pictures: int) -> None:
     category = {"id": 1, "name": "horse", "keypoints": list(COMMON_JOINTS), "skeleton": []}
     for part, (images, annotations) in parts.items():
         data = {"images": images, "annotations": annotations, "categories": [category]}
-        _write(run, f"data/{SYNTHETIC}/{part}.json", data)
+        write(run, f"data/{SYNTHETIC}/{part}.json", data)
     log.info("renderings: %d to train on, %d to validate on", *(len(images) for images, _ in parts.values()))
 
 

@@ -31,6 +31,7 @@ from zoopose.evaluation.score import BATCH, THRESHOLD
 from zoopose.pose.atomic import atomic_path
 from zoopose.pose.checkpoints import load
 from zoopose.progress import console, log
+from zoopose.wscda.report import PROBE
 
 TOP = 0.2  # share of the labels that counts as the top
 SELF_SCORE, SOURCE_SCORE = "selfcheck/score", "val/pck"  # what may rank checkpoints without target labels
@@ -42,12 +43,13 @@ def measure(cell: Mapping[str, Any], accelerator: str = "auto") -> dict[str, Any
     Args:
         cell: `scored`: COCO file; `parts_of`: JSON of part -> ids or null for all; `parts`: name -> part; `checkpoints`: paths, `*`
             allowed; for an adaptation `start`: the network it came from, `labels`: its folder, `labelled`: the COCO file of the
-            labels' truth.
+            labels' truth, and after a domain probe `domains`: the probed run's `folder`, and `valid`: COCO file of labelled
+            validation animals.
         accelerator: where to compute.
 
     Returns:
         `checkpoints`: list of path, epoch, and `parts`: name -> {"box", "crop"} -> {"right": K counts, "n": K counts};
-        `rounds`: see `label_quality`; `log`: column -> [[epoch, value], ...].
+        `rounds`: see `label_quality`; `log`: column -> [[epoch, value], ...]; `domains`: see `across_domains`.
 
     Raises:
         DataError: a checkpoint, a file or an id that is not there.
@@ -79,7 +81,40 @@ def measure(cell: Mapping[str, Any], accelerator: str = "auto") -> dict[str, Any
             if name in columns:
                 pairs = zip(columns["epoch"].tolist(), columns[name].tolist())
                 found["log"][name] = [[e, v] for e, v in pairs if math.isfinite(v)]
+    if "domains" in cell:
+        found["domains"] = across_domains(
+            cell["start"], Path(cell["domains"]["folder"]), cell["domains"]["valid"], device
+        )
     return found
+
+
+def across_domains(start: str, folder: Path, valid: str, device: torch.device) -> dict[str, dict[str, Any]]:
+    """What adapting the features has done to the labelled animals, and whether they can still be told from the others.
+
+    Args:
+        start: the checkpoint the run came from. folder: of the run. valid: COCO file of labelled validation animals.
+
+    Returns:
+        `probe`: network -> what the run's domain probe found; `valid`: network -> counts as in `measure`; networks are `start`,
+        `model_best` and `last`.
+
+    Raises:
+        DataError: the run has left no probe.
+    """
+    path = folder / PROBE
+    if not path.is_file():
+        raise DataError(
+            f"{path}, which zoopose wscda --probe writes", "no such file", "delete the cell's folder and run it again"
+        )
+    data = open_source(f"coco:{valid}")
+    every = {"valid": np.ones(len(data), bool)}
+    networks = {"start": start, **{name: str(folder / f"{name}.pth.tar") for name in ("model_best", "last")}}
+    counts = {}
+    for name, checkpoint in networks.items():
+        network = load(checkpoint)
+        check_joints(data, network.skeleton, valid)
+        counts[name] = _counts(network, data, every, device)["valid"]
+    return {"probe": json.loads(path.read_text(encoding="utf-8")), "valid": counts}
 
 
 def _marker(path: Path) -> tuple[int, int]:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from zoopose.ccssl.options import CcsslOptions
 from zoopose.errors import OptionError
-from zoopose.train.options import TrainOptions
 
-from .config import ABLATIONS, ADAPTED, COLUMNS, Column, Config
+from .config import COLUMNS, Column, Config
 from .data import SYNTHETIC, Animals
 
 DRAW = "renderings"
+LABELLED = {"ccssl": "source", "wscda": "animal", "pplo": "animal"}  # command -> its option for labelled animals
 
 
 @dataclass(frozen=True)
@@ -57,60 +55,6 @@ class Plan:
         return cell.name
 
 
-def columns_of(names: Sequence[str], ablations: bool, changes: Sequence[str]) -> dict[str, Column]:
-    """Columns by name, with the options that --set changes.
-
-    Args:
-        names: of columns and ablations; none for the columns of the table.
-        ablations: all ablations as well.
-        changes: NAME.OPTION=VALUE; a NAME that is neither is a new ablation.
-
-    Raises:
-        OptionError: an unknown name or option.
-    """
-    known = dict(COLUMNS)
-    for name, options in ABLATIONS.items():
-        known[name] = ablation(name, options)
-    wanted = list(names) or list(COLUMNS)
-    wanted += [name for name in ABLATIONS if ablations and name not in wanted]
-    for change in changes:
-        left, equals, value = change.partition("=")
-        name, dot, option = left.partition(".")
-        if not (equals and dot and name and option):
-            raise OptionError("--set NAME.OPTION=VALUE", repr(change), "--set zoopose.share_last=0.6")
-        column = known.get(name) or ablation(name, {})
-        option = option.replace("-", "_")
-        _check_option(column, option)
-        known[name] = replace(column, options={**column.options, option: _value(value)})
-        if name not in wanted:
-            wanted.append(name)
-    for name in wanted:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            raise OptionError(f"columns out of {', '.join(known)}", repr(name), near[0] if near else "")
-    return {name: known[name] for name in wanted}
-
-
-def ablation(name: str, options: Mapping[str, Any]) -> Column:
-    """The column `zoopose` with other options."""
-    base = COLUMNS[ADAPTED]
-    return replace(base, title=name, options={**base.options, **options})
-
-
-def _check_option(column: Column, option: str) -> None:
-    options = CcsslOptions if column.kind == "adapted" else TrainOptions
-    fields = options.__dataclass_fields__
-    if option not in fields and not (option == "steps" and column.kind != "adapted"):
-        near = difflib.get_close_matches(option, fields, 1)
-        raise OptionError(
-            f"an option of `zoopose {'ccssl' if column.kind == 'adapted' else 'train'}`", repr(option), *near
-        )
-
-
-def _value(text: str) -> Any:
-    return {"true": True, "false": False}.get(text.lower(), text)
-
-
 def build(
     config: Config,
     pairs: Sequence[str],
@@ -123,7 +67,7 @@ def build(
 
     Args:
         config: sizes and schedules.
-        pairs: SOURCE:TARGET; SOURCE may be `synthetic`.
+        pairs: SOURCE:TARGET; SOURCE may be `synthetic`, or several animals joined by +.
         columns: see `columns_of`.
         seeds: one run of every cell each.
         animals: (name, with the common joints only) -> files.
@@ -135,15 +79,28 @@ def build(
     plan = Plan(config, columns=dict(columns), accelerator=accelerator)
     for seed in seeds:
         for pair in pairs:
-            source_name, colon, target_name = pair.partition(":")
-            if not colon or not source_name or not target_name or target_name == SYNTHETIC:
-                raise OptionError("pairs SOURCE:TARGET, with a target of real animals", repr(pair), "horse:cattle_a")
+            source_name, target_name = _ends(pair)
             common = source_name == SYNTHETIC
             source, target = animals(source_name, common), animals(target_name, common)
             for name, column in columns.items():
                 make = {"source": _source_only, "adapted": _adapted, "oracle": _oracle}[column.kind]
                 plan.scores[pair, name, seed] = make(plan, pair, name, column, source, target, seed)
     return plan
+
+
+def _ends(pair: str) -> tuple[str, str]:
+    """Source and target of a pair.
+
+    Raises:
+        OptionError: a pair that is none.
+    """
+    source, colon, target = pair.partition(":")
+    if not colon or not source or not target or target == SYNTHETIC or "+" in target:
+        raise OptionError("pairs SOURCE:TARGET, with a target of real animals", repr(pair), "horse:cattle_a")
+    joined = source.split("+")
+    if len(joined) > 1 and (not all(joined) or len(set(joined)) < len(joined) or SYNTHETIC in joined):
+        raise OptionError("a source of different real animals, joined by +", repr(pair), "horse+cattle_a:cattle_b")
+    return source, target
 
 
 def _source_only(
@@ -170,10 +127,10 @@ def _source_model(plan: Plan, name: str, column: Column, source: Animals, seed: 
 def _adapted(
     plan: Plan, pair: str, name: str, column: Column, source: Animals, target: Animals, seed: int
 ) -> tuple[str, ...]:
-    start = _source_model(plan, column.start, plan.columns.get(column.start) or COLUMNS[column.start], source, seed)
+    start = _start(plan, pair, column.start, source, target, seed)
     cell = f"{_folder(pair)}/{name}-seed{seed}"
     options = {
-        "source": f"coco:{source.train}",
+        LABELLED[column.command]: f"coco:{source.train}",
         "valid": f"coco:{source.valid}",
         "target": f"coco:{target.target}",
         "resume": f"cells/{start}/model_best.pth.tar",
@@ -193,7 +150,18 @@ def _adapted(
         "labels": f"cells/{cell}",
         "labelled": target.target,
     }
-    return (plan.add(Cell(cell, (start,), words("ccssl", options, cell), measure)),)
+    if options.get("probe"):
+        measure["domains"] = {"folder": f"cells/{cell}", "valid": source.valid}
+    return (plan.add(Cell(cell, (start,), words(column.command, options, cell), measure)),)
+
+
+def _start(plan: Plan, pair: str, name: str, source: Animals, target: Animals, seed: int) -> str:
+    """The cell that an adaptation starts from, with what comes before it: a source model, or the adaptation of another column."""
+    column = plan.columns.get(name) or COLUMNS[name]
+    if column.kind == "source":
+        return _source_model(plan, name, column, source, seed)
+    (cell,) = _adapted(plan, pair, name, column, source, target, seed)
+    return cell
 
 
 def _oracle(

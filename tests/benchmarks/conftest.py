@@ -42,3 +42,9 @@ def livestock(tmp_path) -> Path:
     write_animal(root / "pony", "test", 2)
     write_animal(root / "cow", "all", 12)
     return root
+
+
+@pytest.fixture
+def animal_writer():
+    """`write_animal`, for data of a test's own."""
+    return write_animal

@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from zoopose.benchmarks.adaptation import data
+from zoopose.benchmarks.adaptation import data, joined
 from zoopose.benchmarks.adaptation.config import COMMON_JOINTS, CONFIGS
 from zoopose.datasets.sources import open_source
 from zoopose.errors import DataError
@@ -71,6 +71,46 @@ def test_a_split_of_its_own_is_kept(livestock, tmp_path):
     assert (pony.target, pony.scored) == ("data/pony/train.json", "data/pony/test.json")
     assert [part for *_, part in pony.folds] == ["held"]
     assert pony.counts == {"data/pony/train.json": 3, "data/pony/test.json": 2}
+
+
+def test_joined_animals_keep_everything_apart(livestock, animal_writer, tmp_path):
+    run = tmp_path / "run"
+    # the same names, ids and recordings in both
+    groups = [f"g{i // 2}" for i in range(12)]
+    animal_writer(livestock / "goat", "all", 12, groups)
+    animal_writer(livestock / "cow", "all", 12, groups)
+    sets = [data.prepare(livestock, run, name, SMALL, False) for name in ("pony", "cow", "goat")]
+    whole = joined.join(run, "pony+cow+goat", sets)
+    train, valid = (json.loads((run / file).read_text()) for file in (whole.train, whole.valid))
+    for found in (train, valid):
+        for kind in ("images", "annotations", "categories"):
+            ids = [entry["id"] for entry in found[kind]]
+            assert len(set(ids)) == len(ids)
+    sizes = [sum(s.counts.get(getattr(s, part), 0) for s in sets) for part in ("train", "valid")]
+    assert whole.counts == {whole.train: len(train["images"]), whole.valid: len(valid["images"])}
+    assert [len(train["images"]), len(valid["images"])] == sizes and sizes[1] > 2
+    # recordings are whole, of one animal, and on one side
+    assert {i["group"].partition("/")[0] for i in train["images"]} == {"pony", "cow", "goat"}
+    held = {i["group"] for i in valid["images"] if not i["group"].startswith("pony")}  # which has a split of its own
+    assert held == {"cow/g4", "goat/g4"} and not held & {i["group"] for i in train["images"]}
+    assert max(Counter(i["group"] for i in train["images"]).values()) == 2
+    # every item is what it is alone: pixels, joints, box
+    items = {s.meta["id"].partition("#")[0]: s for s in open_source(f"coco:{run}/{whole.train}")}
+    assert len(items) == len(train["images"])
+    for animals in sets:
+        for alone in open_source(f"coco:{run}/{animals.train}"):
+            name = alone.meta["id"].partition("#")[0].replace("pictures/", f"pictures/{animals.name}/")
+            assert np.array_equal(items[name].image, alone.image) and np.array_equal(items[name].xy_px, alone.xy_px)
+            assert np.array_equal(items[name].box_xywh, alone.box_xywh)
+    assert joined.join(run, "pony+cow+goat", sets) == whole
+
+
+def test_animals_of_other_joints_are_not_joined(livestock, tmp_path):
+    path = livestock / "pony" / "train.json"
+    path.write_text(path.read_text().replace('"mouth"', '"snout"'))
+    sets = [data.prepare(livestock, tmp_path / "run", name, SMALL, False) for name in ("cow", "pony")]
+    with pytest.raises(DataError, match=r"(?s)cow: mouth.*pony: snout"):
+        joined.join(tmp_path / "run", "cow+pony", sets)
 
 
 def test_common_joints_alone_in_their_order(livestock, tmp_path):

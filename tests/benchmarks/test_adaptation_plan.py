@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from zoopose.benchmarks.adaptation import data
-from zoopose.benchmarks.adaptation.config import ABLATIONS, COLUMNS, CONFIGS
-from zoopose.benchmarks.adaptation.plan import build, columns_of, words
+from zoopose.benchmarks.adaptation import data, joined
+from zoopose.benchmarks.adaptation.columns import OPTIONS, columns_of
+from zoopose.benchmarks.adaptation.config import ABLATIONS, COLUMNS, COMPARISONS, CONFIGS
+from zoopose.benchmarks.adaptation.plan import build, words
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.errors import OptionError
 from zoopose.train.options import TrainOptions
@@ -19,6 +20,8 @@ def animals(livestock, tmp_path):
     def files(name: str, common: bool) -> data.Animals:
         if name == data.SYNTHETIC:
             return data.synthetic(tmp_path)
+        if "+" in name:
+            return joined.join(tmp_path / "run", name, [files(part, common) for part in name.split("+")])
         return data.prepare(livestock, tmp_path / "run", name, FULL, common)
 
     return files
@@ -44,6 +47,74 @@ def test_renderings_come_first_and_their_hidden_joints_are_not_learnt(animals):
     assert "--hidden" not in plan.cells["synthetic-pony/published-seed3"].command
 
 
+def test_an_adaptation_starts_from_another_which_is_run_once(animals):
+    columns = columns_of(["source_strong", "wscda_pplo", "wscda_ccssl", "wscda", "pplo"], False, [])
+    plan = build(SMALL, ["pony:cow"], columns, [0, 1], animals)
+    names = list(plan.cells)
+    assert names[:3] == ["source/pony-strong-seed0", "pony-cow/source_strong-seed0", "pony-cow/wscda-seed0"]
+    assert len(names) == 12 and len(set(names)) == 12  # six a seed
+    for name in ("wscda_pplo", "wscda_ccssl"):
+        cell = plan.cells[f"pony-cow/{name}-seed1"]
+        assert cell.needs == ("pony-cow/wscda-seed1",) and names.index(cell.needs[0]) < names.index(cell.name)
+        start = "cells/pony-cow/wscda-seed1/model_best.pth.tar"
+        assert cell.command[cell.command.index("--resume") + 1] == cell.measure["start"] == start
+    # the cell that others start from is the one of its own column, asked for or not
+    alone = build(SMALL, ["pony:cow"], columns_of(["wscda_pplo"], False, []), [0], animals)
+    assert [alone.cells[n] for n in alone.cells] == [plan.cells[n] for n in alone.cells]
+    assert list(alone.scores) == [("pony:cow", "wscda_pplo", 0)]
+    # a changed start changes all that start from it
+    columns = columns_of(["wscda_pplo"], False, ["wscda.alpha=0"])
+    changed = build(SMALL, ["pony:cow"], columns, [0], animals).cells["pony-cow/wscda-seed0"]
+    assert changed.command[changed.command.index("--alpha") + 1] == "0"
+
+
+def test_every_command_has_its_own_words_and_scored_checkpoint(animals):
+    columns = columns_of(["wscda", "wscda_pplo", "wscda_ccssl", "zoopose"], False, [])
+    cells = build(SMALL, ["synthetic:pony"], columns, [0], animals).cells
+    for name, command, labelled, first in (
+        ("wscda", "wscda", "--animal", "model_best.pth.tar"), ("wscda_pplo", "pplo", "--animal", "last.pth.tar"),
+        ("wscda_ccssl", "ccssl", "--source", "model_best.pth.tar"),
+    ):  # fmt: skip
+        cell = cells[f"synthetic-pony/{name}-seed0"]
+        assert cell.command[:3] == (command, labelled, "coco:data/synthetic/train.json")
+        assert cell.command[cell.command.index("--hidden") + 1] == "ignore"
+        assert cell.measure["checkpoints"][0] == f"cells/{cell.name}/{first}"
+        assert ("--probe" in cell.command) == ("domains" in cell.measure) == (name == "wscda")
+    probed = cells["synthetic-pony/wscda-seed0"].measure["domains"]
+    assert probed == {"folder": "cells/synthetic-pony/wscda-seed0", "valid": "data/synthetic/valid.json"}
+    # but for where it starts and ends, CC-SSL after WS-CDA is CC-SSL
+    after, alone = (cells[f"synthetic-pony/{n}-seed0"].command for n in ("wscda_ccssl", "zoopose"))
+    options = [dict(zip(line, line[1:])) for line in (after, alone)]
+    assert {k for k in options[0] if options[0][k] != options[1].get(k) and k.startswith("--")} == {
+        "--resume",
+        "--checkpoint",
+    }
+
+
+def test_the_cells_of_earlier_runs_are_the_same(animals):
+    # word for word what run folders hold: a changed one would have to be run again
+    cells = build(SMALL, ["pony:cow"], columns_of([], False, []), [0], animals).cells
+    assert " ".join(cells["pony-cow/zoopose-seed0"].command) == (
+        "ccssl --source coco:data/pony/train.json --valid coco:data/pony/test.json --target coco:data/cow/all.json "
+        "--resume cells/source/pony-strong-seed0/model_best.pth.tar --train-batch 16 --solver adam --decay cosine --workers 0 "
+        "--num-epochs 8 --refresh 1 --snapshot 1 --steps 60 --lr 0.001 --seed 0 --accelerator auto "
+        "--checkpoint cells/pony-cow/zoopose-seed0"
+    )
+    assert set(cells["pony-cow/zoopose-seed0"].measure) == {
+        "scored", "parts_of", "parts", "checkpoints", "start", "labels", "labelled",
+    }  # fmt: skip
+
+
+def test_a_joined_source(animals):
+    plan = build(SMALL, ["pony+cow:cow"], columns_of(["wscda"], False, []), [0], animals)
+    source = plan.cells["source/pony+cow-strong-seed0"]
+    at = source.command.index
+    # 3 and 9 pictures are one batch of 16
+    assert source.command[at("--epochs") + 1] == "1600"
+    assert source.command[at("--valid") + 1] == "coco:data/pony+cow/valid.json"
+    assert plan.cells["pony+cow-cow/wscda-seed0"].needs == (source.name,)
+
+
 def test_steps_become_epochs(animals):
     line = build(FULL, ["cow:pony"], columns_of(["source_strong"], False, []), [0], animals).cells[
         "source/cow-strong-seed0"
@@ -65,7 +136,12 @@ def test_ablations_are_zoopose_with_other_options():
 
 @pytest.mark.parametrize(
     "names, changes, found",
-    [(["zoopos"], [], "zoopose"), ([], ["zoopose.view_scal=1"], "view_scale"), ([], ["zoopose=1"], "NAME.OPTION")],
+    [
+        (["zoopos"], [], "zoopose"),
+        (["pplo"], ["pplo.view_scale=1"], "zoopose pplo"),
+        ([], ["zoopose.view_scal=1"], "view_scale"),
+        ([], ["zoopose=1"], "NAME.OPTION"),
+    ],
 )
 def test_mistakes_are_named(names, changes, found):
     with pytest.raises(OptionError, match=found):
@@ -73,13 +149,23 @@ def test_mistakes_are_named(names, changes, found):
 
 
 def test_no_pair_no_plan(animals):
-    for pair in ("pony", "pony:", "pony:synthetic"):
+    for pair in ("pony", "pony:", "pony:synthetic", "pony:pony+cow"):
         with pytest.raises(OptionError, match="SOURCE:TARGET"):
+            build(SMALL, [pair], columns_of([], False, []), [0], animals)
+
+    for pair in ("pony+pony:cow", "pony+:cow", "synthetic+pony:cow"):
+        with pytest.raises(OptionError, match="joined by"):
             build(SMALL, [pair], columns_of([], False, []), [0], animals)
 
 
 def test_every_option_of_the_configurations_exists():
     train, adapt = set(TrainOptions.__dataclass_fields__) | {"steps"}, set(CcsslOptions.__dataclass_fields__)
+    for column in COLUMNS.values():
+        if column.kind == "adapted":
+            for config in CONFIGS.values():
+                options = {*config.training, *getattr(config, column.base), *column.options}
+                assert options <= set(OPTIONS[column.command].__dataclass_fields__), column.title
+    assert all(set(comparison.columns) <= set(COLUMNS) for comparison in COMPARISONS.values())
     for config in CONFIGS.values():
         assert {*config.network, *config.training, *config.source, *config.oracle} <= train
         assert {*config.training, *config.adapted, *config.published} <= adapt

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from zoopose.benchmarks.adaptation import measure, table
+from zoopose.benchmarks.adaptation import measure, scores, table
+from zoopose.benchmarks.adaptation.__main__ import README, compared
 from zoopose.benchmarks.adaptation.config import COLUMNS, CONFIGS
 from zoopose.benchmarks.adaptation.plan import Cell, Plan
 from zoopose.datasets.pseudo_labels import PseudoLabels
@@ -16,14 +17,14 @@ from zoopose.errors import DataError
 
 
 def test_gap_closed():
-    assert table.gap_closed(0.4, 0.5, 0.8) == pytest.approx(0.25)
-    assert table.gap_closed(0.4, 0.3, 0.8) == pytest.approx(-0.25)
-    assert math.isnan(table.gap_closed(0.4, 0.5, 0.4))
+    assert scores.gap_closed(0.4, 0.5, 0.8) == pytest.approx(0.25)
+    assert scores.gap_closed(0.4, 0.3, 0.8) == pytest.approx(-0.25)
+    assert math.isnan(scores.gap_closed(0.4, 0.5, 0.4))
 
 
 def test_folds_are_pooled_by_instances_not_by_shares():
-    assert table.pooled([{"right": [1, 0], "n": [1, 0]}, {"right": [0, 1], "n": [5, 4]}]) == pytest.approx(0.2)
-    assert table.pooled([]) is None
+    assert scores.pooled([{"right": [1, 0], "n": [1, 0]}, {"right": [0, 1], "n": [5, 4]}]) == pytest.approx(0.2)
+    assert scores.pooled([]) is None
 
 
 def scored(pair: str, column: str, seed: int, held: float) -> dict:
@@ -49,7 +50,7 @@ ROWS = [
 
 def test_means_over_seeds_then_pairs():
     found = {"scores": ROWS, "labels": [], "selection": []}
-    means = table.summary(found, ["a:b", "a:c"], [0, 1])
+    means = scores.summary(found, ["a:b", "a:c"], [0, 1])
     assert means["gap"]["zoopose"] == pytest.approx({"a:b": 0.25 / 0.4, "a:c": 0.25})
     assert means["gap_mean"]["zoopose"] == pytest.approx((0.625 + 0.25) / 2)
     assert means["gap_of_means"]["zoopose"] == pytest.approx((0.475 - 0.3) / (0.7 - 0.3))
@@ -69,7 +70,7 @@ def test_selection_against_the_best():
         ],
         "log": {"selfcheck/score": [[1, 0.1], [2, 0.9], [3, 0.5]], "val/pck": [[1, 3.0], [2, 2.0], [3, 1.0]]},
     }
-    found = table.selection(measured)
+    found = scores.selection(measured)
     assert (found["selected"], found["selected_epoch"], found["best_epoch"]) == (0.4, 2, 3)
     assert found["loss"] == pytest.approx(0.05)
     assert found["spearman"] == pytest.approx(0.5) and found["spearman_source"] == pytest.approx(-1)
@@ -124,26 +125,65 @@ def test_parts_by_id():
         measure.part_rows(["a"], {"held0": ["c"]}, {"held": "held0"})
 
 
+def test_tables_of_wscda_have_a_place_of_their_own():
+    for columns, found in (
+        (["zoopose", "oracle"], "ccssl"),
+        (["zoopose", "pplo"], "wscda"),
+        (["wscda_ccssl", "wscda"], "wscda"),
+    ):
+        assert compared("ccssl", {name: COLUMNS[name] for name in columns}) == found
+    assert compared("wscda", {"zoopose": COLUMNS["zoopose"]}) == "wscda"
+    readme = README.read_text()
+    for place in ("small", "full", "small wscda", "full wscda"):
+        assert readme.count(f"<!-- {place}: begin -->") == readme.count(f"<!-- {place}: end -->") == 1
+
+
 def test_only_what_was_measured_as_asked_is_collected(tmp_path):
     counts = {"all": {"box": {"right": [1], "n": [2]}, "crop": {"right": [2], "n": [2]}}}
     cell = Cell("a-b/source_strong-seed0", ("source/a",), (), {"scored": "x"})
     plan = Plan(CONFIGS["small"], {cell.name: cell}, {("a:b", "source_strong", 0): (cell.name,)}, dict(COLUMNS))
     folder = tmp_path / "cells" / cell.name
-    scores = {"measure": {"scored": "x"}, "checkpoints": [{"parts": counts}]}
-    table.write_results(folder / table.SCORES, scores)
-    table.write_results(tmp_path / "cells" / "source/a" / table.TIMES, {"train_s": 6.0, "train_processor_s": 3.0})
-    (row,) = table.collect(tmp_path, plan, ["a:b"], [0])["scores"]
+    measured = {"measure": {"scored": "x"}, "checkpoints": [{"parts": counts}]}
+    scores.write_results(folder / scores.SCORES, measured)
+    scores.write_results(tmp_path / "cells" / "source/a" / scores.TIMES, {"train_s": 6.0, "train_processor_s": 3.0})
+    (row,) = scores.collect(tmp_path, plan, ["a:b"], [0])["scores"]
     assert row["box"] == {"all": 0.5, "held": None} and row["crop"]["all"] == 1.0 and row["wall_s"] == 6.0
-    table.write_results(folder / table.SCORES, {**scores, "measure": {"scored": "y"}})
-    assert table.collect(tmp_path, plan, ["a:b"], [0])["scores"] == []
+    scores.write_results(folder / scores.SCORES, {**measured, "measure": {"scored": "y"}})
+    assert scores.collect(tmp_path, plan, ["a:b"], [0])["scores"] == []
+
+
+def test_what_a_domain_probe_and_the_labelled_animals_say_is_shown(tmp_path):
+    parts = {"all": {"box": {"right": [1], "n": [2]}, "crop": {"right": [2], "n": [2]}}}
+    cell = Cell("a-b/wscda-seed0", ("source/a",), ("wscda",), {"scored": "x", "start": "s"})
+    plan = Plan(CONFIGS["small"], {cell.name: cell}, {("a:b", "wscda", 0): (cell.name,)}, dict(COLUMNS))
+    valid = {n: {"box": {"right": [r], "n": [8]}} for n, r in (("start", 4), ("model_best", 5), ("last", 6))}
+    probe = {n: {"accuracy": a, "pictures": [8, 8]} for n, a in (("start", 0.9), ("model_best", 0.6), ("last", 0.5))}
+    points = [{"epoch": e, "path": "p", "best_epoch": 1, "parts": parts} for e in (0, 1, 2)]
+    measured = {"measure": cell.measure, "checkpoints": points, "rounds": [], "log": {}}
+    domains = {"probe": probe, "valid": valid}
+    scores.write_results(tmp_path / "cells" / cell.name / scores.SCORES, {**measured, "domains": domains})
+    found = scores.collect(tmp_path, plan, ["a:b"], [0])
+    assert found["labels"] == []  # it has none, and is no row of their table
+    text = table.markdown({**results([]), **found, "comparison": "wscda", "pairs": ["a:b"]})
+    (row,) = [line for line in text.splitlines() if line.startswith("| a -> b, wscda |")]
+    assert [c.strip() for c in row.strip("|").split("|")][1:] == ["90.0", "60.0", "50.0", "50.0", "62.5", "75.0"]
+    assert "`model_best.pth.tar` of WS-CDA." in text and "aim" not in text and "Labels right" not in text
+
+
+def test_the_scored_checkpoints_are_named():
+    rows = [scored("a:b", c, 0, 0.5) for c in ("zoopose", "wscda_pplo", "wscda_ccssl", "oracle")]
+    text = table.markdown({**results(rows), "comparison": "wscda"})
+    assert "`model_best.pth.tar` of CC-SSL zoopose / WS-CDA, then CC-SSL; `last.pth.tar` of WS-CDA, then PPLO; " in text
+    assert "one adaptation after another: the last" in text
+    assert "one adaptation after another" not in table.markdown(results(rows[:1]))
 
 
 def results(rows: list) -> dict:
-    found = {"scores": rows, "labels": [], "selection": []}
+    found = {"scores": rows, "labels": [], "selection": [], "domains": []}
     return {
-        "about": "tiny", "seeds": [0, 1], "pairs": ["a:b", "a:c"], "machine": "m", "command": "c",
+        "about": "tiny", "comparison": "ccssl", "seeds": [0, 1], "pairs": ["a:b", "a:c"], "machine": "m", "command": "c",
         "columns": {"wide": {"options": {"view_scale": 0.4}}},
-        **found, "means": table.summary(found, ["a:b", "a:c"], [0, 1]),
+        **found, "means": scores.summary(found, ["a:b", "a:c"], [0, 1]),
     }  # fmt: skip
 
 
@@ -165,10 +205,15 @@ def test_the_readme_changes_between_its_markers(tmp_path):
     table.refresh(path, "small", "new\n")
     table.refresh(path, "small", "new\n")
     assert path.read_text() == "before\n<!-- small: begin -->\n\nnew\n\n<!-- small: end -->\nafter\n"
+    path.write_text(path.read_text() + "<!-- small wscda: begin -->\n<!-- small wscda: end -->\n")
+    table.refresh(path, "small wscda", "other\n")
+    table.refresh(path, "small", "newer\n")
+    text = path.read_text()
+    assert text.index("newer") < text.index("after") < text.index("other") and "new\n" not in text
     with pytest.raises(DataError, match="full: begin"):
         table.refresh(path, "full", "new\n")
 
 
 def test_results_are_json(tmp_path):
-    table.write_results(tmp_path / "r.json", {"a": math.nan, "b": [np.float64(1.5)], "c": (1, "x")})
+    scores.write_results(tmp_path / "r.json", {"a": math.nan, "b": [np.float64(1.5)], "c": (1, "x")})
     assert (tmp_path / "r.json").read_text() == '{\n "a": null,\n "b": [\n  1.5\n ],\n "c": [\n  1,\n  "x"\n ]\n}\n'

@@ -14,13 +14,20 @@ from zoopose.benchmarks.adaptation import config, run
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
-def test_a_table_from_nothing_and_again_for_nothing(livestock, tmp_path, monkeypatch):
+def tiny(monkeypatch) -> None:
+    """The small configuration with networks and schedules of a few seconds."""
     small = config.CONFIGS["small"]
     training = {**small.training, "train_batch": 2}
     adapted = {**small.adapted, "num_epochs": 2, "steps": 2, "views": 1}
-    tiny = replace(small, network={"stacks": 1, "width": 8, "inp_res": 32}, training=training, source={"steps": 4},
-                   oracle={"steps": 4}, adapted=adapted)  # fmt: skip
-    monkeypatch.setitem(config.CONFIGS, "small", tiny)
+    short = {"num_epochs": 2, "steps": 2}
+    changed = replace(small, network={"stacks": 1, "width": 8, "inp_res": 32}, training=training, source={"steps": 4},
+                      oracle={"steps": 4}, adapted=adapted, wscda={**small.wscda, **short},
+                      pplo={**small.pplo, **short, "rounds": 2})  # fmt: skip
+    monkeypatch.setitem(config.CONFIGS, "small", changed)
+
+
+def test_a_table_from_nothing_and_again_for_nothing(livestock, tmp_path, monkeypatch):
+    tiny(monkeypatch)
     readme = tmp_path / "README.md"
     readme.write_text("<!-- small: begin -->\n<!-- small: end -->\n")
     options = benchmark.BenchmarkOptions(
@@ -53,3 +60,32 @@ def test_a_table_from_nothing_and_again_for_nothing(livestock, tmp_path, monkeyp
     monkeypatch.setattr(run.Runner, "_child", lambda *_: pytest.fail("done cells are not run again"))
     again = benchmark.run(options)
     assert again["scores"] == results["scores"]
+
+
+def test_one_adaptation_after_another_of_a_joined_source(livestock, animal_writer, tmp_path, monkeypatch):
+    tiny(monkeypatch)
+    animal_writer(livestock / "goat", "all", 12)
+    readme = tmp_path / "README.md"
+    kept = "<!-- small: begin -->\nkept\n<!-- small: end -->\n"
+    readme.write_text(kept + "<!-- small wscda: begin -->\n<!-- small wscda: end -->\n")
+    options = benchmark.BenchmarkOptions(
+        data=str(livestock), out=str(tmp_path / "out"), pairs="pony+cow:goat", comparison="wscda", threads=1,
+        accelerator="cpu", write=str(readme),
+    )  # fmt: skip
+    results = benchmark.run(options)
+    assert {r["column"] for r in results["scores"]} == set(config.COMPARISONS["wscda"].columns)
+    (row,) = results["domains"]
+    assert set(row["probe"]) == set(row["valid"]) == {"start", "model_best", "last"}
+    cells = tmp_path / "out" / "small" / "cells" / "pony+cow-goat"
+    start = json.loads((cells / "wscda-seed0" / run.SCORES).read_text())["checkpoints"][1]
+    for name, first in (("wscda_pplo", "last"), ("wscda_ccssl", "model_best")):
+        checkpoints = json.loads((cells / f"{name}-seed0" / run.SCORES).read_text())["checkpoints"]
+        # what it starts from is what WS-CDA ends with
+        assert checkpoints[0]["path"] == start["path"] and checkpoints[0]["parts"] == start["parts"]
+        assert checkpoints[1]["path"].endswith(f"{name}-seed0/{first}.pth.tar")
+    assert {r["column"] for r in results["labels"]} == {"zoopose", "wscda_pplo", "wscda_ccssl"}
+    assert readme.read_text().startswith(kept) and "pony+cow -> goat" in readme.read_text()
+    assert (tmp_path / "out" / "small" / "results_wscda.json").is_file()
+
+    monkeypatch.setattr(run.Runner, "_child", lambda *_: pytest.fail("done cells are not run again"))
+    assert benchmark.run(options)["scores"] == results["scores"]

@@ -1,0 +1,69 @@
+"""The columns that are asked for: by name, with the options that --set changes."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from zoopose.ccssl.options import CcsslOptions
+from zoopose.errors import OptionError
+from zoopose.train.options import TrainOptions
+from zoopose.wscda.options import PploOptions, WscdaOptions
+
+from .config import ABLATIONS, ADAPTED, CCSSL, COLUMNS, COMPARISONS, Column
+
+OPTIONS = {"train": TrainOptions, "ccssl": CcsslOptions, "wscda": WscdaOptions, "pplo": PploOptions}
+
+
+def columns_of(names: Sequence[str], ablations: bool, changes: Sequence[str]) -> dict[str, Column]:
+    """Columns by name, with the options that --set changes.
+
+    Args:
+        names: of columns and ablations; none for those that compare CC-SSL.
+        ablations: all ablations as well.
+        changes: NAME.OPTION=VALUE; a NAME that is neither is a new ablation.
+
+    Raises:
+        OptionError: an unknown name or option.
+    """
+    known = dict(COLUMNS)
+    for name, options in ABLATIONS.items():
+        known[name] = ablation(name, options)
+    wanted = list(names) or list(COMPARISONS[CCSSL].columns)
+    wanted += [name for name in ABLATIONS if ablations and name not in wanted]
+    for change in changes:
+        left, equals, value = change.partition("=")
+        name, dot, option = left.partition(".")
+        if not (equals and dot and name and option):
+            raise OptionError("--set NAME.OPTION=VALUE", repr(change), "--set zoopose.share_last=0.6")
+        column = known.get(name) or ablation(name, {})
+        option = option.replace("-", "_")
+        _check_option(column, option)
+        known[name] = replace(column, options={**column.options, option: _value(value)})
+        if name not in wanted:
+            wanted.append(name)
+    for name in wanted:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            raise OptionError(f"columns out of {', '.join(known)}", repr(name), near[0] if near else "")
+    return {name: known[name] for name in wanted}
+
+
+def ablation(name: str, options: Mapping[str, Any]) -> Column:
+    """The column `zoopose` with other options."""
+    base = COLUMNS[ADAPTED]
+    return replace(base, title=name, options={**base.options, **options})
+
+
+def _check_option(column: Column, option: str) -> None:
+    command = column.command if column.kind == "adapted" else "train"
+    fields = OPTIONS[command].__dataclass_fields__
+    if option not in fields and not (option == "steps" and column.kind != "adapted"):
+        near = difflib.get_close_matches(option, fields, 1)
+        raise OptionError(f"an option of `zoopose {command}`", repr(option), *near)
+
+
+def _value(text: str) -> Any:
+    return {"true": True, "false": False}.get(text.lower(), text)
