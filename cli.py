@@ -11,7 +11,7 @@ from . import __version__
 
 # name -> (module with `run` and a docstring, module:class of its options, one line)
 COMMANDS: dict[str, tuple[str, str, str]] = {
-    "demo": ("demo", "demo:DemoOptions", "everything on made-up animals, in minutes"),
+    "demo": ("demo", "demo_plans:DemoOptions", "everything on made-up animals, in minutes"),
     "train": ("train.train", "train.options:TrainOptions", "train a network on labelled animals"),
     "ccssl": ("ccssl.CCSSL", "ccssl.options:CcsslOptions", "adapt a network to unlabelled animals"),
     "wscda": (

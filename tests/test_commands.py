@@ -170,6 +170,26 @@ def test_commands_run_by_path_from_another_folder(tmp_path, path, word):
     assert word in done.stdout
 
 
+def test_demo_of_three_domains_end_to_end(tmp_path):
+    out = tmp_path / "demo"
+    small = "--people 10 --pictures 20 --shots 5 --frames 3 --source-epochs 1 --rounds 1 --steps 2 --oracle-epochs 1 --workers 1"
+    assert cli.main(["demo", "--method", "wscda", "--out", str(out), "--accelerator", "cpu", *small.split()]) == 0
+    scores = json.loads((out / "metrics.json").read_text())
+    assert list(scores) == ["source_only", "wscda", "wscda_pplo", "oracle"]
+    assert all(score["protocol"]["frames"] == 3 for score in scores.values())
+    page = (out / "report.html").read_text()
+    assert "Pseudo-labels" in page and "WS-CDA: domain discriminator" in page
+    assert (out / "wscda" / "probe.json").is_file()
+
+
+def test_demo_refuses_options_of_the_other_method(tmp_path, capsys):
+    assert cli.main(["demo", "--method", "wscda", "--animal", "tiger", "--out", str(tmp_path / "a")]) != 0
+    assert "leave --animal out" in capsys.readouterr().err
+    assert cli.main(["demo", "--people", "10", "--out", str(tmp_path / "b")]) != 0
+    assert "leave --people out" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_demo_end_to_end(tmp_path):
     out = tmp_path / "demo"
     words = "--pictures 20 --shots 5 --frames 3 --source-epochs 1 --rounds 1 --steps 2 --oracle-epochs 1 --workers 1".split()

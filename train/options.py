@@ -109,7 +109,7 @@ class TrainOptions(RunOptions):
     resume: str = ""
     """checkpoint to go on from, with its epoch and optimiser"""
     init_weights: str = ""
-    """checkpoint to take only the weights from"""
+    """checkpoint to take only the weights from; of a network for other joints, those that correspond are carried over"""
     evaluate: Annotated[bool, _arg(aliases=["-e"])] = False
     """score the checkpoint of --resume on the validation data, and stop"""
     debug: Annotated[bool, _arg(aliases=["-d"])] = False

@@ -16,6 +16,7 @@ The same command again goes on where an interrupted run stopped.
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from zoopose.datasets.sources import check_joints
@@ -24,6 +25,7 @@ from zoopose.evaluation.options import load_network
 from zoopose.evaluation.score import score_network
 from zoopose.options import command
 from zoopose.pose import checkpoints
+from zoopose.pose.correspondence import for_joints
 from zoopose.progress import log
 from zoopose.train import session, supervised, validation
 from zoopose.train.data import training_and_validation
@@ -46,6 +48,8 @@ def run(options: TrainOptions) -> Path:
     )
     if restore is None and options.resume:
         restore = start
+    if start is not None and restore is None:
+        start = _of_these_joints(start, training, options)
     published = options.augment == "published"
     if start is None:
         mean = supervised.published_mean(training) if published else None
@@ -73,6 +77,19 @@ def run(options: TrainOptions) -> Path:
         task.folder / "model_best.pth.tar",
     )
     return task.folder
+
+
+def _of_these_joints(given: checkpoints.Loaded, training, options: TrainOptions) -> checkpoints.Loaded:
+    """The network of --init-weights for the joints of the training data, which may be another species' or a person's."""
+    network, carried = for_joints(given, training.skeleton, 0, options.seed)
+    if network is given:
+        return given
+    if carried == 0:
+        log.warning(
+            "no joint of %s is one of %s: the last layer begins anew", given.skeleton.name, network.skeleton.name
+        )
+    note = f"{given.note}; {carried} of its {len(given.skeleton)} joints carried over to {len(network.skeleton)}"
+    return replace(network, note=note)
 
 
 def _evaluate(options: TrainOptions, fabric, training, valid) -> Path:
