@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -12,10 +13,20 @@ T = TypeVar("T")
 log = logging.getLogger("zoopose")
 
 
+class _Console(logging.StreamHandler):
+    """Standard output; where its reader has gone away (`| head`) the work goes on in silence."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        if isinstance(sys.exc_info()[1], BrokenPipeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        else:
+            super().handleError(record)
+
+
 def console() -> None:
     """Send the program's own messages to standard output, once."""
     if not log.handlers:
-        handler = logging.StreamHandler(sys.stdout)
+        handler = _Console(sys.stdout)
         handler.setFormatter(logging.Formatter("%(message)s"))
         log.addHandler(handler)
         log.setLevel(logging.INFO)

@@ -182,6 +182,13 @@ def test_demo_of_three_domains_end_to_end(tmp_path):
     assert (out / "wscda" / "probe.json").is_file()
 
 
+def test_a_reader_that_goes_away_is_no_fault(tmp_path, tiny_coco):
+    data = tiny_coco(tmp_path)
+    line = f"{sys.executable} -m zoopose.cli data check coco:{data} --sheet {tmp_path}/s.png --json {tmp_path}/facts.json | true"
+    done = subprocess.run(["bash", "-c", f"set -o pipefail; {line}"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "") and (tmp_path / "facts.json").is_file()
+
+
 def test_demo_refuses_options_of_the_other_method(tmp_path, capsys):
     assert cli.main(["demo", "--method", "wscda", "--animal", "tiger", "--out", str(tmp_path / "a")]) != 0
     assert "leave --animal out" in capsys.readouterr().err
