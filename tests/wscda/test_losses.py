@@ -135,7 +135,7 @@ def test_no_part_is_dead_and_each_goes_its_own_way(step_of, network_of, parts_of
         with torch.no_grad():
             for name, p in getattr(network, part).named_parameters():
                 chosen[name] -= sign * 1e-3 * p.grad
-        return step(other, (0, parts))
+        return {k: v.detach() for k, v in step(other, (0, parts)).items()}
 
     domain = ("domain_human_animal", "domain_labelled_unlabelled")
     told = sum(float(before[d]) for d in domain)

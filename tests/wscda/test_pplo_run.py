@@ -109,8 +109,9 @@ def test_stopped_in_the_midst_of_a_round_and_gone_on(tmp_path, monkeypatch, comm
     assert run_state(run(command(tmp_path)), LAST) == uninterrupted
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_report")
-@pytest.mark.parametrize("select", ["quantile", pytest.param("small_loss", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("select", ["quantile", "small_loss"])
 def test_broken_off_while_labelling_and_gone_on(tmp_path, monkeypatch, command, uninterrupted, run_state, select):
     """In the second chunk of the second round: what was labelled before is not labelled again."""
     options = command(tmp_path / "parts", select=select)
@@ -126,6 +127,7 @@ def test_broken_off_while_labelling_and_gone_on(tmp_path, monkeypatch, command, 
     assert len(calls) == 3 and not list((tmp_path / "parts").glob("*.npz"))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_report")
 def test_labels_that_were_written_just_before_an_end_are_taken(
     tmp_path, monkeypatch, command, uninterrupted, run_state

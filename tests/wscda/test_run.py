@@ -42,7 +42,13 @@ def human_model(tmp_path_factory, domains, tiny_options) -> Path:
 
 
 @pytest.mark.parametrize(
-    "names", [("human", "animal", "target"), ("animal", "target"), ("human", "target"), ("animal",)]
+    "names",
+    [
+        ("human", "animal", "target"),
+        ("human", "target"),
+        pytest.param(("animal", "target"), marks=pytest.mark.slow),
+        pytest.param(("animal",), marks=pytest.mark.slow),
+    ],
 )
 def test_every_mixture_of_domains_runs_and_reports(tmp_path, command, names, domains):
     folder = run(command(tmp_path, names))
@@ -94,6 +100,7 @@ def test_a_network_of_humans_starts_it_and_becomes_their_head(tmp_path, command,
     assert torch.equal(state["state_dict"]["score.0.weight"][:3], old["score.0.weight"][:3]), "nose and both ears"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_report")
 def test_the_next_run_takes_over_every_part_that_fits(tmp_path, command):
     first = run(command(tmp_path / "first"))
@@ -109,7 +116,7 @@ def test_the_next_run_takes_over_every_part_that_fits(tmp_path, command):
 
 
 @pytest.mark.usefixtures("no_report")
-@pytest.mark.parametrize("number", [1, 3])
+@pytest.mark.parametrize("number", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_stopped_and_gone_on_is_as_if_nothing_had_been(tmp_path, monkeypatch, command, run_state, number):
     whole = run_state(run(command(tmp_path / "whole")), LAST)
     original, count = loop._optimise, 0
