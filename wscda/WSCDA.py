@@ -50,7 +50,7 @@ def run(options: WscdaOptions) -> Path:
     data = domains.describe()
     sizes = ", ".join(f"{name} {count / 1e6:.2f} M" for name, count in sizes_of(whole).items())
     session.banner(task, start, data, options.num_epochs, [f"start      {note}", f"parts      {sizes}"])
-    step = adaptation.step_for(options, domains, start.form, fabric)
+    step = adaptation.step_for(options, domains, whole, start.form, task)
     judge = validation.Validation(domains.valid, start, fabric, options)
     if options.probe and not task.epoch and not task.step:
         task.extra["wscda"]["probe"] = adaptation.probe(options, domains, start, fabric).to_dict()

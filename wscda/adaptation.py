@@ -25,6 +25,7 @@ from ..train.supervised import LOSSES, augmentation_for, trains_hidden
 from .network import WscdaNetwork, human_head
 from .options import WscdaOptions
 from .probe import Probe, domain_probe
+from .pursuit import Pursuit
 from .report import write_probes
 from .step import WscdaStep
 
@@ -84,6 +85,8 @@ def check(options: WscdaOptions) -> None:
             f"--loss {options.loss}",
             "--loss balanced or --loss mean",
         )
+    if options.discriminator_steps and sum(map(bool, (options.human, options.animal, options.target))) < 2:
+        raise OptionError("two domains for --discriminator-steps", "one", "leave --discriminator-steps out")
     given = [f"--{name}" for name in ("human", "animal", "target") if getattr(options, name)]
     if len(given) == 1:
         log.warning("%s alone: there is no other domain to adapt to, this is supervised training", given[0])
@@ -186,8 +189,11 @@ def probe_at_the_end(options: WscdaOptions, domains: Domains, run: Run) -> None:
     write_probes(run.folder, found)
 
 
-def step_for(options: WscdaOptions, domains: Domains, form: InputForm, fabric: Fabric) -> WscdaStep:
+def step_for(options: WscdaOptions, domains: Domains, whole: WscdaNetwork, form: InputForm, run: Run) -> WscdaStep:
     """The step of a run."""
+    fabric, pursuit = run.fabric, None
+    if options.discriminator_steps and whole.discriminator is not None:
+        pursuit = Pursuit(whole.discriminator, options.discriminator_steps, options.lr, fabric, run.extra["wscda"])
     loss = "balanced" if options.loss == "auto" else options.loss
     named = domains.named()
     name = "strong" if options.augment == "auto" else options.augment
@@ -203,5 +209,5 @@ def step_for(options: WscdaOptions, domains: Domains, form: InputForm, fabric: F
     }  # fmt: skip
     return WscdaStep(
         {name: feeds[name] for name in named}, fabric, LOSSES[loss], options.alpha, options.beta, options.w1, options.w2,
-        options.alpha_warmup, options.num_epochs, options.steps,
+        options.alpha_warmup, options.num_epochs, options.steps, pursuit,
     )  # fmt: skip

@@ -29,11 +29,13 @@ class Found(NamedTuple):
         maps: of every stage of the main network (n, K, h, w), for the labelled pictures of its own joints.
         human: (n_human, K_human, h, w), None without a human head.
         logits: (N, 2) of the discriminator, None without one.
+        features: (N, C, h, w), the extractor's last feature map.
     """
 
     maps: list[torch.Tensor]
     human: torch.Tensor | None
     logits: torch.Tensor | None
+    features: torch.Tensor
 
 
 class WscdaNetwork(nn.Module):
@@ -71,12 +73,12 @@ class WscdaNetwork(nn.Module):
         if self.human is None and counts.human:
             own = slice(0, counts.human)  # humans are the main network's own; its adaptation network sees them alone
             maps = self.main.head(self.main.adapter(features[own]))
-            return Found([*(stage[own] for stage in earlier), maps], None, logits)
+            return Found([*(stage[own] for stage in earlier), maps], None, logits, features)
         human = self.human(features[: counts.human]) if counts.human else None
         # the adaptation network's batch norm keeps statistics of both kinds of animals: it will meet both
         maps = self.main.head(self.main.adapter(features[counts.human :]))[: counts.animal]
         own = slice(counts.human, counts.human + counts.animal)
-        return Found([*(stage[own] for stage in earlier), maps], human, logits)
+        return Found([*(stage[own] for stage in earlier), maps], human, logits, features)
 
     def parts(self) -> dict[str, dict[str, torch.Tensor]]:
         """State of what trains beside the main network, for a checkpoint: live tensors, not copies."""

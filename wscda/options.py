@@ -48,6 +48,9 @@ class WscdaOptions(DomainOptions):
     """weight of the animals' pose loss; default: humans per labelled animal in a batch (ours)"""
     alpha_warmup: float = 0.5
     """share of the training over which alpha grows from 0 (ours); 0: it is there from the start"""
+    discriminator_steps: int = 0
+    """further steps that the discriminator takes alone after every batch, on the same features, at the rate --lr throughout (ours):
+    it then tells the domains nearly as well as can be told, and the features must really become alike to deceive it"""
     adapter: int = 2
     """residual blocks of the adaptation network between the features and the animals' head (ours: the paper gives no layout); 0: no
     such network"""

@@ -15,6 +15,7 @@ from ..train.ranks import loss_factors
 from ..train.supervised import cell_accuracy, mean_over, stage_loss
 from .losses import balanced_accuracy, human_animal, labelled_unlabelled, ramp
 from .network import Counts, Found, WscdaNetwork
+from .pursuit import Pursuit
 
 Batch = tuple[int, dict[str, dict[str, torch.Tensor]]]
 
@@ -34,6 +35,7 @@ class WscdaStep:
         warmup: share of the training over which alpha grows from 0.
         epochs: of the whole training.
         steps: batches an epoch; 0 for a pass through the largest set.
+        pursuit: further steps of the discriminator alone; None: it takes the optimiser's only.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class WscdaStep:
         warmup: float,
         epochs: int,
         steps: int = 0,
+        pursuit: Pursuit | None = None,
     ):
         if alpha * beta > 0:
             raise OptionError("alpha and beta of opposite signs", f"--alpha {alpha:g} --beta {beta:g}", "--alpha -1")
@@ -56,12 +59,14 @@ class WscdaStep:
         self.steps = steps or max(feed.steps for feed in feeds.values())
         self.total_steps = epochs * self.steps
         self.pictures = sum(feed.batch_size for feed in feeds.values())
+        self.pursuit = pursuit
 
     def before_epoch(self, epoch: int, model: nn.Module) -> Mapping[str, float]:
         return {}
 
     def after_step(self, model: nn.Module) -> None:
-        """Nothing follows."""
+        if self.pursuit:
+            self.pursuit.follow(lambda logits, counts: sum(self._domain(logits, counts)[0].values()))
 
     def batches(self, epoch: int, start: int) -> Iterator[Batch | None]:
         """(number of the step in the whole training, batch of every domain); None where a domain's pictures cannot be read."""
@@ -80,6 +85,8 @@ class WscdaStep:
         counts = Counts(*(len(parts[name]["images"]) if name in parts else 0 for name in Counts._fields))
         strength = self.strength(number)
         found = model(torch.cat([p["images"] for p in parts.values()]), counts, strength)
+        if self.pursuit:
+            self.pursuit.see(found.features, counts)
         pose, main = self._pose(found, parts, counts)
         domain, told = self._domain(found.logits, counts)
         told["acc"] = cell_accuracy(found.maps, parts[main]["target"], parts[main]["weight"])

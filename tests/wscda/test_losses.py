@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from zoopose.wscda.losses import balanced_accuracy, human_animal, labelled_unlabelled, ramp, reverse_gradient
+from zoopose.wscda.pursuit import Pursuit
 
 
 def sigmoid(x):
@@ -201,3 +202,18 @@ def test_accuracy_of_a_guess_is_a_half_however_many_there_are():
     truth = torch.tensor([1, 1, 1, 1, 0])
     assert balanced_accuracy(torch.ones(5), truth) == 0.5
     assert balanced_accuracy(torch.tensor([1.0, 1, 1, -1, -1]), truth) == pytest.approx(0.875)
+
+
+def test_a_discriminator_in_pursuit_comes_nearer_to_the_best(step_of, network_of, parts_of, fabric):
+    network, parts = network_of(), parts_of()
+    kept: dict = {}
+    step = step_of(alpha=0.0, pursuit=Pursuit(network.discriminator, 5, 1e-2, fabric, kept))
+    before = {n: p.detach().clone() for n, p in network.named_parameters()}
+    domain = ("domain_human_animal", "domain_labelled_unlabelled")
+    first = step(network, (0, parts))
+    step.after_step(network.main)
+    moved = {n for n, p in network.named_parameters() if not torch.equal(p, before[n])}
+    assert moved and all(n.startswith("discriminator.") for n in moved)
+    second = step(network, (0, parts))
+    assert sum(float(second[d].detach()) for d in domain) < sum(float(first[d].detach()) for d in domain)
+    assert kept["pursuit"]["state"][0]["step"] == 5

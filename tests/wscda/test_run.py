@@ -116,9 +116,11 @@ def test_the_next_run_takes_over_every_part_that_fits(tmp_path, command):
 
 
 @pytest.mark.usefixtures("no_report")
-@pytest.mark.parametrize("number", [pytest.param(1, marks=pytest.mark.slow), 3])
-def test_stopped_and_gone_on_is_as_if_nothing_had_been(tmp_path, monkeypatch, command, run_state, number):
-    whole = run_state(run(command(tmp_path / "whole")), LAST)
+@pytest.mark.parametrize(
+    ("number", "more"), [pytest.param(1, {}, marks=pytest.mark.slow), (3, {"discriminator_steps": 2})]
+)
+def test_stopped_and_gone_on_is_as_if_nothing_had_been(tmp_path, monkeypatch, command, run_state, number, more):
+    whole = run_state(run(command(tmp_path / "whole", **more)), LAST)
     original, count = loop._optimise, 0
 
     def counted(*args):
@@ -131,8 +133,8 @@ def test_stopped_and_gone_on_is_as_if_nothing_had_been(tmp_path, monkeypatch, co
     with monkeypatch.context() as patch:
         patch.setattr(loop, "_optimise", counted)
         with pytest.raises(KeyboardInterrupt, match="the same command"):
-            run(command(tmp_path / "parts"))
-    assert run_state(run(command(tmp_path / "parts")), LAST) == whole
+            run(command(tmp_path / "parts", **more))
+    assert run_state(run(command(tmp_path / "parts", **more)), LAST) == whole
 
 
 @pytest.mark.usefixtures("no_report")
