@@ -65,7 +65,7 @@ class DemoOptions:
 
 NUMBERS: Mapping[str, Mapping[str, Any]] = {
     "ccssl": {"animal": "horse", "pictures": 1200, "gap": 1.3, "source_epochs": 14, "rounds": 4, "steps": 60},
-    "wscda": {"people": 400, "pictures": 800, "gap": 1.0, "source_epochs": 16, "rounds": 6, "steps": 40},
+    "wscda": {"people": 400, "pictures": 800, "gap": 0.8, "source_epochs": 16, "rounds": 6, "steps": 40},
 }
 
 
