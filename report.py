@@ -27,7 +27,7 @@ from .datasets.sample import PoseDataset
 from .datasets.sources import has_splits
 from .errors import DataError
 from .evaluation.label_report import label_blocks
-from .evaluation.options import TestOptions, adopt, compute_device, open_data
+from .evaluation.options import TestOptions, adopt, compute_device, open_data, open_target
 from .evaluation.predict import predict
 from .evaluation.record import NAME, Record
 from .evaluation.report import Block
@@ -138,7 +138,7 @@ def _judged(options: RunOptions, labelled: str, skeleton: Skeleton) -> tuple[Pos
 
 
 def _target_blocks(folder: Path, options: RunOptions, skeleton: Skeleton, asked: ReportOptions) -> list[Block]:
-    target = open_data(options.target, "train" if has_splits(options.target) else "all", options, False, skeleton)
+    target = open_target(options, skeleton)
     if isinstance(options, WscdaOptions):
         return domain_blocks(folder, target, compute_device(asked.accelerator))
     return label_blocks(folder, target, skeleton)

@@ -23,7 +23,7 @@ from zoopose.ccssl.options import CcsslOptions
 from zoopose.datasets.sources import check_joints, has_splits
 from zoopose.errors import OptionError
 from zoopose.evaluation.label_report import label_blocks
-from zoopose.evaluation.options import adopt, load_network, open_data
+from zoopose.evaluation.options import adopt, load_network, open_target
 from zoopose.options import command
 from zoopose.progress import log
 from zoopose.train import session, validation
@@ -50,7 +50,7 @@ def run(options: CcsslOptions) -> Path:
     start = protocol.network_for(options, start)
     for dataset in (source, valid):
         adopt(dataset, start.skeleton, options)
-    target = open_data(options.target, "train" if has_splits(options.target) else "all", options, False, start.skeleton)
+    target = open_target(options, start.skeleton)
     for dataset, name in ((source, options.source), (valid, options.valid or options.source), (target, options.target)):
         check_joints(dataset, start.skeleton, name)
     aliases = (f"{options.source.partition(':')[0]}.pth.tar",) if has_splits(options.source) else ()

@@ -13,7 +13,7 @@ from ..datasets.crops import CropCache
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import check_joints, has_splits
 from ..errors import OptionError
-from ..evaluation.options import open_data
+from ..evaluation.options import open_data, open_target
 from ..pose.augment import Augmentation
 from ..pose.checkpoints import Loaded
 from ..train.feed import CropFeed, cache_for, margin_px
@@ -105,8 +105,7 @@ def scorer_for(options: CcsslOptions, network: Loaded) -> LabelScore | None:
     """
     if not options.score_labels:
         return None
-    split = "train" if has_splits(options.target) else "all"
-    data = open_data(options.target, split, options, skeleton=network.skeleton)
+    data = open_target(options, network.skeleton, labelled=True)
     if data.labels is None:
         raise OptionError("a labelled target for --score-labels", f"{options.target}, without labels", "leave it out")
     return LabelScore(data, network.form)

@@ -23,6 +23,8 @@ class CcsslOptions(RunOptions):
     """labelled source, NAME[:PATH]"""
     target: str = "real_animal_sp"
     """unlabelled target, NAME[:PATH]; its labels, if it has any, are not read"""
+    target_classes: str = ""
+    """classes of --target where it holds several, such as dog,cat; default: those of --classes"""
     valid: str = ""
     """labelled source data on which labels' confidence is calibrated and checkpoints are scored; default: the validation split of
     --source"""

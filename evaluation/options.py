@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 import tyro
 
 from ..datasets.sample import PoseDataset
-from ..datasets.sources import class_names, open_source, partner_pairs, takes
+from ..datasets.sources import class_names, has_splits, open_source, partner_pairs, takes
 from ..datasets.synthetic_animal import synthetic_mean
 from ..datasets.tigdog import MEANS
 from ..errors import OptionError
@@ -164,6 +164,22 @@ def open_data(
     if skeleton is not None:
         adopt(dataset, skeleton, options)
     return dataset
+
+
+def open_target(options: Any, skeleton: Skeleton, labelled: bool = False) -> PoseDataset:
+    """The data of --target, of the classes of --target-classes: their training part, where they have one.
+
+    Raises:
+        OptionError: classes of a data set that has none.
+    """
+    if options.target_classes:
+        if not takes("classes", options.target):
+            raise OptionError(
+                "a --target that holds several classes", f"{options.target}", "leave --target-classes out"
+            )
+        options = replace(options, classes=options.target_classes)
+    split = "train" if has_splits(options.target) else "all"
+    return open_data(options.target, split, options, labelled, skeleton)
 
 
 def adopt(dataset: PoseDataset, skeleton: Skeleton, options: Any) -> None:

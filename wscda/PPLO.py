@@ -19,10 +19,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from zoopose.datasets.sources import check_joints, has_splits
+from zoopose.datasets.sources import check_joints
 from zoopose.errors import OptionError
 from zoopose.evaluation.label_report import label_blocks
-from zoopose.evaluation.options import adopt, load_network, open_data
+from zoopose.evaluation.options import adopt, load_network, open_target
 from zoopose.options import command
 from zoopose.progress import log
 from zoopose.train import session, validation
@@ -54,7 +54,7 @@ def run(options: PploOptions) -> Path:
         restore = start  # the last checkpoint of this very run: go on with it
     for dataset in (animals, valid):
         adopt(dataset, start.skeleton, options)
-    target = open_data(options.target, "train" if has_splits(options.target) else "all", options, False, start.skeleton)
+    target = open_target(options, start.skeleton)
     named = (animals, options.animal), (valid, options.valid or options.animal), (target, options.target)
     for dataset, name in named:
         check_joints(dataset, start.skeleton, name)

@@ -11,7 +11,7 @@ from lightning_fabric import Fabric
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import Unlabelled, check_joints, has_splits
 from ..errors import DataError, OptionError
-from ..evaluation.options import adopt, load_network, open_data
+from ..evaluation.options import adopt, load_network, open_data, open_target
 from ..pose import checkpoints
 from ..pose.checkpoints import Loaded
 from ..pose.correspondence import for_joints
@@ -103,19 +103,15 @@ def open_domains(options: WscdaOptions) -> Domains:
     if options.animal and options.human:
         if options.human.partition(":")[0] in ("images", "video"):
             raise DataError("labelled humans", f"{options.human}, which has no labels", "coco_person:ROOT")
-        human = open_data(options.human, _training_split(options.human), options)
+        human = open_data(options.human, "train" if has_splits(options.human) else "all", options)
     target = None
     if options.target:
-        target = open_data(options.target, _training_split(options.target), options, False, main.skeleton)
+        target = open_target(options, main.skeleton)
         if target.skeleton.joints != main.skeleton.joints:
             log.info("%s has other joints; only its pictures and boxes are taken", options.target)
             target = Unlabelled(target, main.skeleton)
     check_joints(valid, main.skeleton, options.valid or options.labelled)
     return Domains(human if options.animal else main, main if options.animal else None, target, valid)
-
-
-def _training_split(name: str) -> str:
-    return "train" if has_splits(name) else "all"
 
 
 def start_of(options: WscdaOptions, domains: Domains, restore: Loaded | None) -> tuple[Loaded, Loaded | None, str]:

@@ -20,6 +20,8 @@ class DomainOptions(RunOptions):
     """labelled animals, NAME[:PATH]"""
     target: str = ""
     """unlabelled animals, NAME[:PATH]; their labels, if they have any, are not read"""
+    target_classes: str = ""
+    """classes of --target where it holds several, such as dog,cat; default: those of --classes"""
     species: str = "horse"
     """of published data sets that hold several (--animal of the other commands)"""
     valid: str = ""

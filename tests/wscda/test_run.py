@@ -7,6 +7,7 @@ import os
 import signal
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -16,6 +17,7 @@ from zoopose.ccssl.options import CcsslOptions
 from zoopose.cli import main
 from zoopose.errors import OptionError
 from zoopose.pose import checkpoints
+from zoopose.pose.skeleton import ANIMAL_POSE20
 from zoopose.train import loop, train
 from zoopose.train.options import TrainOptions
 from zoopose.wscda.options import WscdaOptions
@@ -175,6 +177,49 @@ def test_the_probe_is_kept_and_shown(tmp_path, command):
     assert list(probes) == ["start", "model_best", "last"]
     assert all(0 <= p["accuracy"] <= 1 and p["pictures"] == [10, 14] for p in probes.values())
     assert "Can labelled and unlabelled animals be told apart?" in (folder / "report.html").read_text()
+
+
+@pytest.fixture
+def animal_pose(tmp_path) -> Path:
+    """The native tree, dogs and horses in 24 pictures."""
+    root, draws = tmp_path / "animal_pose", np.random.default_rng(0)
+    (root / "images").mkdir(parents=True)
+    names, annotations = {}, []
+    for i in range(24):
+        names[str(i)] = f"{'ho' if i % 2 else 'do'}{i:03d}.png"
+        cv2.imwrite(str(root / "images" / names[str(i)]), draws.integers(0, 256, (48, 48, 3), dtype=np.uint8))
+        xy = draws.uniform(8, 40, (20, 2)).round(1).tolist()
+        annotations.append(
+            {"image_id": i, "bbox": [4, 4, 44, 44], "keypoints": [[x, y, 1] for x, y in xy], "num_keypoints": 20,
+             "category_id": 4 if i % 2 else 1}
+        )  # fmt: skip
+    joints = [n.replace("tail_base", "tailbase") for n in ANIMAL_POSE20.joints]
+    kinds = [
+        {"id": i, "name": n, "keypoints": joints} for i, n in enumerate(("dog", "cat", "sheep", "horse", "cow"), 1)
+    ]
+    (root / "keypoints.json").write_text(json.dumps({"images": names, "annotations": annotations, "categories": kinds}))
+    return root
+
+
+@pytest.mark.usefixtures("no_report")
+def test_from_one_class_of_a_data_set_to_another(tmp_path, tiny_options, animal_pose, domains):
+    """The paper's own case: a class of Animal-Pose without labels, the others with them."""
+    data = f"animal_pose:{animal_pose}"
+    settings = {
+        "animal": data,
+        "target": data,
+        "classes": "dog",
+        "target_classes": "horse",
+        "num_epochs": 1,
+        "steps": 1,
+    }
+    folder = run(WscdaOptions(**tiny_options(tmp_path / "run", **settings)))
+    told = json.loads((folder / "run.json").read_text())["data"]
+    assert told["animal"]["labelled"] and not told["target"]["labelled"]
+    assert told["animal"]["items"] + told["validation"]["items"] == 12 and 0 < told["target"]["items"] <= 12
+    own = {**settings, "target": f"coco:{domains['target']}"}
+    with pytest.raises(OptionError, match="leave --target-classes out"):
+        run(WscdaOptions(**tiny_options(tmp_path / "other", **own)))
 
 
 def test_mistakes_are_told_in_one_line(tmp_path, command, domains):
