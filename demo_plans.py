@@ -81,6 +81,9 @@ def settled(options: DemoOptions) -> DemoOptions:
             raise OptionError(
                 f"options of --method {options.method}", f"--{name} {getattr(options, name)}", f"leave --{name} out"
             )
+    for name in ("people", "pictures", "shots", "frames", "source_epochs", "rounds", "steps", "oracle_epochs"):
+        if (getattr(options, name) or 1) < 1 or getattr(options, name) == 0:
+            raise OptionError(f"--{name.replace('_', '-')} of at least 1", f"{getattr(options, name)}")
     return replace(options, **{n: v for n, v in numbers.items() if getattr(options, n) is None})
 
 

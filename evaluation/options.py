@@ -10,13 +10,14 @@ import torch
 import tyro
 
 from ..datasets.sample import PoseDataset
-from ..datasets.sources import class_names, has_splits, open_source, partner_pairs, takes
+from ..datasets.sources import Unlabelled, class_names, has_splits, open_source, partner_pairs, takes
 from ..datasets.synthetic_animal import synthetic_mean
 from ..datasets.tigdog import MEANS
 from ..errors import OptionError
 from ..options import dead
 from ..pose.checkpoints import Loaded, load
 from ..pose.skeleton import TIGER_TO_MODEL, Skeleton
+from ..progress import log
 
 _arg = tyro.conf.arg
 
@@ -169,6 +170,8 @@ def open_data(
 def open_target(options: Any, skeleton: Skeleton, labelled: bool = False) -> PoseDataset:
     """The data of --target, of the classes of --target-classes: their training part, where they have one.
 
+    Of a set of other joints only pictures and boxes are taken, unless its labels are wanted.
+
     Raises:
         OptionError: classes of a data set that has none.
     """
@@ -179,7 +182,13 @@ def open_target(options: Any, skeleton: Skeleton, labelled: bool = False) -> Pos
             )
         options = replace(options, classes=options.target_classes)
     split = "train" if has_splits(options.target) else "all"
-    return open_data(options.target, split, options, labelled, skeleton)
+    if labelled:
+        return open_data(options.target, split, options, labelled, skeleton)
+    # the joints, and their left/right pairs, are those of the network: nobody labels others here
+    dataset = open_data(options.target, split, replace(options, partners=""), labelled, skeleton)
+    if dataset.skeleton.joints != skeleton.joints:
+        log.info("%s has other joints than the network: only its pictures and boxes are taken", options.target)
+    return Unlabelled(dataset, skeleton)
 
 
 def adopt(dataset: PoseDataset, skeleton: Skeleton, options: Any) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import torch
 
+from ..progress import log
 from .checkpoints import Loaded
 from .models import build_model
 from .skeleton import ANIMAL_POSE20, AP10K17, COCO17, MPII16, POSETRACK15, TIGDOG18, Skeleton
@@ -73,8 +74,12 @@ def for_joints(network: Loaded, skeleton: Skeleton, adapter: int, seed: int) -> 
     """
     numbers = {**network.numbers, "adapter": network.numbers.get("adapter", 0) or adapter}
     pairs = corresponding(network.skeleton, skeleton)
-    if network.skeleton.joints == skeleton.joints and numbers["adapter"] == network.numbers.get("adapter", 0):
-        return network, len(pairs)
+    if network.skeleton.joints == skeleton.joints:
+        skeleton = network.skeleton  # with the left/right pairs that it was trained with
+        if numbers["adapter"] == network.numbers.get("adapter", 0):
+            return network, len(pairs)
+    if not pairs:
+        log.warning("no joint of %s is one of %s: the last layer begins anew", network.skeleton.name, skeleton.name)
     numbers = {k: v for k, v in numbers.items() if v or k != "adapter"}
     torch.manual_seed(seed)
     model = build_model(network.arch, len(skeleton), **numbers)

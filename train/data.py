@@ -11,18 +11,25 @@ from .options import RunOptions
 
 def training_and_validation(source: str, valid: str, options: RunOptions) -> tuple[PoseDataset, PoseDataset]:
     """Training data and what scores them: --valid, or the source's own (or a seeded) validation split."""
-    if source.partition(":")[0] in ("images", "video"):
-        raise DataError(
-            "labelled data to train on", f"{source}, which has no labels", "coco:PATH.json, or a data set with labels"
-        )
-    if not valid:
-        return open_data(source, "train", options), validation_data(source, valid, options)
-    training = open_data(source, "train" if has_splits(source) else "all", options)
-    return training, validation_data(source, valid, options)
+    split = "train" if not valid or has_splits(source) else "all"
+    return labelled_data(source, split, options, "train on"), validation_data(source, valid, options)
 
 
 def validation_data(source: str, valid: str, options: RunOptions) -> PoseDataset:
     """The second of the two alone."""
-    if not valid:
-        return open_data(source, "valid", options)
-    return open_data(valid, "valid" if has_splits(valid) else "all", options)
+    split = "valid" if not valid or has_splits(valid) else "all"
+    return labelled_data(valid or source, split, options, "validate on")
+
+
+def labelled_data(name: str, split: str, options: RunOptions, purpose: str) -> PoseDataset:
+    """A data set that must have labels.
+
+    Raises:
+        DataError: it has none.
+    """
+    kind = name.partition(":")[0]
+    dataset = None if kind in ("images", "video") else open_data(name, split, options)
+    if dataset is None or dataset.labels is None:
+        remedy = "coco:PATH.json, or a data set with labels"
+        raise DataError(f"labelled data to {purpose}", f"{name}, which has no labels", remedy)
+    return dataset

@@ -38,7 +38,7 @@ class RunOptions(DataOptions):
     out_res: int = 0
     """side of the heatmaps, cells; 0: a quarter of the input's"""
     hidden: Literal["auto", "train", "ignore"] = "auto"
-    """joints that are labelled but hidden; auto: train on them in a COCO file, where a person has placed them; ignore them in
+    """joints that are labelled but hidden; auto: train on them where a person has placed them, as in COCO files; ignore them in
     TigDog, as published, and in renderings, where left and right legs behind each other only confuse"""
     # optimisation
     train_batch: int = 6

@@ -16,7 +16,6 @@ from torch import nn
 
 from ..datasets.pictures import PictureError
 from ..datasets.sample import PoseDataset
-from ..datasets.sources import has_splits
 from ..errors import DataError, OptionError
 from ..pose import losses
 from ..pose.augment import AUGMENTATIONS, Augmentation
@@ -136,7 +135,8 @@ def step_for(options: TrainOptions, training: PoseDataset, form: InputForm, fabr
 
 def trains_hidden(options: RunOptions, source: str) -> bool:
     """Whether joints of a source that are labelled but hidden are trained on."""
-    return options.hidden == "train" or (options.hidden == "auto" and not has_splits(source))
+    nobody_placed = source.partition(":")[0].startswith(("real_animal", "synthetic_animal"))
+    return options.hidden == "train" or (options.hidden == "auto" and not nobody_placed)
 
 
 def published_mean(training: PoseDataset) -> tuple[float, float, float]:

@@ -42,6 +42,10 @@ def run(options: TrainOptions) -> Path:
     if options.evaluate:
         return _evaluate(options, fabric, training, valid)
     earlier = restore = session.earlier_run(options, "train", LAST)
+    if options.resume and options.init_weights:
+        raise OptionError(
+            "--resume, to go on with a run, or --init-weights, to begin one with its weights", "both", "one of them"
+        )
     given = options.resume or options.init_weights
     start = restore or (
         load_network(given, options.dataset, options, getattr(training, "mean", None)) if given else None
@@ -84,10 +88,6 @@ def _of_these_joints(given: checkpoints.Loaded, training, options: TrainOptions)
     network, carried = for_joints(given, training.skeleton, 0, options.seed)
     if network is given:
         return given
-    if carried == 0:
-        log.warning(
-            "no joint of %s is one of %s: the last layer begins anew", given.skeleton.name, network.skeleton.name
-        )
     note = f"{given.note}; {carried} of its {len(given.skeleton)} joints carried over to {len(network.skeleton)}"
     return replace(network, note=note)
 

@@ -26,7 +26,7 @@ from zoopose.progress import log
 from zoopose.train import session, validation
 from zoopose.wscda import adaptation
 from zoopose.wscda.options import WscdaOptions
-from zoopose.wscda.report import domain_blocks
+from zoopose.wscda.report import domain_blocks, forget
 from zoopose.wscda.step import sizes_of
 
 LAST = "last.pth.tar"
@@ -41,7 +41,9 @@ def run(options: WscdaOptions) -> Path:
     start, given, note = adaptation.start_of(options, domains, restore)
     if restore is None and session.same_run(start, options, "wscda"):
         restore = start  # the last checkpoint of this very run: go on with it
-    adopt(domains.valid, start.skeleton, options)
+    for dataset in (domains.main, domains.valid, domains.target):
+        if dataset is not None:
+            adopt(dataset, start.skeleton, options)
     whole = adaptation.whole_of(domains, start, given)
     task = session.open_run(
         options, fabric, "wscda", start, options.num_epochs, restore and restore.state, LAST, whole=whole
@@ -52,8 +54,10 @@ def run(options: WscdaOptions) -> Path:
     session.banner(task, start, data, options.num_epochs, [f"start      {note}", f"parts      {sizes}"])
     step = adaptation.step_for(options, domains, whole, start.form, task)
     judge = validation.Validation(domains.valid, start, fabric, options)
-    if options.probe and not task.epoch and not task.step:
-        task.extra["wscda"]["probe"] = adaptation.probe(options, domains, start, fabric).to_dict()
+    if not task.epoch and not task.step:
+        forget(task.folder)
+        if options.probe:
+            task.extra["wscda"]["probe"] = adaptation.probe(options, domains, start, fabric).to_dict()
     session.carry_out(task, step, options, options.num_epochs, judge, "val/pck", "WS-CDA", data, restore is not None)
     if fabric.is_global_zero:
         if options.probe:
@@ -61,8 +65,12 @@ def run(options: WscdaOptions) -> Path:
         more = domain_blocks(task.folder, domains.target, fabric.device)
         chosen = "best on the labelled validation animals; target labels were not read"
         validation.finish(judge, task, options, {"method": "WS-CDA", "model_best": chosen, **data}, more)
-    log.info("next: zoopose pplo --animal %s --target %s --resume %s", options.animal or "NAME:PATH",
-             options.target or "NAME:PATH", task.folder / "model_best.pth.tar")  # fmt: skip
+    if options.animal and options.target:
+        valid = f" --valid {options.valid}" if options.valid else ""
+        best = task.folder / "model_best.pth.tar"
+        log.info(
+            "next: zoopose pplo --animal %s%s --target %s --resume %s", options.animal, valid, options.target, best
+        )
     return task.folder
 
 

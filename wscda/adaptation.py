@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lightning_fabric import Fabric
 
 from ..datasets.sample import PoseDataset
-from ..datasets.sources import Unlabelled, check_joints, has_splits
-from ..errors import DataError, OptionError
-from ..evaluation.options import adopt, load_network, open_data, open_target
+from ..datasets.sources import check_joints, has_splits
+from ..errors import OptionError
+from ..evaluation.options import load_network, open_target
 from ..pose import checkpoints
 from ..pose.checkpoints import Loaded
 from ..pose.correspondence import for_joints
 from ..pose.inputs import InputForm
 from ..progress import log
 from ..train import session
-from ..train.data import training_and_validation
+from ..train.data import labelled_data, training_and_validation
 from ..train.feed import CropFeed, cache_for
 from ..train.loop import Run
 from ..train.supervised import LOSSES, augmentation_for, trains_hidden
@@ -85,11 +85,18 @@ def check(options: WscdaOptions) -> None:
             f"--loss {options.loss}",
             "--loss balanced or --loss mean",
         )
-    if options.discriminator_steps and sum(map(bool, (options.human, options.animal, options.target))) < 2:
-        raise OptionError("two domains for --discriminator-steps", "one", "leave --discriminator-steps out")
     given = [f"--{name}" for name in ("human", "animal", "target") if getattr(options, name)]
+    if options.probe and not (options.animal and options.target):
+        raise OptionError("--animal and --target for --probe", " and ".join(given), "leave --probe out")
     if len(given) == 1:
         log.warning("%s alone: there is no other domain to adapt to, this is supervised training", given[0])
+    idle = ["adapter"] if not options.animal else []
+    idle += ["w1"] if not options.human or len(given) == 1 else []
+    idle += ["alpha", "alpha_warmup", "discriminator_steps"] if len(given) == 1 else []
+    idle += ["w2"] if not (options.human and options.animal) else []
+    for name in idle:
+        if getattr(options, name) != getattr(WscdaOptions, name):
+            log.warning("--%s does nothing with %s", name.replace("_", "-"), " and ".join(given))
 
 
 def open_domains(options: WscdaOptions) -> Domains:
@@ -101,15 +108,11 @@ def open_domains(options: WscdaOptions) -> Domains:
     main, valid = training_and_validation(options.labelled, options.valid, options)
     human = None
     if options.animal and options.human:
-        if options.human.partition(":")[0] in ("images", "video"):
-            raise DataError("labelled humans", f"{options.human}, which has no labels", "coco_person:ROOT")
-        human = open_data(options.human, "train" if has_splits(options.human) else "all", options)
+        split = "train" if has_splits(options.human) else "all"
+        human = labelled_data(options.human, split, replace(options, partners=""), "train on")  # pairs are the animals'
     target = None
     if options.target:
         target = open_target(options, main.skeleton)
-        if target.skeleton.joints != main.skeleton.joints:
-            log.info("%s has other joints; only its pictures and boxes are taken", options.target)
-            target = Unlabelled(target, main.skeleton)
     check_joints(valid, main.skeleton, options.valid or options.labelled)
     return Domains(human if options.animal else main, main if options.animal else None, target, valid)
 
@@ -132,9 +135,6 @@ def start_of(options: WscdaOptions, domains: Domains, restore: Loaded | None) ->
         note += (
             f"; {carried} of its {len(given.skeleton)} joints carried over to the {len(skeleton)} of {skeleton.name}"
         )
-    for data in (domains.animal or domains.human, domains.target):
-        if data is not None:
-            adopt(data, network.skeleton, options)
     return network, given, note
 
 
@@ -161,13 +161,7 @@ def whole_of(domains: Domains, start: Loaded, given: Loaded | None) -> WscdaNetw
 
 
 def probe(options: WscdaOptions, domains: Domains, network: Loaded, fabric: Fabric) -> Probe:
-    """How well the feature map tells labelled from unlabelled animals.
-
-    Raises:
-        OptionError: without both.
-    """
-    if domains.animal is None or domains.target is None:
-        raise OptionError("--animal and --target for --probe", "one of them is missing", "leave --probe out")
+    """How well the feature map tells labelled from unlabelled animals; both must be there."""
     model = network.model.to(fabric.device)
     found = domain_probe(
         model, domains.animal, domains.target, network.form, fabric.device, options.seed, options.workers

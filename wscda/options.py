@@ -50,9 +50,10 @@ class WscdaOptions(DomainOptions):
     """weight of the animals' pose loss; default: humans per labelled animal in a batch (ours)"""
     alpha_warmup: float = 0.5
     """share of the training over which alpha grows from 0 (ours); 0: it is there from the start"""
-    discriminator_steps: int = 0
+    discriminator_steps: int = 4
     """further steps that the discriminator takes alone after every batch, on the same features, at the rate --lr throughout (ours):
-    it then tells the domains nearly as well as can be told, and the features must really become alike to deceive it"""
+    it then tells the domains nearly as well as can be told, and the features must really become alike to deceive it; 0: none, a
+    third faster"""
     adapter: int = 2
     """residual blocks of the adaptation network between the features and the animals' head (ours: the paper gives no layout); 0: no
     such network"""
@@ -65,6 +66,9 @@ class WscdaOptions(DomainOptions):
     """run folder: checkpoints, logs, report"""
     train_batch: Annotated[int, _arg(aliases=["--batch-size"])] = 6
     """pictures of each domain in a training batch, on every device"""
+
+    # alpha grows over a share of all epochs: a run of another number is another run
+    FREE: ClassVar[frozenset[str]] = RunOptions.FREE - {"epochs", "num_epochs"}
 
     @property
     def labelled(self) -> str:

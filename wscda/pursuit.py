@@ -36,7 +36,8 @@ class Pursuit:
 
     def see(self, features: torch.Tensor, counts: Counts) -> None:
         """Take a batch's features (N, C, h, w); they are not trained here."""
-        self._seen = features.detach(), counts
+        kind = self.discriminator.logits.weight.dtype  # in mixed precision the features come in another
+        self._seen = features.detach().to(kind), counts
 
     def follow(self, loss: Callable[[torch.Tensor, Counts], torch.Tensor]) -> None:
         """The further steps on what was seen last.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from ..pose import checkpoints
 from ..pose.atomic import atomic_path
 from ..pose.draw import draw_pose
 from ..pose.skeleton import Skeleton
+from ..train.labelling import fingerprint
 
 PICTURES = 24
 BEST, PROBE, SAMPLE = "model_best.pth.tar", "probe.json", "target_sample.json"
@@ -48,7 +50,7 @@ def domain_blocks(folder: Path, target: PoseDataset | None, device: torch.device
 
 def _gallery(folder: Path, target: PoseDataset, device: torch.device) -> report.Gallery:
     told = _read(folder / SAMPLE)
-    if told is None or _mark(folder) not in (None, told["network"]):
+    if told is None or _mark(folder, target) not in (None, told["mark"]):
         told = sample_target(folder, target, device)
     skeleton = Skeleton.from_dict(told["skeleton"])
     items = []
@@ -67,7 +69,7 @@ def sample_target(folder: Path, target: PoseDataset, device: torch.device) -> di
     found = predict(network.model.to(device), some, network.form, device, phase="target pictures for the report")
     read = np.flatnonzero(found.read)
     told = {
-        "network": _mark(folder),
+        "mark": _mark(folder, target),
         "skeleton": network.skeleton.to_dict(),
         "rows": rows[read].tolist(),
         "xy_px": found.xy_px[read].round(2).tolist(),
@@ -77,10 +79,18 @@ def sample_target(folder: Path, target: PoseDataset, device: torch.device) -> di
     return told
 
 
-def _mark(folder: Path) -> str | None:
-    """Which network a sample belongs to: the best one's epoch, None where a run's checkpoints are gone."""
+def _mark(folder: Path, target: PoseDataset) -> str | None:
+    """Short mark of the best network and the frames, to which a sample belongs; None where a run's checkpoints are gone."""
     path = folder / BEST
-    return str(checkpoints.load(path).state["epoch"]) if path.is_file() else None
+    if not path.is_file():
+        return None
+    return f"{fingerprint(checkpoints.load(path).model)}-{zlib.crc32(repr(list(target.ids)).encode()):08x}"
+
+
+def forget(folder: Path) -> None:
+    """Remove what an earlier run has left in the folder for its report."""
+    for name in (PROBE, SAMPLE):
+        (folder / name).unlink(missing_ok=True)
 
 
 def write_probes(folder: Path, probes: Mapping[str, Mapping[str, Any]]) -> None:

@@ -96,17 +96,27 @@ class WscdaStep:
 
     def _pose(self, found: Found, parts: Mapping, counts: Counts) -> tuple[dict[str, torch.Tensor], str]:
         """Terms of L_pose by name, and the domain whose joints the main network has."""
-        whole, terms = sum(counts), {}
-        w2 = self.w2 if self.w2 is not None else counts.human / counts.animal if counts.human and counts.animal else 1.0
+        everywhere = self._everywhere(counts)
+        whole, terms = sum(everywhere), {}
+        w2 = self.w2
+        if w2 is None:
+            w2 = everywhere.human / everywhere.animal if everywhere.human and everywhere.animal else 1.0
         main = "animal" if "animal" in parts else "human"
         maps = {main: found.maps, **({"human": [found.human]} if found.human is not None else {})}
         labelled = [name for name in ("human", "animal") if name in parts]
         factors = loss_factors(self.fabric, [mean_over(self.loss, parts[name]) for name in labelled])
         for name, factor in zip(labelled, factors):
-            share = (w2 if name == "animal" else 1.0) * getattr(counts, name) / whole
+            share = (w2 if name == "animal" else 1.0) * getattr(everywhere, name) / whole
             own = parts[name]
             terms[f"pose_{name}"] = share * (factor * stage_loss(maps[name], own["target"], own["weight"], self.loss))
         return terms, main
+
+    def _everywhere(self, counts: Counts) -> Counts:
+        """Pictures of each domain on all ranks together."""
+        if self.fabric.world_size == 1:
+            return counts
+        own = torch.tensor(counts, dtype=torch.float32, device=self.fabric.device)
+        return Counts(*map(round, self.fabric.all_reduce(own, reduce_op="sum").tolist()))
 
     def _domain(self, logits: torch.Tensor | None, counts: Counts) -> tuple[dict, dict]:
         """Terms of L_DDL by name, and how often the discriminator is right."""
@@ -114,16 +124,18 @@ class WscdaStep:
         told: dict[str, torch.Tensor] = {}
         if logits is None:
             return terms, told
+        # a mean over this rank's pictures becomes this rank's part of the mean over all ranks'
+        part = len(logits) * self.fabric.world_size / sum(self._everywhere(counts))
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         kind = torch.repeat_interleave(
             torch.arange(3, device=logits.device), torch.tensor(counts, device=logits.device)
         )
         animal, target = kind > 0, kind == 2
         if counts.human and counts.animal + counts.target:
-            terms["domain_human_animal"] = self.w1 * human_animal(logits, animal)
+            terms["domain_human_animal"] = self.w1 * part * human_animal(logits, animal)
             told["acc_human_animal"] = balanced_accuracy(logits[:, 0], animal)
         if counts.animal and counts.target:
-            terms["domain_labelled_unlabelled"] = labelled_unlabelled(logits, animal, target)
+            terms["domain_labelled_unlabelled"] = part * labelled_unlabelled(logits, animal, target)
             told["acc_labelled_unlabelled"] = balanced_accuracy(logits[animal, 1], target[animal])
         return terms, told
 
