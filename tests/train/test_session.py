@@ -14,6 +14,7 @@ from zoopose.errors import OptionError, WeightsError
 from zoopose.train import loop, session
 from zoopose.train.loop import Meter
 from zoopose.train.options import RunOptions, TrainOptions
+from zoopose.train.supervised import trains_hidden
 from zoopose.train.train import LAST, run
 
 
@@ -231,3 +232,23 @@ def test_patience_ends_a_run_and_its_restart_does_not_go_on(tmp_path, command, m
     (tmp_path / "metrics.json").unlink()
     run(command(tmp_path, epochs=6))
     assert rows(tmp_path) == [1, 2, 3, 4] and (tmp_path / "metrics.json").is_file()
+
+
+def test_a_run_is_gone_on_with_or_begun_with_weights_not_both(tmp_path, command):
+    with pytest.raises(OptionError, match="(?s)--resume.*one of them"):
+        run(command(tmp_path, resume="a.pth.tar", init_weights="b.pth.tar"))
+
+
+def test_hidden_joints_are_trained_on_where_a_person_has_placed_them():
+    names = (
+        "coco:a.json",
+        "coco_person:R",
+        "animal_pose:R",
+        "mpii",
+        "real_animal",
+        "real_animal_sp:R",
+        "synthetic_animal_sp",
+    )
+    assert [trains_hidden(TrainOptions(), name) for name in names] == [True] * 4 + [False] * 3
+    assert trains_hidden(TrainOptions(hidden="train"), "real_animal")
+    assert not trains_hidden(TrainOptions(hidden="ignore"), "coco:a.json")

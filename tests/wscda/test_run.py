@@ -15,7 +15,7 @@ import torch
 from zoopose.ccssl import CCSSL
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.cli import main
-from zoopose.errors import OptionError
+from zoopose.errors import DataError, OptionError
 from zoopose.pose import checkpoints
 from zoopose.pose.skeleton import ANIMAL_POSE20
 from zoopose.train import loop, train
@@ -220,6 +220,50 @@ def test_from_one_class_of_a_data_set_to_another(tmp_path, tiny_options, animal_
     own = {**settings, "target": f"coco:{domains['target']}"}
     with pytest.raises(OptionError, match="leave --target-classes out"):
         run(WscdaOptions(**tiny_options(tmp_path / "other", **own)))
+
+
+@pytest.mark.usefixtures("no_report")
+def test_pairs_given_when_the_start_was_trained_are_kept(tmp_path, command, tiny_options, domains):
+    """Also where an adaptation network is added, and where people of other joints train beside."""
+    data = json.loads(domains["animal"].read_text())
+    data["categories"][0]["keypoints"] = ["nose", "ear_a", "ear_b", "hip_a", "hip_b", "tail"]
+    odd = domains["animal"].with_name("odd.json")
+    odd.write_text(json.dumps(data))
+    name, pairs = f"coco:{odd}", "ear_a:ear_b,hip_a:hip_b"
+    common = {"dataset": name, "valid": name, "epochs": 1, "partners": pairs}
+    start = train.run(TrainOptions(**tiny_options(tmp_path / "start", **common))) / "model_best.pth.tar"
+    kept = ((1, 2), (3, 4))
+    for folder, more in (("plain", {}), ("told", {"partners": pairs, "adapter": 0})):
+        options = command(tmp_path / folder, animal=name, valid=name, resume=str(start), num_epochs=1, **more)
+        assert checkpoints.load(run(options) / LAST).skeleton.partners == kept
+
+
+@pytest.mark.usefixtures("no_report")
+def test_a_folder_used_again_shows_nothing_of_the_run_before(tmp_path, command, domains, tiny_coco):
+    from zoopose.wscda.report import SAMPLE
+
+    names, small = ("animal", "target"), tiny_coco(tmp_path / "small", n=6, seed=8)
+    run(command(tmp_path / "run", names, num_epochs=1, probe=True))
+    before = json.loads((tmp_path / "run" / SAMPLE).read_text())
+    folder = run(command(tmp_path / "run", names, num_epochs=1, target=f"coco:{small}", restart=True))
+    after = json.loads((folder / SAMPLE).read_text())
+    assert not (folder / "probe.json").exists() and after["mark"] != before["mark"]
+    assert max(after["rows"]) == 5
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"animal": "images:{folder}"}, {"valid": "images:{folder}"}, {"human": "images:{folder}"}, {"valid": "{boxes}"}],
+)
+def test_data_without_labels_are_refused_where_labels_are_needed(tmp_path, command, domains, more):
+    data = json.loads(domains["animal"].read_text())
+    for annotation in data["annotations"]:
+        annotation["keypoints"] = [0] * len(annotation["keypoints"])
+    boxes = domains["animal"].with_name("boxes.json")
+    boxes.write_text(json.dumps(data))
+    more = {k: v.format(folder=domains["animal"].parent, boxes=f"coco:{boxes}") for k, v in more.items()}
+    with pytest.raises(DataError, match="label"):
+        run(command(tmp_path, **more))
 
 
 def test_mistakes_are_told_in_one_line(tmp_path, command, domains):
