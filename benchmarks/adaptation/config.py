@@ -57,7 +57,7 @@ CONFIGS: dict[str, Config] = {
         adapted={"num_epochs": 8, "refresh": 1, "snapshot": 1, "steps": 60, "lr": 1e-3},
         # a constant rate, as published
         published={"num_epochs": 6, "refresh": 1, "snapshot": 1, "steps": 100, "lr": 1e-3, "decay": "step"},
-        wscda={"num_epochs": 10, "snapshot": 1, "steps": 60, "lr": 1e-3},
+        wscda={"num_epochs": 6, "snapshot": 1, "steps": 60, "lr": 5e-4},
         pplo={"num_epochs": 8, "rounds": 6, "snapshot": 1, "steps": 60, "lr": 1e-3},
         folds=2,
         folds_run=1,
