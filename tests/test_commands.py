@@ -170,6 +170,7 @@ def test_commands_run_by_path_from_another_folder(tmp_path, path, word):
     assert word in done.stdout
 
 
+@pytest.mark.slow
 def test_demo_of_three_domains_end_to_end(tmp_path):
     out = tmp_path / "demo"
     small = "--people 10 --pictures 20 --shots 5 --frames 3 --source-epochs 1 --rounds 1 --steps 2 --oracle-epochs 1 --workers 1"

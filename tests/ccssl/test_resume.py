@@ -207,7 +207,7 @@ def test_labels_of_the_target_are_never_read(
     else:
         labelled = CocoKeypoints(target_data)
         assert labelled.labels is not None
-        monkeypatch.setattr(CCSSL, "open_data", lambda *_: labelled)
+        monkeypatch.setattr(CCSSL, "open_target", lambda *_: labelled)
     assert run_state(run(options), LAST) == uninterrupted
 
 

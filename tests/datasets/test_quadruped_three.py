@@ -114,6 +114,7 @@ def test_the_files_are_read_by_their_readers(made, tmp_path):
     assert people[0].image.shape == (64, 48, 3)
 
 
+@pytest.mark.slow
 def test_the_bytes_do_not_depend_on_the_workers(made, tmp_path):
     out, _, _ = made
     options = ThreeOptions(tmp_path, **_SMALL)
