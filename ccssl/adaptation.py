@@ -13,7 +13,7 @@ from ..datasets.crops import CropCache
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import check_joints, has_splits
 from ..errors import OptionError
-from ..evaluation.options import open_data, open_target
+from ..evaluation.options import load_network, open_data, open_target
 from ..pose.augment import Augmentation
 from ..pose.checkpoints import Loaded
 from ..train.feed import CropFeed, cache_for, margin_px
@@ -79,7 +79,7 @@ def step_for(
         feeds[1].crops, list(target.shots), network.form, options.seed, fabric.device, views_for(options),
         Temporal(options.flow, weights=options.raft_weights),
         options.workers, options.strict_data, fabric=fabric,
-        framings=() if options.no_framing else FRAMINGS,
+        framings=() if options.no_framing else FRAMINGS, judge=judge_of_framing(options, network),
     )  # fmt: skip
     calibrator = None
     if options.confidence == "calibrated":
@@ -95,6 +95,26 @@ def step_for(
         (options.share_first, options.share_last), options.per, run.folder, run.extra, options.steps,
         teacher, calibrator, options.check_limit, options.target_style,
     )  # fmt: skip
+
+
+def judge_of_framing(options: CcsslOptions, network: Loaded) -> nn.Module | None:
+    """The network that --framing-from names; None without one.
+
+    Raises:
+        OptionError: nothing to judge, or a network of other joints or another input.
+    """
+    if not options.framing_from:
+        return None
+    if options.no_framing:
+        raise OptionError("--framing-from NETWORK, or --no-framing", "both", "one of them")
+    judge = load_network(options.framing_from, options.source, options)
+    if judge.form != network.form or judge.skeleton.joints != network.skeleton.joints:
+        raise OptionError(
+            f"--framing-from a network like that of --resume: {len(network.skeleton)} joints, {network.form.size} px",
+            f"{options.framing_from}: {len(judge.skeleton)} joints of {judge.skeleton.name}, {judge.form.size} px",
+            "the network that was adapted",
+        )
+    return judge.model
 
 
 def scorer_for(options: CcsslOptions, network: Loaded) -> LabelScore | None:

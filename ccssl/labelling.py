@@ -72,6 +72,7 @@ class Labeller(ChunkLabeller):
         framings: of which the one is taken under which the network agrees with itself most; none: as cropped.
         framing: the one taken, where it is known; `label` sets it. It belongs to the two data sets: a network that has learnt
             from its own labels agrees with itself wherever they were made.
+        judge: the network that is asked for the framing; None: the one that labels.
     """
 
     crops: CropCache
@@ -87,6 +88,7 @@ class Labeller(ChunkLabeller):
     fabric: Fabric | None = None
     framings: tuple[Framing, ...] = ()
     framing: Framing | None = None
+    judge: nn.Module | None = None
 
     def __post_init__(self):
         # before the first round, so that what is missing shows at the start
@@ -157,6 +159,7 @@ class Labeller(ChunkLabeller):
             self.views,
             self.temporal,
             self.framings,
+            fingerprint(self.judge) if self.judge else "",
             dataset.skeleton.to_dict(),
         )
         return f"{fingerprint(model)}-{zlib.crc32(repr((rules, frames)).encode()):08x}"
@@ -167,6 +170,7 @@ class Labeller(ChunkLabeller):
         if sample is None:
             self.framing = Framing()
             return []
+        model = model if self.judge is None else self.judge.to(self.device)
         training = model.training
         model.eval()
         self.framing, tried = choose(

@@ -62,6 +62,9 @@ class CcsslOptions(RunOptions):
     no_framing: bool = False
     """label the target's pictures as they are cropped, instead of with the zoom and shift under which the network agrees most
     with itself"""
+    framing_from: str = ""
+    """checkpoint of the network that chooses this framing; default: that of --resume. One that has been trained on the target's
+    pictures as they are cropped, as WS-CDA does, is no judge of it: name the network from before"""
     check_limit: float = 0.15
     """a label is left out where one of its checks (invariance, equivariance, time) misses by more, in shares of the crop's side"""
     confidence: Literal["calibrated", "peak"] = "calibrated"

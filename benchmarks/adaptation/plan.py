@@ -134,6 +134,7 @@ def _adapted(
         "valid": f"coco:{source.valid}",
         "target": f"coco:{target.target}",
         "resume": f"cells/{start}/model_best.pth.tar",
+        **_framing(plan, pair, column, source, target, seed),
         # the published adaptation learns hidden joints of renderings as it does visible ones
         **({} if column.options.get("protocol") == "published" else _hidden(source)),
         **plan.config.training,
@@ -153,6 +154,16 @@ def _adapted(
     if options.get("probe"):
         measure["domains"] = {"folder": f"cells/{cell}", "valid": source.valid}
     return (plan.add(Cell(cell, (start,), words(column.command, options, cell), measure)),)
+
+
+def _framing(plan: Plan, pair: str, column: Column, source: Animals, target: Animals, seed: int) -> dict[str, str]:
+    """Who chooses the framing of CC-SSL after another adaptation, which has seen the target as it is cropped: the source model."""
+    name = column.start
+    while (first := plan.columns.get(name) or COLUMNS[name]).kind == "adapted":
+        name = first.start
+    if column.command != "ccssl" or name == column.start:
+        return {}
+    return {"framing_from": f"cells/{_start(plan, pair, name, source, target, seed)}/model_best.pth.tar"}
 
 
 def _start(plan: Plan, pair: str, name: str, source: Animals, target: Animals, seed: int) -> str:
