@@ -8,16 +8,22 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from zoopose.ccssl import labelling
+from zoopose.ccssl import CCSSL, labelling
 from zoopose.ccssl.consistency import Views
 from zoopose.ccssl.framing import DROP, FRAMINGS, SAME, Framing, choose, mirrored_joints
 from zoopose.ccssl.labelling import Labeller, Temporal
+from zoopose.ccssl.options import CcsslOptions
 from zoopose.datasets.crops import CropCache
 from zoopose.datasets.sample import PoseSample
+from zoopose.errors import OptionError
 from zoopose.pose.augment import Augmentation
+from zoopose.pose.checkpoints import load
 from zoopose.pose.geometry import apply
 from zoopose.pose.inputs import InputForm
 from zoopose.pose.skeleton import Skeleton
+from zoopose.train import train
+from zoopose.train.labelling import fingerprint
+from zoopose.train.options import TrainOptions
 
 SIZE, CELLS, PAD = 64, 16, 13
 PADDED = SIZE + 2 * PAD
@@ -215,3 +221,25 @@ def test_the_first_round_finds_the_framing_and_the_network_keeps_its_mode(monkey
     assert made.label(model, 1).facts["framing"] == {"zoom": 1.25, "shift": 0.0, "agreement": []}
     assert seen == [False] and model.training
     assert made.mark(model, 0) != labeller(Stills(), ()).mark(model, 0)
+
+
+def test_another_network_may_choose_the_framing(
+    tmp_path, monkeypatch, source_data, source_model, tiny_options, no_report
+):
+    """The one that --framing-from names is asked, and no other; one of another input is refused."""
+    asked = []
+    original = labelling.choose
+    monkeypatch.setattr(labelling, "choose", lambda model, *more: (asked.append(model), original(model, *more))[1])
+    data = f"coco:{source_data}"
+    common = {"source": data, "valid": data, "target": data, "resume": str(source_model), "num_epochs": 1, "views": 1}
+    other = CCSSL.run(CcsslOptions(**tiny_options(tmp_path / "first", **common, steps=1))) / CCSSL.LAST
+    asked.clear()
+    CCSSL.run(CcsslOptions(**tiny_options(tmp_path / "second", **common, steps=1, framing_from=str(other), ema=0.0)))
+    (judge,) = asked
+    assert fingerprint(judge) == fingerprint(load(other).model) != fingerprint(load(source_model).model)
+    with pytest.raises(OptionError, match="one of them"):
+        CCSSL.run(CcsslOptions(**tiny_options(tmp_path / "third", **common, framing_from=str(other), no_framing=True)))
+    wide = tiny_options(tmp_path / "wide", dataset=data, valid=data, epochs=1, inp_res=64)
+    best = train.run(TrainOptions(**{**wide, "inp_res": 64})) / "model_best.pth.tar"
+    with pytest.raises(OptionError, match="32 px"):
+        CCSSL.run(CcsslOptions(**tiny_options(tmp_path / "fourth", **common, framing_from=str(best))))
