@@ -88,6 +88,7 @@ def test_every_command_has_its_own_words_and_scored_checkpoint(animals):
     assert {k for k in options[0] if options[0][k] != options[1].get(k) and k.startswith("--")} == {
         "--resume",
         "--checkpoint",
+        "--framing-from",  # the source model has not seen the target
     }
 
 
