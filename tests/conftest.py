@@ -29,6 +29,12 @@ def one_thread():
     torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c_is_heard():
+    """A shell starts what runs in its background with Ctrl-C ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture(scope="session")
 def tiny_coco() -> Callable[..., Path]:
     """(folder, n, seed, video, size) -> a COCO file of `n` pictures of `size` px, each with six dots at random joints.
