@@ -11,8 +11,8 @@ one of three ways from there to a crop (and to a heatmap, which is a smaller cro
   UDP (J. Huang et al., CVPR 2020, section 3.2).
 
 A mirrored picture gives mirrored maps in `dark` and `udp`; in `msra` they lie 3/4 of a cell beside, for which the published test
-shifts them by one, see `flip_shift`. CPN cuts whole rectangles instead: `cpn_rectangle`. The integer transform of the hourglass code
-is in `published_geometry`, the exact crop of everything else in `geometry`.
+shifts them by one, see `flip_shift`. CPN cuts whole rectangles instead: `cpn_rectangle`. The integer transform of the hourglass
+code is in `published_geometry`, the exact crop of everything else in `geometry`.
 """
 
 from __future__ import annotations
