@@ -99,7 +99,7 @@ def _test_and_report(plan: Plan) -> dict[str, Score]:
         network = checkpoints.load(plan.checkpoint(name))
         found[name] = predict(network.model.to(device), dataset, network.form, device, phase=f"testing {name}")
         scores[name] = score_predictions(
-            found[name], network.skeleton, network.form.heatmap_size, "held-out target shots"
+            found[name], network.skeleton, network.form.published_cells, "held-out target shots"
         )
     main = {name: by_protocol[MAIN] for name, by_protocol in scores.items()}
     write_metrics(

@@ -22,6 +22,39 @@ def dead(*aliases: str) -> Any:
     return tyro.conf.arg(help=DEAD, aliases=list(aliases))
 
 
+def size_of(text: str) -> int | tuple[int, int]:
+    """A size on the command line: `256`, the side of a square, or `256x192`, rows and columns.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    sides = tuple(int(side) for side in text.lower().split("x"))
+    if len(sides) > 2 or min(sides) < 1:
+        raise ValueError(text)
+    return sides[0] if len(set(sides)) == 1 else sides
+
+
+def size_text(size: int | Sequence[int]) -> str:
+    """Inverse of `size_of`."""
+    return str(size) if isinstance(size, int) else "x".join(map(str, size))
+
+
+def sized() -> Any:
+    """Annotation of an option that takes a size, see `size_of`."""
+    from tyro.constructors import PrimitiveConstructorSpec
+
+    def is_size(value: Any) -> bool:
+        return isinstance(value, int) or (isinstance(value, tuple) and len(value) == 2)
+
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="SIDE|ROWSxCOLUMNS",
+        instance_from_str=lambda words: size_of(words[0]),
+        is_instance=is_size,
+        str_from_instance=lambda size: [size_text(size)],
+    )
+
+
 def parse(options: type[O], argv: Sequence[str] | None, prog: str, description: str) -> O:
     """Options from the command line. A misspelt flag ends the program with code 2, naming the nearest one."""
     import tyro

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 import tyro
 
 from ..evaluation.options import DataOptions
-from ..options import dead
+from ..options import dead, sized
 
 _arg = tyro.conf.arg
 
@@ -24,19 +24,23 @@ class RunOptions(DataOptions):
     """where that file may lie; default: the run folder; it has no name and goes with the run"""
     # network
     arch: Annotated[str, _arg(aliases=["-a"])] = "hg"
-    """network: hg or hg_multitask"""
+    """network: hg, hrnet_w32, sb_pose_resnet50, ...; `zoopose doctor --models` lists them"""
+    arch_options: str = ""
+    """further numbers of the network, NAME=VALUE,NAME=VALUE,...; `zoopose doctor --models` lists them too"""
     stacks: Annotated[int, _arg(aliases=["-s"])] = 4
-    """hourglasses in a row"""
+    """hg: hourglasses in a row"""
     blocks: Annotated[int, _arg(aliases=["-b"])] = 1
-    """residual blocks at every place of an hourglass"""
+    """hg: residual blocks at every place of an hourglass"""
     width: int = 128
-    """planes of the blocks; the maps inside have twice as many channels"""
+    """hg: planes of the blocks; the maps inside have twice as many channels"""
     depth: int = 0
-    """halvings in an hourglass; 0: the published 4, or as many as the input side allows"""
-    inp_res: int = 256
-    """side of the input, px"""
-    out_res: int = 0
-    """side of the heatmaps, cells; 0: a quarter of the input's"""
+    """hg: halvings in an hourglass; 0: the published 4, or as many as the input side allows"""
+    inp_res: Annotated[int | tuple[int, int], sized()] = 256
+    """side of the input, px, or rows and columns: 256x192"""
+    out_res: Annotated[int | tuple[int, int], sized()] = 0
+    """side of the heatmaps, cells, or rows and columns; 0: a quarter of the input's"""
+    codec: str = "dark"
+    """how maps mean joints: dark, argmax, quarter, softargmax, udp, udp_offset, grmi, megvii"""
     hidden: Literal["auto", "train", "ignore"] = "auto"
     """joints that are labelled but hidden; auto: train on them where a person has placed them, as in COCO files; ignore them in
     TigDog, as published, and in renderings, where left and right legs behind each other only confuse"""

@@ -19,11 +19,12 @@ from torch import nn
 from .. import __version__
 from ..errors import OptionError, WeightsError
 from ..evaluation.runlog import RunLog
-from ..options import plain
+from ..options import plain, size_of, size_text
 from ..pose import checkpoints
 from ..pose.atomic import atomic_path, sweep
+from ..pose.geometry import hw_of
 from ..pose.inputs import InputForm, depth_for
-from ..pose.models import build_model
+from ..pose.models import build_model, options_of, parse_options
 from ..pose.skeleton import Skeleton
 from ..progress import log
 from .compiled import Compiled
@@ -97,23 +98,55 @@ def open_fabric(options: RunOptions) -> Fabric:
 def new_network(
     options: RunOptions, skeleton: Skeleton, form: InputForm, adapter: int = 0
 ) -> tuple[nn.Module, dict[str, int]]:
-    """A network with fresh weights, and the numbers it was built with; `adapter` as in `build_model`."""
-    numbers = {
-        "num_stacks": options.stacks,
-        "num_blocks": options.blocks,
-        "width": options.width,
-        "depth": options.depth or depth_for(form.heatmap_size),
-    }
-    if form.heatmap_size % 2 ** numbers["depth"]:
-        raise OptionError(
-            f"an input side that is a multiple of {4 * 2 ** numbers['depth']} px for depth {numbers['depth']}",
-            f"{form.size} px",
-            f"--depth {depth_for(form.heatmap_size)}, or another --inp-res",
-        )
+    """A network with fresh weights, and the numbers it was built with; `adapter` as in `build_model`.
+
+    Raises:
+        OptionError: numbers that the network has not, or an input it cannot take.
+    """
+    numbers = _numbers(options, form)
     if adapter:
         numbers["adapter"] = adapter
     torch.manual_seed(options.seed)  # whatever was built or read before, a seed means the same weights
-    return build_model(options.arch, len(skeleton), **numbers), numbers
+    network = build_model(options.arch, len(skeleton), **numbers)
+    multiple = network.input_multiple
+    if any(side % multiple for side in form.size_hw):
+        best = tuple(max(1, round(side / multiple)) * multiple for side in form.size_hw)
+        remedy = f"--inp-res {size_text(best)}"
+        if "depth" in numbers:
+            remedy += f", or --depth {depth_for(form.heatmap_hw)}"
+        raise OptionError(
+            f"input sides that are multiples of {multiple} px for {options.arch}",
+            f"{size_text(form.size_hw)} px",
+            remedy,
+        )
+    return network, numbers
+
+
+def _numbers(options: RunOptions, form: InputForm) -> dict[str, Any]:
+    """What the network of --arch is built with, out of the options that it has.
+
+    Raises:
+        OptionError: an option of hourglasses for a network that has no such number.
+    """
+    known = options_of(options.arch)
+    asked = {"num_stacks": "stacks", "num_blocks": "blocks", "width": "width", "depth": "depth"}
+    numbers: dict[str, Any] = {}
+    for number, flag in asked.items():
+        value = getattr(options, flag)
+        if number in known:
+            numbers[number] = value
+        elif value != getattr(RunOptions, flag):
+            raise OptionError(
+                f"options that {options.arch} has: {', '.join(known) or 'none'}",
+                f"--{flag} {value}",
+                f"leave --{flag} out, or --arch hg",
+            )
+    if "depth" in numbers and not numbers["depth"]:
+        numbers["depth"] = depth_for(form.heatmap_hw)
+    numbers |= parse_options(options.arch, options.arch_options)
+    if form.maps_per_joint != 1:
+        numbers["maps_per_joint"] = form.maps_per_joint
+    return numbers
 
 
 def input_form(options: RunOptions, kind: str = "exact", mean: Sequence[float] | None = None) -> InputForm:
@@ -122,16 +155,18 @@ def input_form(options: RunOptions, kind: str = "exact", mean: Sequence[float] |
     Raises:
         OptionError: when --out-res is not what the network makes of --inp-res.
     """
-    out = options.out_res or options.inp_res // 4
-    if options.inp_res != 4 * out:
+    size = hw_of(options.inp_res)
+    out = hw_of(options.out_res) if options.out_res else (size[0] // 4, size[1] // 4)
+    if size != (4 * out[0], 4 * out[1]):
+        text = size_text(options.out_res or out)
         raise OptionError(
             "--out-res of a quarter of --inp-res: the network's maps have a quarter of its input's side",
-            f"--inp-res {options.inp_res} --out-res {out}",
-            f"--inp-res {4 * out} --out-res {out}, or leave --out-res out",
+            f"--inp-res {size_text(options.inp_res)} --out-res {text}",
+            f"--inp-res {size_text(size_of(f'{4 * out[0]}x{4 * out[1]}'))} --out-res {text}, or leave --out-res out",
         )
     if kind == "published":
-        return InputForm("published", options.inp_res, out, tuple(mean), (1.0, 1.0, 1.0))
-    return InputForm("exact", options.inp_res, out)
+        return InputForm("published", size, out, tuple(mean), (1.0, 1.0, 1.0), codec=options.codec, sigma=options.sigma)
+    return InputForm("exact", size, out, codec=options.codec, sigma=options.sigma)
 
 
 def optimizer_of(model: nn.Module, options: RunOptions) -> torch.optim.Optimizer:
@@ -215,7 +250,9 @@ def open_run(
             nothing else. The checkpoint's `state_dict` is the network's alone.
         restore: a checkpoint whose progress and optimiser are taken over, or None.
     """
-    for name, number in {**network.numbers, "inp_res": network.form.size}.items():
+    built = {name: number for name, number in network.numbers.items() if name != "adapter"}
+    built |= {"inp_res": size_of(size_text(network.form.size_hw)), "codec": network.form.codec, "arch": network.arch}
+    for name, number in built.items():
         flag = name.removeprefix("num_")
         asked = getattr(options, flag, None)
         if asked not in (number, getattr(RunOptions, flag, None)):
@@ -309,9 +346,9 @@ def banner(
     log.info("zoopose %s on %s, torch %s", __version__, name, torch.__version__)
     for what, facts in data.items():
         log.info("  %-10s %s", what, ", ".join(f"{k} {v}" for k, v in facts.items() if v not in ("", None, {}, [])))
-    log.info("  network    %s %s, %.2f M parameters, %d px in, %d x %d maps, %s crops", network.arch,
-             " ".join(f"{k[4:] if k.startswith('num_') else k} {v}" for k, v in network.numbers.items()), parameters / 1e6,
-             form.size, form.heatmap_size, form.heatmap_size, form.kind)  # fmt: skip
+    log.info("  network    %s, %.2f M parameters, %s px in, %d x %d maps, %s crops, %s codec",
+             " ".join([network.arch, *(f"{k.removeprefix('num_')} {v}" for k, v in network.numbers.items())]), parameters / 1e6,
+             size_text(size_of(size_text(form.size_hw))), *form.heatmap_hw, form.kind, form.codec)  # fmt: skip
     log.info("  score      PCK@0.05 of the crop's side, visible joints (exact/crop); others in metrics.json")
     for note in notes:
         log.info("  %s", note)

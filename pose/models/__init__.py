@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable
+from typing import Any
 
 from torch import nn
 
@@ -15,30 +16,65 @@ from .network import PoseNetwork as PoseNetwork
 MODELS: dict[str, Callable[..., nn.Module]] = {"hg": hg, "hg_multitask": hg_multitask}
 
 
-def build_model(name: str, num_joints: int, adapter: int = 0, **options) -> nn.Module:
+def build_model(name: str, num_joints: int, adapter: int = 0, maps_per_joint: int = 1, **options) -> nn.Module:
     """Build a network from the table.
 
     Args:
-        name, num_joints, options: what the builder is called with.
+        name, options: of the builder.
+        num_joints, maps_per_joint: the network has num_joints x maps_per_joint maps, those of a joint one after the other.
         adapter: residual bottlenecks of an adaptation network on the last feature map (WS-CDA); 0: none.
 
     Raises:
         OptionError: an unknown name, or an option the network does not have.
+    """
+    known = options_of(name)
+    unknown = set(options) - set(known)
+    if unknown:
+        raise OptionError(f"options of {name}: {', '.join(sorted(known)) or 'none'}", ", ".join(sorted(unknown)))
+    try:
+        network = MODELS[name](num_joints * maps_per_joint, **options)
+        if adapter:
+            network.adapt(adapter)
+        return network
+    except ValueError as error:
+        raise OptionError(f"numbers that {name} can be built with", str(error)) from error
+
+
+def options_of(name: str) -> dict[str, Any]:
+    """The options of a network of the table, with their defaults.
+
+    Raises:
+        OptionError: an unknown name.
     """
     if name not in MODELS:
         near = difflib.get_close_matches(name, MODELS, 1)
         raise OptionError(
             f"a network out of {', '.join(MODELS)}", f"{name!r}", f"--arch {near[0] if near else next(iter(MODELS))}"
         )
-    builder = MODELS[name]
-    known = set(inspect.signature(builder).parameters) - {"num_joints"}
-    unknown = set(options) - known
-    if unknown:
-        raise OptionError(f"options of {name}: {', '.join(sorted(known))}", ", ".join(sorted(unknown)))
-    try:
-        network = builder(num_joints, **options)
-        if adapter:
-            network.adapt(adapter)
-        return network
-    except ValueError as error:
-        raise OptionError(f"numbers that {name} can be built with", str(error)) from error
+    parameters = list(inspect.signature(MODELS[name]).parameters.values())[1:]
+    return {p.name: p.default for p in parameters}
+
+
+def parse_options(name: str, text: str) -> dict[str, Any]:
+    """Options of a network from `NAME=VALUE,NAME=VALUE,...`, each of the type of its default.
+
+    Raises:
+        OptionError: an unknown option, or a value of another type.
+    """
+    known, found = options_of(name), {}
+    for part in filter(None, text.split(",")):
+        key, _, value = (word.strip() for word in part.partition("="))
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            raise OptionError(
+                f"options of {name}: {', '.join(known) or 'none'}",
+                repr(part),
+                f"--arch-options {near[0]}=..." if near else "leave --arch-options out",
+            )
+        kind = type(known[key])
+        try:
+            found[key] = {"true": True, "false": False}[value.lower()] if kind is bool else kind(value)
+        except (KeyError, ValueError) as error:
+            example = f"{key}={known[key]}"
+            raise OptionError(f"{key} like its default, {example}", repr(part), f"--arch-options {example}") from error
+    return found
