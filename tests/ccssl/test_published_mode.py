@@ -35,6 +35,7 @@ from zoopose.pose import checkpoints
 from zoopose.pose.augment_published import StandardDraw
 from zoopose.pose.geometry import apply, invert
 from zoopose.pose.inputs import InputForm
+from zoopose.pose.losses import joints_mse_published
 from zoopose.pose.models import build_model
 from zoopose.pose.published_crop import color_normalize, image_to_chw, published_crop
 from zoopose.pose.skeleton import TIGDOG18, Skeleton
