@@ -11,7 +11,7 @@ import torch
 
 from ..errors import DataError, OptionError
 from . import frames, heatmap
-from .geometry import aspect_box, compose, crop_matrix, hw_of, invert, resize_matrix
+from .geometry import apply, aspect_box, compose, crop_matrix, hw_of, invert, resize_matrix
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 KINDS = ("exact", "published", *frames.FRAMES)
@@ -126,6 +126,10 @@ class InputForm:
             matrix = frames.heatmap_matrix(self.kind, self.size_hw[::-1], self.heatmap_hw[::-1])
             return matrix if like is None else torch.as_tensor(matrix, dtype=like.dtype, device=like.device)
         return resize_matrix(self.size_hw, self.heatmap_hw, like)
+
+    def crop_from_heatmap(self, xy_heatmap: torch.Tensor) -> torch.Tensor:
+        """Joints (..., K, 2) in cells -> crop px."""
+        return apply(invert(self.heatmap_from_crop(xy_heatmap)), xy_heatmap)
 
     def image_from_heatmap(self, crop_from_image: torch.Tensor) -> torch.Tensor:
         """(..., 2, 3) from heatmap cells to picture px, of crop_from_image (..., 2, 3)."""

@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from lightning_fabric import Fabric
@@ -21,7 +19,6 @@ from ..pose import losses
 from ..pose.augment import AUGMENTATIONS, Augmentation
 from ..pose.heatmap import decode
 from ..pose.inputs import InputForm
-from ..pose.skeleton import Skeleton
 from ..progress import log
 from .feed import CropFeed, cache_for
 from .options import RunOptions, TrainOptions
@@ -179,24 +176,3 @@ def published_mean(training: PoseDataset) -> tuple[float, float, float]:
     if not means:
         raise DataError("pictures that can be read", "none of those tried can", "zoopose data check NAME:PATH")
     return tuple(float(v) for v in np.mean(means, 0) / 255)
-
-
-def debug_sheet(step: SupervisedStep, skeleton: Skeleton, form: InputForm, path: Path, n: int = 16) -> None:
-    """Write the first training pictures as the network sees them, with their joints."""
-    from ..pose.atomic import atomic_path
-    from ..pose.draw import draw_pose
-
-    batch = next((b for b in step.batches(0, 0) if b is not None), None)
-    if batch is None:
-        return
-    mean, std = torch.tensor(form.mean).view(3, 1, 1), torch.tensor(form.std).view(3, 1, 1)
-    xy, _ = decode(batch["target"].cpu(), "dark")
-    xy = ((xy + 0.5) * form.stride - 0.5).numpy()
-    tiles = []
-    for image, joints, weight in zip(batch["images"].cpu()[:n], xy, batch["weight"].cpu().numpy()):
-        picture = ((image * std + mean).clamp(0, 1) * 255).byte().permute(1, 2, 0).numpy()
-        tiles.append(draw_pose(np.ascontiguousarray(picture), joints, skeleton, weight > 0))
-    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % 4)
-    sheet = np.vstack([np.hstack(tiles[i : i + 4]) for i in range(0, len(tiles), 4)])
-    with atomic_path(path) as temporary:
-        cv2.imwrite(str(temporary), sheet[..., ::-1])
