@@ -24,8 +24,8 @@ TILE_PX = 160  # least side of a tile of the sheet of joints
 class Watched:
     """A step that also draws its first batches; all else, and all that is computed, is the step's own.
 
-    For every part of a batch that has targets (labelled, pseudo-labelled, ...) there are two sheets: `N_PART_joints.jpg` with every
-    picture twice, labelled joints on the left and predicted ones on the right, and `N_PART_maps.jpg` with the target maps of a picture
+    For every part of a batch that has targets (labelled, pseudo-labelled, ...) there are two sheets. `N_PART_joints.jpg` shows
+    every picture twice, labelled joints on the left and predicted ones on the right; `N_PART_maps.jpg` the target maps of a picture
     above those predicted. Predicted is by the network as it is before the batch, in eval mode; nothing is where the part's joints
     are not the network's.
 

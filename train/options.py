@@ -27,6 +27,8 @@ class RunOptions(DataOptions):
     """network: hg, hrnet_w32, sb_pose_resnet50, ...; `zoopose doctor --models` lists them"""
     arch_options: str = ""
     """further numbers of the network, NAME=VALUE,NAME=VALUE,...; `zoopose doctor --models` lists them too"""
+    trunk_weights: str = ""
+    """of a new network: a state dict file to start its trunk from, of torchvision's ResNet or the published HRNet (ImageNet)"""
     stacks: Annotated[int, _arg(aliases=["-s"])] = 4
     """hg: hourglasses in a row"""
     blocks: Annotated[int, _arg(aliases=["-b"])] = 1

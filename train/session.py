@@ -20,7 +20,7 @@ from .. import __version__
 from ..errors import OptionError, WeightsError
 from ..evaluation.runlog import RunLog
 from ..options import plain, size_of, size_text
-from ..pose import checkpoints
+from ..pose import checkpoints, weights
 from ..pose.atomic import atomic_path, sweep
 from ..pose.geometry import hw_of
 from ..pose.inputs import InputForm, depth_for
@@ -110,6 +110,12 @@ def new_network(
         numbers["adapter"] = adapter
     torch.manual_seed(options.seed)  # whatever was built or read before, a seed means the same weights
     network = build_model(options.arch, len(skeleton), **numbers)
+    if options.trunk_weights:
+        log.info(
+            "trunk of %s: %s",
+            options.trunk_weights,
+            network.load_trunk(weights.read(options.trunk_weights)["state_dict"]),
+        )
     multiple = network.input_multiple
     if any(side % multiple for side in form.size_hw):
         best = tuple(max(1, round(side / multiple)) * multiple for side in form.size_hw)

@@ -66,6 +66,16 @@ def build_model(name: str, num_joints: int, adapter: int = 0, maps_per_joint: in
         raise OptionError(f"numbers that {name} can be built with", str(error)) from error
 
 
+_FLAGS = {"true": True, "false": False}
+
+
+def option_text(value: Any) -> str:
+    """The value of an option as `parse_options` takes it."""
+    if isinstance(value, tuple):
+        return "/".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def options_of(name: str) -> dict[str, Any]:
     """The options of a network of the table, with their defaults.
 
@@ -82,7 +92,7 @@ def options_of(name: str) -> dict[str, Any]:
 
 
 def parse_options(name: str, text: str) -> dict[str, Any]:
-    """Options of a network from `NAME=VALUE,NAME=VALUE,...`, each of the type of its default.
+    """Options of a network from `NAME=VALUE,NAME=VALUE,...`, each of the type of its default; several numbers as `256/256/256`.
 
     Raises:
         OptionError: an unknown option, or a value of another type.
@@ -97,10 +107,13 @@ def parse_options(name: str, text: str) -> dict[str, Any]:
                 repr(part),
                 f"--arch-options {near[0]}=..." if near else "leave --arch-options out",
             )
-        kind = type(known[key])
+        default = known[key]
         try:
-            found[key] = {"true": True, "false": False}[value.lower()] if kind is bool else kind(value)
+            if isinstance(default, tuple):
+                found[key] = tuple(type(default[0])(word) for word in value.split("/"))
+            else:
+                found[key] = _FLAGS[value.lower()] if isinstance(default, bool) else type(default)(value)
         except (KeyError, ValueError) as error:
-            example = f"{key}={known[key]}"
+            example = f"{key}={option_text(default)}"
             raise OptionError(f"{key} like its default, {example}", repr(part), f"--arch-options {example}") from error
     return found

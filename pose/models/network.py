@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import nn
 
@@ -43,6 +45,22 @@ class PoseNetwork(nn.Module):
     def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
         earlier, last = self.features(images)
         return [*earlier, self.head(self.adapter(last))]
+
+    def load_trunk(self, state_dict: Mapping[str, torch.Tensor]) -> str:
+        """Take the weights of a network trained to tell pictures apart (ImageNet) for the layers that both have.
+
+        Returns:
+            A line of what was loaded.
+
+        Raises:
+            OptionError: the network has no such trunk.
+            WeightsError: the file is of another network; then nothing is loaded.
+        """
+        raise OptionError(
+            "a network whose trunk others are trained with too",
+            type(self).__name__,
+            "leave --trunk-weights out, or --arch sb_pose_resnet50, hrnet_w32, ...",
+        )
 
     def adapt(self, num_blocks: int) -> None:
         """Put an adaptation network of residual bottlenecks on the last feature map (Cao et al., ICCV 2019, section 3).
