@@ -55,6 +55,19 @@ def sized() -> Any:
     )
 
 
+def number_or_none() -> Any:
+    """Annotation of a number whose flag may also stand alone, for 1, as a switch that it was in the published code."""
+    from tyro.constructors import PrimitiveConstructorSpec
+
+    return PrimitiveConstructorSpec(
+        nargs=(0, 1),
+        metavar="[N]",
+        instance_from_str=lambda words: int(words[0]) if words else 1,
+        is_instance=lambda value: isinstance(value, int),
+        str_from_instance=lambda value: [str(value)],
+    )
+
+
 def parse(options: type[O], argv: Sequence[str] | None, prog: str, description: str) -> O:
     """Options from the command line. A misspelt flag ends the program with code 2, naming the nearest one."""
     import tyro

@@ -17,6 +17,7 @@ from ..progress import log
 from ..train.curriculum import admit, frame_confidence, share_at
 from ..train.feed import CropFeed
 from ..train.selftraining import Pair, SelfTrainingStep, labels_path
+from ..train.supervised import MapLoss
 from .confidence import Calibration
 from .framing import Framing
 from .labelling import Labeller
@@ -54,7 +55,7 @@ class CcsslStep(SelfTrainingStep):
         target: CropFeed,
         labeller: Labeller,
         fabric: Fabric,
-        loss: Callable,
+        loss: MapLoss,
         gamma: float,
         rounds: int,
         refresh: int,

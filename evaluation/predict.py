@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from torch import nn
@@ -15,6 +16,7 @@ from ..datasets.pictures import Fault, FaultLog, SafeDataset
 from ..datasets.sample import PoseDataset, PoseSample
 from ..errors import DataError
 from ..pose import heatmap
+from ..pose.frames import FRAMES
 from ..pose.geometry import apply, square_box
 from ..pose.inputs import InputForm
 from ..pose.published_crop import published_crop
@@ -68,6 +70,9 @@ def network_input(sample: PoseSample, crop_factor: float, form: InputForm) -> tu
         picture = sample.image.transpose(2, 0, 1).astype(np.float32) / 255
         centre = (square[:2] + square[2] / 2).astype(np.float32)
         return published_crop(picture, centre, square[2] / 200, form.size_hw), matrix
+    if form.kind in FRAMES:
+        crop = cv2.warpAffine(sample.image, matrix, form.size_hw[::-1], flags=cv2.INTER_LINEAR)
+        return crop.transpose(2, 0, 1).astype(np.float32) / 255, matrix
     rectangle = form.rectangle(sample.box_xywh, crop_factor)
     return crop_image(sample.image, rectangle, form.size_hw).transpose(2, 0, 1).astype(np.float32) / 255, matrix
 

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from ..errors import DataError, OptionError
-from . import heatmap
-from .geometry import aspect_box, compose, crop_matrix, hw_of, invert, resize_matrix
+from . import frames, heatmap
+from .geometry import apply, aspect_box, compose, crop_matrix, hw_of, invert, resize_matrix
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-KINDS = ("exact", "published")
+KINDS = ("exact", "published", *frames.FRAMES)
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class InputForm:
 
     Attributes:
         kind: `exact`: one sub-pixel matrix from the picture to the crop, edges on edges. `published`: the crop of the published
-            CC-SSL code, which cuts corners to integers and stretches every crop's contrast.
+            CC-SSL code, which cuts corners to integers and stretches every crop's contrast. `msra`, `dark`, `udp`: the crops of the
+            published human-pose systems, see `pose.frames`.
         size_hw: rows and columns of the crop, px; a number stands for a square.
         heatmap_hw: rows and columns of the heatmaps, cells; likewise.
         mean, std: per channel as fed, of values in 0..1; subtracted, divided by.
@@ -103,6 +104,11 @@ class InputForm:
         Args:
             crop_factor: the data set's, where the form has no padding of its own.
         """
+        if self.kind in frames.FRAMES:
+            h, w = self.size_hw
+            padding = crop_factor if self.padding is None else self.padding
+            centre, scale = frames.centre_scale(box_xywh, w / h, padding, self.kind)
+            return frames.crop_matrix(self.kind, centre, scale, 0.0, (w, h))
         return crop_matrix(self.rectangle(box_xywh, crop_factor), self.size_hw)
 
     def rectangle(self, box_xywh: np.ndarray, crop_factor: float) -> np.ndarray:
@@ -116,7 +122,14 @@ class InputForm:
 
     def heatmap_from_crop(self, like: torch.Tensor | None = None):
         """(2, 3) matrix from crop px to heatmap cells: an array, or a tensor like `like`."""
+        if self.kind in frames.FRAMES:
+            matrix = frames.heatmap_matrix(self.kind, self.size_hw[::-1], self.heatmap_hw[::-1])
+            return matrix if like is None else torch.as_tensor(matrix, dtype=like.dtype, device=like.device)
         return resize_matrix(self.size_hw, self.heatmap_hw, like)
+
+    def crop_from_heatmap(self, xy_heatmap: torch.Tensor) -> torch.Tensor:
+        """Joints (..., K, 2) in cells -> crop px."""
+        return apply(invert(self.heatmap_from_crop(xy_heatmap)), xy_heatmap)
 
     def image_from_heatmap(self, crop_from_image: torch.Tensor) -> torch.Tensor:
         """(..., 2, 3) from heatmap cells to picture px, of crop_from_image (..., 2, 3)."""
@@ -140,8 +153,13 @@ class InputForm:
         return heatmap.decode(maps, "dark", self.sigma)
 
     def flip_back(self, maps: torch.Tensor, flip_order) -> torch.Tensor:
-        """Maps of a mirrored picture, brought upright."""
-        return heatmap.flip_back(maps, flip_order)
+        """Maps (B, C, h, w) of a mirrored picture, brought upright.
+
+        In the `msra` frame they come to lie beside those of the picture; as published they are moved by one cell.
+        """
+        maps = heatmap.flip_back(maps, flip_order)
+        shift = frames.flip_shift(self.kind) if self.kind in frames.FRAMES else 0
+        return torch.cat([maps[..., :shift], maps[..., : maps.shape[-1] - shift]], -1) if shift else maps
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) RGB in 0..1 -> the network's input.

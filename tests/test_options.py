@@ -57,8 +57,9 @@ TRAIN = [
     ("--resume a.pth.tar", {"resume": "a.pth.tar"}),
     ("-e", {"evaluate": True}),
     ("--evaluate", {"evaluate": True}),
-    ("-d", {"debug": True}),
-    ("--debug", {"debug": True}),
+    ("-d", {"debug": 1}),
+    ("--debug", {"debug": 1}),
+    ("--debug 3", {"debug": 3}),
 ]
 CCSSL = [
     ("--animal tiger", {"animal": "tiger"}),

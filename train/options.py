@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 import tyro
 
 from ..evaluation.options import DataOptions
-from ..options import dead, sized
+from ..options import dead, number_or_none, sized
 
 _arg = tyro.conf.arg
 
@@ -84,6 +84,8 @@ class RunOptions(DataOptions):
     """devices to train on; more than one starts as many processes, torchrun works too"""
     precision: Literal["32", "bf16-mixed"] = "32"
     """number format of the forward pass"""
+    debug: Annotated[int, number_or_none(), _arg(aliases=["-d"])] = 0
+    """draw the first so many batches to RUN FOLDER/debug: pictures with true and predicted joints, target and predicted maps"""
     compile: bool = False
     """torch.compile: about a minute at the start, faster steps after"""
 
@@ -116,8 +118,6 @@ class TrainOptions(RunOptions):
     """checkpoint to take only the weights from; of a network for other joints, those that correspond are carried over"""
     evaluate: Annotated[bool, _arg(aliases=["-e"])] = False
     """score the checkpoint of --resume on the validation data, and stop"""
-    debug: Annotated[bool, _arg(aliases=["-d"])] = False
-    """write debug_batch.png: the first training pictures with their joints"""
     year: Annotated[int, dead()] = 2014
     features: Annotated[int, dead()] = 256
     resnet_layers: Annotated[int, dead()] = 50

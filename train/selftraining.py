@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from ..datasets.pseudo_labels import PseudoLabels
 from ..errors import DataError
 from .feed import CropFeed, stream
 from .ranks import loss_factors
-from .supervised import cell_accuracy, mean_over, stage_loss
+from .supervised import MapLoss, cell_accuracy, mean_over, stage_loss
 
 Pair = tuple[dict[str, torch.Tensor] | None, dict[str, torch.Tensor] | None]
 
@@ -62,7 +62,7 @@ class SelfTrainingStep:
         target: CropFeed,
         labeller: RoundLabeller,
         fabric: Fabric,
-        loss: Callable,
+        loss: MapLoss,
         gamma: float,
         rounds: int,
         refresh: int,

@@ -28,6 +28,7 @@ from ..pose.models import build_model, options_of, parse_options
 from ..pose.skeleton import Skeleton
 from ..progress import log
 from .compiled import Compiled
+from .debug_sheets import Watched
 from .loop import Interrupted, Run, Step, fit
 from .options import RunOptions
 from .ranks import share_statistics
@@ -37,7 +38,7 @@ LEAST = {
     "epochs": 1, "num_epochs": 1, "train_batch": 1, "test_batch": 1, "stacks": 1, "blocks": 1, "width": 2, "depth": 0, "inp_res": 8,
     "out_res": 0, "refresh": 0, "steps": 0, "views": 0, "seed": 0, "workers": 0, "devices": 1, "snapshot": 0, "cache_gib": 0,
     "scale_factor": 0, "view_scale": 0, "lr": 0, "gamma_": 0, "share_first": 0, "share_last": 0, "sigma": 0.1, "start_epoch": 0,
-    "target_style": 0, "target_occlusion": 0, "ema": 0, "check_limit": 0, "patience": 0,
+    "target_style": 0, "target_occlusion": 0, "ema": 0, "check_limit": 0, "patience": 0, "debug": 0,
     "w1": 0, "w2": 0, "alpha_warmup": 0, "discriminator_steps": 0,
     "adapter": 0, "rounds": 1, "refresh_every": 0, "warmup_epochs": 0, "target_weight": 0, "threshold": 0, "stop_below": 0,
 }  # fmt: skip
@@ -51,7 +52,8 @@ def check_numbers(options: RunOptions) -> None:
     """
     for name, least in LEAST.items():
         value = getattr(options, name, least)
-        if value is not None and not value >= least:
+        smallest = min(value) if isinstance(value, tuple) else value
+        if smallest is not None and not smallest >= least:
             raise OptionError(f"--{name.replace('_', '-').rstrip('-')} of at least {least}", f"{value}")
     for name in ("share_first", "share_last", "target_style", "target_occlusion", "ema", "alpha_warmup"):
         if (getattr(options, name, 0) or 0) > 1:
@@ -312,10 +314,12 @@ def carry_out(
     method: str,
     data: Mapping[str, Any],
     restored: bool,
+    network: checkpoints.Loaded,
 ) -> None:
-    """`fit`, with run.json and the log that go with it.
+    """`fit`, with run.json and the log that go with it, and sheets of the first batches where they are asked for.
 
     Args:
+        network: describes joints and form.
         method, data: for run.json, see `write_facts`.
         restored: the run goes on, and so does its log.
 
@@ -326,6 +330,8 @@ def carry_out(
     if run.fabric.is_global_zero:
         write_facts(run.folder, options, method, data)
         runlog = RunLog(run.folder, resume_epoch=run.epoch + 1 if restored else None)
+        if options.debug:
+            step = Watched(step, network, run.plain, run.folder / "debug", options.debug)
     try:
         fit(run, step, epochs, validate, select, runlog)
     except Interrupted:

@@ -69,10 +69,10 @@ def run(options: TrainOptions) -> Path:
     data = {"training": training.describe(), "validation": valid.describe()}
     session.banner(task, start, data, options.epochs, [start.note] if start.note else [])
     step = supervised.step_for(options, training, start.form, fabric)
-    if options.debug:
-        supervised.debug_sheet(step, training.skeleton, start.form, task.folder / "debug_batch.png")
     validate = validation.Validation(valid, start, fabric, options)
-    session.carry_out(task, step, options, options.epochs, validate, "val/pck", "train", data, restore is not None)
+    session.carry_out(
+        task, step, options, options.epochs, validate, "val/pck", "train", data, restore is not None, start
+    )
     if fabric.is_global_zero:
         validation.finish(validate, task, options, {"method": "supervised training", **data})
     log.info(

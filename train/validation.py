@@ -25,7 +25,7 @@ from ..pose.heatmap import encode, in_frame
 from ..progress import log
 from .loop import Run
 from .options import RunOptions
-from .supervised import LOSSES, loss_for
+from .supervised import LOSSES, loss_for, stage_loss
 
 
 class Validation:
@@ -77,7 +77,7 @@ class Validation:
         kind = "cauchy" if options.label_type == "Cauchy" else "gaussian"
         target = encode(xy_heatmap, weight, size, options.sigma, kind)
         loss = LOSSES[loss_for(options, form.kind == "published")]
-        return float(loss(maps.cpu(), target, weight)), len(maps)
+        return float(stage_loss([maps.cpu()], target, weight, loss)), len(maps)
 
 
 def finish(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import chain
 
 import torch
@@ -12,7 +12,7 @@ from torch import nn
 from ..errors import OptionError
 from ..train.feed import CropFeed, stream
 from ..train.ranks import loss_factors
-from ..train.supervised import cell_accuracy, mean_over, stage_loss
+from ..train.supervised import MapLoss, cell_accuracy, mean_over, stage_loss
 from .losses import balanced_accuracy, human_animal, labelled_unlabelled, ramp
 from .network import Counts, Found, WscdaNetwork
 from .pursuit import Pursuit
@@ -42,7 +42,7 @@ class WscdaStep:
         self,
         feeds: Mapping[str, CropFeed],
         fabric: Fabric,
-        loss: Callable,
+        loss: MapLoss,
         alpha: float,
         beta: float,
         w1: float,

@@ -11,9 +11,35 @@ from torch import nn
 
 from ...errors import OptionError
 from .hourglass import hg, hg_multitask
+from .hrnet import hrnet_w32, hrnet_w48, udp_hrnet_w32, udp_hrnet_w48
+from .lpn import lpn50, lpn101, lpn152
 from .network import PoseNetwork as PoseNetwork
+from .omnipose import omnipose_w48
+from .simple_baseline import (
+    sb_pose_resnet18,
+    sb_pose_resnet34,
+    sb_pose_resnet50,
+    sb_pose_resnet101,
+    sb_pose_resnet152,
+)
 
-MODELS: dict[str, Callable[..., nn.Module]] = {"hg": hg, "hg_multitask": hg_multitask}
+MODELS: dict[str, Callable[..., nn.Module]] = {
+    "hg": hg,
+    "hg_multitask": hg_multitask,
+    "sb_pose_resnet18": sb_pose_resnet18,
+    "sb_pose_resnet34": sb_pose_resnet34,
+    "sb_pose_resnet50": sb_pose_resnet50,
+    "sb_pose_resnet101": sb_pose_resnet101,
+    "sb_pose_resnet152": sb_pose_resnet152,
+    "hrnet_w32": hrnet_w32,
+    "hrnet_w48": hrnet_w48,
+    "udp_hrnet_w32": udp_hrnet_w32,
+    "udp_hrnet_w48": udp_hrnet_w48,
+    "lpn50": lpn50,
+    "lpn101": lpn101,
+    "lpn152": lpn152,
+    "omnipose_w48": omnipose_w48,
+}
 
 
 def build_model(name: str, num_joints: int, adapter: int = 0, maps_per_joint: int = 1, **options) -> nn.Module:
