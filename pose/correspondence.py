@@ -92,17 +92,29 @@ def for_joints(network: Loaded, skeleton: Skeleton, adapter: int, seed: int) -> 
         if name not in axes:
             tensor.copy_(theirs[name])
         elif len(pairs):
-            tensor.index_copy_(axes[name], new, theirs[name].index_select(axes[name], old))
+            _carry(tensor, new, theirs[name], old, axes[name])
     return replace(network, model=model.eval(), numbers=numbers, skeleton=skeleton), len(pairs)
 
 
-def _joint_axes(arch: str, numbers: Mapping[str, int]) -> dict[str, int]:
-    """Tensor -> the axis along which it has one entry a joint: found by building the network for one joint more."""
+def _carry(
+    ours: torch.Tensor, new: torch.Tensor, theirs: torch.Tensor, old: torch.Tensor, axes: dict[int, int]
+) -> None:
+    """Copy the joints `old` of a tensor to the joints `new` of another, along all axes of joints at once."""
+    places = [torch.arange(n) for n in ours.shape]
+    for axis, each in axes.items():
+        own, given = (each * joints[:, None] + torch.arange(each) for joints in (new, old))
+        places[axis] = own.flatten()
+        theirs = theirs.index_select(axis, given.flatten())
+    ours[torch.meshgrid(*places, indexing="ij")] = theirs
+
+
+def _joint_axes(arch: str, numbers: Mapping[str, int]) -> dict[str, dict[int, int]]:
+    """Tensor -> its axes of joints and how many entries a joint has there: found by building the network for one joint more."""
     with torch.device("meta"):
         few, more = (build_model(arch, k, **numbers).state_dict() for k in (2, 3))
     axes = {}
     for name, tensor in few.items():
-        other = [i for i, (a, b) in enumerate(zip(tensor.shape, more[name].shape)) if a != b]
-        if other:
-            axes[name] = other[0]
+        each = {i: b - a for i, (a, b) in enumerate(zip(tensor.shape, more[name].shape)) if a != b}
+        if each:
+            axes[name] = each
     return axes

@@ -10,11 +10,15 @@ from typing import Any
 from torch import nn
 
 from ...errors import OptionError
-from .hourglass import hg, hg_multitask
+from .cpn import cpn50, cpn101
+from .hourglass import hg, hg_dark, hg_multitask
+from .hourglass_princeton import hg_princeton
 from .hrnet import hrnet_w32, hrnet_w48, udp_hrnet_w32, udp_hrnet_w48
 from .lpn import lpn50, lpn101, lpn152
+from .mspn import mspn1, mspn2, mspn3, mspn4
 from .network import PoseNetwork as PoseNetwork
 from .omnipose import omnipose_w48
+from .rsn import rsn18, rsn50, rsn_res18
 from .simple_baseline import (
     sb_pose_resnet18,
     sb_pose_resnet34,
@@ -26,6 +30,8 @@ from .simple_baseline import (
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "hg": hg,
     "hg_multitask": hg_multitask,
+    "hg_dark": hg_dark,
+    "hg_princeton": hg_princeton,
     "sb_pose_resnet18": sb_pose_resnet18,
     "sb_pose_resnet34": sb_pose_resnet34,
     "sb_pose_resnet50": sb_pose_resnet50,
@@ -39,6 +45,15 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "lpn101": lpn101,
     "lpn152": lpn152,
     "omnipose_w48": omnipose_w48,
+    "cpn50": cpn50,
+    "cpn101": cpn101,
+    "mspn1": mspn1,
+    "mspn2": mspn2,
+    "mspn3": mspn3,
+    "mspn4": mspn4,
+    "rsn18": rsn18,
+    "rsn50": rsn50,
+    "rsn_res18": rsn_res18,
 }
 
 

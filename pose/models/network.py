@@ -18,12 +18,14 @@ class PoseNetwork(nn.Module):
         num_joints: K.
         feature_channels: C of the last feature map.
         input_multiple: sides of the pictures must be multiples of it.
+        answer_only: give the last stage's maps alone, as some published code does when it predicts.
         adapter: between the two parts; empty unless `adapt` has been called.
     """
 
     num_joints: int
     feature_channels: int
     input_multiple: int
+    answer_only: bool = False
 
     def __init__(self):
         super().__init__()
@@ -38,13 +40,26 @@ class PoseNetwork(nn.Module):
         return self.last_layer(features)
 
     @property
-    def last_layer(self) -> nn.Conv2d:
-        """The convolution that makes the last stage's maps of the last feature map."""
+    def last_layer(self) -> nn.Module:
+        """All that makes the last stage's maps of the last feature map, as a module to copy: what `head` computes.
+
+        A convolution, or that and what comes behind it (its batch norm); may be a view put together of parts of the network.
+        """
         raise NotImplementedError
+
+    def new_last_layer(self, num_joints: int) -> nn.Module:
+        """A layer like `last_layer` for other joints, with fresh weights and the same key names."""
+        last = self.last_layer
+        if not isinstance(last, nn.Conv2d):
+            raise NotImplementedError(f"{type(self).__name__} has a last layer of its own kind and must make one")
+        return nn.Conv2d(
+            last.in_channels, num_joints, last.kernel_size, padding=last.padding, bias=last.bias is not None
+        )
 
     def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
         earlier, last = self.features(images)
-        return [*earlier, self.head(self.adapter(last))]
+        maps = self.head(self.adapter(last))
+        return [maps] if self.answer_only else [*earlier, maps]
 
     def load_trunk(self, state_dict: Mapping[str, torch.Tensor]) -> str:
         """Take the weights of a network trained to tell pictures apart (ImageNet) for the layers that both have.
