@@ -185,11 +185,11 @@ def optimizer_of(model: nn.Module, options: RunOptions) -> torch.optim.Optimizer
     return torch.optim.RMSprop(weights, lr=options.lr, momentum=options.momentum, weight_decay=options.weight_decay)
 
 
-def rate_at(options: RunOptions, epochs: int) -> Callable[[int], float]:
-    """Learning rate of an epoch, counted from 0."""
+def rate_at(options: RunOptions, epochs: int) -> Callable[[int, int], float]:
+    """(batches since the first epoch began, batches an epoch) -> learning rate of the next batch."""
     if options.decay == "cosine":
-        return lambda epoch: options.lr * max(0.02, (1 + math.cos(math.pi * epoch / max(epochs, 1))) / 2)
-    return lambda epoch: options.lr * options.gamma ** sum(epoch >= at for at in options.schedule)
+        return lambda at, steps: options.lr * max(0.02, (1 + math.cos(math.pi * (at // steps) / max(epochs, 1))) / 2)
+    return lambda at, steps: options.lr * options.gamma ** sum(at // steps >= mark for mark in options.schedule)
 
 
 def earlier_run(options: RunOptions, method: str, last_name: str) -> checkpoints.Loaded | None:
