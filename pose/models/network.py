@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 import torch
@@ -11,7 +12,7 @@ from ...errors import OptionError
 from .blocks import residuals
 
 
-class PoseNetwork(nn.Module):
+class PoseNetwork(nn.Module, ABC):
     """A network of joint maps in two parts: up to its last feature map, and from there to the last stage's maps.
 
     Attributes:
@@ -31,21 +32,21 @@ class PoseNetwork(nn.Module):
         super().__init__()
         self.adapter = nn.Sequential()
 
+    @abstractmethod
     def features(self, images: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
         """(B, 3, H, W) -> the maps of all stages but the last, and the last feature map (B, C, h, w)."""
-        raise NotImplementedError
 
     def head(self, features: torch.Tensor) -> torch.Tensor:
         """Last feature map (B, C, h, w) -> the last stage's maps (B, K, h, w)."""
         return self.last_layer(features)
 
     @property
+    @abstractmethod
     def last_layer(self) -> nn.Module:
         """All that makes the last stage's maps of the last feature map, as a module to copy: what `head` computes.
 
         A convolution, or that and what comes behind it (its batch norm); may be a view put together of parts of the network.
         """
-        raise NotImplementedError
 
     def new_last_layer(self, num_joints: int) -> nn.Module:
         """A layer like `last_layer` for other joints, with fresh weights and the same key names."""
