@@ -175,7 +175,9 @@ def _check(recipe: Recipe, path: Path) -> None:
     for key, known in choices.items():
         value = getattr(recipe, key)
         if value not in known:
-            raise OptionError(f"{key} out of {', '.join(known)}", f"{path}: {value!r}", f'{key} = "{_near(value, known)}"')
+            raise OptionError(
+                f"{key} out of {', '.join(known)}", f"{path}: {value!r}", f'{key} = "{_near(value, known)}"'
+            )
     options = options_of(recipe.arch)
     for key in recipe.options.keys() - options.keys():
         remedy = f"{_near(key, options)} = ..." if options else "leave [options] out"

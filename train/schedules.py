@@ -46,7 +46,9 @@ class Schedule:
         if self.shape not in SHAPES:
             raise ValueError(f"shape must be one of {', '.join(SHAPES)}, not {self.shape!r}")
         if (self.epochs > 0) == (self.iterations > 0):
-            raise ValueError(f"a stage of so many epochs or of so many iterations, not {self.epochs} and {self.iterations}")
+            raise ValueError(
+                f"a stage of so many epochs or of so many iterations, not {self.epochs} and {self.iterations}"
+            )
         if self.stages < 1 or any(a >= b for a, b in zip(self.milestones, self.milestones[1:])):
             raise ValueError(f"at least one stage, milestones that rise: {self.stages}, {self.milestones}")
 

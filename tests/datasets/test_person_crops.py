@@ -243,7 +243,7 @@ def test_boxes_of_a_detector_and_of_one_pixel():
 
 
 def test_other_forms_and_laws_are_refused():
-    with pytest.raises(OptionError, match="msra, dark, udp"):
+    with pytest.raises(OptionError, match="msra, dark, udp, megvii"):
         PersonCrops(People(), form("exact"), HRNET)
     with pytest.raises(ValueError, match="'normal', 'uniform', not 'cauchy'"):
         PersonAugmentation(scale_law="cauchy")
