@@ -5,16 +5,17 @@ one of the ways from there to a crop and to a heatmap; pixel centres are at inte
 
 - `msra`: the centre comes to size/2, half a pixel beside the crop's middle; only the scale's width counts. The heatmap is a smaller
   crop: pixel 4 x lies on cell x. SimpleBaseline (B. Xiao et al., ECCV 2018), HRNet (K. Sun et al., CVPR 2019), LPN.
-- `megvii`: the crop of `msra`, but a cell is four whole pixels: pixel 4 x + 2 lies on cell x. MSPN (W. Li et al., arXiv 1901.00148),
-  RSN (Y. Cai et al., ECCV 2020), CPN's joints (below), and princeton-vl's PyTorch hourglass.
+- `megvii`: the crop of `msra`, but a cell is four whole pixels: pixel 4 x + 2 lies on cell x. MSPN (W. Li et al., arXiv
+  1901.00148), RSN (Y. Cai et al., ECCV 2020), CPN's joints (below), and princeton-vl's PyTorch hourglass.
 - `dark`: the centre comes to the middle (size - 1)/2, and lengths count from first to last pixel; only the width counts.
   DARK (F. Zhang et al., CVPR 2020), OmniPose.
 - `udp`: as `dark` in the crop, but the scale's own length in the picture, width and height each by itself.
   UDP (J. Huang et al., CVPR 2020, section 3.2).
 
-A mirrored picture gives mirrored maps in `dark` and `udp`, and in `megvii` but for a quarter of a cell; in `msra` they lie 3/4 of a
-cell beside, for which the published test shifts them by one, see `flip_shift`. CPN cuts whole rectangles instead: `cpn_rectangle`. The integer transform of the hourglass
-code is in `published_geometry`, the exact crop of everything else in `geometry`.
+A mirrored picture gives mirrored maps in `dark` and `udp`, and in `megvii` but for a quarter of a cell; in `msra` they lie 3/4 of
+a cell beside, for which the published test shifts them by one, see `flip_shift`. CPN cuts whole rectangles instead:
+`cpn_rectangle`. The integer transform of the hourglass code is in `published_geometry`, the exact crop of everything else in
+`geometry`.
 """
 
 from __future__ import annotations

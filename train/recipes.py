@@ -39,10 +39,10 @@ class Recipe:
         frame: kind of the input form. codec: how maps mean joints. sigma: width of the target peaks, cells.
         inp_res: rows and columns of the input, px; the maps have a quarter of it.
         bgr, mean, std: as in `InputForm`.
-        padding: enlargement of the box in width and height, in the test, and in training where the augmentation has none of its own.
+        padding: enlargement of the box in width and height, in the test, and in training where the augmentation has no other.
         solver: "adam" or "rms". momentum: of RMSprop. weight_decay: L2 penalty. decay_norms: it acts on norms and biases too.
-        lr, shape, milestones, gamma, epochs, iterations, warmup, warmup_factor, stages: see `Schedule`. The rate is that of the whole
-            published batch, batch x gpus.
+        lr, shape, milestones, gamma, epochs, iterations, warmup, warmup_factor, stages: see `Schedule`. The rate is that of the
+            whole published batch, batch x gpus.
         batch: pictures of a batch on each device. gpus: devices.
         loss: "auto": the codec's own; or a name of --loss.
         joint_weights: HRNet's weights of limbs' ends, see `person_augment.joint_weights`.
