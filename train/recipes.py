@@ -112,8 +112,11 @@ def load_recipe(name: str) -> Recipe:
     """
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
     if not path.is_file() or (not name.endswith(".toml") and name not in recipes()):
-        near = _near(name, recipes())
-        raise OptionError(f"a recipe out of {', '.join(recipes())}; or a file.toml", repr(name), f"--recipe {near}")
+        known = recipes()
+        near = [n for n in known if name and name in n] or difflib.get_close_matches(name, known, 3, 0.3) or known
+        raise OptionError(
+            f"one of the {len(known)} recipes of {FOLDER}, or a file.toml", repr(name), f"--recipe {', or '.join(near[:3])}"
+        )
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
