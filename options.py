@@ -29,7 +29,7 @@ def size_of(text: str) -> int | tuple[int, int]:
         ValueError: for anything else.
     """
     sides = tuple(int(side) for side in text.lower().split("x"))
-    if len(sides) > 2 or min(sides) < 1:
+    if len(sides) > 2 or min(sides) < (1 if len(sides) == 2 else 0):
         raise ValueError(text)
     return sides[0] if len(set(sides)) == 1 else sides
 
@@ -76,12 +76,20 @@ def parse(options: type[O], argv: Sequence[str] | None, prog: str, description: 
     found = tyro.cli(
         Annotated[options, tyro.conf.FlagCreatePairsOff],
         args=argv,
+        **_defaults(options, sys.argv[1:] if argv is None else argv),
         prog=prog,
         description=description,
         compact_help=False,
     )
     warn_of_dead_flags(found)
     return found
+
+
+def _defaults(options: type, argv: Sequence[str]) -> dict[str, Any]:
+    """Options that name a recipe have its values where nothing else is given."""
+    found = [b if a == "--recipe" else a.partition("=")[2] for a, b in zip(argv, [*argv[1:], ""])
+             if a == "--recipe" or a.startswith("--recipe=")]  # fmt: skip
+    return {"default": options.with_recipe(found[-1])} if found and hasattr(options, "with_recipe") else {}
 
 
 def warn_of_dead_flags(options: Any) -> None:
@@ -106,9 +114,8 @@ def command(
 ) -> int:
     """Run a command to its exit code: 0, 2 for the user's mistake (one message, no traceback), 130 when stopped."""
     console()
-    parsed = parse(options, argv, prog, description)
     try:
-        run(parsed)
+        run(parse(options, argv, prog, description))
     except ZooposeError as error:
         print(f"{prog}: error\n{error}", file=sys.stderr)  # noqa: T201
         return error.exit_code

@@ -32,13 +32,17 @@ from .debug_sheets import Watched
 from .loop import Interrupted, Run, Step, fit
 from .options import RunOptions
 from .ranks import share_statistics
+from .schedules import Schedule
+
+SIDE = 256  # of the input, px, where nothing else is asked for
 
 # option -> smallest value that means anything
 LEAST = {
-    "epochs": 1, "num_epochs": 1, "train_batch": 1, "test_batch": 1, "stacks": 1, "blocks": 1, "width": 2, "depth": 0, "inp_res": 8,
+    "epochs": 1, "num_epochs": 1, "train_batch": 1, "test_batch": 1, "stacks": 1, "blocks": 1, "width": 2, "depth": 0, "inp_res": 0,
     "out_res": 0, "refresh": 0, "steps": 0, "views": 0, "seed": 0, "workers": 0, "devices": 1, "snapshot": 0, "cache_gib": 0,
     "scale_factor": 0, "view_scale": 0, "lr": 0, "gamma_": 0, "share_first": 0, "share_last": 0, "sigma": 0.1, "start_epoch": 0,
     "target_style": 0, "target_occlusion": 0, "ema": 0, "check_limit": 0, "patience": 0, "debug": 0,
+    "iterations": 0, "warmup": 0, "warmup_factor": 0, "stages": 1,
     "w1": 0, "w2": 0, "alpha_warmup": 0, "discriminator_steps": 0,
     "adapter": 0, "rounds": 1, "refresh_every": 0, "warmup_epochs": 0, "target_weight": 0, "threshold": 0, "stop_below": 0,
 }  # fmt: skip
@@ -55,6 +59,8 @@ def check_numbers(options: RunOptions) -> None:
         smallest = min(value) if isinstance(value, tuple) else value
         if smallest is not None and not smallest >= least:
             raise OptionError(f"--{name.replace('_', '-').rstrip('-')} of at least {least}", f"{value}")
+    if options.inp_res and min(hw_of(options.inp_res)) < 8:
+        raise OptionError("--inp-res of at least 8", size_text(options.inp_res))
     for name in ("share_first", "share_last", "target_style", "target_occlusion", "ema", "alpha_warmup"):
         if (getattr(options, name, 0) or 0) > 1:
             raise OptionError(f"--{name.replace('_', '-')} between 0 and 1", f"{getattr(options, name)}")
@@ -116,6 +122,16 @@ def new_network(
             options.trunk_weights,
             network.load_trunk(weights.read(options.trunk_weights)["state_dict"]),
         )
+    check_input(network, options.arch, numbers, form)
+    return network, numbers
+
+
+def check_input(network: nn.Module, arch: str, numbers: Mapping[str, Any], form: InputForm) -> None:
+    """Refuse an input that a network cannot halve as often as it does.
+
+    Raises:
+        OptionError: naming sizes that it takes.
+    """
     multiple = network.input_multiple
     if any(side % multiple for side in form.size_hw):
         best = tuple(max(1, round(side / multiple)) * multiple for side in form.size_hw)
@@ -123,11 +139,10 @@ def new_network(
         if "depth" in numbers:
             remedy += f", or --depth {depth_for(form.heatmap_hw)}"
         raise OptionError(
-            f"input sides that are multiples of {multiple} px for {options.arch}",
+            f"input sides that are multiples of {multiple} px for {arch}",
             f"{size_text(form.size_hw)} px",
             remedy,
         )
-    return network, numbers
 
 
 def _numbers(options: RunOptions, form: InputForm) -> dict[str, Any]:
@@ -163,30 +178,76 @@ def input_form(options: RunOptions, kind: str = "exact", mean: Sequence[float] |
     Raises:
         OptionError: when --out-res is not what the network makes of --inp-res.
     """
-    size = hw_of(options.inp_res)
+    size, codec = hw_of(options.inp_res or SIDE), options.codec or InputForm.codec
     out = hw_of(options.out_res) if options.out_res else (size[0] // 4, size[1] // 4)
     if size != (4 * out[0], 4 * out[1]):
         text = size_text(options.out_res or out)
         raise OptionError(
             "--out-res of a quarter of --inp-res: the network's maps have a quarter of its input's side",
-            f"--inp-res {size_text(options.inp_res)} --out-res {text}",
+            f"--inp-res {size_text(options.inp_res or SIDE)} --out-res {text}",
             f"--inp-res {size_text(size_of(f'{4 * out[0]}x{4 * out[1]}'))} --out-res {text}, or leave --out-res out",
         )
     if kind == "published":
-        return InputForm("published", size, out, tuple(mean), (1.0, 1.0, 1.0), codec=options.codec, sigma=options.sigma)
-    return InputForm("exact", size, out, codec=options.codec, sigma=options.sigma)
+        return InputForm("published", size, out, tuple(mean), (1.0, 1.0, 1.0), codec=codec, sigma=options.sigma)
+    return InputForm("exact", size, out, codec=codec, sigma=options.sigma)
 
 
 def optimizer_of(model: nn.Module, options: RunOptions) -> torch.optim.Optimizer:
-    """RMSprop with torch's alpha and eps, or Adam, over all weights that train."""
-    weights = [p for p in model.parameters() if p.requires_grad]
+    """RMSprop with torch's alpha and eps, or Adam, over all weights that train; if asked, without a penalty on biases and norms."""
+    trained: list = [p for p in model.parameters() if p.requires_grad]
+    if options.weight_decay and not options.decay_norms:
+        trained = [
+            {"params": [p for p in trained if p.ndim > 1]},
+            {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+        ]
     if options.solver == "adam":
-        return torch.optim.Adam(weights, lr=options.lr, weight_decay=options.weight_decay)
-    return torch.optim.RMSprop(weights, lr=options.lr, momentum=options.momentum, weight_decay=options.weight_decay)
+        return torch.optim.Adam(trained, lr=options.lr, weight_decay=options.weight_decay)
+    return torch.optim.RMSprop(trained, lr=options.lr, momentum=options.momentum, weight_decay=options.weight_decay)
+
+
+def epochs_of(options: RunOptions, steps: int) -> int:
+    """Epochs of a supervised training in all, with `steps` batches an epoch."""
+    if not (getattr(options, "iterations", 0) or stages(options) > 1):
+        return options.epochs
+    return schedule_of(options, options.epochs).total_epochs(steps)
+
+
+def stages(options: RunOptions) -> int:
+    """How many times the schedule is run."""
+    return getattr(options, "stages", 1)
+
+
+def schedule_of(options: RunOptions, epochs: int) -> Schedule:
+    """The learning rate of options with a warm-up, a straight line, a length in batches or several stages.
+
+    Args:
+        epochs: of one stage.
+
+    Raises:
+        OptionError: numbers that contradict each other.
+    """
+    if options.decay == "cosine":
+        raise OptionError(
+            "--decay step or linear with --warmup, --iterations or --stages", "--decay cosine", "--decay linear"
+        )
+    more = {n: getattr(options, n, 0) for n in ("iterations", "warmup", "warmup_factor")}
+    more["epochs"] = 0 if more["iterations"] else epochs
+    try:
+        return Schedule(
+            options.lr, options.decay, tuple(options.schedule), options.gamma, stages=stages(options), **more
+        )
+    except ValueError as error:
+        raise OptionError("a schedule that is possible", str(error)) from error
 
 
 def rate_at(options: RunOptions, epochs: int) -> Callable[[int, int], float]:
     """(batches since the first epoch began, batches an epoch) -> learning rate of the next batch."""
+    if (
+        options.decay == "linear"
+        or any(getattr(options, name, 0) for name in ("iterations", "warmup"))
+        or stages(options) > 1
+    ):
+        return schedule_of(options, epochs).rate
     if options.decay == "cosine":
         return lambda at, steps: options.lr * max(0.02, (1 + math.cos(math.pi * (at // steps) / max(epochs, 1))) / 2)
     return lambda at, steps: options.lr * options.gamma ** sum(at // steps >= mark for mark in options.schedule)
