@@ -80,16 +80,16 @@ def mpii_centre_size(center, scale) -> tuple[np.ndarray, np.ndarray]:
 def frame_box(sample: PoseSample, frame: str) -> np.ndarray:
     """(4,) float64 box of a sample such that `frames.centre_scale` of it is the published centre and scale.
 
-    People of COCO have their annotated box cleaned (a pixel larger in `dark`, about the same middle), detected ones the detector's
-    box as it is, people of MPII the square about their centre; all else its own box, cleaned like COCO's. A box of a single
-    pixel, which cleaned has no size, is given one of 1 px.
+    People of COCO have their annotated box cleaned (a pixel larger in `dark`, about the same middle; as it is in `megvii`),
+    detected ones the detector's box as it is, people of MPII the square about their centre; all else its own box, cleaned like
+    COCO's. A box of a single pixel, which cleaned has no size, is given one of 1 px.
     """
     meta, inclusive = sample.meta, 1 if frame == "dark" else 0
     if "center_px" in meta:  # MPII
         middle, side = mpii_centre_size(np.add(meta["center_px"], 1), meta["scale"])
         return np.array([*(middle - (side - inclusive) / 2), side, side])
     box = np.asarray(meta.get("annotated_box_xywh", sample.box_xywh), np.float64)
-    if "detection" in meta:
+    if "detection" in meta or frame == "megvii":
         return box
     box = clean_boxes(box, sample.image.shape[1::-1])[0]
     box[2:] = np.maximum(box[2:], 0) + inclusive

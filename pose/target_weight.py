@@ -35,7 +35,7 @@ def target_weight(
     rule, h, w = RULES[codec], *size_hw
     size = xy_heatmap.new_tensor([w, h])
     if rule == "inside":
-        inside = ((xy_heatmap >= 0) & (xy_heatmap < size)).all(-1)
+        inside = ((xy_heatmap >= -0.5) & (xy_heatmap < size - 0.5)).all(-1)
         return visible.float() * inside
     weight = (visible > 0).float()
     if rule == "all":

@@ -39,10 +39,10 @@ class Recipe:
         frame: kind of the input form. codec: how maps mean joints. sigma: width of the target peaks, cells.
         inp_res: rows and columns of the input, px; the maps have a quarter of it.
         bgr, mean, std: as in `InputForm`.
-        padding: enlargement of the box in width and height, in the test, and in training where the augmentation has none of its own.
+        padding: enlargement of the box in width and height, in the test, and in training where the augmentation has no other.
         solver: "adam" or "rms". momentum: of RMSprop. weight_decay: L2 penalty. decay_norms: it acts on norms and biases too.
-        lr, shape, milestones, gamma, epochs, iterations, warmup, warmup_factor, stages: see `Schedule`. The rate is that of the whole
-            published batch, batch x gpus.
+        lr, shape, milestones, gamma, epochs, iterations, warmup, warmup_factor, stages: see `Schedule`. The rate is that of the
+            whole published batch, batch x gpus.
         batch: pictures of a batch on each device. gpus: devices.
         loss: "auto": the codec's own; or a name of --loss.
         joint_weights: HRNet's weights of limbs' ends, see `person_augment.joint_weights`.
@@ -112,8 +112,11 @@ def load_recipe(name: str) -> Recipe:
     """
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
     if not path.is_file() or (not name.endswith(".toml") and name not in recipes()):
-        near = _near(name, recipes())
-        raise OptionError(f"a recipe out of {', '.join(recipes())}; or a file.toml", repr(name), f"--recipe {near}")
+        known = recipes()
+        near = [n for n in known if name and name in n] or difflib.get_close_matches(name, known, 3, 0.3) or known
+        raise OptionError(
+            f"one of the {len(known)} recipes of {FOLDER}, or a file.toml", repr(name), f"--recipe {', or '.join(near[:3])}"
+        )
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -1,8 +1,8 @@
 """The learning rate of every step of a training: a pure function of the step, so that a run that goes on needs to keep nothing.
 
-A schedule is a shape (drops at milestones, or a straight line to zero), behind a linear warm-up, repeated in stages: LPN's iterative
-training (Z. Zhang et al., arXiv 1911.10346, section 3.3) runs the whole schedule several times, each time from the best weights
-of the stage before, see `begins_stage`.
+A schedule is a shape (drops at milestones, or a straight line to zero), behind a linear warm-up, repeated in stages: LPN's
+iterative training (Z. Zhang et al., arXiv 1911.10346) runs the whole schedule several times, each time from the best weights of
+the stage before, see `begins_stage`.
 """
 
 from __future__ import annotations

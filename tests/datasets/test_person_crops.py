@@ -236,6 +236,7 @@ def test_boxes_of_a_detector_and_of_one_pixel():
     annotated = sample([0, 40, 17, 10], annotated_box_xywh=own)
     assert frame_box(annotated, "msra").tolist() == [0, 40, 19, 9]
     assert frame_box(annotated, "dark").tolist() == [0, 40, 20, 10]
+    assert frame_box(annotated, "megvii").tolist() == own
     assert frame_box(sample([5, 6, 11, 21]), "udp").tolist() == [5, 6, 10, 20]
     assert frame_box(sample([5, 6, 1, 1]), "msra").tolist() == [5, 6, 1, 1]
     boxes, there = clean_boxes([[59.5, 0, 5, 5], [0, -9, 4, 4]], (60, 50))
@@ -243,7 +244,7 @@ def test_boxes_of_a_detector_and_of_one_pixel():
 
 
 def test_other_forms_and_laws_are_refused():
-    with pytest.raises(OptionError, match="msra, dark, udp"):
+    with pytest.raises(OptionError, match="msra, dark, udp, megvii"):
         PersonCrops(People(), form("exact"), HRNET)
     with pytest.raises(ValueError, match="'normal', 'uniform', not 'cauchy'"):
         PersonAugmentation(scale_law="cauchy")
