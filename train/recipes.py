@@ -115,7 +115,9 @@ def load_recipe(name: str) -> Recipe:
         known = recipes()
         near = [n for n in known if name and name in n] or difflib.get_close_matches(name, known, 3, 0.3) or known
         raise OptionError(
-            f"one of the {len(known)} recipes of {FOLDER}, or a file.toml", repr(name), f"--recipe {', or '.join(near[:3])}"
+            f"one of the {len(known)} recipes of {FOLDER}, or a file.toml",
+            repr(name),
+            f"--recipe {', or '.join(near[:3])}",
         )
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
