@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import torch
 
+from .heatmap import window_weight
+
 # codec -> rule; see `target_weight`
 RULES = {
-    "dark": "window", "argmax": "cell", "quarter": "cell", "softargmax": "cell", "udp": "cell",
+    "dark": "gaussian", "argmax": "msra", "quarter": "msra", "softargmax": "msra", "udp": "udp_gaussian",
     "udp_offset": "all", "grmi": "all", "megvii": "inside",
 }  # fmt: skip
 
@@ -21,9 +23,10 @@ def target_weight(
     """Loss weights of the joints of a target.
 
     Args:
-        codec: one of `RULES`, names of `pose.codecs.CODECS`. "cell": 0 where the window about the nearest cell lies wholly outside
-            the map (SimpleBaseline, HRNet, UDP); "window": about the joint itself (DARK); "all": none is left out (UDP's
-            offsets); "inside": 0 outside the crop, and flags are kept, since these losses read them (MSPN, CPN).
+        codec: one of `RULES`, names of `pose.codecs.CODECS`. "msra" and "udp_gaussian": 0 where the window about the nearest cell
+            lies wholly beside the map (SimpleBaseline, HRNet, UDP), "gaussian": about the joint itself (DARK), see
+            `heatmap.window_weight`; "all": none is left out (UDP's offsets); "inside": 0 outside the crop, and flags are kept,
+            since these losses read them (MSPN, CPN).
         xy_heatmap: (B, K, 2) cells.
         visible: (B, K) 0 not labelled, 1 hidden, 2 seen.
         size_hw: rows and columns of the map.
@@ -33,13 +36,8 @@ def target_weight(
         (B, K) float32: 0 or 1; 0, 1 or 2 for "inside".
     """
     rule, h, w = RULES[codec], *size_hw
-    size = xy_heatmap.new_tensor([w, h])
     if rule == "inside":
-        inside = ((xy_heatmap >= -0.5) & (xy_heatmap < size - 0.5)).all(-1)
-        return visible.float() * inside
+        size = xy_heatmap.new_tensor([w, h])
+        return visible.float() * ((xy_heatmap >= -0.5) & (xy_heatmap < size - 0.5)).all(-1)
     weight = (visible > 0).float()
-    if rule == "all":
-        return weight
-    middle = (xy_heatmap + 0.5).trunc() if rule == "cell" else xy_heatmap
-    first, stop = (middle - 3 * sigma).trunc(), (middle + 3 * sigma + 1).trunc()
-    return weight * ((first < size) & (stop >= 0)).all(-1)
+    return weight if rule == "all" else window_weight(xy_heatmap, weight, size_hw, sigma, rule)

@@ -11,6 +11,7 @@ from zoopose.datasets.person_crops import cut_person
 from zoopose.datasets.sample import PoseSample
 from zoopose.pose import frames
 from zoopose.pose.geometry import apply, invert
+from zoopose.pose.heatmap import encode
 from zoopose.pose.person_augment import (
     PersonAugmentation,
     PersonDraw,
@@ -228,6 +229,8 @@ def test_hrnet_training_samples(golden):
         xy_heatmap = apply(torch.from_numpy(matrix), item["xy_crop"].double())[None]
         weight = target_weight("quarter", xy_heatmap, item["visible"][None], cells, 2)
         np.testing.assert_array_equal(weight[0].numpy(), golden[f"out_target_weight_{k}"][:, 0])
+        target = encode(xy_heatmap, weight > 0, cells, 2, "msra")
+        same(target[0].numpy(), golden[f"out_target_{k}"], err_msg=f"case {k}")
 
 
 @pytest.mark.golden("fn_sb_generate_target", "fn_dark_generate_target", "fn_udp_target", "fn_hrnet_joint_weights")

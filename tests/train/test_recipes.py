@@ -146,8 +146,14 @@ def test_stages_run_the_whole_schedule_again():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"shape": "cosine", "epochs": 1}, {}, {"epochs": 2, "iterations": 3}, {"epochs": 3, "milestones": (2, 1)}, {"epochs": 1, "stages": 0}],
-)  # fmt: skip
+    [
+        {},
+        {"shape": "cosine", "epochs": 1},
+        {"epochs": 2, "iterations": 3},
+        {"epochs": 3, "milestones": (2, 1)},
+        {"epochs": 1, "stages": 0},
+    ],
+)
 def test_schedules_that_mean_nothing(wrong):
     with pytest.raises(ValueError):
         Schedule(1e-3, **wrong)
