@@ -26,12 +26,12 @@ Kinds of `decode`, with the bound on |decode(encode(x)) - x| per axis, for a joi
   `cpn`, `megvii_mmpose`, `princeton`.
 """
 
-from .smoothing import blur, gaussian_kernel, opencv_kernel
 from .decoding import DECODERS, DECODINGS, decode
 from .encoding import ENCODINGS, encode, in_frame
 from .flip import flip_back, flip_back_offsets, shift_right
 from .megvii import encode_levels
 from .offsets import encode_offsets, hough_fusion
+from .smoothing import blur, gaussian_kernel, opencv_kernel
 from .windows import window_weight
 
 __all__ = [

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import torch
 
-from .smoothing import blur, blur_near, chunks, gaussian_kernel, opencv_kernel
 from .peaks import peaks, reader
+from .smoothing import blur, blur_near, chunks, gaussian_kernel, opencv_kernel
 
 DARKPOSE_FLOOR = 1e-10
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from .smoothing import blur, blur_matrix, chunks, opencv_kernel
 from .peaks import peaks, reader
 from .quarter import _msra_points
+from .smoothing import blur, blur_matrix, chunks, opencv_kernel
 
 KERNELS = (15, 11, 9, 7)  # coarse first, for maps of 64 x 48; CPN takes 23, 17, 13, 9 for 96 x 72
 PEAK = 255.0

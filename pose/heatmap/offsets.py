@@ -11,8 +11,8 @@ import math
 
 import torch
 
-from .smoothing import blur, blur_near, chunks, opencv_kernel
 from .peaks import peaks
+from .smoothing import blur, blur_near, chunks, opencv_kernel
 
 RADIUS = 4.0  # of the published HRNet branch of UDP for maps of 64 rows, in cells; 3.5 in its later settings
 RADIUS_SHARE = 0.0546875  # of the map's height, as mmpose has it: 3.5 cells of 64

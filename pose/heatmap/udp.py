@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import torch
 
-from .smoothing import blur, blur_near, chunks, opencv_kernel
 from .dark import free_step
 from .peaks import peaks, reader
+from .smoothing import blur, blur_near, chunks, opencv_kernel
 
 KERNEL = 7  # of the published HRNet branch
 LOWEST, HIGHEST = 1e-3, 50.0  # what the published codes cut maps to before the logarithm

@@ -308,9 +308,13 @@ def test_mmpose_udp_decoding(golden):
             if name == "none":
                 xy = torch.where((score > 0)[..., None], xy, -1.0)
             got = mmpose_to_picture(golden, xy, k, maps.shape[2:])
-            same(got, golden[f"out_preds_{name}_{k}"], 2e-6, err_msg=name)
+            doubtful = tied(maps, kernel) & (name == "megvii")
+            cell_px = golden[f"in_scale_{k}"] * 200 / maps.shape[:1:-1]
+            check_untied(got, golden[f"out_preds_{name}_{k}"], doubtful, cell_px)
         score, expected = modes["megvii"][1].numpy(), golden[f"out_maxvals_megvii_{k}"][..., 0]
-        undefined = np.isnan(expected)  # the published code divides 0 by 0 where all is 0; here that is the score of a 0
+        undefined = np.isnan(
+            expected
+        )  # the published code divides 0 by 0 where all is 0; here that is the score of a 0
         assert (score[undefined] == 0.5).all() and (maps.amax((2, 3))[undefined] == 0).all()
         same(score[~undefined], expected[~undefined])
 
