@@ -22,6 +22,52 @@ def dead(*aliases: str) -> Any:
     return tyro.conf.arg(help=DEAD, aliases=list(aliases))
 
 
+def size_of(text: str) -> int | tuple[int, int]:
+    """A size on the command line: `256`, the side of a square, or `256x192`, rows and columns.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    sides = tuple(int(side) for side in text.lower().split("x"))
+    if len(sides) > 2 or min(sides) < (1 if len(sides) == 2 else 0):
+        raise ValueError(text)
+    return sides[0] if len(set(sides)) == 1 else sides
+
+
+def size_text(size: int | Sequence[int]) -> str:
+    """Inverse of `size_of`."""
+    return str(size) if isinstance(size, int) else "x".join(map(str, size))
+
+
+def sized() -> Any:
+    """Annotation of an option that takes a size, see `size_of`."""
+    from tyro.constructors import PrimitiveConstructorSpec
+
+    def is_size(value: Any) -> bool:
+        return isinstance(value, int) or (isinstance(value, tuple) and len(value) == 2)
+
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="SIDE|ROWSxCOLUMNS",
+        instance_from_str=lambda words: size_of(words[0]),
+        is_instance=is_size,
+        str_from_instance=lambda size: [size_text(size)],
+    )
+
+
+def number_or_none() -> Any:
+    """Annotation of a number whose flag may also stand alone, for 1, as a switch that it was in the published code."""
+    from tyro.constructors import PrimitiveConstructorSpec
+
+    return PrimitiveConstructorSpec(
+        nargs=(0, 1),
+        metavar="[N]",
+        instance_from_str=lambda words: int(words[0]) if words else 1,
+        is_instance=lambda value: isinstance(value, int),
+        str_from_instance=lambda value: [str(value)],
+    )
+
+
 def parse(options: type[O], argv: Sequence[str] | None, prog: str, description: str) -> O:
     """Options from the command line. A misspelt flag ends the program with code 2, naming the nearest one."""
     import tyro
@@ -30,12 +76,20 @@ def parse(options: type[O], argv: Sequence[str] | None, prog: str, description: 
     found = tyro.cli(
         Annotated[options, tyro.conf.FlagCreatePairsOff],
         args=argv,
+        **_defaults(options, sys.argv[1:] if argv is None else argv),
         prog=prog,
         description=description,
         compact_help=False,
     )
     warn_of_dead_flags(found)
     return found
+
+
+def _defaults(options: type, argv: Sequence[str]) -> dict[str, Any]:
+    """Options that name a recipe have its values where nothing else is given."""
+    found = [b if a == "--recipe" else a.partition("=")[2] for a, b in zip(argv, [*argv[1:], ""])
+             if a == "--recipe" or a.startswith("--recipe=")]  # fmt: skip
+    return {"default": options.with_recipe(found[-1])} if found and hasattr(options, "with_recipe") else {}
 
 
 def warn_of_dead_flags(options: Any) -> None:
@@ -60,9 +114,8 @@ def command(
 ) -> int:
     """Run a command to its exit code: 0, 2 for the user's mistake (one message, no traceback), 130 when stopped."""
     console()
-    parsed = parse(options, argv, prog, description)
     try:
-        run(parsed)
+        run(parse(options, argv, prog, description))
     except ZooposeError as error:
         print(f"{prog}: error\n{error}", file=sys.stderr)  # noqa: T201
         return error.exit_code

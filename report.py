@@ -155,7 +155,7 @@ def _scored(
     )  # fmt: skip
     notes = ("mirrored picture averaged in",) if options.flip else ()
     name = str(dataset.describe().get("name", ""))
-    scores = score_predictions(found, network.skeleton, network.form.heatmap_size, name, options.test_batch, notes)
+    scores = score_predictions(found, network.skeleton, network.form.published_cells, name, options.test_batch, notes)
     told = {
         "method": facts["method"],
         "scored": f"epoch {network.state.get('epoch')}, for this report",

@@ -8,10 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..evaluation.predict import DECODE_SIGMA, last_joint_maps
-from ..pose import heatmap
 from ..pose.augment import Augmentation, draw_views
-from ..pose.geometry import apply, compose, invert, resize_matrix, warp
+from ..pose.geometry import apply, compose, invert, warp
 from ..pose.inputs import InputForm
 from .views import pictures
 
@@ -90,21 +88,21 @@ def label_views(
         Labels. A cell counts in the mean only for the views that saw it.
     """
     frames, per_frame, still = len(crops), 1 + views.count, 1 + views.upright
-    k, size = len(flip_order), (form.heatmap_size, form.heatmap_size)
+    k, size = len(flip_order), form.heatmap_hw
     matrices, flips = _draw(views, frames, form.size, crops.shape[-1], margin, generator)
     colours = views.invariance.photometric()
     parts = []
     for at in range(0, frames, BLOCK):
         block = slice(at, at + BLOCK)
         images = pictures(crops[block], matrices[block], views.upright, form, colours, generator)
-        parts += [last_joint_maps(model(part), k, form.heatmap_size) for part in images.split(at_once)]
+        parts += [form.joint_maps(model(part), k) for part in images.split(at_once)]
     maps = torch.cat(parts)
     if bool(flips.any()):
         mirrored = flips.flatten().to(maps.device)
         maps[mirrored] = maps[mirrored][:, torch.as_tensor(flip_order, device=maps.device)]
 
     upright = _upright_from_view(matrices, form, crops.shape[-1], margin).to(maps.device)
-    own, _ = heatmap.decode(maps, "dark", DECODE_SIGMA)
+    own, _ = form.decode(maps)
     own = apply(upright, own.view(frames, per_frame, k, 2))
     maps = maps.unflatten(0, (frames, per_frame))
     mean = maps[:, :still].sum(1)
@@ -115,7 +113,7 @@ def label_views(
         mean = (mean + back[:, :k]) / (still + back[:, k:])
     else:
         mean = mean / still
-    xy, peak = heatmap.decode(mean, "dark", DECODE_SIGMA)
+    xy, peak = form.decode(mean)
     agreement = (own - xy[:, None]).norm(dim=-1).mean(1)
     apart = (own[:, 1:] - own[:, :1]).norm(dim=-1)
     # the mean of no views is NaN
@@ -142,7 +140,7 @@ def _draw(
 def _upright_from_view(view_from_crop: torch.Tensor, form: InputForm, crop_size: int, margin: float) -> torch.Tensor:
     """(..., 2, 3) from the heatmap of a view to the heatmap of the upright inner square."""
     inner, _ = draw_views(Augmentation(), 1, form.size, torch.Generator(), crop_size, margin)
-    to_map = resize_matrix(form.size, form.heatmap_size, view_from_crop.double())
+    to_map = form.heatmap_from_crop(view_from_crop.double())
     map_of_view = compose(to_map, view_from_crop.double())
     map_of_inner = compose(to_map, inner.to(view_from_crop.device).double())
     return compose(map_of_inner, invert(map_of_view)).to(view_from_crop.dtype)

@@ -15,8 +15,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..evaluation.predict import DECODE_SIGMA, last_joint_maps
-from ..pose import heatmap
 from ..pose.geometry import warp
 from ..pose.inputs import InputForm
 
@@ -77,9 +75,9 @@ def mirrored_joints(
     for part in crops.split(max(1, at_once // 2)):
         images = form.normalise(part[..., pad : pad + form.size, pad : pad + form.size].float() / 255)
         both = torch.cat([images, images.flip(-1)]).contiguous(memory_format=torch.channels_last)
-        maps = last_joint_maps(model(both), k, form.heatmap_size)
+        maps = form.joint_maps(model(both), k)
         maps = torch.cat([maps[: len(part)], maps[len(part) :, order].flip(-1)])
-        joints, peak = heatmap.decode(maps, "dark", DECODE_SIGMA)
+        joints, peak = form.decode(maps)
         found.append(joints.unflatten(0, (2, len(part))))
         peaks.append(peak[: len(part)])
     whole = torch.cat(found, 1)

@@ -19,7 +19,6 @@ from torch import nn
 from ..datasets.crops import CropCache
 from ..datasets.pictures import FaultLog
 from ..datasets.pseudo_labels import PseudoLabels
-from ..evaluation.predict import image_from_heatmap
 from ..pose.augment import generator_for
 from ..pose.flow import flow_for
 from ..pose.geometry import apply, compose, invert
@@ -199,7 +198,7 @@ class Labeller(ChunkLabeller):
         rows = batch["index"].numpy()
         framed = compose(framing.matrix(self.crops.size, self.form.size), batch["crop_from_image"])
         inner = inner_from_image(framed, self.crops.size, self.form.size)
-        out["xy"][rows] = apply(image_from_heatmap(inner, self.form), found.xy_heatmap.cpu().double()).float().numpy()
+        out["xy"][rows] = apply(self.form.image_from_heatmap(inner), found.xy_heatmap.cpu().double()).float().numpy()
         out["crop_px"][rows] = batch["crop_from_image"][:, 0, 0].numpy()
         out["peak"][rows] = out["confidence"][rows] = found.peak.cpu().numpy()
         for name in ("agreement", "invariance", "equivariance"):

@@ -19,7 +19,6 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 from ..datasets.pictures import Fault, FaultLog, SafeDataset
 from ..datasets.pseudo_labels import PseudoLabels
 from ..datasets.published_crops import PublishedCropCache, whole_again
-from ..evaluation.predict import last_joint_maps
 from ..pose.augment_published import draw_views, views
 from ..pose.geometry import apply, invert
 from ..pose.inputs import InputForm
@@ -126,7 +125,7 @@ class PublishedLabeller:
         """(B, 3, S, S) views less the mean -> (B, K, h, w) float32 maps of the last stage."""
         images = images / torch.tensor(self.form.std, dtype=torch.float32).view(3, 1, 1)
         images = images.to(self.device).contiguous(memory_format=torch.channels_last)
-        found = last_joint_maps(model(images), len(self.crops.dataset.skeleton), self.form.heatmap_size)
+        found = self.form.joint_maps(model(images), len(self.crops.dataset.skeleton))
         return found.cpu().numpy()
 
     def _chunk(self, model: nn.Module, batch: dict, out: dict, before):

@@ -11,8 +11,6 @@ import torch
 from torch import nn
 
 from ..datasets.crops import CropCache
-from ..evaluation.predict import DECODE_SIGMA, last_joint_maps
-from ..pose import heatmap
 from ..pose.flow import FLOWS
 from ..pose.inputs import InputForm
 from .framing import AGREE, mirrored_joints
@@ -100,6 +98,6 @@ def _joints(model: nn.Module, crops: torch.Tensor, form: InputForm, k: int, at_o
     pad, found = (crops.shape[-1] - form.size) // 2, []
     for part in crops.split(at_once):
         images = form.normalise(part[..., pad : pad + form.size, pad : pad + form.size].float() / 255)
-        maps = last_joint_maps(model(images.contiguous(memory_format=torch.channels_last)), k, form.heatmap_size)
-        found.append(heatmap.decode(maps, "dark", DECODE_SIGMA)[0])
+        maps = form.joint_maps(model(images.contiguous(memory_format=torch.channels_last)), k)
+        found.append(form.decode(maps)[0])
     return torch.cat(found)

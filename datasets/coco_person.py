@@ -14,6 +14,7 @@ from . import coco_file
 from .annotated import Animal, AnnotatedPictures, Unusable
 from .coco_tree import CocoPart, read_parts
 from .json_file import read_json
+from .person_boxes import clean_boxes
 
 HOW_TO_GET = "zoopose data get coco_person --root ROOT --run, then coco_person:ROOT"
 _DETECTIONS = "COCO detection results: a JSON list of objects with image_id, category_id, bbox [x, y, w, h] and score"
@@ -31,8 +32,9 @@ class CocoPerson(AnnotatedPictures):
         ROOT/{train,val}2017/<12 digits>.jpg                       or ROOT/images/{train,val}2017/
 
     An item is a person that is no crowd and has a labelled joint; without labels, one with a box. Boxes are cut to the picture,
-    and the crop is 1.25 times the box, as SimpleBaseline and its successors have it (their box is 1 px narrower for the same
-    middle, grows to the input's aspect ratio first, and where it begins outside the picture it is moved in, not cut).
+    and the crop is 1.25 times the box, as SimpleBaseline and its successors have it. Their own box (1 px narrower for the same
+    middle, and where it begins outside the picture moved in, not cut) follows from `meta["annotated_box_xywh"]`, see
+    `person_boxes.frame_box`; people whose box they drop are left out here too.
 
     Args:
         root: the folder.
@@ -110,12 +112,16 @@ def _person(annotation_id: Any, ann: dict, name: str, part: CocoPart, labelled: 
     if isinstance(ann.get("area"), int | float) and ann["area"] <= 0:
         raise Unusable("area of zero")
     image = part.file.images[ann["image_id"]]
+    size_wh = coco_file.size_of(image)
     xy = visible = None
     if labelled:
         xy, visible = coco_file.read_joints(ann, len(COCO17))
-    box = cut_box(ann, coco_file.size_of(image))
-    meta = {"category": "person", "image_id": image["id"], "annotation_id": annotation_id, "area": ann.get("area")}
-    return Animal(f"{name}#{annotation_id}", name, box, xy, visible, coco_file.size_of(image), meta=meta)
+    box = cut_box(ann, size_wh)
+    if size_wh is not None and not clean_boxes(ann["bbox"], size_wh)[1]:
+        raise Unusable("box wholly outside the picture")
+    meta = {"category": "person", "image_id": image["id"], "annotation_id": annotation_id, "area": ann.get("area"),
+            "annotated_box_xywh": tuple(map(float, ann["bbox"]))}  # fmt: skip
+    return Animal(f"{name}#{annotation_id}", name, box, xy, visible, size_wh, meta=meta)
 
 
 def cut_box(ann: dict, size_wh: tuple[int, int] | None) -> tuple[float, float, float, float]:
@@ -144,5 +150,6 @@ def _detected(number: int, detection: dict, name: str, image: dict) -> Animal:
         raise Unusable("score that is not finite")
     size_wh = coco_file.size_of(image)
     box = cut_box(detection, size_wh)
-    meta = {"category": "person", "image_id": image["id"], "detection": number, "score": score}
+    meta = {"category": "person", "image_id": image["id"], "detection": number, "score": score,
+            "annotated_box_xywh": tuple(map(float, detection["bbox"]))}  # fmt: skip
     return Animal(f"{name}#det{number}", name, box, size_wh=size_wh, meta=meta)

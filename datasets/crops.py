@@ -1,4 +1,4 @@
-"""Square crops around the animals as fixed-size uint8 tensors, kept between epochs so that pictures are decoded once."""
+"""Crops around the animals as fixed-size uint8 tensors, kept between epochs so that pictures are decoded once."""
 
 from __future__ import annotations
 
@@ -23,35 +23,36 @@ from .sample import PoseDataset, PoseSample
 LET_GO_BYTES = 256 << 20  # of a mapped file, touched before they are given back
 
 
-def crop_image(image: np.ndarray, left_top_side: np.ndarray, size: int) -> np.ndarray:
-    """Resamples a square of a picture to size x size px, black where it leaves the picture.
+def crop_image(image: np.ndarray, left_top_width: np.ndarray, size: int | tuple[int, int]) -> np.ndarray:
+    """Resamples a rectangle of a picture to a crop of its shape, black where it leaves the picture.
 
     Args:
         image: (H, W, C) uint8.
-        left_top_side: (3,) the square in pixel edges, see `geometry.square_box`.
-        size: S, px.
+        left_top_width: (3,) the rectangle in pixel edges, see `geometry.square_box` and `geometry.aspect_box`.
+        size: side of the crop in px, or its rows and columns S, T.
 
     Returns:
-        (S, S, C) uint8, exactly in the frame of `geometry.crop_matrix(left_top_side, size)`.
+        (S, T, C) uint8, exactly in the frame of `geometry.crop_matrix(left_top_width, size)`.
     """
-    left, top, side = (float(v) for v in left_top_side)
-    matrix = geometry.crop_matrix(np.array([left, top, side]), size)
-    step = int(side / size)
+    left, top, width = (float(v) for v in left_top_width)
+    rows, columns = geometry.hw_of(size)
+    matrix = geometry.crop_matrix(np.array([left, top, width]), size)
+    step = int(width / columns)
     if step >= 2:
         # bilinear sampling skips pixels when shrinking by more than 2: average whole blocks of pixels first
-        image, corner = _block_means(image, left, top, side, step)
-        blocks = (np.array([left, top, side]) - [*corner, 0]) / step
+        image, corner = _block_means(image, left, top, width, width * rows / columns, step)
+        blocks = (np.array([left, top, width]) - [*corner, 0]) / step
         matrix = geometry.crop_matrix(blocks, size)
-    return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    return cv2.warpAffine(image, matrix, (columns, rows), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
 
 
 def _block_means(
-    image: np.ndarray, left: float, top: float, side: float, step: int
+    image: np.ndarray, left: float, top: float, width: float, height: float, step: int
 ) -> tuple[np.ndarray, tuple[int, int]]:
-    """The part of a picture below a square, step x step pixels averaged into one, and its corner in picture px."""
+    """The part of a picture below a rectangle, step x step pixels averaged into one, and its corner in picture px."""
     h, w = image.shape[:2]
     x0, y0 = max(0, int(np.floor(left)) - step), max(0, int(np.floor(top)) - step)
-    x1, y1 = min(w, int(np.ceil(left + side)) + step), min(h, int(np.ceil(top + side)) + step)
+    x1, y1 = min(w, int(np.ceil(left + width)) + step), min(h, int(np.ceil(top + height)) + step)
     part = image[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
     if part.size == 0:
         return np.zeros((1, 1, *image.shape[2:]), np.uint8), (x0, y0)
@@ -62,13 +63,15 @@ def _block_means(
     return cv2.resize(part, size_wh, interpolation=cv2.INTER_AREA), (x0, y0)
 
 
-def crop_sample(sample: PoseSample, index: int, crop_factor: float, size: int, margin: float) -> dict[str, Any]:
+def crop_sample(
+    sample: PoseSample, index: int, crop_factor: float, size: int | tuple[int, int], margin: float
+) -> dict[str, Any]:
     """One item of `CropDataset` from one sample; see there for the keys."""
-    square = geometry.square_box(sample.box_xywh, crop_factor * margin)
-    matrix = geometry.crop_matrix(square, size)
+    rectangle = geometry.aspect_box(sample.box_xywh, crop_factor * margin, geometry.hw_of(size))
+    matrix = geometry.crop_matrix(rectangle, size)
     known = sample.visible > 0
     xy_crop = geometry.apply(matrix, np.where(known[:, None], sample.xy_px, 0).astype(np.float64))
-    crop = crop_image(sample.image, square, size)
+    crop = crop_image(sample.image, rectangle, size)
     return {
         "index": index,
         "crop": torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1))),
@@ -82,17 +85,17 @@ def crop_sample(sample: PoseSample, index: int, crop_factor: float, size: int, m
 class CropDataset(Dataset):
     """Crops of one size around the animals of a data set.
 
-    An item is a dict: index (int), crop (3, S, S) uint8, xy_crop (K, 2) float32 in crop px (0 where not labelled),
+    An item is a dict: index (int), crop (3, S, T) uint8, xy_crop (K, 2) float32 in crop px (0 where not labelled),
     visible (K,) uint8, crop_from_image (2, 3) float64, box_side_px (float, longer side of the animal's box).
 
     Args:
         dataset: what to cut from.
-        size: S, px.
-        margin: the crop's side is crop_factor x margin x the longer side of the box; more than 1 leaves room for
-            turning and shifting without black corners.
+        size: side of the crop in px, or its rows and columns S, T.
+        margin: the crop is crop_factor x margin times the smallest rectangle of its shape about the box; more than 1 leaves
+            room for turning and shifting without black corners.
     """
 
-    def __init__(self, dataset: PoseDataset, size: int, margin: float = 1.0):
+    def __init__(self, dataset: PoseDataset, size: int | tuple[int, int], margin: float = 1.0):
         self.dataset, self.size, self.margin = dataset, size, margin
 
     def __len__(self) -> int:
@@ -119,7 +122,14 @@ class CropCache(CropDataset):
         DataError: when `folder` has no room for the crops.
     """
 
-    def __init__(self, dataset: PoseDataset, size: int, margin: float, limit_bytes: int, folder: Path | None = None):
+    def __init__(
+        self,
+        dataset: PoseDataset,
+        size: int | tuple[int, int],
+        margin: float,
+        limit_bytes: int,
+        folder: Path | None = None,
+    ):
         super().__init__(dataset, size, margin)
         self.limit_bytes, self.folder = limit_bytes, folder
         self._open()
@@ -128,7 +138,7 @@ class CropCache(CropDataset):
         k = 0 if self.dataset.skeleton is None else len(self.dataset.skeleton)
         record = np.dtype(
             [
-                ("crop", "u1", (3, self.size, self.size)),
+                ("crop", "u1", (3, *geometry.hw_of(self.size))),
                 ("visible", "u1", (k,)),
                 ("xy_crop", "f4", (k, 2)),
                 ("crop_from_image", "f8", (2, 3)),

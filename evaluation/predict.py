@@ -5,24 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from ..datasets.crops import crop_image
+from ..datasets.person_boxes import frame_box
 from ..datasets.pictures import Fault, FaultLog, SafeDataset
 from ..datasets.sample import PoseDataset, PoseSample
 from ..errors import DataError
 from ..pose import heatmap
-from ..pose.geometry import apply, compose, crop_matrix, invert, resize_matrix, square_box
+from ..pose.frames import FRAMES
+from ..pose.geometry import apply, square_box
 from ..pose.inputs import InputForm
 from ..pose.published_crop import published_crop
 from ..pose.published_geometry import published_transform
 from ..pose.published_heatmap import draw_labelmaps, peaks
 from ..progress import Progress
-
-DECODE_SIGMA = 1.0  # smoothing before the sub-pixel step, cells: the width the maps are trained with
 
 
 @dataclass
@@ -33,7 +34,8 @@ class Predictions:
         ids: N texts, see PoseDataset.
         xy_px: (N, K, 2) predicted joints, picture px.
         score: (N, K) height of the peaks.
-        cells: (N, K, 2) highest cell, 1-based, (0, 0) where nothing is positive: what the published protocol scores.
+        cells: (N, K, 2) highest cell, 1-based, (0, 0) where nothing is positive: what the published protocol scores; all (0, 0)
+            for forms that it has no sense for (`InputForm.published_cells`).
         target_cells: (N, K, 2) likewise for the label drawn as the published code draws it.
         xy_true_px, visible: (N, K, 2) and (N, K), the labels as the data set gives them.
         box_xywh: (N, 4). size_hw: (N, 2) of the picture.
@@ -60,16 +62,21 @@ def network_input(sample: PoseSample, crop_factor: float, form: InputForm) -> tu
     """One picture as the network takes it, before normalisation.
 
     Returns:
-        image (3, R, R) float32 in 0..1, and crop_from_image (2, 3) float64. For published crops the matrix is that of the square
+        image (3, R, Q) float32 in 0..1, and crop_from_image (2, 3) float64. For published crops the matrix is that of the square
         before its corners are cut to integers.
     """
-    square = square_box(sample.box_xywh, crop_factor)
-    matrix = crop_matrix(square, form.size)
+    box = frame_box(sample, form.kind) if form.kind in FRAMES else sample.box_xywh
+    matrix = form.crop_matrix(box, crop_factor)
     if form.kind == "published":
+        square = form.rectangle(sample.box_xywh, crop_factor)
         picture = sample.image.transpose(2, 0, 1).astype(np.float32) / 255
         centre = (square[:2] + square[2] / 2).astype(np.float32)
-        return published_crop(picture, centre, square[2] / 200, (form.size, form.size)), matrix
-    return crop_image(sample.image, square, form.size).transpose(2, 0, 1).astype(np.float32) / 255, matrix
+        return published_crop(picture, centre, square[2] / 200, form.size_hw), matrix
+    if form.kind in FRAMES:
+        crop = cv2.warpAffine(sample.image, matrix, form.size_hw[::-1], flags=cv2.INTER_LINEAR)
+        return crop.transpose(2, 0, 1).astype(np.float32) / 255, matrix
+    rectangle = form.rectangle(sample.box_xywh, crop_factor)
+    return crop_image(sample.image, rectangle, form.size_hw).transpose(2, 0, 1).astype(np.float32) / 255, matrix
 
 
 def published_target_cells(sample: PoseSample, crop_factor: float, heatmap_size: int) -> np.ndarray:
@@ -91,7 +98,7 @@ class _Inputs(Dataset):
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> dict:
-        sample = self.dataset[index]
+        sample, side = self.dataset[index], self.form.published_cells
         image, matrix = network_input(sample, self.dataset.crop_factor, self.form)
         return {
             "index": index,
@@ -101,7 +108,9 @@ class _Inputs(Dataset):
             "visible": sample.visible.astype(np.uint8),
             "box": np.asarray(sample.box_xywh, np.float32),
             "size": np.asarray(sample.image.shape[:2], np.int64),
-            "cells": published_target_cells(sample, self.dataset.crop_factor, self.form.heatmap_size),
+            "cells": published_target_cells(sample, self.dataset.crop_factor, side)
+            if side
+            else np.zeros_like(sample.xy_px),
         }
 
 
@@ -109,20 +118,6 @@ def _collate(items: list) -> dict:
     whole = [i for i in items if not isinstance(i, Fault)]
     batch = default_collate(whole) if whole else {"index": torch.empty(0, dtype=torch.int64)}
     return {**batch, "faults": [i for i in items if isinstance(i, Fault)]}
-
-
-def last_joint_maps(outputs: list[torch.Tensor], num_joints: int, heatmap_size: int) -> torch.Tensor:
-    """The last stage's joint maps among a network's outputs (part maps come behind them).
-
-    Raises:
-        DataError: when no output has this many joints and cells.
-    """
-    maps = [o for o in outputs if o.shape[1] == num_joints and o.shape[-1] == heatmap_size]
-    if not maps:
-        raise DataError(
-            f"maps of {num_joints} joints and {heatmap_size} cells", f"outputs {[tuple(o.shape) for o in outputs]}"
-        )
-    return maps[-1].float()
 
 
 @torch.no_grad()
@@ -148,7 +143,7 @@ def predict(
         flip: average with the mirrored picture.
         batches: only so many; the other rows stay unread.
         strict: stop at the first unreadable picture.
-        observe: called with the maps (B, K, h, w) and the raw batch (`xy`, `visible`, `matrix` crop_from_image) of every batch.
+        observe: called with the maps (B, C, h, w) and the raw batch (`xy`, `visible`, `matrix` crop_from_image) of every batch.
 
     Raises:
         DataError: no picture, or mostly unreadable ones.
@@ -185,24 +180,20 @@ def _maps(
     model: nn.Module, images: torch.Tensor, form: InputForm, device: torch.device, k: int, flip: bool, order: np.ndarray
 ) -> torch.Tensor:
     images = form.normalise(images.to(device)).contiguous(memory_format=torch.channels_last)
-    maps = last_joint_maps(model(images), k, form.heatmap_size)
+    maps = form.joint_maps(model(images), k)
     if flip:
-        mirrored = last_joint_maps(model(images.flip(-1)), k, form.heatmap_size)
-        maps = (maps + heatmap.flip_back(mirrored, order)) / 2
+        mirrored = form.joint_maps(model(images.flip(-1)), k)
+        maps = (maps + form.flip_back(mirrored, order)) / 2
     return maps
-
-
-def image_from_heatmap(crop_from_image: torch.Tensor, form: InputForm) -> torch.Tensor:
-    """Matrix (..., 2, 3) from heatmap cells to picture px, float64."""
-    return invert(compose(resize_matrix(form.size, form.heatmap_size, crop_from_image), crop_from_image))
 
 
 def _fill(found: Predictions, batch: dict, maps: torch.Tensor, form: InputForm) -> None:
     rows = batch["index"].numpy()
-    xy, score = heatmap.decode(maps, "dark", DECODE_SIGMA)
-    found.xy_px[rows] = apply(image_from_heatmap(batch["matrix"], form), xy.cpu().double()).numpy()
+    xy, score = form.decode(maps)
+    found.xy_px[rows] = apply(form.image_from_heatmap(batch["matrix"]), xy.cpu().double()).numpy()
     found.score[rows] = score.cpu().numpy()
-    found.cells[rows] = heatmap.decode(maps, "published_argmax")[0].cpu().numpy()
+    if form.published_cells:
+        found.cells[rows] = heatmap.decode(maps, "published_argmax")[0].cpu().numpy()
     found.xy_true_px[rows], found.visible[rows] = batch["xy"].numpy(), batch["visible"].numpy()
     found.box_xywh[rows], found.size_hw[rows] = batch["box"].numpy(), batch["size"].numpy()
     found.target_cells[rows] = batch["cells"].numpy()

@@ -30,17 +30,17 @@ MAIN = "exact/crop"  # the score that selects checkpoints and stands in metrics.
 def score_predictions(
     found: Predictions,
     skeleton: Skeleton,
-    heatmap_size: int,
+    published_cells: int | None,
     data: str = "",
     batch_size: int = 6,
     notes: tuple[str, ...] = (),
 ) -> dict[str, Score]:
-    """Scores by protocol name: `exact/crop`, `exact/box`, `exact/diagonal`, `published`.
+    """Scores by protocol name: `exact/crop`, `exact/box`, `exact/diagonal`, and `published` where it has a sense.
 
     Args:
         found: predictions with labels.
         skeleton: names and groups.
-        heatmap_size: cells of the maps the published protocol counts on.
+        published_cells: side of the maps the published protocol counts on, see `InputForm.published_cells`; None: without it.
         data: what was scored, for the protocol line.
         batch_size: of the published protocol, whose numbers depend on it.
         notes: further words for every protocol line.
@@ -66,7 +66,8 @@ def score_predictions(
     for name, length in normalisers.items():
         protocol = Protocol(f"exact/{name}", THRESHOLD, name, data=data, frames=int(rows.sum()), notes=notes)
         scores[protocol.name] = Score.from_pck(metrics.pck(pred, true, valid, length, THRESHOLD), skeleton, protocol)
-    scores["published"] = _published(found, skeleton, heatmap_size, data, batch_size, notes)
+    if published_cells:
+        scores["published"] = _published(found, skeleton, published_cells, data, batch_size, notes)
     return scores
 
 
@@ -136,7 +137,7 @@ def score_network(
     )
     notes = ("mirrored picture averaged in",) if options.flip else ()
     name = str(dataset.describe().get("name", ""))
-    scores = score_predictions(found, network.skeleton, network.form.heatmap_size, name, options.test_batch, notes)
+    scores = score_predictions(found, network.skeleton, network.form.published_cells, name, options.test_batch, notes)
     print_scores(scores)
     path = Path(options.json) if options.json else folder / "metrics.json"
     write_metrics(path, scores_json(scores))

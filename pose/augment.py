@@ -13,7 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .geometry import apply, view_matrix, warp
+from .geometry import apply, hw_of, view_matrix, warp
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,14 @@ def uniform(
     return _drawn(torch.rand, generator, shape) * (high - low) + low
 
 
-def draw_views(augmentation: Augmentation, batch: int, size: int, generator: torch.Generator | Part, crop_size: int | None = None,
-               margin: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
+def draw_views(
+    augmentation: Augmentation,
+    batch: int,
+    size: int | tuple[int, int],
+    generator: torch.Generator | Part,
+    crop_size: int | tuple[int, int] | None = None,
+    margin: float = 1.0,
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Matrices view_from_crop (B, 2, 3) float32 on the CPU, and (B,) bool: which are mirrored."""
     a = augmentation
     scale = torch.exp(uniform(generator, (batch,), -1, 1) * float(np.log(a.scale)))
@@ -121,7 +127,7 @@ def augment(
     xy_crop: torch.Tensor,
     visible: torch.Tensor,
     augmentation: Augmentation,
-    size: int,
+    size: int | tuple[int, int],
     flip_order: np.ndarray,
     generator: torch.Generator | Part,
     margin: float = 1.0,
@@ -129,25 +135,26 @@ def augment(
     """One augmented view of every crop.
 
     Args:
-        crops: (B, 3, S, S) uint8 or float in 0..255; covers `margin` times the inner square's side.
+        crops: (B, 3, S, T) uint8 or float in 0..255, of the view's shape; covers `margin` times the inner part's sides.
         xy_crop: (B, K, 2) joints in the crop's px.
         visible: (B, K) flags.
         augmentation: the ranges.
-        size: side R of the view in px.
+        size: side of the view in px, or its rows and columns R, Q.
         flip_order: (K,) the skeleton's.
         generator: on the CPU; a `Part` where the crops are part of a batch.
         margin: see `crops`.
 
     Returns:
-        images (B, 3, R, R) float in 0..1, xy_view (B, K, 2) in px of the view, visible (B, K), view_from_crop (B, 2, 3).
+        images (B, 3, R, Q) float in 0..1, xy_view (B, K, 2) in px of the view, visible (B, K), view_from_crop (B, 2, 3).
     """
     device = crops.device
-    matrix, flip = draw_views(augmentation, len(crops), size, generator, crops.shape[-1], margin)
-    unmoved = crops.shape[-1] == size and bool((matrix == torch.eye(2, 3)).all())
+    size_hw, crop_hw = hw_of(size), tuple(crops.shape[-2:])
+    matrix, flip = draw_views(augmentation, len(crops), size_hw, generator, crop_hw, margin)
+    unmoved = crop_hw == size_hw and bool((matrix == torch.eye(2, 3)).all())
     matrix, flip = matrix.to(device), flip.to(device)
     images = crops.float() / 255
     if not unmoved:
-        images = warp(images, matrix, (size, size))
+        images = warp(images, matrix, size_hw)
     xy_view = apply(matrix, xy_crop.to(matrix))
     order = torch.as_tensor(flip_order, device=device)
     xy_view = torch.where(flip[:, None, None], xy_view[:, order], xy_view)
@@ -222,7 +229,8 @@ def _occlude(images: torch.Tensor, xy_view: torch.Tensor, a: Augmentation, gener
         joint = _drawn(
             lambda shape, generator: torch.randint(k, shape, generator=generator), generator, (len(images), 2)
         )
-        centre = (xy_view.cpu().gather(1, joint[..., None].expand(-1, -1, 2)) + 0.5) / images.shape[-1]
+        size_wh = torch.tensor([images.shape[-1], images.shape[-2]])
+        centre = (xy_view.cpu().gather(1, joint[..., None].expand(-1, -1, 2)) + 0.5) / size_wh
         half = uniform(generator, (len(images), 2, 2), 0.02, 0.08)
         on = uniform(generator, (len(images), 2)) < a.hide_joints
         _cover(images, centre, half, on, generator)

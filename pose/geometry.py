@@ -29,19 +29,52 @@ def square_box(box_xywh: np.ndarray, factor: float) -> np.ndarray:
     return np.concatenate([corner, side[..., None]], -1)
 
 
-def crop_matrix(left_top_side: np.ndarray, size: int) -> np.ndarray:
-    """Matrix crop_from_image (..., 2, 3) that brings a square (see `square_box`) to size x size pixels, float64."""
-    left, top, side = np.moveaxis(np.asarray(left_top_side, np.float64), -1, 0)
-    f = size / side
+def aspect_box(box_xywh: np.ndarray, factor: float, size_hw: tuple[int, int]) -> np.ndarray:
+    """Rectangle around a box, of the shape of a crop.
+
+    Args:
+        box_xywh: (..., 4) left, top, width, height in image px.
+        factor: the rectangle is `factor` times the smallest of this shape that holds the box.
+        size_hw: rows and columns of the crop.
+
+    Returns:
+        (..., 3) float64 left, top (pixel edges) and width; its height is width * h / w. For squares that of `square_box`.
+    """
+    box = np.asarray(box_xywh, np.float64)
+    aspect = size_hw[1] / size_hw[0]
+    width = factor * np.maximum(box[..., 2], box[..., 3] * aspect)
+    corner = box[..., :2] + box[..., 2:] / 2 - np.stack([width, width / aspect], -1) / 2
+    return np.concatenate([corner, width[..., None]], -1)
+
+
+def crop_matrix(left_top_width: np.ndarray, size: int | tuple[int, int]) -> np.ndarray:
+    """Matrix crop_from_image (..., 2, 3) that brings a rectangle to a crop of its shape, float64.
+
+    Args:
+        left_top_width: (..., 3), see `square_box` and `aspect_box`.
+        size: side of the crop, or its rows and columns.
+    """
+    left, top, width = np.moveaxis(np.asarray(left_top_width, np.float64), -1, 0)
+    f = hw_of(size)[1] / width
     zero = np.zeros_like(f)
     rows = [np.stack([f, zero, (0.5 - left) * f - 0.5], -1), np.stack([zero, f, (0.5 - top) * f - 0.5], -1)]
     return np.stack(rows, -2)
 
 
-def resize_matrix(from_size: int, to_size: int, like: torch.Tensor | None = None) -> np.ndarray | torch.Tensor:
-    """Matrix (2, 3) between a square frame of `from_size` pixels and the same square at `to_size`, e.g. crop -> heatmap."""
-    matrix = crop_matrix(np.array([0.0, 0.0, from_size]), to_size)
+def resize_matrix(
+    from_size: int | tuple[int, int], to_size: int | tuple[int, int], like: torch.Tensor | None = None
+) -> np.ndarray | torch.Tensor:
+    """Matrix (2, 3) between a frame of `from_size` pixels (a side, or rows and columns) and the same frame at `to_size`, e.g.
+    crop -> heatmap; edges stay on edges."""
+    (h, w), (to_h, to_w) = hw_of(from_size), hw_of(to_size)
+    fx, fy = to_w / w, to_h / h
+    matrix = np.array([[fx, 0.0, 0.5 * fx - 0.5], [0.0, fy, 0.5 * fy - 0.5]])
     return matrix if like is None else torch.as_tensor(matrix, dtype=like.dtype, device=like.device)
+
+
+def hw_of(size: int | tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns of a size that may be given as the side of a square."""
+    return (size, size) if isinstance(size, int | np.integer) else (int(size[0]), int(size[1]))
 
 
 def apply(matrix, xy):
@@ -75,39 +108,39 @@ def compose(c_from_b, b_from_a):
 
 
 def view_matrix(
-    size: int,
+    size: int | tuple[int, int],
     scale: torch.Tensor,
     angle_deg: torch.Tensor,
     flip: torch.Tensor,
     shift: torch.Tensor | None = None,
-    from_size: int | None = None,
+    from_size: int | tuple[int, int] | None = None,
     margin: float = 1.0,
 ) -> torch.Tensor:
-    """Matrix view_from_crop about the centre: scale, turn, mirror and shift a square crop.
+    """Matrix view_from_crop about the centre: scale, turn, mirror and shift a crop of the view's shape.
 
     Args:
-        size: side of the view in px.
-        scale: (B,) how much larger the animal gets (1 = as in the crop's inner square).
+        size: side of the view in px, or its rows and columns.
+        scale: (B,) how much larger the animal gets (1 = as in the crop's inner part).
         angle_deg: (B,) counter-clockwise turn of the picture as seen on the screen.
         flip: (B,) bool, mirror left/right after the turn.
-        shift: (B, 2) move in shares of the view's side, or None.
-        from_size: side of the crop in px (default: size).
-        margin: how many times the inner square's side the crop covers.
+        shift: (B, 2) move in shares of the view's columns and rows, or None.
+        from_size: side of the crop in px, or its rows and columns (default: size).
+        margin: how many times the inner part's side the crop covers.
 
     Returns:
         (B, 2, 3) in scale's dtype.
     """
-    from_size = size if from_size is None else from_size
-    f = scale * (size * margin / from_size)
+    (h, w), (from_h, from_w) = hw_of(size), hw_of(size if from_size is None else from_size)
+    f = scale * (w * margin / from_w)
     angle = torch.deg2rad(angle_deg)
     cos, sin = f * torch.cos(angle), f * torch.sin(angle)
     linear = torch.stack([torch.stack([cos, sin], -1), torch.stack([-sin, cos], -1)], -2)
     mirror = torch.where(flip, -1.0, 1.0).to(linear)
     linear = linear * torch.stack([mirror, torch.ones_like(mirror)], -1)[..., None]
-    centre_in = torch.full((2, 1), (from_size - 1) / 2, dtype=linear.dtype, device=linear.device)
-    move = torch.full((2, 1), (size - 1) / 2, dtype=linear.dtype, device=linear.device) - linear @ centre_in
+    centre_in = linear.new_tensor([[(from_w - 1) / 2], [(from_h - 1) / 2]])
+    move = linear.new_tensor([[(w - 1) / 2], [(h - 1) / 2]]) - linear @ centre_in
     if shift is not None:
-        move = move + (shift * size)[..., None]
+        move = move + (shift * shift.new_tensor([w, h]))[..., None]
     return torch.cat([linear, move], -1)
 
 

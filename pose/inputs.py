@@ -1,42 +1,168 @@
-"""The form in which a network takes its pictures; it travels in the checkpoint, so that a network is always fed alike."""
+"""The form in which a network takes its pictures and gives its joints; it travels in the checkpoint, so that a network is always
+fed, and read, alike."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+import numpy as np
 import torch
 
-from ..errors import OptionError
+from ..errors import DataError, OptionError
+from . import frames, heatmap
+from .geometry import apply, aspect_box, compose, crop_matrix, hw_of, invert, resize_matrix
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+KINDS = ("exact", "published", *frames.FRAMES)
 
 
 @dataclass(frozen=True)
 class InputForm:
-    """How a picture becomes the network's input.
+    """How a picture becomes the network's input, and the network's maps joints.
 
     Attributes:
-        kind: `exact`: one sub-pixel matrix from the picture to the crop. `published`: the crop of the published CC-SSL code, which
-            cuts corners to integers and stretches every crop's contrast.
-        size: side R of the square crop, px.
-        heatmap_size: side of the heatmaps, cells.
-        mean, std: per RGB channel of values in 0..1; subtracted, divided by.
+        kind: `exact`: one sub-pixel matrix from the picture to the crop, edges on edges. `published`: the crop of the published
+            CC-SSL code, which cuts corners to integers and stretches every crop's contrast. `msra`, `dark`, `udp`: the crops of the
+            published human-pose systems, see `pose.frames`.
+        size_hw: rows and columns of the crop, px; a number stands for a square.
+        heatmap_hw: rows and columns of the heatmaps, cells; likewise.
+        mean, std: per channel as fed, of values in 0..1; subtracted, divided by.
+        bgr: channels are fed in the order blue, green, red.
+        codec: how maps mean joints, a name of `pose.codecs.CODECS`.
+        sigma: width of the target peaks that the network was trained with, cells.
+        padding: how many times its own width and height a box counts before the crop takes its shape around it; None: the data
+            set's factor for both.
     """
 
     kind: str = "exact"
-    size: int = 256
-    heatmap_size: int = 64
+    size_hw: tuple[int, int] = (256, 256)
+    heatmap_hw: tuple[int, int] = (64, 64)
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
+    bgr: bool = False
+    codec: str = "dark"
+    sigma: float = 1.0
+    padding: tuple[float, float] | None = None
+
+    def __post_init__(self):
+        object.__setattr__(self, "size_hw", hw_of(self.size_hw))
+        object.__setattr__(self, "heatmap_hw", hw_of(self.heatmap_hw))
+
+    @property
+    def square(self) -> bool:
+        """Whether crop and maps are squares."""
+        return self.size_hw[0] == self.size_hw[1] and self.heatmap_hw[0] == self.heatmap_hw[1]
+
+    @property
+    def size(self) -> int:
+        """Side of a square crop, px.
+
+        Raises:
+            OptionError: when the crop is no square.
+        """
+        return self._side(self.size_hw)
+
+    @property
+    def heatmap_size(self) -> int:
+        """Side of square heatmaps, cells.
+
+        Raises:
+            OptionError: when they are no squares.
+        """
+        return self._side(self.heatmap_hw)
+
+    def _side(self, size_hw: tuple[int, int]) -> int:
+        if not self.square:
+            h, w = self.size_hw
+            raise OptionError(
+                "a network of square crops",
+                f"one of {h} x {w} px",
+                f"zoopose train --init-weights FILE --inp-res {h} gives its weights a square input",
+            )
+        return size_hw[0]
+
+    @property
+    def published_cells(self) -> int | None:
+        """Side of the maps whose cells the published CC-SSL protocol counts in; None where its crops and peaks have no sense."""
+        comparable = self.square and self.kind in ("exact", "published") and self.maps_per_joint == 1
+        return self.heatmap_hw[0] if comparable else None
+
+    @property
+    def maps_per_joint(self) -> int:
+        """Maps that the codec takes for a joint."""
+        return 1
 
     @property
     def stride(self) -> float:
-        """Crop pixels per heatmap cell."""
-        return self.size / self.heatmap_size
+        """Crop pixels per heatmap cell, along rows."""
+        return self.size_hw[0] / self.heatmap_hw[0]
+
+    def crop_matrix(self, box_xywh: np.ndarray, crop_factor: float) -> np.ndarray:
+        """crop_from_image (..., 2, 3) float64 for boxes (..., 4) in picture px.
+
+        Args:
+            crop_factor: the data set's, where the form has no padding of its own.
+        """
+        if self.kind in frames.FRAMES:
+            h, w = self.size_hw
+            padding = crop_factor if self.padding is None else self.padding
+            centre, scale = frames.centre_scale(box_xywh, w / h, padding, self.kind)
+            return frames.crop_matrix(self.kind, centre, scale, 0.0, (w, h))
+        return crop_matrix(self.rectangle(box_xywh, crop_factor), self.size_hw)
+
+    def rectangle(self, box_xywh: np.ndarray, crop_factor: float) -> np.ndarray:
+        """(..., 3) left, top and width of the crop about boxes (..., 4), see `geometry.aspect_box`."""
+        if self.padding is None:
+            return aspect_box(box_xywh, crop_factor, self.size_hw)
+        box = np.asarray(box_xywh, np.float64)
+        size_wh = box[..., 2:] * self.padding
+        corner = box[..., :2] + (box[..., 2:] - size_wh) / 2
+        return aspect_box(np.concatenate([corner, size_wh], -1), 1.0, self.size_hw)
+
+    def heatmap_from_crop(self, like: torch.Tensor | None = None):
+        """(2, 3) matrix from crop px to heatmap cells: an array, or a tensor like `like`."""
+        if self.kind in frames.FRAMES:
+            matrix = frames.heatmap_matrix(self.kind, self.size_hw[::-1], self.heatmap_hw[::-1])
+            return matrix if like is None else torch.as_tensor(matrix, dtype=like.dtype, device=like.device)
+        return resize_matrix(self.size_hw, self.heatmap_hw, like)
+
+    def crop_from_heatmap(self, xy_heatmap: torch.Tensor) -> torch.Tensor:
+        """Joints (..., K, 2) in cells -> crop px."""
+        return apply(invert(self.heatmap_from_crop(xy_heatmap)), xy_heatmap)
+
+    def image_from_heatmap(self, crop_from_image: torch.Tensor) -> torch.Tensor:
+        """(..., 2, 3) from heatmap cells to picture px, of crop_from_image (..., 2, 3)."""
+        return invert(compose(self.heatmap_from_crop(crop_from_image), crop_from_image))
+
+    def joint_maps(self, outputs: list[torch.Tensor], num_joints: int) -> torch.Tensor:
+        """The last of a network's outputs that holds maps of the joints (part maps come behind them), float32.
+
+        Raises:
+            DataError: when no output has these channels and cells.
+        """
+        shape = (num_joints * self.maps_per_joint, *self.heatmap_hw)
+        maps = [o for o in outputs if tuple(o.shape[1:]) == shape]
+        if not maps:
+            h, w = self.heatmap_hw
+            raise DataError(f"maps of {num_joints} joints and {h} x {w} cells", f"{[tuple(o.shape) for o in outputs]}")
+        return maps[-1].float()
+
+    def decode(self, maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Maps (B, C, h, w) -> xy_heatmap (B, K, 2) in cells and score (B, K)."""
+        return heatmap.decode(maps, "dark", self.sigma)
+
+    def flip_back(self, maps: torch.Tensor, flip_order) -> torch.Tensor:
+        """Maps (B, C, h, w) of a mirrored picture, brought upright.
+
+        In the `msra` frame they come to lie beside those of the picture; as published they are moved by one cell.
+        """
+        maps = heatmap.flip_back(maps, flip_order)
+        shift = frames.flip_shift(self.kind) if self.kind in frames.FRAMES else 0
+        return torch.cat([maps[..., :shift], maps[..., : maps.shape[-1] - shift]], -1) if shift else maps
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
-        """(B, 3, H, W) in 0..1 -> the network's input.
+        """(B, 3, H, W) RGB in 0..1 -> the network's input.
 
         For the published form every picture's contrast is first stretched to 0..1, jointly over channels, as its crop does
         (a crop that is already stretched stays as it is).
@@ -44,9 +170,18 @@ class InputForm:
         if self.kind == "published":
             low, high = images.amin((1, 2, 3), keepdim=True), images.amax((1, 2, 3), keepdim=True)
             images = (images - low) / (high - low).clamp_min(1e-6)
+        if self.bgr:
+            images = images.flip(1)
         mean = torch.tensor(self.mean, device=images.device, dtype=images.dtype).view(3, 1, 1)
         std = torch.tensor(self.std, device=images.device, dtype=images.dtype).view(3, 1, 1)
         return (images - mean) / std
+
+    def pictures(self, images: torch.Tensor) -> torch.Tensor:
+        """The network's input (B, 3, H, W) -> RGB in 0..1, to be looked at; the way back from `normalise`."""
+        mean = torch.tensor(self.mean, device=images.device, dtype=images.dtype).view(3, 1, 1)
+        std = torch.tensor(self.std, device=images.device, dtype=images.dtype).view(3, 1, 1)
+        images = (images * std + mean).clamp(0, 1)
+        return images.flip(1) if self.bgr else images
 
     def to_dict(self) -> dict:
         """Plain data; `from_dict` is the way back."""
@@ -54,23 +189,24 @@ class InputForm:
 
     @classmethod
     def from_dict(cls, data: Mapping) -> InputForm:
-        """Inverse of `to_dict`."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+        """Inverse of `to_dict`; also of the form of checkpoints up to version 0.1.0, whose crops were squares."""
+        older = {"size": "size_hw", "heatmap_size": "heatmap_hw"}
+        return cls(**{older.get(k, k): tuple(v) if isinstance(v, list) else v for k, v in data.items()})
 
 
-def depth_for(heatmap_size: int, deepest: int = 4) -> int:
-    """Halvings an hourglass can make on maps of this side, at most the published four.
+def depth_for(heatmap_size: int | tuple[int, int], deepest: int = 4) -> int:
+    """Halvings an hourglass can make on maps of this size, at most the published four.
 
     Raises:
-        OptionError: when the side is odd.
+        OptionError: when a side is odd.
     """
-    depth = 0
-    while depth < deepest and heatmap_size % 2 ** (depth + 1) == 0:
+    depth, (h, w) = 0, hw_of(heatmap_size)
+    while depth < deepest and h % 2 ** (depth + 1) == 0 and w % 2 ** (depth + 1) == 0:
         depth += 1
     if depth == 0:
         raise OptionError(
             "an input side that is a multiple of 8 px (of 64 px for the published depth)",
-            f"{heatmap_size * 4} px, heatmaps of {heatmap_size} cells",
-            "--inp-res 256 --out-res 64, or 128 and 32, 96 and 24, 64 and 16",
+            f"{h * 4} x {w * 4} px, heatmaps of {h} x {w} cells",
+            "--inp-res 256, 128, 96 or 64, or --inp-res 256x192",
         )
     return depth

@@ -49,23 +49,24 @@ def published_matrix(center, scale, size_hw, rot_deg=0.0) -> np.ndarray:
     return matrix
 
 
-def published_transform(xy, center, scale, size_hw, rot_deg=0.0, inverse: bool = False) -> np.ndarray:
+def published_transform(xy, center, scale, size_hw, rot_deg=0.0, inverse: bool = False, first: int = 1) -> np.ndarray:
     """Points from the picture to the crop or back: subtract 1, map, cut toward zero, add 1.
 
     Args:
         xy: (..., 2) 1-based points; leading axes broadcast against those of the box, see `published_matrix`. For K
             points of B boxes give xy (B, K, 2), center (B, 1, 2), scale (B, 1).
         inverse: from the crop to the picture.
+        first: number of the first pixel: 1, or the 0 of princeton-vl's PyTorch hourglass, which neither subtracts nor adds.
 
     Returns:
-        (..., 2) int64, 1-based.
+        (..., 2) int64, counted from `first`.
     """
     matrix = published_matrix(center, scale, size_hw, rot_deg)
     if inverse:
         matrix = np.linalg.inv(matrix)
-    xy = _floats(xy) - 1
+    xy = _floats(xy) - first
     mapped = matrix[..., :2, 0] * xy[..., :1] + matrix[..., :2, 1] * xy[..., 1:] + matrix[..., :2, 2]
-    return np.trunc(mapped).astype(np.int64) + 1
+    return np.trunc(mapped).astype(np.int64) + first
 
 
 def published_box(xy_px, factor: float) -> tuple[np.ndarray, float]:

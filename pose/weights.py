@@ -14,7 +14,7 @@ from torch import nn
 
 from ..errors import WeightsError
 from .atomic import atomic_path
-from .models import build_model, hrnet, lpn, omnipose, simple_baseline
+from .models import build_model, cpn, hourglass_princeton, hrnet, lpn, mspn, omnipose, rsn, simple_baseline
 
 # NumPy scalars, which the published training code leaves in its files (best_acc); they hold data only
 _SAFE = [
@@ -139,12 +139,17 @@ def build_from(state_dict: Mapping[str, torch.Tensor], arch: str = "hg") -> nn.M
     return model.eval()
 
 
+def _hourglass_dark(state_dict: Mapping[str, torch.Tensor], num_joints: int | None) -> nn.Module:
+    return _built("hg_dark", hourglass_numbers(state_dict), state_dict, num_joints)
+
+
 def _family(file: Any) -> Callable[[Mapping[str, torch.Tensor], int | None], nn.Module]:
-    """Reader of a family whose file tells name and options of a network (`numbers_of`)."""
+    """Reader of a family whose file tells a network's name and options (`numbers_of`) and our names of its tensors (`own_keys`)."""
 
     def read_published(state_dict: Mapping[str, torch.Tensor], num_joints: int | None) -> nn.Module:
         arch, numbers = file.numbers_of(state_dict)
-        return _built(arch, numbers, state_dict, num_joints)
+        own_keys = getattr(file, "own_keys", dict)
+        return _built(arch, numbers, own_keys(state_dict), num_joints)
 
     return read_published
 
@@ -196,6 +201,12 @@ def _hourglass(state_dict: Mapping[str, torch.Tensor], num_joints: int | None) -
 # published implementations, by the beginning of the name
 PUBLISHED: dict[str, Callable[[Mapping[str, torch.Tensor], int | None], nn.Module]] = {
     "hourglass_ccssl": _hourglass,
+    "hg_bearpaw": _hourglass,
+    "dark_hourglass": _hourglass_dark,
+    "hg_princeton": _family(hourglass_princeton),
+    "cpn": _family(cpn),
+    "mspn": _family(mspn),
+    "rsn": _family(rsn),
     "sb_pose_resnet": _family(simple_baseline),
     "udp_pose_resnet": _udp(simple_baseline),
     "hrnet_w": _family(hrnet),
@@ -206,6 +217,8 @@ PUBLISHED: dict[str, Callable[[Mapping[str, torch.Tensor], int | None], nn.Modul
 }
 # of these, networks that have "caffe" in their name stride elsewhere, which no tensor tells
 _CAFFE = {"sb_pose_resnet": _caffe}
+# of these a name that ends in an input size (mspn2_256x192) stands for the published code's own answer: its last maps alone
+_ANSWERS_AT_A_SIZE = ("cpn", "mspn", "rsn")
 
 
 def load_published(name: str, state_dict: Mapping[str, torch.Tensor], num_joints: int | None = None) -> nn.Module:
@@ -219,7 +232,8 @@ def load_published(name: str, state_dict: Mapping[str, torch.Tensor], num_joints
 
     Returns:
         A model whose forward gives a flat list of outputs in the published order. "omnipose_waspv2" is a module alone, of two
-        inputs.
+        inputs. CPN, MSPN and RSN under a name that ends in an input size ("mspn2_256x192") give what the published code answers
+        with, the last maps alone; `answer_only` of the model switches between the two.
 
     Raises:
         WeightsError: an unknown name, or tensors that do not fit.
@@ -228,7 +242,10 @@ def load_published(name: str, state_dict: Mapping[str, torch.Tensor], num_joints
     if family is None:
         raise WeightsError(f"a published network out of {', '.join(PUBLISHED)}", repr(name))
     reader = _CAFFE.get(family, PUBLISHED[family]) if "caffe" in name else PUBLISHED[family]
-    return reader(without_prefix(state_dict), num_joints)
+    model = reader(without_prefix(state_dict), num_joints)
+    if family in _ANSWERS_AT_A_SIZE and re.search(r"_\d+x\d+$", name):
+        model.answer_only = True
+    return model
 
 
 def _count(state_dict: Mapping[str, torch.Tensor], pattern: str) -> int:

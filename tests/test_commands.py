@@ -198,6 +198,20 @@ def test_demo_refuses_options_of_the_other_method(tmp_path, capsys):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("arch", ["lpn50", "cpn50", "rsn18"])
+def test_demo_with_another_network(tmp_path, arch):
+    words = "--pictures 20 --shots 5 --frames 3 --source-epochs 1 --rounds 1 --steps 2 --oracle-epochs 1 --workers 1".split()
+    assert cli.main(["demo", "--arch", arch, "--out", str(tmp_path / "demo"), "--accelerator", "cpu", *words]) == 0
+    assert list(json.loads((tmp_path / "demo/metrics.json").read_text())) == ["source_only", "ccssl", "oracle"]
+
+
+def test_demo_refuses_a_network_that_is_none(tmp_path, capsys):
+    assert cli.main(["demo", "--arch", "hrnet32", "--out", str(tmp_path / "demo")]) == 2
+    assert "hrnet_w32" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_demo_end_to_end(tmp_path):
     out = tmp_path / "demo"
     words = "--pictures 20 --shots 5 --frames 3 --source-epochs 1 --rounds 1 --steps 2 --oracle-epochs 1 --workers 1".split()

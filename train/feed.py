@@ -6,6 +6,7 @@ had, whatever the number of workers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,21 @@ from ..datasets.sample import PoseDataset
 from ..errors import DataError
 from ..pose import heatmap
 from ..pose.augment import Augmentation, Part, augment, generator_for
-from ..pose.geometry import apply, resize_matrix
+from ..pose.geometry import apply
 from ..pose.inputs import InputForm
 from .options import RunOptions
 
 
 def margin_px(size: int) -> int:
-    """Pixels kept around a crop of `size` on every side, at the crop's own scale: room for turning and shrinking."""
+    """Pixels kept around a square crop of `size` on every side, at the crop's own scale: room for turning and shrinking."""
     return round(0.2 * size)
+
+
+def padded_hw(size_hw: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns of a crop with such a margin, of the same shape."""
+    unit = math.gcd(*size_hw)  # a square's side
+    whole = unit + 2 * margin_px(unit)
+    return size_hw[0] // unit * whole, size_hw[1] // unit * whole
 
 
 def cache_for(options: RunOptions, share: float = 1.0) -> dict[str, Any]:
@@ -91,9 +99,10 @@ class CropFeed:
         self.batch_size, self.seed, self.stream, self.workers = batch_size, seed, stream, workers
         self.rank, self.world, self.labels, self.faults = rank, world, labels, FaultLog()
         self.sigma_decay, self.least_flag = sigma_decay, 1 if hidden else 2
-        pad = margin_px(form.size) if augmentation != Augmentation() else 0
-        self.margin = 1 + 2 * pad / form.size
-        self.crops = CropCache(dataset, form.size + 2 * pad, self.margin, cache_bytes, cache_folder)
+        kept = form.size_hw if augmentation == Augmentation() else padded_hw(form.size_hw)
+        unit = math.gcd(*form.size_hw)
+        self.margin = 1.0 if kept == form.size_hw else 1 + 2 * margin_px(unit) / unit
+        self.crops = CropCache(dataset, kept[0] if form.square else kept, self.margin, cache_bytes, cache_folder)
         self._safe = SafeDataset(self.crops, strict)
 
     @property
@@ -116,7 +125,7 @@ class CropFeed:
         """Batches of an epoch from step `start` on, on the device.
 
         Yields:
-            images (B, 3, R, R) normalised, target (B, K, h, w), weight (B, K), index (B,).
+            images (B, 3, R, Q) normalised, target (B, K, h, w), weight (B, K), index (B,).
         """
         order, span = self.order(epoch), self.batch_size * self.world
         self._sigma_now = self.sigma * self.sigma_decay**epoch if self.sigma_decay else self.sigma
@@ -158,7 +167,7 @@ class CropFeed:
             xy_crop.to(device),
             weight.to(device),
             self.augmentation,
-            self.form.size,
+            self.form.size_hw,
             self.dataset.skeleton.flip_order,
             generator,
             self.margin,
@@ -168,8 +177,8 @@ class CropFeed:
         return {"images": images, "target": target, "weight": weight, "index": batch["index"]}
 
     def _targets(self, xy_view: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        size = (self.form.heatmap_size,) * 2
-        xy_heatmap = apply(resize_matrix(self.form.size, self.form.heatmap_size, xy_view), xy_view)
+        size = self.form.heatmap_hw
+        xy_heatmap = apply(self.form.heatmap_from_crop(xy_view), xy_view)
         weight = weight * heatmap.in_frame(xy_heatmap, size)
         return heatmap.encode(xy_heatmap, weight > 0, size, self._sigma_now, self.encoding), weight
 

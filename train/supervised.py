@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from lightning_fabric import Fabric
@@ -21,7 +19,6 @@ from ..pose import losses
 from ..pose.augment import AUGMENTATIONS, Augmentation
 from ..pose.heatmap import decode
 from ..pose.inputs import InputForm
-from ..pose.skeleton import Skeleton
 from ..progress import log
 from .feed import CropFeed, cache_for
 from .options import RunOptions, TrainOptions
@@ -29,25 +26,51 @@ from .ranks import loss_factors
 
 PEAK_WEIGHT = 10.0  # of the balanced loss
 
-LOSSES: dict[str, Callable[..., torch.Tensor]] = {
-    "balanced": partial(losses.joints_mse, peak_weight=PEAK_WEIGHT),
-    "mean": losses.joints_mse,
-    "published": losses.joints_mse_published,
+
+@dataclass(frozen=True)
+class MapLoss:
+    """A loss of a network's maps.
+
+    Attributes:
+        function: (maps (B, C, h, w), target, weight (B, K)) -> scalar, taken of every stage and summed; with `whole` set of the
+            list of all stages' maps at once.
+        whole: see there.
+        per_picture: its mean runs over pictures; otherwise over labelled joints.
+        targets: kind of targets it compares with: `maps` one a joint, `offsets` three a joint, `levels` a stack of them.
+    """
+
+    function: Callable[..., torch.Tensor]
+    whole: bool = False
+    per_picture: bool = False
+    targets: str = "maps"
+
+
+LOSSES: dict[str, MapLoss] = {
+    "balanced": MapLoss(partial(losses.joints_mse, peak_weight=PEAK_WEIGHT)),
+    "mean": MapLoss(losses.joints_mse),
+    "published": MapLoss(losses.joints_mse_published, per_picture=True),
 }
 
 
-def stage_loss(outputs: list[torch.Tensor], target: torch.Tensor, weight: torch.Tensor, loss: Callable) -> torch.Tensor:
-    """Sum over the stages of the loss between each stage's maps and the target; part maps behind them are not joints."""
-    maps = [o for o in outputs if o.shape == target.shape]
+def stage_loss(outputs: list[torch.Tensor], target: torch.Tensor, weight: torch.Tensor, loss: MapLoss) -> torch.Tensor:
+    """Sum over the stages of the loss between each stage's maps and the target; part maps behind them are not joints.
+
+    Args:
+        target: (B, C, h, w), or (B, levels, C, h, w) of a codec with several.
+    """
+    shape = (len(target), *target.shape[-3:])
     # half precision does not hold squared errors; what is finer than single stays so
-    return sum(loss(o.to(torch.promote_types(o.dtype, torch.float32)), target, weight) for o in maps)
+    maps = [o.to(torch.promote_types(o.dtype, torch.float32)) for o in outputs if tuple(o.shape) == shape]
+    if loss.whole:
+        return loss.function(maps, target, weight)
+    return sum(loss.function(o, target, weight) for o in maps)
 
 
-def mean_over(loss: Callable, batch: Mapping[str, torch.Tensor] | None) -> torch.Tensor | float:
-    """What a loss of a batch is a mean over: pictures for the published one, labelled joints for the others; 0 for no batch."""
+def mean_over(loss: MapLoss, batch: Mapping[str, torch.Tensor] | None) -> torch.Tensor | float:
+    """What a loss of a batch is a mean over, pictures or labelled joints; 0 for no batch."""
     if batch is None:
         return 0.0
-    return float(len(batch["weight"])) if loss is LOSSES["published"] else batch["weight"].sum()
+    return float(len(batch["weight"])) if loss.per_picture else batch["weight"].sum()
 
 
 class SupervisedStep:
@@ -82,10 +105,12 @@ class SupervisedStep:
 @torch.no_grad()
 def cell_accuracy(outputs: list[torch.Tensor], target: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """Share of the labelled joints of a batch whose highest cell is nearer than 0.05 of the map's side to the target's."""
+    target = target if target.ndim == 4 else target[:, -1]  # the finest level
     maps = [o for o in outputs if o.shape == target.shape][-1]
-    distance = (decode(maps.float(), "argmax")[0] - decode(target, "argmax")[0]).norm(dim=-1)
+    each = slice(None, None, target.shape[1] // weight.shape[1])  # the first map of a joint says where it is
+    distance = (decode(maps[:, each].float(), "argmax")[0] - decode(target[:, each], "argmax")[0]).norm(dim=-1)
     known = weight > 0
-    return ((distance < 0.05 * target.shape[-1]) & known).sum() / known.sum().clamp_min(1)
+    return ((distance < 0.05 * max(target.shape[-2:])) & known).sum() / known.sum().clamp_min(1)
 
 
 def augmentation_for(options: RunOptions, name: str) -> Augmentation:
@@ -151,24 +176,3 @@ def published_mean(training: PoseDataset) -> tuple[float, float, float]:
     if not means:
         raise DataError("pictures that can be read", "none of those tried can", "zoopose data check NAME:PATH")
     return tuple(float(v) for v in np.mean(means, 0) / 255)
-
-
-def debug_sheet(step: SupervisedStep, skeleton: Skeleton, form: InputForm, path: Path, n: int = 16) -> None:
-    """Write the first training pictures as the network sees them, with their joints."""
-    from ..pose.atomic import atomic_path
-    from ..pose.draw import draw_pose
-
-    batch = next((b for b in step.batches(0, 0) if b is not None), None)
-    if batch is None:
-        return
-    mean, std = torch.tensor(form.mean).view(3, 1, 1), torch.tensor(form.std).view(3, 1, 1)
-    xy, _ = decode(batch["target"].cpu(), "dark")
-    xy = ((xy + 0.5) * form.stride - 0.5).numpy()
-    tiles = []
-    for image, joints, weight in zip(batch["images"].cpu()[:n], xy, batch["weight"].cpu().numpy()):
-        picture = ((image * std + mean).clamp(0, 1) * 255).byte().permute(1, 2, 0).numpy()
-        tiles.append(draw_pose(np.ascontiguousarray(picture), joints, skeleton, weight > 0))
-    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % 4)
-    sheet = np.vstack([np.hstack(tiles[i : i + 4]) for i in range(0, len(tiles), 4)])
-    with atomic_path(path) as temporary:
-        cv2.imwrite(str(temporary), sheet[..., ::-1])

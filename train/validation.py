@@ -20,12 +20,12 @@ from ..evaluation.runs import training_report
 from ..evaluation.score import BATCH, MAIN, print_scores, score_predictions, scores_json, write_predictions
 from ..pose import weights
 from ..pose.checkpoints import Loaded
-from ..pose.geometry import apply, compose, resize_matrix
+from ..pose.geometry import apply, compose
 from ..pose.heatmap import encode, in_frame
 from ..progress import log
 from .loop import Run
 from .options import RunOptions
-from .supervised import LOSSES, loss_for
+from .supervised import LOSSES, loss_for, stage_loss
 
 
 class Validation:
@@ -50,7 +50,7 @@ class Validation:
         name = self.dataset.describe().get("name", "")
         notes = ("mirrored picture averaged in",) if self.options.flip else ()
         return score_predictions(
-            found, self.network.skeleton, self.network.form.heatmap_size, str(name), self.options.test_batch, notes
+            found, self.network.skeleton, self.network.form.published_cells, str(name), self.options.test_batch, notes
         )
 
     def __call__(self, model: nn.Module, batches: int | None) -> Mapping[str, float]:
@@ -59,29 +59,25 @@ class Validation:
         if batches is not None and not (found.visible[found.read] == 2).any():
             return {}  # the first batches may hold hidden joints only; the whole set is scored later
         scores = self.scores(found)
-        size = self.network.form.heatmap_size
-        auc, mean_error = area_under_curve(
-            joint_distances(found.cells[found.read], found.target_cells[found.read], size)
-        )
-        return {
-            f"{self.prefix}/loss": sum(loss * n for loss, n in losses) / sum(n for _, n in losses),
-            f"{self.prefix}/pck": scores[MAIN].mean,
-            f"{self.prefix}/acc": scores["published"].mean,
-            f"{self.prefix}/auc": auc,
-            f"{self.prefix}/mean_error": mean_error,
-        }
+        told = {"loss": sum(loss * n for loss, n in losses) / sum(n for _, n in losses), "pck": scores[MAIN].mean}
+        size = self.network.form.published_cells
+        if size:
+            distances = joint_distances(found.cells[found.read], found.target_cells[found.read], size)
+            told["acc"] = scores["published"].mean
+            told["auc"], told["mean_error"] = area_under_curve(distances)
+        return {f"{self.prefix}/{name}": value for name, value in told.items()}
 
     def _loss(self, maps: torch.Tensor, batch: dict) -> tuple[float, int]:
         """The last stage's loss on one batch against sub-pixel targets, and how many pictures that is."""
         form, options = self.network.form, self.options
-        size = (form.heatmap_size, form.heatmap_size)
-        to_map = compose(resize_matrix(form.size, form.heatmap_size, batch["matrix"]), batch["matrix"])
+        size = form.heatmap_hw
+        to_map = compose(form.heatmap_from_crop(batch["matrix"]), batch["matrix"])
         xy_heatmap = apply(to_map, torch.nan_to_num(batch["xy"].double())).float()
         weight = ((batch["visible"] > 0) & in_frame(xy_heatmap, size)).float()
         kind = "cauchy" if options.label_type == "Cauchy" else "gaussian"
         target = encode(xy_heatmap, weight, size, options.sigma, kind)
         loss = LOSSES[loss_for(options, form.kind == "published")]
-        return float(loss(maps.cpu(), target, weight)), len(maps)
+        return float(stage_loss([maps.cpu()], target, weight, loss)), len(maps)
 
 
 def finish(

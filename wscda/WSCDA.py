@@ -24,6 +24,7 @@ from zoopose.evaluation.options import adopt
 from zoopose.options import command
 from zoopose.progress import log
 from zoopose.train import session, validation
+from zoopose.train.adapting import check_adaptable
 from zoopose.wscda import adaptation
 from zoopose.wscda.options import WscdaOptions
 from zoopose.wscda.report import domain_blocks, forget
@@ -39,6 +40,7 @@ def run(options: WscdaOptions) -> Path:
     restore = session.earlier_run(options, "wscda", LAST)
     domains = adaptation.open_domains(options)
     start, given, note = adaptation.start_of(options, domains, restore)
+    check_adaptable(start)
     if restore is None and session.same_run(start, options, "wscda"):
         restore = start  # the last checkpoint of this very run: go on with it
     for dataset in (domains.main, domains.valid, domains.target):
@@ -58,7 +60,9 @@ def run(options: WscdaOptions) -> Path:
         forget(task.folder)
         if options.probe:
             task.extra["wscda"]["probe"] = adaptation.probe(options, domains, start, fabric).to_dict()
-    session.carry_out(task, step, options, options.num_epochs, judge, "val/pck", "WS-CDA", data, restore is not None)
+    session.carry_out(
+        task, step, options, options.num_epochs, judge, "val/pck", "WS-CDA", data, restore is not None, start
+    )
     if fabric.is_global_zero:
         if options.probe:
             adaptation.probe_at_the_end(options, domains, task)

@@ -149,7 +149,7 @@ def whole_of(domains: Domains, start: Loaded, given: Loaded | None) -> WscdaNetw
     if domains.human is not None and domains.animal is not None:
         skeleton = domains.human.skeleton
         trained = given is not None and given.skeleton.joints == skeleton.joints
-        human = human_head(start.model.feature_channels, len(skeleton), given.model if trained else None)
+        human = human_head(start.model, len(skeleton), given.model if trained else None)
     whole = WscdaNetwork(start.model, human, discriminate=len(domains.named()) > 1)
     kept = dict(start.state.get("zoopose", {}).get("run", {}).get("extra", {}).get("wscda", {}))
     parts = dict(kept.get("parts", {}))

@@ -14,7 +14,6 @@ from torch import nn
 from ..datasets.crops import CropCache
 from ..datasets.pictures import FaultLog
 from ..datasets.pseudo_labels import PseudoLabels
-from ..evaluation.predict import DECODE_SIGMA, image_from_heatmap, last_joint_maps
 from ..pose import heatmap
 from ..pose.geometry import apply, invert
 from ..pose.inputs import InputForm
@@ -112,9 +111,9 @@ class MirrorLabeller(ChunkLabeller):
         form, rows = self.form, batch["index"].numpy()
         upright, mirrored = self._maps(model, batch["crop"])
         mean = (upright + mirrored) / 2
-        xy, peak = heatmap.decode(mean, "dark", DECODE_SIGMA)
-        own, back = (heatmap.decode(maps, "dark", DECODE_SIGMA)[0] for maps in (upright, mirrored))
-        to_image = image_from_heatmap(inner_from_image(batch["crop_from_image"], self.crops.size, form.size), form)
+        xy, peak = form.decode(mean)
+        own, back = (form.decode(maps)[0] for maps in (upright, mirrored))
+        to_image = form.image_from_heatmap(inner_from_image(batch["crop_from_image"], self.crops.size, form.size))
         out["xy"][rows] = apply(to_image, xy.cpu().double()).float().numpy()
         out["peak"][rows] = peak.clamp_min(0).cpu().numpy()
         out["crop_px"][rows] = batch["crop_from_image"][:, 0, 0].numpy()
@@ -133,7 +132,5 @@ class MirrorLabeller(ChunkLabeller):
         pad = (self.crops.size - form.size) // 2
         inner = crops[..., pad : pad + form.size, pad : pad + form.size].to(self.device).float() / 255
         images = form.normalise(inner).contiguous(memory_format=torch.channels_last)
-        upright, mirrored = (
-            last_joint_maps(model(each), len(skeleton), form.heatmap_size) for each in (images, images.flip(-1))
-        )
+        upright, mirrored = (form.joint_maps(model(each), len(skeleton)) for each in (images, images.flip(-1)))
         return upright, heatmap.flip_back(mirrored, skeleton.flip_order)

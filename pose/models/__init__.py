@@ -5,15 +5,20 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable
+from typing import Any
 
 from torch import nn
 
 from ...errors import OptionError
-from .hourglass import hg, hg_multitask
+from .cpn import cpn50, cpn101
+from .hourglass import hg, hg_dark, hg_multitask
+from .hourglass_princeton import hg_princeton
 from .hrnet import hrnet_w32, hrnet_w48, udp_hrnet_w32, udp_hrnet_w48
 from .lpn import lpn50, lpn101, lpn152
+from .mspn import mspn1, mspn2, mspn3, mspn4
 from .network import PoseNetwork as PoseNetwork
 from .omnipose import omnipose_w48
+from .rsn import rsn18, rsn50, rsn_res18
 from .simple_baseline import (
     sb_pose_resnet18,
     sb_pose_resnet34,
@@ -25,6 +30,8 @@ from .simple_baseline import (
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "hg": hg,
     "hg_multitask": hg_multitask,
+    "hg_dark": hg_dark,
+    "hg_princeton": hg_princeton,
     "sb_pose_resnet18": sb_pose_resnet18,
     "sb_pose_resnet34": sb_pose_resnet34,
     "sb_pose_resnet50": sb_pose_resnet50,
@@ -38,33 +45,90 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "lpn101": lpn101,
     "lpn152": lpn152,
     "omnipose_w48": omnipose_w48,
+    "cpn50": cpn50,
+    "cpn101": cpn101,
+    "mspn1": mspn1,
+    "mspn2": mspn2,
+    "mspn3": mspn3,
+    "mspn4": mspn4,
+    "rsn18": rsn18,
+    "rsn50": rsn50,
+    "rsn_res18": rsn_res18,
 }
 
 
-def build_model(name: str, num_joints: int, adapter: int = 0, **options) -> nn.Module:
+def build_model(name: str, num_joints: int, adapter: int = 0, maps_per_joint: int = 1, **options) -> nn.Module:
     """Build a network from the table.
 
     Args:
-        name, num_joints, options: what the builder is called with.
+        name, options: of the builder.
+        num_joints, maps_per_joint: the network has num_joints x maps_per_joint maps, those of a joint one after the other.
         adapter: residual bottlenecks of an adaptation network on the last feature map (WS-CDA); 0: none.
 
     Raises:
         OptionError: an unknown name, or an option the network does not have.
+    """
+    known = options_of(name)
+    unknown = set(options) - set(known)
+    if unknown:
+        raise OptionError(f"options of {name}: {', '.join(sorted(known)) or 'none'}", ", ".join(sorted(unknown)))
+    try:
+        network = MODELS[name](num_joints * maps_per_joint, **options)
+        if adapter:
+            network.adapt(adapter)
+        return network
+    except ValueError as error:
+        raise OptionError(f"numbers that {name} can be built with", str(error)) from error
+
+
+_FLAGS = {"true": True, "false": False}
+
+
+def option_text(value: Any) -> str:
+    """The value of an option as `parse_options` takes it."""
+    if isinstance(value, tuple):
+        return "/".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def options_of(name: str) -> dict[str, Any]:
+    """The options of a network of the table, with their defaults.
+
+    Raises:
+        OptionError: an unknown name.
     """
     if name not in MODELS:
         near = difflib.get_close_matches(name, MODELS, 1)
         raise OptionError(
             f"a network out of {', '.join(MODELS)}", f"{name!r}", f"--arch {near[0] if near else next(iter(MODELS))}"
         )
-    builder = MODELS[name]
-    known = set(inspect.signature(builder).parameters) - {"num_joints"}
-    unknown = set(options) - known
-    if unknown:
-        raise OptionError(f"options of {name}: {', '.join(sorted(known))}", ", ".join(sorted(unknown)))
-    try:
-        network = builder(num_joints, **options)
-        if adapter:
-            network.adapt(adapter)
-        return network
-    except ValueError as error:
-        raise OptionError(f"numbers that {name} can be built with", str(error)) from error
+    parameters = list(inspect.signature(MODELS[name]).parameters.values())[1:]
+    return {p.name: p.default for p in parameters}
+
+
+def parse_options(name: str, text: str) -> dict[str, Any]:
+    """Options of a network from `NAME=VALUE,NAME=VALUE,...`, each of the type of its default; several numbers as `256/256/256`.
+
+    Raises:
+        OptionError: an unknown option, or a value of another type.
+    """
+    known, found = options_of(name), {}
+    for part in filter(None, text.split(",")):
+        key, _, value = (word.strip() for word in part.partition("="))
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            raise OptionError(
+                f"options of {name}: {', '.join(known) or 'none'}",
+                repr(part),
+                f"--arch-options {near[0]}=..." if near else "leave --arch-options out",
+            )
+        default = known[key]
+        try:
+            if isinstance(default, tuple):
+                found[key] = tuple(type(default[0])(word) for word in value.split("/"))
+            else:
+                found[key] = _FLAGS[value.lower()] if isinstance(default, bool) else type(default)(value)
+        except (KeyError, ValueError) as error:
+            example = f"{key}={option_text(default)}"
+            raise OptionError(f"{key} like its default, {example}", repr(part), f"--arch-options {example}") from error
+    return found

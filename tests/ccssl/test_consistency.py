@@ -15,7 +15,7 @@ from torch import nn
 from zoopose.ccssl.consistency import Views, label_views
 from zoopose.datasets.coco import CocoKeypoints
 from zoopose.datasets.crops import CropCache, collate
-from zoopose.evaluation.predict import image_from_heatmap, predict
+from zoopose.evaluation.predict import predict
 from zoopose.pose import checkpoints
 from zoopose.pose.augment import Augmentation, generator_for
 from zoopose.pose.geometry import apply, crop_matrix, square_box
@@ -179,7 +179,7 @@ def test_the_frame_itself_is_what_prediction_sees(tmp_path, tiny_coco, source_mo
         generator_for(0),
     )
     inner = torch.from_numpy(crop_matrix(square_box(dataset.boxes, dataset.crop_factor), 40))
-    xy_px = apply(image_from_heatmap(inner, form), found.xy_heatmap.double())
+    xy_px = apply(form.image_from_heatmap(inner), found.xy_heatmap.double())
     np.testing.assert_allclose(xy_px, expected.xy_px, atol=0.02)
     np.testing.assert_allclose(found.peak, np.maximum(expected.score, 0), atol=1e-4)
     assert found.agreement.max() < 1e-2

@@ -40,6 +40,7 @@ from zoopose.pose.models import build_model
 from zoopose.pose.published_crop import color_normalize, image_to_chw, published_crop
 from zoopose.pose.skeleton import TIGDOG18, Skeleton
 from zoopose.train import loop
+from zoopose.train.supervised import LOSSES
 
 MEAN = (0.4, 0.5, 0.3)
 CPU = torch.device("cpu")
@@ -279,7 +280,7 @@ def test_step_adds_the_gradients_of_two_passes():
         for b in (2, 3)
     )
     step = PublishedStep.__new__(PublishedStep)
-    step.fabric, step.gamma, step.loss = fabric, 10.0, joints_mse_published
+    step.fabric, step.gamma, step.loss = fabric, 10.0, LOSSES["published"]
     losses = step(model, pair)
     losses["total"].backward()
     for batch, gamma in zip(pair, (1.0, 10.0)):

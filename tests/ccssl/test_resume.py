@@ -9,12 +9,12 @@ import signal
 
 import pytest
 
-from zoopose.ccssl import CCSSL, labelling
+from zoopose.ccssl import labelling
 from zoopose.ccssl.CCSSL import LAST, run
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.datasets.coco import CocoKeypoints
 from zoopose.datasets.pseudo_labels import PseudoLabels
-from zoopose.train import loop, session
+from zoopose.train import adapting, loop, session
 
 pytestmark = pytest.mark.usefixtures("no_report")
 
@@ -207,7 +207,7 @@ def test_labels_of_the_target_are_never_read(
     else:
         labelled = CocoKeypoints(target_data)
         assert labelled.labels is not None
-        monkeypatch.setattr(CCSSL, "open_target", lambda *_: labelled)
+        monkeypatch.setattr(adapting, "open_target", lambda *_: labelled)
     assert run_state(run(options), LAST) == uninterrupted
 
 

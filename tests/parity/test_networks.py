@@ -15,6 +15,7 @@ from zoopose.pose.weights import load_published
 
 KNOWN = ("hourglass_ccssl",)
 KNOWN += ("sb_pose_resnet", "hrnet_", "lpn", "udp_hrnet", "udp_pose_resnet", "omnipose_")
+KNOWN += ("cpn", "mspn", "rsn", "dark_hourglass", "hg_bearpaw", "hg_princeton")
 NOT_NETWORKS = ()
 
 

@@ -1,0 +1,142 @@
+"""Sub-pixel decoding on the logarithm of a smoothed map: DARK.
+
+F. Zhang et al., Distribution-Aware Coordinate Representation for Human Pose Estimation, CVPR 2020, section 3.2. `decode_dark` is
+the form of this project, whose step cannot run away; `decode_darkpose` repeats the published code number for number.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from .peaks import peaks, reader
+from .smoothing import blur, blur_near, chunks, gaussian_kernel, opencv_kernel
+
+DARKPOSE_FLOOR = 1e-10
+
+
+def decode_dark(maps: torch.Tensor, modulate_sigma: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
+    """The highest cell and a Newton step of at most half a cell an axis (the highest cell cannot be further off).
+
+    Args:
+        maps: (B, K, h, w).
+        modulate_sigma: smooth the maps with a Gaussian of this width first (the distribution modulation of the paper, its sigma
+            is the target's); 0 reads the maps as they are. Beyond the edge counts as 0.
+    """
+    x, y, score = peaks(maps)
+    near = blur_near(maps, x, y, gaussian_kernel(modulate_sigma))
+    h, w = maps.shape[-2:]
+    step = newton_step(near, (x > 0) & (x < w - 1), (y > 0) & (y < h - 1))
+    return torch.stack([x, y], -1) + step.to(maps.dtype), score
+
+
+def newton_step(near: torch.Tensor, inside_x: torch.Tensor, inside_y: torch.Tensor) -> torch.Tensor:
+    """(..., 2) float64 step from the middle of (..., 3, 3) cells to the top of their logarithm, at most half a cell an axis.
+
+    Where the surface is no dome (flat, not positive, or not inside) the axis that cannot be refined stays where it is.
+    """
+    floor = near[..., 1, 1].clamp_min(1e-10) * 1e-6
+
+    def log_at(dx: int, dy: int) -> torch.Tensor:
+        return near[..., 1 + dy, 1 + dx].maximum(floor).log().double()
+
+    centre, left, right, up, down = log_at(0, 0), log_at(-1, 0), log_at(1, 0), log_at(0, -1), log_at(0, 1)
+    gx, gy = (right - left) / 2, (down - up) / 2
+    hxx, hyy = right + left - 2 * centre, down + up - 2 * centre
+    hxy = (log_at(1, 1) + log_at(-1, -1) - log_at(1, -1) - log_at(-1, 1)) / 4
+    determinant = hxx * hyy - hxy**2
+    dome = inside_x & inside_y & (hxx < -1e-9) & (determinant > 1e-12)
+    safe = torch.where(dome, determinant, 1.0)
+    both = torch.stack([hxy * gy - hyy * gx, hxy * gx - hxx * gy], -1) / safe[..., None]
+    alone = torch.stack(
+        [
+            torch.where(inside_x & (hxx < -1e-9), -gx / hxx.clamp_max(-1e-9), 0.0),
+            torch.where(inside_y & (hyy < -1e-9), -gy / hyy.clamp_max(-1e-9), 0.0),
+        ],
+        -1,
+    )
+    return torch.where(dome[..., None], both, alone).clamp(-0.5, 0.5)
+
+
+def decode_darkpose(maps: torch.Tensor, kernel: int = 11, absent: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
+    """The published DARK (`get_final_preds` of DarkPose, also OmniPose's) before its transform to the picture.
+
+    Highest cell and score of the map as it is; the map smoothed, brought back to its maximum, not below 1e-10, its logarithm; one
+    Newton step without any limit, see `taylor`. Numbers differ from the published float32 where its rounding does. A map without
+    a value above 0 is at (0, 0) and not refined; where the published code divides by 0 (a map of zeros) this gives (0, 0) too.
+
+    Args:
+        maps: (B, K, h, w).
+        kernel: taps of the Gaussian: 11 in the published settings, 3 for inputs of 128 x 96.
+        absent: both coordinates of a map without a value above 0; mmpose has -1.
+    """
+    x, y, score = peaks(maps)
+    known = score > 0
+    x, y = x * known, y * known
+    near = blur_near(maps, x, y, opencv_kernel(kernel), "zero", reach=2)
+    near = _rescaled(maps, near, score, kernel)
+    h, w = maps.shape[-2:]
+    inside = known & (x > 1) & (x < w - 2) & (y > 1) & (y < h - 2)
+    step = _taylor(near.clamp_min(DARKPOSE_FLOOR).log().double(), inside)
+    xy = torch.stack([x, y], -1).to(maps.dtype) + step.to(maps.dtype)
+    return torch.where(known[..., None], xy, absent), score
+
+
+def _rescaled(maps: torch.Tensor, near: torch.Tensor, score: torch.Tensor, kernel: int) -> torch.Tensor:
+    """Cells of smoothed maps times what brings the smoothed map back to its maximum.
+
+    The factor cancels in a logarithm's derivatives, and matters only where a cell would be cut to the floor. It needs the whole
+    map smoothed, so on a CPU it is found only for maps with such a cell; it is 1 or more.
+    """
+    flat, parts = maps.flatten(0, 1), near.flatten(0, 1)
+    low = parts.flatten(1).amin(1) < DARKPOSE_FLOOR
+    chosen = low.nonzero()[:, 0] if maps.device.type == "cpu" else torch.arange(len(flat), device=maps.device)
+    if not len(chosen):
+        return near
+    some = flat[chosen]
+    highest = torch.cat([blur(some[part], opencv_kernel(kernel), "zero").flatten(1).amax(1) for part in chunks(some)])
+    factor = score.flatten()[chosen] / highest
+    return parts.index_copy(0, chosen, parts[chosen] * factor[:, None, None]).view_as(near)
+
+
+def taylor(log_maps: torch.Tensor, xy_heatmap: torch.Tensor) -> torch.Tensor:
+    """One Newton step on maps of logarithms from any place, as published (`taylor` of DarkPose).
+
+    Derivatives of x and y over one cell to each side, second ones over two, at the cell found by cutting the place toward zero;
+    only for 1 < x < w - 2 and 1 < y < h - 2. No limit on the step, and no check that it leads up; a determinant of 0 gives none.
+
+    Args:
+        log_maps: (..., h, w).
+        xy_heatmap: (..., 2) places in cells.
+
+    Returns:
+        (..., 2) places in cells.
+    """
+    h, w = log_maps.shape[-2:]
+    x, y = xy_heatmap.long().unbind(-1)
+    at = reader(log_maps)
+    reach = range(-2, 3)
+    near = torch.stack([torch.stack([at(x + dx, y + dy) for dx in reach], -1) for dy in reach], -2)
+    inside = (x > 1) & (x < w - 2) & (y > 1) & (y < h - 2)
+    return xy_heatmap + _taylor(near.double(), inside).to(xy_heatmap.dtype)
+
+
+def _taylor(near: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+    """(..., 2) step from the middle of (..., 5, 5) logarithms, 0 where not `inside`."""
+
+    def at(dx: int, dy: int) -> torch.Tensor:
+        return near[..., 2 + dy, 2 + dx]
+
+    gx, gy = 0.5 * (at(1, 0) - at(-1, 0)), 0.5 * (at(0, 1) - at(0, -1))
+    hxx = 0.25 * (at(2, 0) - 2 * at(0, 0) + at(-2, 0))
+    hyy = 0.25 * (at(0, 2) - 2 * at(0, 0) + at(0, -2))
+    hxy = 0.25 * (at(1, 1) - at(1, -1) - at(-1, 1) + at(-1, -1))
+    return free_step(gx, gy, hxx, hxy, hyy, inside)
+
+
+def free_step(gx, gy, hxx, hxy, hyy, where: torch.Tensor) -> torch.Tensor:
+    """(..., 2) the step -H^-1 g, however long; 0 where the determinant is 0 or `where` is false."""
+    determinant = hxx * hyy - hxy**2
+    usable = where & (determinant != 0)
+    safe = torch.where(usable, determinant, 1.0)
+    step = torch.stack([hxy * gy - hyy * gx, hxy * gx - hxx * gy], -1) / safe[..., None]
+    return torch.where(usable[..., None], step, 0.0)

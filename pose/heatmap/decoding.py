@@ -1,0 +1,62 @@
+"""Maps to joints: one function for all kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+
+from .dark import decode_dark, decode_darkpose
+from .megvii import decode_megvii, decode_megvii_mmpose
+from .offsets import decode_grmi, decode_udp_offset
+from .quarter import decode_argmax, decode_msra, decode_princeton, decode_published, decode_quarter
+from .soft_argmax import decode_lpn, decode_soft_argmax
+from .udp import decode_udp_gaussian, decode_udp_mmpose, decode_udp_pose
+
+DECODERS: dict[str, Callable[..., tuple[torch.Tensor, torch.Tensor]]] = {
+    "argmax": decode_argmax,
+    "quarter": decode_quarter,
+    "dark": decode_dark,
+    "published_argmax": partial(decode_published, quarter=False),
+    "published_quarter": decode_published,
+    "soft_argmax": decode_soft_argmax,
+    "udp_gaussian": decode_udp_gaussian,
+    "udp_offset": decode_udp_offset,
+    "grmi": decode_grmi,
+    "msra": decode_msra,
+    "darkpose": decode_darkpose,
+    "lpn": decode_lpn,
+    "udp_pose": decode_udp_pose,
+    "udp_mmpose": decode_udp_mmpose,
+    "megvii": decode_megvii,
+    "cpn": partial(decode_megvii, kernel=21, normalise=True),
+    "megvii_mmpose": decode_megvii_mmpose,
+    "princeton": decode_princeton,
+}
+# of one map a joint, the score its maximum, the place within three quarters of a cell from the highest (1-based: `published_`)
+DECODINGS = ("argmax", "quarter", "dark", "published_argmax", "published_quarter")
+
+
+def decode(
+    heatmaps: torch.Tensor, kind: str = "dark", modulate_sigma: float | None = None, **settings
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Joints of heatmaps.
+
+    Args:
+        heatmaps: (B, K, h, w); (B, 3 K, h, w) for `udp_offset` and `grmi`. Half precision is read in float32.
+        kind: a key of `DECODERS`, see `pose.heatmap`.
+        modulate_sigma: for `dark`, see `dark.decode_dark`.
+        settings: further arguments of the kind's function.
+
+    Returns:
+        xy_heatmap (B, K, 2) in cells (1-based for the `published_` kinds) and score (B, K), the map's maximum unless the kind's
+        function says otherwise; float32, or float64 as the maps.
+    """
+    if kind not in DECODERS:
+        raise ValueError(f"kind must be one of {', '.join(DECODERS)}, not {kind!r}")
+    if modulate_sigma is not None:
+        if kind != "dark":
+            raise ValueError(f"modulate_sigma belongs to dark, not to {kind!r}")
+        settings["modulate_sigma"] = modulate_sigma
+    return DECODERS[kind](heatmaps.to(torch.promote_types(heatmaps.dtype, torch.float32)), **settings)

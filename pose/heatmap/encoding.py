@@ -1,0 +1,64 @@
+"""Joints to maps, one map a joint."""
+
+from __future__ import annotations
+
+import torch
+
+from .windows import msra_axis, princeton_axis, published_maps, udp_axis
+
+ENCODINGS = ("gaussian", "cauchy", "published_gaussian", "published_cauchy", "msra", "udp_gaussian", "princeton")
+_WINDOWS = {"msra": msra_axis, "udp_gaussian": udp_axis, "princeton": princeton_axis}
+
+
+def encode(
+    xy_heatmap: torch.Tensor,
+    visible: torch.Tensor,
+    size_hw: tuple[int, int],
+    sigma: float,
+    kind: str = "gaussian",
+) -> torch.Tensor:
+    """Target maps.
+
+    Args:
+        xy_heatmap: (B, K, 2) joints in cells.
+        visible: (B, K); a joint with a false or zero flag gets an empty map, as one with a coordinate that is not finite does.
+        size_hw: rows and columns of the map.
+        sigma: width of the peak in cells.
+        kind: one of `ENCODINGS`, see `pose.heatmap`.
+
+    Returns:
+        (B, K, h, w) float32.
+    """
+    if kind not in ENCODINGS:
+        raise ValueError(f"kind must be one of {', '.join(ENCODINGS)}, not {kind!r}")
+    h, w = size_hw
+    shown = (visible > 0) & xy_heatmap.isfinite().all(-1)
+    if kind.startswith("published"):
+        maps = published_maps(xy_heatmap, size_hw, sigma, kind.endswith("cauchy"))
+        return torch.where(shown[..., None, None], maps, 0.0)
+    xy = torch.nan_to_num(xy_heatmap if xy_heatmap.dtype == torch.float64 else xy_heatmap.float())
+    x, y = xy.unbind(-1)
+    if kind == "cauchy":
+        dx2 = (torch.arange(w, device=xy.device) - x[..., None]) ** 2
+        dy2 = (torch.arange(h, device=xy.device) - y[..., None]) ** 2
+        maps = (1 + (dx2[..., None, :] + dy2[..., :, None]) / sigma**2) ** -1.5
+        return torch.where(shown[..., None, None], maps, 0.0).float()
+    if kind == "princeton":  # skips joints beyond the map's first column and row, and those at or left of 0
+        shown = shown & (x > 0) & (x < w) & (y > -1) & (y < h)
+    axis = _WINDOWS.get(kind, _whole_axis)
+    # a Gaussian is the product of its two axes: h + w exponentials, not h * w
+    across, down = axis(x, w, sigma), axis(y, h, sigma)
+    across = torch.where(shown[..., None], across, 0.0)
+    return down.float()[..., :, None] * across.float()[..., None, :]
+
+
+def _whole_axis(place: torch.Tensor, n: int, sigma: float) -> torch.Tensor:
+    cell = torch.arange(n, device=place.device)
+    return torch.exp((cell - place[..., None]) ** 2 / (-2 * sigma**2))
+
+
+def in_frame(xy: torch.Tensor, size_hw: tuple[int, int]) -> torch.Tensor:
+    """(B, K) bool: joints whose centre lies inside a frame of `size_hw`; NaN is outside."""
+    h, w = size_hw
+    x, y = xy.unbind(-1)
+    return (x >= -0.5) & (x < w - 0.5) & (y >= -0.5) & (y < h - 0.5)

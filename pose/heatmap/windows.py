@@ -1,0 +1,93 @@
+"""Target maps drawn in a window about the joint, as published codes draw them.
+
+Every one is a product of a row and a column of values, so it takes h + w exponentials a joint, and no loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+Axis = Callable[
+    [torch.Tensor, int, float], tuple[torch.Tensor, torch.Tensor]
+]  # place (...), n, sigma -> first and end of window
+
+
+def nearest(place: torch.Tensor) -> torch.Tensor:
+    """The cell that published codes take a place for: half a cell on, cut toward zero."""
+    return (place + 0.5).trunc()
+
+
+def msra_axis(place: torch.Tensor, n: int, sigma: float) -> torch.Tensor:
+    """(..., n) of SimpleBaseline and HRNet: a Gaussian about the nearest cell, in a window of 6 sigma + 1 cells."""
+    return _windowed(nearest(place), nearest(place), n, sigma)
+
+
+def udp_axis(place: torch.Tensor, n: int, sigma: float) -> torch.Tensor:
+    """(..., n) of UDP: the window of the nearest cell, the Gaussian about the place itself."""
+    return _windowed(nearest(place), place, n, sigma)
+
+
+def princeton_axis(place: torch.Tensor, n: int, sigma: float) -> torch.Tensor:
+    """(..., n) of the princeton-vl hourglass code: about the place cut toward zero, in a window of 6 sigma + 3 cells."""
+    return _windowed(place.trunc(), place.trunc(), n, sigma, rim=1)
+
+
+def _windowed(cell: torch.Tensor, middle: torch.Tensor, n: int, sigma: float, rim: int = 0) -> torch.Tensor:
+    reach = 3 * sigma + rim
+    first, end = (cell - reach).trunc(), (cell + reach + 1).trunc()
+    column = torch.arange(n, device=cell.device, dtype=cell.dtype)
+    # as published the values are drawn from the window's first cell on, its middle at half its length cut to a whole number
+    along = column - first[..., None] - (2 * reach + 1) // 2 - (middle - cell)[..., None]
+    inside = (column >= first[..., None]) & (column < end[..., None])
+    return torch.where(inside, torch.exp(along.square() / (-2 * sigma**2)), 0.0)
+
+
+def window_weight(
+    xy_heatmap: torch.Tensor,
+    visible: torch.Tensor,
+    size_hw: tuple[int, int],
+    sigma: float,
+    kind: str = "msra",
+) -> torch.Tensor:
+    """What published codes weigh a joint with: `visible`, but 0 where the joint's window of 3 sigma lies wholly beside the map.
+
+    A window whose last cell is 0 (`msra`, `udp_gaussian`) counts as touching, though nothing of it is drawn.
+
+    Args:
+        xy_heatmap: (B, K, 2) joints in cells.
+        visible: (B, K) flags or weights.
+        size_hw: rows and columns of the map.
+        sigma: width of the peak in cells.
+        kind: `msra` or `udp_gaussian`: the window of the nearest cell; `gaussian`: DARK's, of the place itself. Codecs with offsets
+            do not do this.
+
+    Returns:
+        (B, K) float32. Times factors of the joints (HRNet's `joints_weight`) where a training has them.
+    """
+    if kind not in ("msra", "udp_gaussian", "gaussian"):
+        raise ValueError(f"kind must be msra, udp_gaussian or gaussian, not {kind!r}")
+    h, w = size_hw
+    place = xy_heatmap if kind == "gaussian" else nearest(xy_heatmap)
+    first, end = (place - 3 * sigma).trunc(), (place + 3 * sigma + 1).trunc()
+    size = torch.tensor([w, h], device=place.device)
+    touches = ((first < size) & (end >= 0)).all(-1)  # false for NaN
+    return torch.where(touches, visible.float(), 0.0)
+
+
+def published_maps(xy: torch.Tensor, size_hw: tuple[int, int], sigma: float, cauchy: bool) -> torch.Tensor:
+    """(B, K, h, w) of the published CC-SSL and bearpaw hourglass code (`draw_labelmap`), bit for bit."""
+    h, w = size_hw
+    xy = xy if xy.dtype in (torch.float32, torch.float64) else xy.double()
+    first = (xy - 3 * sigma).trunc().double()  # in the coordinates' own precision, as published
+    stop = (xy + 3 * sigma + 1).trunc().double()
+    axes = []
+    for axis, size in ((0, w), (1, h)):
+        cell = torch.arange(size, device=xy.device, dtype=torch.float64)
+        low, high = first[..., axis, None], stop[..., axis, None]
+        axes.append(((cell >= low) & (cell < high), (cell - low - 3 * sigma) ** 2))
+    (in_x, dx2), (in_y, dy2) = axes
+    d2 = dx2[..., None, :] + dy2[..., :, None]
+    maps = sigma / (d2 + sigma**2) ** 1.5 if cauchy else torch.exp(-d2 / (2 * sigma**2))
+    return torch.where(in_x[..., None, :] & in_y[..., :, None], maps, 0.0).float()

@@ -1,0 +1,111 @@
+"""What the methods that adapt a trained network to an unlabelled target begin and end with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from ..datasets.sample import PoseDataset
+from ..datasets.sources import check_joints
+from ..errors import OptionError
+from ..evaluation.options import adopt, load_network, open_target
+from ..pose.checkpoints import Loaded
+from ..progress import log
+from . import session
+from .data import training_and_validation
+from .options import RunOptions
+
+
+class Opening(NamedTuple):
+    """What an adaptation starts from.
+
+    Attributes:
+        labelled, valid: data with labels.
+        target: data whose labels, if it has any, are never read.
+        start: the network.
+        restore: the checkpoint to go on from, None to begin.
+    """
+
+    labelled: PoseDataset
+    valid: PoseDataset
+    target: PoseDataset
+    start: Loaded
+    restore: Loaded | None
+
+    def describe(self) -> dict[str, dict]:
+        """The data, for banner and report."""
+        return {
+            "source": self.labelled.describe(),
+            "validation": self.valid.describe(),
+            "target": self.target.describe(),
+        }
+
+
+def open_adaptation(
+    options: RunOptions,
+    method: str,
+    labelled: str,
+    flag: str,
+    last_name: str,
+    settle: Callable[[Loaded], Loaded] = lambda start: start,
+) -> Opening:
+    """Open data and network of a run that begins or goes on.
+
+    Args:
+        method: name of the method in run folders, as in `session.earlier_run`.
+        labelled: NAME[:PATH] of the labelled data; flag: the option that named them.
+        last_name: of the checkpoint that a resume reads.
+        settle: what the method makes of the network it is given.
+
+    Raises:
+        OptionError: something is missing, or the network cannot be adapted.
+    """
+    restore = session.earlier_run(options, method, last_name)
+    for name, what, text in ((flag, "labelled animals", labelled), ("target", "unlabelled animals", options.target)):
+        if not text:
+            raise OptionError(f"{what}, --{name} NAME[:PATH]", f"no --{name}", f"--{name} coco:PATH.json")
+    if restore is None and not options.resume:
+        raise OptionError(
+            "a trained network to start from",
+            "no --resume",
+            f"train one: zoopose train --dataset {labelled} --checkpoint runs/source, then --resume runs/source/model_best.pth.tar",
+        )
+    data, valid = training_and_validation(labelled, options.valid, options)
+    start = restore or load_network(options.resume, labelled, options, getattr(data, "mean", None))
+    if restore is None and session.same_run(start, options, method):
+        restore = start  # the last checkpoint of this very run: go on with it
+    start = settle(start)
+    check_adaptable(start)
+    for dataset in (data, valid):
+        adopt(dataset, start.skeleton, options)
+    target = open_target(options, start.skeleton)
+    for dataset, name in ((data, labelled), (valid, options.valid or labelled), (target, options.target)):
+        check_joints(dataset, start.skeleton, name)
+    return Opening(data, valid, target, start, restore)
+
+
+def check_adaptable(network: Loaded) -> None:
+    """Refuse networks whose maps of several views cannot be averaged, or whose crops are no squares.
+
+    Raises:
+        OptionError: naming what of the network stands in the way.
+    """
+    form = network.form
+    fresh = "zoopose train --init-weights FILE takes its weights over into a network that can be adapted"
+    if not form.square or form.kind not in ("exact", "published"):
+        h, w = form.size_hw
+        raise OptionError("a network of square crops, exact or published", f"{form.kind} crops of {h} x {w} px", fresh)
+    if form.maps_per_joint != 1:
+        raise OptionError(
+            "a codec of one map a joint: maps of several views are averaged, which offsets do not bear",
+            f"--codec {form.codec}",
+            fresh,
+        )
+
+
+def say_next(target: str, checkpoint: Path) -> None:
+    """What to do with the network that an adaptation leaves."""
+    unlabelled = target.partition(":")[0] in ("images", "video")
+    verb = "predict --data" if unlabelled else "test --dataset"
+    log.info("next: zoopose %s %s --resume %s", verb, target, checkpoint)
