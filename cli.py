@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "evaluation.prediction:PredictOptions",
         "joints of your own pictures or video",
     ),
+    "import": ("train.imported", "train.imported:ImportOptions", "take a published checkpoint"),
     "report": ("report", "report:ReportOptions", "make a run's report.html again"),
     "data make": (
         "datasets.quadruped.make",
