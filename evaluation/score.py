@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from .options import DataOptions
 from .predict import Predictions, predict
 from .protocol import Protocol, Score, text_table, write_metrics
 from .published_pck import published_pck_of_peaks
+from .score_table import ScoreTable
 
 THRESHOLD = 0.05
 BATCH = 16  # pictures at once; no score depends on it
@@ -30,17 +31,17 @@ MAIN = "exact/crop"  # the score that selects checkpoints and stands in metrics.
 def score_predictions(
     found: Predictions,
     skeleton: Skeleton,
-    heatmap_size: int,
+    published_cells: int | None,
     data: str = "",
     batch_size: int = 6,
     notes: tuple[str, ...] = (),
 ) -> dict[str, Score]:
-    """Scores by protocol name: `exact/crop`, `exact/box`, `exact/diagonal`, `published`.
+    """Scores by protocol name: `exact/crop`, `exact/box`, `exact/diagonal`, and `published` where it has a sense.
 
     Args:
         found: predictions with labels.
         skeleton: names and groups.
-        heatmap_size: cells of the maps the published protocol counts on.
+        published_cells: side of the maps the published protocol counts on, see `InputForm.published_cells`; None: without it.
         data: what was scored, for the protocol line.
         batch_size: of the published protocol, whose numbers depend on it.
         notes: further words for every protocol line.
@@ -62,11 +63,14 @@ def score_predictions(
         "box": metrics.box_longer_side(found.box_xywh[rows]),
         "diagonal": metrics.image_diagonal(found.size_hw[rows]),
     }
+    if not found.size_hw[rows].all():  # given predictions of pictures that are not there
+        del normalisers["diagonal"]
     scores = {}
     for name, length in normalisers.items():
         protocol = Protocol(f"exact/{name}", THRESHOLD, name, data=data, frames=int(rows.sum()), notes=notes)
         scores[protocol.name] = Score.from_pck(metrics.pck(pred, true, valid, length, THRESHOLD), skeleton, protocol)
-    scores["published"] = _published(found, skeleton, heatmap_size, data, batch_size, notes)
+    if published_cells:
+        scores["published"] = _published(found, skeleton, published_cells, data, batch_size, notes)
     return scores
 
 
@@ -108,10 +112,17 @@ def scores_json(scores: Mapping[str, Score], main: str = MAIN) -> dict[str, Any]
     return {**scores[main].to_json(), "protocols": {name: score.to_json() for name, score in scores.items()}}
 
 
+def write_scores(path: Path, scores: Mapping[str, Score], tables: Sequence[ScoreTable]) -> None:
+    """metrics.json of a test: as `scores_json`, with the tables among the protocols."""
+    found = scores_json(scores)
+    found["protocols"] |= {table.name: table.to_json() for table in tables}
+    write_metrics(path, found)
+
+
 def write_predictions(path: Path, found: Predictions) -> None:
-    """preds (N, K, 2) in picture px, as the published preds*.mat."""
+    """preds (N, K, 2) in picture px, as the published preds*.mat; from 0, which `counted_from` says."""
     with atomic_path(path) as temporary:
-        savemat(temporary, {"preds": np.nan_to_num(found.xy_px, nan=-1)}, appendmat=False)
+        savemat(temporary, {"preds": np.nan_to_num(found.xy_px, nan=-1), "counted_from": 0}, appendmat=False)
 
 
 def score_network(
