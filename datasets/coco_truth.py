@@ -91,7 +91,7 @@ def truth_of_files(
     without = sum(ann.get("area") is None for ann in annotations)
     if without:
         notes.append(f"{without} annotations without an area count with their box's")
-    return CocoTruth(images, annotations, names, items, left_out, tuple(notes))
+    return CocoTruth(images, annotations, names, items, left_out, notes=tuple(notes))
 
 
 def _annotation(annotation_id: Any, ann: dict, joints: int, columns: Sequence[int] | None) -> dict[str, Any]:

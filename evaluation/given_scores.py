@@ -116,7 +116,8 @@ def score_given(dataset: PoseDataset, options: TestOptions) -> tuple[dict[str, S
 def animals_of(dataset: AnnotatedPictures, results: PoseResults, truth: CocoTruth, faults: str = "") -> Predictions:
     """Results as predictions of the data set's items, nan for an animal that gets none."""
     xy_true, visible = dataset.labels
-    rows = given_to_animals(results, truth.items, xy_true, visible, dataset.boxes)
+    boxes, _ = _frames(dataset)
+    rows = given_to_animals(results, truth.items, xy_true, visible, boxes)
     poses = np.full((len(dataset), len(dataset.skeleton), 3), np.nan)
     poses[rows >= 0] = results.poses[rows[rows >= 0]]
     return _animals(dataset, poses[..., :2], np.nan_to_num(poses[..., 2]), faults)
@@ -124,17 +125,29 @@ def animals_of(dataset: AnnotatedPictures, results: PoseResults, truth: CocoTrut
 
 def _animals(dataset: AnnotatedPictures, xy_px: np.ndarray, score: np.ndarray, faults: str = "") -> Predictions:
     xy_true, visible = dataset.labels
-    sizes_wh = [dataset.size_of(i) or _picture_size(dataset.path_of(i)) for i in range(len(dataset))]
-    boxes = np.where(dataset.boxes[:, 2:3] > 0, dataset.boxes, [[0, 0, w, h] for w, h in sizes_wh])
-    if not (boxes[:, 2:] > 0).all():
-        i = int(np.flatnonzero(~(boxes[:, 2:] > 0).all(1))[0])
-        raise DataError("a box or a picture of every animal", f"neither of {dataset.ids[i]}", "put the picture there")
-    none = np.zeros_like(xy_true)
-    size_hw, read = np.array(sizes_wh, np.int64)[:, ::-1], np.ones(len(dataset), bool)
+    boxes, size_hw = _frames(dataset)
+    none, read = np.zeros_like(xy_true), np.ones(len(dataset), bool)
     return Predictions(
-        list(dataset.ids), xy_px.astype(np.float32), score.astype(np.float32), none, none.copy(), xy_true, visible,
-        boxes.astype(np.float32), size_hw, dataset.crop_factor, read, faults,
+        list(dataset.ids), xy_px.astype(np.float32), score.astype(np.float32), none, none.copy(), xy_true, visible, boxes, size_hw,
+        dataset.crop_factor, read, faults,
     )  # fmt: skip
+
+
+def _frames(dataset: AnnotatedPictures) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes (N, 4) as items have them, and the pictures' heights and widths (N, 2), 0 where neither file nor picture tells.
+
+    Raises:
+        DataError: an animal without a box, whose box is its picture, in one that is not there.
+    """
+    sizes_wh = [dataset.size_of(i) or _picture_size(dataset.path_of(i)) for i in range(len(dataset))]
+    whole = np.array([[0, 0, w, h] for w, h in sizes_wh], np.float32)
+    boxes = np.where(dataset.boxes[:, 2:3] > 0, dataset.boxes, whole)
+    lost = np.flatnonzero(boxes[:, 2] == 0)
+    if len(lost):
+        raise DataError(
+            "a box, or a picture, of every animal", f"neither of {dataset.ids[lost[0]]}", "put the picture there"
+        )
+    return boxes, np.array(sizes_wh, np.int64)[:, ::-1]
 
 
 def _picture_size(path: Path) -> tuple[int, int]:

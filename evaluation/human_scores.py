@@ -221,7 +221,7 @@ def pckh_table(preds: np.ndarray, truth: MpiiTruth, how: Mapping[str, Any]) -> S
         "truth": str(truth.source),
     }
     if truth.headless:
-        protocol["left out"] = f"{truth.headless} people without upper neck or head top"
+        protocol["left out"] = f"{truth.headless} people without a head size"
     return ScoreTable("pckh", "MPII PCKh", numbers, ("HRNet@0.5", "mean"), protocol, n)
 
 

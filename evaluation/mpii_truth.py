@@ -83,18 +83,37 @@ def read_mpii_truth(dataset: Mpii) -> MpiiTruth:
         # a split that is drawn takes some people of the file, one that is a file takes all
         own = rows if dataset.split_rule and dataset.split != "all" else np.arange(count)
         items = np.searchsorted(own, rows)
-        return MpiiTruth(xy[own], labelled[own], head_size(corners[own]), items, own, count, HEAD_BOX, beside)
+        return _truth(xy[own], labelled[own], head_size(corners[own]), items, own, count, HEAD_BOX, beside)
     xy, labelled = dataset.labels[0].astype(float) + 1, dataset.labels[1] > 0
-    if all("head_box_xyxy" in meta for meta in metas):
-        corners = np.array([meta["head_box_xyxy"] for meta in metas]).reshape(-1, 2, 2)
-        return MpiiTruth(xy, labelled, head_size(corners), np.arange(m), rows, count, HEAD_BOX, path)
-    head_px = np.linalg.norm(xy[:, _TOP] - xy[:, _NECK], axis=-1)
-    known = labelled[:, _TOP] & labelled[:, _NECK] & (head_px > 0)
+    boxes = [meta.get("head_box_xyxy") for meta in metas]
+    head, head_px = HEAD_BOX, head_size([np.reshape(box or [0] * 4, (2, 2)) for box in boxes])
+    if not any(boxes):
+        both = labelled[:, _TOP] & labelled[:, _NECK]
+        head, head_px = HEAD_JOINTS, np.where(both, np.linalg.norm(xy[:, _TOP] - xy[:, _NECK], axis=-1), 0)
+    return _truth(xy, labelled, head_px, np.arange(m), rows, count, head, path)
+
+
+def _truth(
+    xy: np.ndarray,
+    labelled: np.ndarray,
+    head_px: np.ndarray,
+    items: np.ndarray,
+    file_rows: np.ndarray,
+    file_count: int,
+    head: str,
+    source: Path,
+) -> MpiiTruth:
+    """People without a head size are not scored, and counted.
+
+    Raises:
+        DataError: when nobody has one.
+    """
+    known = np.isfinite(head_px) & (head_px > 0)
     if not known.any():
         remedy = "put gt_valid.mat beside valid.json"
-        raise DataError("head boxes, or upper necks and head tops, to take head sizes from", f"{path}: none", remedy)
-    labelled, head_px, headless = labelled & known[:, None], np.where(known, head_px, 1.0), int((~known).sum())
-    return MpiiTruth(xy, labelled, head_px, np.arange(m), rows, count, HEAD_JOINTS, path, headless)
+        raise DataError("head boxes, or upper necks and head tops, to take head sizes from", f"{source}: none", remedy)
+    labelled, head_px = labelled & known[:, None], np.where(known, head_px, 1.0)
+    return MpiiTruth(xy, labelled, head_px, items, file_rows, file_count, head, source, int((~known).sum()))
 
 
 def read_gt_mat(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -138,7 +157,10 @@ def read_preds(path: Path, truth: MpiiTruth) -> np.ndarray:
             expected, f"{path}: {preds.shape}", "name the split that was predicted: --split train, valid or all"
         )
     missing = ~np.isfinite(preds).all(-1) | (preds == -1).all(-1)
-    preds = np.where(missing[..., None], np.nan, preds + 1 - int(np.ravel(found.get("counted_from", 1))[0]))
+    first = int(np.ravel(found.get("counted_from", 1))[0])
+    preds = np.where(
+        missing[..., None], np.nan, preds + (1 - first)
+    )  # unchanged to the last bit where it counts from 1
     return preds[truth.file_rows] if len(preds) == truth.file_count else truth.of_all(preds)
 
 

@@ -17,6 +17,7 @@ from .oks import pose_oks
 OKS_THRESHOLD = 0.9  # published, for OKS-NMS
 JOINT_THRESHOLD = 0.2  # published, of joint scores that count in a pose's
 SOFT_LIMIT = 20  # poses that soft NMS keeps of a picture
+_ALL_PAIRS = 256  # poses of a picture up to which all are compared at once
 
 
 def box_nms(boxes_xyxy: np.ndarray, scores: np.ndarray, threshold: float) -> np.ndarray:
@@ -181,13 +182,17 @@ def ranked(
 def _pose_overlaps(
     poses: np.ndarray, areas: np.ndarray, sigmas: Sequence[float] | np.ndarray, above: float | None
 ) -> Callable[[int, np.ndarray], np.ndarray]:
+    """(i, others) -> OKS of pose i with the others: looked up where all pairs fit in memory, else made when asked for."""
     poses, areas = np.asarray(poses), np.asarray(areas)
 
-    def overlaps(i: int, rest: np.ndarray) -> np.ndarray:
+    def overlaps(i: int | slice, rest: np.ndarray | slice) -> np.ndarray:
         others = poses[rest]
         return pose_oks(poses[i, :, :2], areas[i], others[..., :2], areas[rest], sigmas, others[..., 2], above)
 
-    return overlaps
+    if len(poses) > _ALL_PAIRS:
+        return overlaps
+    every = overlaps(slice(None), slice(None))
+    return lambda i, rest: every[i, rest]
 
 
 def _greedy(scores: np.ndarray, overlaps: Callable[[int, np.ndarray], np.ndarray], threshold: float) -> np.ndarray:

@@ -70,18 +70,18 @@ def object_oks(
 
 def pose_oks(
     xy: np.ndarray,
-    area: float,
+    area: float | np.ndarray,
     others_xy: np.ndarray,
     others_area: np.ndarray,
     sigmas: Sequence[float] | np.ndarray,
     others_score: np.ndarray | None = None,
     above: float | None = None,
 ) -> np.ndarray:
-    """OKS of a predicted pose with P others, as the published NMS takes it: all joints count, the area is the mean of both.
+    """OKS of predicted poses with P others, as the published NMS takes it: all joints count, the area is the mean of both.
 
     Args:
-        xy: (K, 2) px.
-        area: px^2; the published codes give the box enlarged for the crop, not the animal's own area.
+        xy: (..., K, 2) px, one pose or several.
+        area: (...) px^2; the published codes give the box enlarged for the crop, not the animal's own area.
         others_xy: (P, K, 2).
         others_area: (P,).
         sigmas: (K,).
@@ -90,13 +90,13 @@ def pose_oks(
             scores are looked at, never this one's. A pose of no such joint has OKS 0.
 
     Returns:
-        (P,) float64.
+        (..., P) float64.
     """
     variances = _variances(sigmas)
     # in the type of the joints, as published: what is float32 there must not become a little more exact here
-    away = np.asarray(others_xy) - np.asarray(xy)
-    mean_area = (area + np.asarray(others_area)) / 2 + EPS
-    exponent = (away[..., 0] ** 2 + away[..., 1] ** 2) / variances / mean_area[:, None] / 2
+    away = np.asarray(others_xy) - np.asarray(xy)[..., None, :, :]
+    mean_area = (np.asarray(area)[..., None] + np.asarray(others_area)) / 2 + EPS
+    exponent = (away[..., 0] ** 2 + away[..., 1] ** 2) / variances / mean_area[..., None] / 2
     similarity = np.exp(-exponent)
     if above is None:
         return similarity.sum(-1) / len(variances)

@@ -73,7 +73,7 @@ def read_results(path: Path, truth: CocoTruth, joints: int) -> PoseResults:
     `image_id`.
 
     Raises:
-        DataError: no such file, or results that are not of these joints or no proper numbers.
+        DataError: no such file, results that are not of these joints or no proper numbers, or none of the truth's pictures.
     """
     data = read_json(path, _RESULTS, "give the path of the results")
     if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
@@ -97,6 +97,11 @@ def read_results(path: Path, truth: CocoTruth, joints: int) -> PoseResults:
             left_out["of another category"] += 1
         else:
             kept.append((image_id, category, entry))
+    if data and not kept:
+        ids = ", ".join(repr(image["id"]) for image in truth.images[:3])
+        expected = f"results of the {len(images)} pictures of the data, {ids}, ..., and of category {sorted(map(str, categories))}"
+        first = f"the first of picture {data[0].get('image_id')!r}, category {data[0].get('category_id')!r}"
+        raise DataError(expected, f"{path}: {len(data)} results, none of these; {first}")
     boxed = bool(kept) and all(_numbers(e.get("bbox")) and len(e["bbox"]) == 4 for *_, e in kept)
     return PoseResults(
         [image_id for image_id, *_ in kept],
@@ -115,7 +120,7 @@ def _numbers(values: Any) -> bool:
 
 
 def _in(value: Any, known: set) -> bool:
-    return isinstance(value, int | str) and value in known
+    return isinstance(value, int | float | str) and value in known  # 785.0 is 785, as for other programs
 
 
 def given_to_animals(
