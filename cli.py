@@ -20,7 +20,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "adapt it between humans, labelled and unlabelled animals",
     ),
     "pplo": ("wscda.PPLO", "wscda.options:PploOptions", "refine a network on them by its own sure predictions"),
-    "test": ("evaluation.test", "evaluation.options:TestOptions", "score a network: PCK@0.05 per joint"),
+    "test": ("evaluation.test", "evaluation.options:TestOptions", "score a network: PCK@0.05 per joint, OKS, PCKh"),
     "predict": (
         "evaluation.prediction",
         "evaluation.prediction:PredictOptions",
