@@ -133,7 +133,7 @@ def network_results(
         box_scores: (N,) of the detector; 1 for annotated boxes.
     """
     rows = np.flatnonzero(found.read)
-    height, width = form.size_hw if hasattr(form, "size_hw") else (form.size, form.size)
+    height, width = form.size_hw
     areas = enlarged_area(found.box_xywh[rows], found.crop_factor, width / height)
     poses = np.concatenate([found.xy_px[rows], found.score[rows, :, None]], -1)
     image_ids, category_ids = ([items[i][k] for i in rows] for k in (0, 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,6 +17,8 @@ from zoopose.pose.skeleton import COCO17
 from zoopose.train import session
 from zoopose.train.options import TrainOptions
 from zoopose.train.recipes import load_recipe
+from zoopose.train.schedules import Schedule
+from zoopose.train.stages import Staged
 
 RECIPE = """
 data = "coco_person"
@@ -92,20 +95,44 @@ def test_the_recipe_fills_in_what_is_not_given(tmp_path):
 @pytest.mark.parametrize(
     "frame, codec", [("msra", "quarter"), ("dark", "dark"), ("udp", "udp_offset"), ("megvii", "megvii")]
 )
-def test_a_recipe_trains_in_stages_and_its_network_scores(tmp_path, people, caplog, frame, codec):
+def test_a_recipe_trains_in_stages_and_its_network_scores(tmp_path, people, frame, codec):
     run = tmp_path / "run"
     words = f"--recipe {recipe(tmp_path, frame, codec)} --dataset coco_person:{people} --checkpoint {run} -j 0 --accelerator cpu"
-    with caplog.at_level("INFO", logger="zoopose"):
-        assert cli.main(["train", *words.split()]) == 0
+    assert cli.main(["train", *words.split()]) == 0
     loaded = checkpoints.load(run / "model_best.pth.tar")
     assert (loaded.form.kind, loaded.form.size_hw, loaded.form.bgr, loaded.form.sigma) == (frame, (64, 48), True, 2.0)
     log = (run / "log.csv").read_text().splitlines()
     assert len(log) == 1 + 4  # two stages of two epochs
-    assert "a new stage, from the weights of epoch" in caplog.text
+    rates = [float(line.split(",")[log[0].split(",").index("lr")]) for line in log[1:]]
+    assert rates == pytest.approx([1e-3, 1e-4, 1e-3, 1e-4])
     out = tmp_path / "scores.json"
     words = f"--dataset coco_person:{people} --resume {run / 'last.pth.tar'} --json {out} -j 0 --accelerator cpu --flip"
     assert cli.main(["test", *words.split()]) == 0
     assert 0 <= json.loads(out.read_text())["mean"] <= 1
+
+
+def test_a_stage_begins_with_the_best_weights_and_a_fresh_optimiser(tmp_path):
+    model = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.Adam(model.parameters(), 0.1)
+    best = {k: torch.full_like(v, 7.0) for k, v in model.state_dict().items()}
+    torch.save({"state_dict": best, "epoch": 1}, tmp_path / "model_best.pth.tar")
+    run = SimpleNamespace(folder=tmp_path, plain=model, optimizer=optimizer, step=0)
+    step = SimpleNamespace(steps=3, before_epoch=lambda epoch, model: {"asked": epoch})
+    staged = Staged(step, run, Schedule(0.1, epochs=2, stages=2))
+
+    def train():
+        model(torch.ones(4, 2)).square().mean().backward()
+        optimizer.step()
+
+    for epoch in range(4):
+        before = {k: v.clone() for k, v in model.state_dict().items()}
+        assert staged.before_epoch(epoch, model) == {"asked": epoch}
+        begins = epoch == 2
+        assert all(torch.equal(v, (best if begins else before)[k]) for k, v in model.state_dict().items())
+        assert bool(optimizer.state) == (epoch in (1, 3))
+        train()
+    run.step = 1  # in the midst of the epoch, after a stop: nothing is set back
+    assert staged.before_epoch(2, model) and optimizer.state
 
 
 def test_norms_and_biases_are_spared_the_penalty(tmp_path):
