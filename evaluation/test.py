@@ -52,12 +52,14 @@ def run(options: TestOptions) -> dict:
         scores, found, tables = score_given(dataset, options)
     else:
         network = load_network(options.resume, options.dataset1 or source, options)
-        skeleton, facts = network.skeleton, {"network": network.note, "trained on": options.dataset1}
+        skeleton, facts = network.skeleton, {"network": network.note, "input": network.form.describe()}
+        facts["trained on"] = options.dataset1
         dataset = open_data(source, split, options, skeleton=skeleton)
         check_joints(dataset, skeleton, source)
         sigmas, device = usable_sigmas(dataset, skeleton, options), compute_device(options.accelerator)
         log.info("=> loaded checkpoint %s", network.note)
         log.info("    Total params: %.2fM", sum(p.numel() for p in network.model.parameters()) / 1e6)
+        log.info("    %s", network.form.describe())
         if options.boxes in ("", "gt"):
             scores, found = score_network(network, dataset, device, options, folder)
             tables = network_tables(found, dataset, sigmas, network.form, options, folder)

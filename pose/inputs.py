@@ -190,6 +190,11 @@ class InputForm:
         images = (images * std + mean).clamp(0, 1)
         return images.flip(1) if self.bgr else images
 
+    def describe(self) -> str:
+        """In words, for banners and reports: crops, maps and codec."""
+        (h, w), (rows, columns) = self.size_hw, self.heatmap_hw
+        return f"{self.kind} crops of {h} x {w} px, {rows} x {columns} maps, {self.codec} codec of sigma {self.sigma:g}"
+
     def to_dict(self) -> dict:
         """Plain data; `from_dict` is the way back."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}

@@ -419,9 +419,8 @@ def banner(
     log.info("zoopose %s on %s, torch %s", __version__, name, torch.__version__)
     for what, facts in data.items():
         log.info("  %-10s %s", what, ", ".join(f"{k} {v}" for k, v in facts.items() if v not in ("", None, {}, [])))
-    log.info("  network    %s, %.2f M parameters, %s px in, %d x %d maps, %s crops, %s codec",
-             " ".join([network.arch, *(f"{k.removeprefix('num_')} {v}" for k, v in network.numbers.items())]), parameters / 1e6,
-             size_text(size_of(size_text(form.size_hw))), *form.heatmap_hw, form.kind, form.codec)  # fmt: skip
+    numbers = " ".join(f"{k.removeprefix('num_')} {v}" for k, v in network.numbers.items())
+    log.info("  network    %s %s, %.2f M parameters, %s", network.arch, numbers, parameters / 1e6, form.describe())
     log.info("  score      PCK@0.05 of the crop's side, visible joints (exact/crop); others in metrics.json")
     for note in notes:
         log.info("  %s", note)

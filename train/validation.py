@@ -96,6 +96,7 @@ def finish(
     write_metrics(Path(options.json) if options.json else run.folder / "metrics.json", scores_json(scores))
     write_predictions(run.folder / "preds_best.mat", found)
     skeleton = validation.network.skeleton
+    facts = {**facts, "input": validation.network.form.describe()}
     Record("run", found, scores, skeleton, facts, epoch=int(best.get("epoch", 0))).write(run.folder)
     path = training_report(run.folder, validation.dataset, found, scores, skeleton, facts, more)
     log.info("report: %s", path)
