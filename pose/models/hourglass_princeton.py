@@ -92,29 +92,30 @@ class PrincetonHourglass(PoseNetwork):
     Args:
         num_joints: K.
         num_stacks: hourglasses in a row, each supervised.
-        width: channels of the feature maps (published: 256).
+        channels: of the feature maps (published: 256).
         depth: halvings inside an hourglass (published: 4).
     """
 
-    def __init__(self, num_joints: int, num_stacks: int = 8, width: int = 256, depth: int = 4):
+    def __init__(self, num_joints: int, num_stacks: int = 8, channels: int = 256, depth: int = 4):
         super().__init__()
-        if width < 2 or width % 2:
-            raise ValueError(f"width must be an even number of channels, not {width}")
-        self.num_joints, self.feature_channels, self.input_multiple = num_joints, width, 4 * 2**depth
+        if channels < 2 or channels % 2:
+            raise ValueError(f"channels must be an even number, not {channels}")
+        self.num_joints, self.feature_channels, self.input_multiple = num_joints, channels, 4 * 2**depth
         self.pre = nn.Sequential(
             Conv(3, 64, 7, 2, norm=True),
             Residual(64, 128),
             nn.MaxPool2d(2),
             Residual(128, 128),
-            Residual(128, width),
+            Residual(128, channels),
         )
-        self.hgs = nn.ModuleList(nn.Sequential(Hourglass(depth, width)) for _ in range(num_stacks))
+        self.hgs = nn.ModuleList(nn.Sequential(Hourglass(depth, channels)) for _ in range(num_stacks))
         self.feature_layers = nn.ModuleList(
-            nn.Sequential(Residual(width, width), Conv(width, width, 1, norm=True)) for _ in range(num_stacks)
+            nn.Sequential(Residual(channels, channels), Conv(channels, channels, 1, norm=True))
+            for _ in range(num_stacks)
         )
-        self.outs = nn.ModuleList(Conv(width, num_joints, 1) for _ in range(num_stacks))
-        self.merge_features = nn.ModuleList(Merge(width, width) for _ in range(num_stacks - 1))
-        self.merge_preds = nn.ModuleList(Merge(num_joints, width) for _ in range(num_stacks - 1))
+        self.outs = nn.ModuleList(Conv(channels, num_joints, 1) for _ in range(num_stacks))
+        self.merge_features = nn.ModuleList(Merge(channels, channels) for _ in range(num_stacks - 1))
+        self.merge_preds = nn.ModuleList(Merge(num_joints, channels) for _ in range(num_stacks - 1))
 
     def features(self, images: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
         x = self.pre(images)
@@ -148,16 +149,16 @@ def numbers_of(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict[str, A
     last = state_dict.get("outs.0.conv.weight")
     if last is None or last.ndim != 4:
         raise WeightsError("the tensors of Princeton's stacked hourglass", f"no `outs` among {len(state_dict)} tensors")
-    joints, width = last.shape[:2]
+    joints, channels = last.shape[:2]
     depth = max(k.count(".low2") for k in ("hgs.0.0.low2", *state_dict) if k.startswith("hgs.0."))
     return "hg_princeton", {
-        "num_joints": joints, "num_stacks": count_blocks(state_dict, "outs."), "width": width, "depth": depth,
+        "num_joints": joints, "num_stacks": count_blocks(state_dict, "outs."), "channels": channels, "depth": depth,
     }  # fmt: skip
 
 
-def hg_princeton(num_joints: int, num_stacks: int = 8, width: int = 256, depth: int = 4) -> PrincetonHourglass:
+def hg_princeton(num_joints: int, num_stacks: int = 8, channels: int = 256, depth: int = 4) -> PrincetonHourglass:
     """Princeton's stacked hourglass; 8 stacks: 32.82 M parameters (idle projections among them), 27.4 G multiply-adds at 256 px.
 
     See `PrincetonHourglass`.
     """
-    return PrincetonHourglass(num_joints, num_stacks, width, depth)
+    return PrincetonHourglass(num_joints, num_stacks, channels, depth)
