@@ -165,7 +165,10 @@ def _numbers(options: RunOptions, form: InputForm) -> dict[str, Any]:
                 f"leave --{flag} out, or --arch hg",
             )
     if "depth" in numbers and not numbers["depth"]:
-        numbers["depth"] = depth_for(form.heatmap_hw)
+        with torch.device("meta"):
+            multiple = build_model(options.arch, 1).input_multiple
+        fits = all(side % multiple == 0 for side in form.size_hw)
+        numbers["depth"] = known["depth"] if fits else depth_for(form.heatmap_hw)
     numbers |= parse_options(options.arch, options.arch_options)
     if form.maps_per_joint != 1:
         numbers["maps_per_joint"] = form.maps_per_joint
