@@ -13,6 +13,7 @@ from ..pose.skeleton import COCO17
 from . import coco_file
 from .annotated import Animal, AnnotatedPictures, Unusable
 from .coco_tree import CocoPart, read_parts
+from .coco_truth import CocoTruth, truth_of_files
 from .json_file import read_json
 
 HOW_TO_GET = "zoopose data get coco_person --root ROOT --run, then coco_person:ROOT"
@@ -75,6 +76,13 @@ class CocoPerson(AnnotatedPictures):
             self.scores = np.array([meta["score"] for *_, meta in self._entries])
         if need_pictures:
             self._require_pictures(HOW_TO_GET)
+
+    def truth(self) -> CocoTruth:
+        """What COCO's evaluation scores against: everyone in the split, crowds and people without joints too; read anew."""
+        parts = read_parts(self.root, "person_keypoints", self.split, HOW_TO_GET)
+        people = {i: c for part in parts for i, c in coco_file.choose_categories(part.file, "person").items()}
+        metas = [meta for *_, meta in self._entries]
+        return truth_of_files([(part.file, part.file.images.keys()) for part in parts], people, len(COCO17), metas)
 
     def _take_people(self, part: CocoPart, labelled: bool) -> None:
         people = coco_file.choose_categories(part.file, "person")

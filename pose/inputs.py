@@ -3,6 +3,7 @@ fed, and read, alike."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
@@ -10,7 +11,8 @@ import numpy as np
 import torch
 
 from ..errors import DataError, OptionError
-from . import frames, heatmap
+from . import frames
+from .codecs import CODECS
 from .geometry import apply, aspect_box, compose, crop_matrix, hw_of, invert, resize_matrix
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -46,6 +48,11 @@ class InputForm:
     padding: tuple[float, float] | None = None
 
     def __post_init__(self):
+        if self.codec not in CODECS:
+            near = difflib.get_close_matches(self.codec, CODECS, 1)
+            raise OptionError(
+                f"a codec out of {', '.join(CODECS)}", repr(self.codec), f"--codec {(near or ['dark'])[0]}"
+            )
         object.__setattr__(self, "size_hw", hw_of(self.size_hw))
         object.__setattr__(self, "heatmap_hw", hw_of(self.heatmap_hw))
 
@@ -91,7 +98,7 @@ class InputForm:
     @property
     def maps_per_joint(self) -> int:
         """Maps that the codec takes for a joint."""
-        return 1
+        return CODECS[self.codec].maps_per_joint
 
     @property
     def stride(self) -> float:
@@ -150,14 +157,14 @@ class InputForm:
 
     def decode(self, maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Maps (B, C, h, w) -> xy_heatmap (B, K, 2) in cells and score (B, K)."""
-        return heatmap.decode(maps, "dark", self.sigma)
+        return CODECS[self.codec].decode(maps, self.sigma)
 
     def flip_back(self, maps: torch.Tensor, flip_order) -> torch.Tensor:
         """Maps (B, C, h, w) of a mirrored picture, brought upright.
 
         In the `msra` frame they come to lie beside those of the picture; as published they are moved by one cell.
         """
-        maps = heatmap.flip_back(maps, flip_order)
+        maps = CODECS[self.codec].flip_back(maps, flip_order)
         shift = frames.flip_shift(self.kind) if self.kind in frames.FRAMES else 0
         return torch.cat([maps[..., :shift], maps[..., : maps.shape[-1] - shift]], -1) if shift else maps
 

@@ -162,6 +162,17 @@ def _built(arch: str, numbers: dict, state_dict: Mapping[str, torch.Tensor], num
     return model.eval()
 
 
+def _udp(file: Any) -> Callable[[Mapping[str, torch.Tensor], int | None], nn.Module]:
+    """Reader of a family whose networks may hold three maps a joint: one that says where it is, and two of offsets."""
+
+    def read_published(state_dict: Mapping[str, torch.Tensor], num_joints: int | None) -> nn.Module:
+        arch, numbers = file.numbers_of(state_dict)
+        maps = numbers["num_joints"]
+        return _built(arch, numbers, state_dict, maps if num_joints in (maps, maps / 3) else num_joints)
+
+    return read_published
+
+
 def _caffe(state_dict: Mapping[str, torch.Tensor], num_joints: int | None) -> nn.Module:
     arch, numbers = simple_baseline.numbers_of(state_dict)
     return _built(arch, {**numbers, "caffe": True}, state_dict, num_joints)
@@ -197,15 +208,15 @@ PUBLISHED: dict[str, Callable[[Mapping[str, torch.Tensor], int | None], nn.Modul
     "mspn": _family(mspn),
     "rsn": _family(rsn),
     "sb_pose_resnet": _family(simple_baseline),
-    "udp_pose_resnet": _family(simple_baseline),
+    "udp_pose_resnet": _udp(simple_baseline),
     "hrnet_w": _family(hrnet),
-    "udp_hrnet_w": _family(hrnet),
+    "udp_hrnet_w": _udp(hrnet),
     "lpn": _family(lpn),
     "omnipose_w": _omnipose,
     "omnipose_waspv2": _waspv2,
 }
 # of these, networks that have "caffe" in their name stride elsewhere, which no tensor tells
-_CAFFE = {"sb_pose_resnet": _caffe, "udp_pose_resnet": _caffe}
+_CAFFE = {"sb_pose_resnet": _caffe}
 # of these a name that ends in an input size (mspn2_256x192) stands for the published code's own answer: its last maps alone
 _ANSWERS_AT_A_SIZE = ("cpn", "mspn", "rsn")
 
@@ -217,7 +228,7 @@ def load_published(name: str, state_dict: Mapping[str, torch.Tensor], num_joints
         name: which implementation, e.g. "hourglass_ccssl_s4b1_j18" (what follows the family's name is read off the tensors; what
             no tensor tells is read off the name: "caffe" in that of a SimpleBaseline).
         state_dict: published keys, with or without `module.`. OmniPose's fixed Gaussian filters may be missing.
-        num_joints: checked against the tensors when given: output maps, so three a joint where the maps come with offsets.
+        num_joints: checked against the tensors when given (of UDP's networks three maps a joint are right too).
 
     Returns:
         A model whose forward gives a flat list of outputs in the published order. "omnipose_waspv2" is a module alone, of two

@@ -160,7 +160,8 @@ class TrainOptions(RunOptions):
                   "iterations", "warmup", "warmup_factor", "stages", "joint_weights")}  # fmt: skip
         found |= {
             "recipe": name, "dataset": recipe.data, "schedule": recipe.milestones, "decay": recipe.shape, "flip": recipe.flip_test,
-            "epochs": recipe.epochs or cls.epochs, "augment": "recipe",
+            "epochs": recipe.epochs or cls.epochs,
+            "augment": "published" if recipe.frame == "published" else "recipe",
             "arch_options": ",".join(f"{key}={option_text(value)}" for key, value in recipe.options.items()),
         }  # fmt: skip
         found |= more

@@ -32,6 +32,7 @@ from zoopose.pose.inputs import InputForm
 from zoopose.progress import log
 from zoopose.train import session, supervised, validation
 from zoopose.train.data import training_and_validation
+from zoopose.train.labelled_feed import published_mean
 from zoopose.train.options import TrainOptions
 from zoopose.train.recipes import load_recipe
 from zoopose.train.stages import Staged
@@ -64,7 +65,7 @@ def run(options: TrainOptions) -> Path:
         model, numbers = session.new_network(options, training.skeleton, form)
         start = checkpoints.Loaded(model, options.arch, numbers, training.skeleton, form, {})
     check_joints(training, start.skeleton, options.dataset)
-    step = supervised.step_for(options, training, start.form, fabric)
+    step = supervised.step_for(options, training, start, fabric)
     epochs = session.epochs_of(options, step.steps)
     task = session.open_run(
         options, fabric, "train", start, options.epochs, restore.state if restore else None, LAST, ALIASES
@@ -89,9 +90,9 @@ def run(options: TrainOptions) -> Path:
 
 def _form(options: TrainOptions, training: PoseDataset) -> InputForm:
     """The form of a new network's pictures."""
-    if options.augment == "published":
-        return session.input_form(options, "published", supervised.published_mean(training))
-    form = session.input_form(options)
+    published = options.augment == "published" and not options.recipe
+    mean = published_mean(training) if published else None
+    form = session.input_form(options, "published" if published else "exact", mean)
     if not options.recipe:
         return form
     own = load_recipe(options.recipe).form

@@ -20,8 +20,9 @@ from ..progress import log
 from ..train import session
 from ..train.data import labelled_data, training_and_validation
 from ..train.feed import CropFeed, cache_for
+from ..train.labelled_feed import augmentation_for, encoding_of, trains_hidden
 from ..train.loop import Run
-from ..train.supervised import LOSSES, augmentation_for, trains_hidden
+from ..train.supervised import LOSSES
 from .network import WscdaNetwork, human_head
 from .options import WscdaOptions
 from .probe import Probe, domain_probe
@@ -191,7 +192,7 @@ def step_for(options: WscdaOptions, domains: Domains, whole: WscdaNetwork, form:
     feeds = {
         domain: CropFeed(
             data, form, augmentation_for(options, name), options.train_batch, options.seed, stream=number, sigma=options.sigma,
-            encoding="cauchy" if options.label_type == "Cauchy" else "gaussian", workers=options.workers,
+            encoding=encoding_of(options), workers=options.workers,
             **cache_for(options, 1 / len(named)), strict=options.strict_data,
             hidden=trains_hidden(options, sources.get(domain, "")), rank=fabric.global_rank, world=fabric.world_size,
         )

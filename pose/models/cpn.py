@@ -110,6 +110,8 @@ class CPN(PoseNetwork):
         channels: of the pyramid and of the last feature map (published: 256).
     """
 
+    level_loss = "cpn"
+
     def __init__(self, num_joints: int, counts: Sequence[int] = (3, 4, 6, 3), channels: int = 256):
         super().__init__()
         if channels < 2 or channels % 2:

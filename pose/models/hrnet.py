@@ -10,7 +10,7 @@ from torch import nn
 
 from ...errors import WeightsError
 from .network import PoseNetwork
-from .resnet import BasicBlock, Bottleneck, ConvBuilder, load_layers, stage
+from .resnet import BasicBlock, Bottleneck, ConvBuilder, draw_normal, load_layers, stage
 
 WIDTHS = (32, 48)
 TRUNK = ("conv1.", "bn1.", "conv2.", "bn2.", "layer1.", "transition", "stage2.", "stage3.", "stage4.")
@@ -174,7 +174,7 @@ class HRNet(HighResolutionNetwork):
         self.final_layer = nn.Conv2d(self.feature_channels, num_joints, 1)
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
-                nn.init.normal_(layer.weight, std=0.001)
+                draw_normal(layer.weight)
         nn.init.zeros_(self.final_layer.bias)
 
     def features(self, images: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:

@@ -187,6 +187,8 @@ class MultiStageNetwork(PoseNetwork):
         refine: makes a module that refines the maps of every unit.
     """
 
+    level_loss = "megvii"
+
     def __init__(
         self,
         num_joints: int,

@@ -19,6 +19,7 @@ class PoseNetwork(nn.Module, ABC):
         num_joints: K.
         feature_channels: C of the last feature map.
         input_multiple: sides of the pictures must be multiples of it.
+        level_loss: name of the loss for targets of several widths, coarse first (`pose.losses`): which output takes which.
         answer_only: give the last stage's maps alone, as some published code does when it predicts.
         adapter: between the two parts; empty unless `adapt` has been called.
     """
@@ -26,6 +27,7 @@ class PoseNetwork(nn.Module, ABC):
     num_joints: int
     feature_channels: int
     input_multiple: int
+    level_loss: str = "finest"
     answer_only: bool = False
 
     def __init__(self):

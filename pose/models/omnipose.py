@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -55,10 +56,9 @@ class GaussianFilter(nn.Conv2d):
 
     def __init__(self, channels: int, kernel_size: int = 3, sigma: float = 3.0):
         super().__init__(channels, channels, kernel_size, padding=kernel_size // 2, groups=channels, bias=False)
-        at = torch.arange(kernel_size) - (kernel_size - 1) / 2
-        line = torch.exp(-at.square() / (2 * sigma**2))
-        square = line[:, None] * line
-        weight = (square / square.sum()).expand_as(self.weight).clone()
+        line = np.exp(-np.square(np.arange(kernel_size) - (kernel_size - 1) / 2) / (2 * sigma**2))
+        square = np.outer(line, line) / line.sum() ** 2
+        weight = torch.tensor(np.broadcast_to(square, self.weight.shape), dtype=self.weight.dtype)
         del self.weight
         self.register_buffer("weight", weight)
 

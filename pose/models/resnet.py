@@ -127,7 +127,7 @@ class ResNet(nn.Module):
     def start_trunk(self) -> None:
         """He initial weights, as torchvision draws them before it trains on ImageNet."""
         for module in self.modules():
-            if isinstance(module, nn.Conv2d):
+            if isinstance(module, nn.Conv2d) and not module.weight.is_meta:
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def load_trunk(self, state_dict: Mapping[str, torch.Tensor]) -> str:
@@ -143,6 +143,12 @@ class ResNet(nn.Module):
             WeightsError: a tensor of the trunk is missing or of another shape; then nothing is loaded.
         """
         return load_layers(self, state_dict, ("conv1.", "bn1.", "layer"), leave=("fc.",), what="a torchvision ResNet")
+
+
+def draw_normal(weight: torch.Tensor, std: float = 0.001) -> None:
+    """Initial weights N(0, std). On the meta device, where there is nothing to draw, torch would load its compiler first."""
+    if not weight.is_meta:
+        nn.init.normal_(weight, std=std)
 
 
 def load_layers(

@@ -9,7 +9,7 @@ from torch import nn
 
 from ...errors import WeightsError
 from .network import PoseNetwork
-from .resnet import DEPTHS, Bottleneck, ResNet, count_blocks, depth_of
+from .resnet import DEPTHS, Bottleneck, ResNet, count_blocks, depth_of, draw_normal
 
 # kernel of a transposed convolution of stride 2 that doubles the sides -> padding, output padding
 DECONV_PADDING = {4: (1, 0), 3: (1, 1), 2: (0, 0)}
@@ -68,7 +68,7 @@ class PoseResNet(ResNet, PoseNetwork):
         self.start_trunk()
         for module in (*self.deconv_layers, self.final_layer):
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-                nn.init.normal_(module.weight, std=0.001)
+                draw_normal(module.weight)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
 

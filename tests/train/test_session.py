@@ -12,9 +12,9 @@ import torch
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.errors import OptionError, WeightsError
 from zoopose.train import loop, session
+from zoopose.train.labelled_feed import trains_hidden
 from zoopose.train.loop import Meter
 from zoopose.train.options import RunOptions, TrainOptions
-from zoopose.train.supervised import trains_hidden
 from zoopose.train.train import LAST, run
 
 
