@@ -15,7 +15,6 @@ from .annotated import Animal, AnnotatedPictures, Unusable
 from .coco_tree import CocoPart, read_parts
 from .coco_truth import CocoTruth, truth_of_files
 from .json_file import read_json
-from .person_boxes import clean_boxes
 
 HOW_TO_GET = "zoopose data get coco_person --root ROOT --run, then coco_person:ROOT"
 _DETECTIONS = "COCO detection results: a JSON list of objects with image_id, category_id, bbox [x, y, w, h] and score"
@@ -125,8 +124,9 @@ def _person(annotation_id: Any, ann: dict, name: str, part: CocoPart, labelled: 
     if labelled:
         xy, visible = coco_file.read_joints(ann, len(COCO17))
     box = cut_box(ann, size_wh)
-    if size_wh is not None and not clean_boxes(ann["bbox"], size_wh)[1]:
-        raise Unusable("box wholly outside the picture")
+    # see person_boxes.clean_boxes, which says so of many at once
+    if size_wh is not None and (box[0] > size_wh[0] - 1 or box[1] > size_wh[1] - 1):
+        raise Unusable("box beyond the middle of the picture's last pixel")
     meta = {"category": "person", "image_id": image["id"], "annotation_id": annotation_id, "area": ann.get("area"),
             "annotated_box_xywh": tuple(map(float, ann["bbox"]))}  # fmt: skip
     return Animal(f"{name}#{annotation_id}", name, box, xy, visible, size_wh, meta=meta)

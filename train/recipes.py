@@ -16,10 +16,10 @@ from types import NoneType
 from typing import Any
 
 from ..errors import OptionError
+from ..pose.codecs import CODECS
 from ..pose.inputs import KINDS, InputForm
 from ..pose.models import MODELS, options_of
 from ..pose.person_augment import PersonAugmentation
-from ..pose.target_weight import RULES
 from .schedules import Schedule
 
 FOLDER = Path(__file__).with_name("recipes")
@@ -176,7 +176,7 @@ def _made(kind: type, values: Mapping[str, Any], path: Path) -> Any:
 
 def _check(recipe: Recipe, path: Path) -> None:
     """Refuses values that name nothing, or cannot work together."""
-    choices = {"data": DATA, "frame": KINDS, "codec": tuple(RULES), "solver": SOLVERS, "arch": tuple(MODELS)}
+    choices = {"data": DATA, "frame": KINDS, "codec": tuple(CODECS), "solver": SOLVERS, "arch": tuple(MODELS)}
     for key, known in choices.items():
         value = getattr(recipe, key)
         if value not in known:

@@ -13,11 +13,12 @@ from zoopose.datasets.pictures import PictureError
 from zoopose.datasets.sources import keep
 from zoopose.errors import DataError, OptionError
 from zoopose.pose import heatmap
+from zoopose.pose.codecs import CODECS
 from zoopose.pose.frames import heatmap_matrix
 from zoopose.pose.geometry import apply
 from zoopose.pose.inputs import InputForm
 from zoopose.pose.person_augment import PersonAugmentation
-from zoopose.pose.target_weight import RULES, target_weight
+from zoopose.pose.target_weight import target_weight
 from zoopose.train.person_feed import PersonFeed
 
 CPU = torch.device("cpu")
@@ -26,7 +27,8 @@ HRNET = PersonAugmentation(scale=(0.65, 1.35), rotation_deg=45, flip=0.5, half_b
 
 def form(frame="dark", codec="dark", **more) -> InputForm:
     plain = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0), "sigma": 1.0}
-    return InputForm(frame, (64, 48), (16, 12), codec=codec, **{**plain, **more})
+    h, w = more.pop("size", (64, 48))
+    return InputForm(frame, (h, w), (h // 4, w // 4), codec=codec, **{**plain, **more})
 
 
 @pytest.fixture(scope="module")
@@ -138,12 +140,12 @@ def test_pictures_are_fed_as_the_form_says(data):
 def test_rules_at_the_border():
     xy = torch.tensor([[[-3.4, 5.0], [-5.0, 5.0], [4.0, 5.0], [11.4, 5.0], [12.1, 5.0], [30.0, 5.0]]])
     flags = torch.tensor([[2, 2, 0, 1, 2, 2]])
-    weight = {codec: target_weight(codec, xy, flags, (16, 12), 1.0)[0].tolist() for codec in RULES}
+    weight = {codec: target_weight(codec, xy, flags, (16, 12), 1.0)[0].tolist() for codec in CODECS}
     # sigma 1: the window about cell -4 (5.0 is cut towards 0) ends before cell 0, which still counts
     assert weight["quarter"] == weight["udp"] == [1, 1, 0, 1, 1, 0]
     assert weight["dark"] == [1, 0, 0, 1, 1, 0]  # -5 + 4 lies before it
-    assert weight["udp_offset"] == [1, 1, 0, 1, 1, 1]
-    assert weight["megvii"] == [0, 0, 0, 1, 0, 0]
+    assert weight["udp_offset"] == weight["udp_offset4"] == weight["grmi"] == [1, 1, 0, 1, 1, 1]
+    assert weight["megvii"] == weight["cpn"] == [0, 0, 0, 1, 0, 0]
 
 
 def test_unreadable_pictures_are_counted_or_stop_the_run(tmp_path, tiny_coco):
@@ -168,6 +170,23 @@ def test_data_and_forms_that_cannot_be_trained_on(data):
     unlabelled.labels = None
     with pytest.raises(DataError, match="without labels"):
         feed(unlabelled)
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_every_codec_makes_its_targets(data, codec):
+    """What a batch holds decodes to where its joints are, to the codec's own bound."""
+    known, wide = CODECS[codec], form("megvii", codec, padding=(2.0, 2.0), sigma=1.0, size=(256, 192))
+    made = PersonFeed(data, wide, known.encode, PersonAugmentation(), 11, 1)
+    batch = next(made.batches(0, 0, CPU))
+    target = batch["target"][:, -1] if known.levels > 1 else batch["target"]
+    assert target.shape == (11, 6 * known.maps_per_joint, 64, 48)
+    xy, _ = known.decode(target, 1.0)
+    matrix = torch.from_numpy(heatmap_matrix("megvii", (192, 256), (48, 64))).float()
+    for row, index in enumerate(batch["index"].tolist()):
+        expected = apply(matrix, made.crops.item(index)["xy_crop"])
+        inner = (batch["weight"][row] > 0) & (expected > 8).all(-1) & (expected < torch.tensor([39, 55])).all(-1)
+        assert inner.any()
+        np.testing.assert_allclose(xy[row][inner], expected[inner], atol=known.bound + 1e-4)
 
 
 def test_levels_and_sigma_reach_the_codec(data):

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from zoopose.errors import OptionError
+from zoopose.pose.codecs import CODECS
 from zoopose.pose.models import MODELS, options_of
 from zoopose.pose.person_augment import PersonAugmentation
 from zoopose.train import recipes as module
@@ -47,7 +48,9 @@ def test_a_recipe_names_what_exists_and_says_where_it_is_from(name):
     recipe = load_recipe(name)
     assert recipe.name == name and recipe.data == {"coco": "coco_person", "mpii": "mpii"}[name.split("/")[0]]
     assert recipe.arch in MODELS and recipe.options.keys() <= options_of(recipe.arch).keys()
-    assert recipe.loss == "auto" or recipe.loss in LOSSES
+    codec = CODECS[recipe.codec]
+    kind = "levels" if codec.kernels else "offsets" if codec.radius_share else "maps"
+    assert LOSSES[recipe.loss].targets == LOSSES[codec.loss].targets == kind
     size = name.rsplit("_", 1)[1]
     if size in ("offset", "gaussian", "mmpose"):
         size = name.split("_")[-2]
