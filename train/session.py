@@ -31,6 +31,7 @@ from .compiled import Compiled
 from .debug_sheets import Watched
 from .loop import Interrupted, Run, Step, fit
 from .options import RunOptions
+from .parameter_groups import parameter_groups
 from .ranks import share_statistics
 from .schedules import Schedule
 
@@ -197,15 +198,10 @@ def input_form(options: RunOptions, kind: str = "exact", mean: Sequence[float] |
 
 def optimizer_of(model: nn.Module, options: RunOptions) -> torch.optim.Optimizer:
     """RMSprop with torch's alpha and eps, or Adam, over all weights that train; if asked, without a penalty on biases and norms."""
-    trained: list = [p for p in model.parameters() if p.requires_grad]
-    if options.weight_decay and not options.decay_norms:
-        trained = [
-            {"params": [p for p in trained if p.ndim > 1]},
-            {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
-        ]
+    groups = parameter_groups(model, options.weight_decay, options.decay_norms)
     if options.solver == "adam":
-        return torch.optim.Adam(trained, lr=options.lr, weight_decay=options.weight_decay)
-    return torch.optim.RMSprop(trained, lr=options.lr, momentum=options.momentum, weight_decay=options.weight_decay)
+        return torch.optim.Adam(groups, lr=options.lr)
+    return torch.optim.RMSprop(groups, lr=options.lr, momentum=options.momentum)
 
 
 def epochs_of(options: RunOptions, steps: int) -> int:
