@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 from .peaks import peaks, reader
-from .smoothing import blur, blur_near, chunks, gaussian_kernel, opencv_kernel
+from .smoothing import blur_near, chunks, fast_blur, gaussian_kernel, opencv_kernel
 
 DARKPOSE_FLOOR = 1e-10
 
@@ -93,7 +93,9 @@ def _rescaled(maps: torch.Tensor, near: torch.Tensor, score: torch.Tensor, kerne
     if not len(chosen):
         return near
     some = flat[chosen]
-    highest = torch.cat([blur(some[part], opencv_kernel(kernel), "zero").flatten(1).amax(1) for part in chunks(some)])
+    highest = torch.cat(
+        [fast_blur(some[part], opencv_kernel(kernel), "zero").flatten(1).amax(1) for part in chunks(some)]
+    )
     factor = score.flatten()[chosen] / highest
     return parts.index_copy(0, chosen, parts[chosen] * factor[:, None, None]).view_as(near)
 

@@ -59,4 +59,5 @@ def decode(
         if kind != "dark":
             raise ValueError(f"modulate_sigma belongs to dark, not to {kind!r}")
         settings["modulate_sigma"] = modulate_sigma
-    return DECODERS[kind](heatmaps.to(torch.promote_types(heatmaps.dtype, torch.float32)), **settings)
+    maps = heatmaps.to(torch.promote_types(heatmaps.dtype, torch.float32)).contiguous()
+    return DECODERS[kind](maps, **settings)

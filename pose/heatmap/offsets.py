@@ -12,7 +12,8 @@ import math
 import torch
 
 from .peaks import peaks
-from .smoothing import blur, blur_near, chunks, opencv_kernel
+from .smooth_peaks import smooth_peaks
+from .smoothing import blur_near, opencv_kernel
 
 RADIUS = 4.0  # of the published HRNet branch of UDP for maps of 64 rows, in cells; 3.5 in its later settings
 RADIUS_SHARE = 0.0546875  # of the map's height, as mmpose has it: 3.5 cells of 64
@@ -78,11 +79,9 @@ def decode_udp_offset(
         absent: start of a map without a value above 0: 0 or -1.
     """
     disc, *ways = split(maps)
-    b, k, h, w = disc.shape
+    h, w = disc.shape[-2:]
     radius = RADIUS_SHARE * h if radius is None else radius
-    flat, taps = disc.flatten(0, 1), opencv_kernel(kernels[0])
-    found = [peaks(blur(flat[part], taps, "reflect")) for part in chunks(flat)]
-    x, y, score = (torch.cat(part).view(b, k) for part in zip(*found))
+    x, y, score = smooth_peaks(disc, opencv_kernel(kernels[0]))
     known = score > 0
     x, y = x * known, y * known
     start = torch.where(known[..., None], torch.stack([x, y], -1), absent).to(maps.dtype)

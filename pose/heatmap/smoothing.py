@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 
 BORDERS = ("zero", "reflect")
-CACHE_CELLS = 1 << 17  # of maps that are worked on together on a CPU: what stays in a core's cache
+CACHE_CELLS = 1 << 18  # of maps that are worked on together on a CPU: what stays in a core's cache
 
 
 @lru_cache(maxsize=64)
@@ -38,11 +38,19 @@ def gaussian_kernel(sigma: float) -> tuple[float, ...]:
 
 
 def blur(maps: torch.Tensor, kernel: tuple[float, ...], border: str = "zero") -> torch.Tensor:
-    """Maps (..., h, w) smoothed along rows, then along columns, in their own precision.
+    """Maps (..., h, w) smoothed, in their own precision.
 
     Sums run from the middle outwards, over pairs, so that a map that is its own mirror image stays so to the last bit.
     """
     return _along(_along(maps, kernel, border, -1), kernel, border, -2)
+
+
+def fast_blur(maps: torch.Tensor, kernel: tuple[float, ...], border: str = "zero") -> torch.Tensor:
+    """`blur` but for the last bits: on a CPU two matrix products, which take a third of the time."""
+    if maps.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
+        return blur(maps, kernel, border)
+    across, down = (torch.as_tensor(blur_matrix(n, kernel, border), dtype=maps.dtype) for n in maps.shape[:-3:-1])
+    return down @ (maps @ across.T)
 
 
 def _along(maps: torch.Tensor, kernel: tuple[float, ...], border: str, dim: int) -> torch.Tensor:
@@ -84,10 +92,9 @@ def blur_near(
     kernel: tuple[float, ...],
     border: str = "zero",
     reach: int = 1,
+    precision: torch.dtype = torch.float64,
 ) -> torch.Tensor:
     """The cells about a place of the smoothed maps; only what they need is read, the maps are not smoothed as a whole.
-
-    Computed in float64, so that what is flat stays flat.
 
     Args:
         maps: (B, K, h, w).
@@ -95,20 +102,36 @@ def blur_near(
         kernel: weights of an odd number of cells.
         border: see the module.
         reach: how many cells on each side.
+        precision: what is computed in; in float64 what is flat stays flat.
 
     Returns:
-        (B, K, 2 reach + 1, 2 reach + 1) indexed by row, column; a cell beyond the edge has the value of the nearest one inside.
+        (B, K, 2 reach + 1, 2 reach + 1) in the maps' precision, indexed by row, column; a cell beyond the edge has the value of the
+        nearest one inside.
     """
-    b, k, h, w = maps.shape
-    rows, top = _near_axis(h, kernel, border, reach, maps.device)
-    columns, left = _near_axis(w, kernel, border, reach, maps.device)
-    windows = maps.unfold(2, rows.shape[-1], 1).unfold(3, columns.shape[-1], 1)
-    item = torch.arange(b, device=maps.device)[:, None]
-    joint = torch.arange(k, device=maps.device)
-    patch = windows[item, joint, top[y], left[x]].double()
-    return _product(_product(rows[y], patch), columns[x].transpose(-1, -2)).to(maps.dtype)
+    (down, top), (across, left) = (_near_axis(n, kernel, border, reach, maps.device) for n in maps.shape[-2:])
+    patch = windows(maps, left[x], top[y], (down.shape[-1], across.shape[-1])).to(precision)
+    # the second transposed where the table is small
+    found = _product(_product(down.to(precision)[y], patch), across.to(precision).transpose(1, 2).contiguous()[x])
+    return found.to(maps.dtype)
 
 
+def windows(maps: torch.Tensor, left: torch.Tensor, top: torch.Tensor, size_hw: tuple[int, int]) -> torch.Tensor:
+    """(B, K, *size_hw) cells of maps (B, K, h, w) from column `left` and row `top` (B, K) on, which must lie inside."""
+    if maps.stride(-1) != 1:
+        maps = maps.contiguous()
+    (b, k), (rows, columns) = maps.shape[:2], size_hw
+    if not maps.numel():
+        return maps.new_zeros(b, k, rows, columns)
+    # every stretch of `columns` cells in memory is a row of this; whole rows are copied at a time
+    reach = sum((n - 1) * step for n, step in zip(maps.shape, maps.stride()))
+    stretches = maps.as_strided((reach + 2 - columns, columns), (1, 1))
+    item = torch.arange(b, device=maps.device)[:, None] * maps.stride(0)
+    first = item + torch.arange(k, device=maps.device) * maps.stride(1) + top * maps.stride(2) + left
+    place = first[..., None] + torch.arange(rows, device=maps.device) * maps.stride(2)
+    return stretches.index_select(0, place.flatten()).view(b, k, rows, columns)
+
+
+@lru_cache(maxsize=64)
 def blur_matrix(n: int, kernel: tuple[float, ...], border: str) -> np.ndarray:
     """(n, n) float64: row i holds what every cell of an axis of n gives to cell i of the smoothed axis."""
     radius = len(kernel) // 2

@@ -10,8 +10,8 @@ from __future__ import annotations
 import torch
 
 from .dark import free_step
-from .peaks import peaks, reader
-from .smoothing import blur, blur_near, chunks, opencv_kernel
+from .peaks import peaks
+from .smoothing import blur_near, chunks, fast_blur, opencv_kernel
 
 KERNEL = 7  # of the published HRNet branch
 LOWEST, HIGHEST = 1e-3, 50.0  # what the published codes cut maps to before the logarithm
@@ -46,26 +46,14 @@ def decode_udp_pose(maps: torch.Tensor, kernel: int = KERNEL) -> tuple[torch.Ten
     x, y, score = peaks(maps)
     known = score > 0
     x, y = x * known, y * known
-    flat, column, row, top = maps.flatten(0, 1), x.flatten(), y.flatten(), score.flatten()
-    near = [_stretched_near(flat[p], column[p], row[p], top[p], kernel) for p in chunks(flat)]
-    near = torch.cat(near).view(*x.shape, 3, 3)
+    taps, flat = opencv_kernel(kernel), maps.flatten(0, 1)
+    smooth = (fast_blur(flat[part], taps, "reflect").flatten(1) for part in chunks(flat))
+    low, high = (torch.cat(part).view_as(x) for part in zip(*((s.amin(1), s.amax(1)) for s in smooth)))
+    width = torch.where(high > low, high - low, 1.0)
+    near = blur_near(maps, x, y, taps, "reflect") - low[..., None, None]
+    near = near * (score / width)[..., None, None]
     step = free_step(*_derivatives(near.clamp(LOWEST, HIGHEST).log().double()), torch.ones_like(known))
     return (torch.stack([x, y], -1) + step).to(maps.dtype), score
-
-
-def _stretched_near(maps, x, y, highest, kernel: int) -> torch.Tensor:
-    """(N, 3, 3) cells about (x, y) of smoothed maps (N, h, w) whose range is stretched from 0 to `highest`."""
-    smooth = blur(maps, opencv_kernel(kernel), "reflect")
-    flat = smooth.flatten(1)
-    low, high = flat.amin(1), flat.amax(1)
-    near = _cells_near(smooth, x, y) - low[:, None, None]
-    width = high - low
-    return near / torch.where(width > 0, width, 1.0)[:, None, None] * highest[:, None, None]
-
-
-def _cells_near(maps: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    at = reader(maps)
-    return torch.stack([torch.stack([at(x + dx, y + dy) for dx in (-1, 0, 1)], -1) for dy in (-1, 0, 1)], -2)
 
 
 def decode_udp_mmpose(maps: torch.Tensor, kernel: int = 11) -> tuple[torch.Tensor, torch.Tensor]:
