@@ -21,7 +21,6 @@ That of `quarter`, `softargmax`, `megvii` and `cpn` is the rounding to whole cel
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
