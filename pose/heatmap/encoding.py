@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from .windows import msra_axis, princeton_axis, published_maps, udp_axis
@@ -49,7 +50,15 @@ def encode(
     # a Gaussian is the product of its two axes: h + w exponentials, not h * w
     across, down = axis(x, w, sigma), axis(y, h, sigma)
     across = torch.where(shown[..., None], across, 0.0)
-    return down.float()[..., :, None] * across.float()[..., None, :]
+    maps = new_maps((*xy.shape[:2], h, w), xy.device)
+    return torch.mul(down.float()[..., :, None], across.float()[..., None, :], out=maps)
+
+
+def new_maps(shape: tuple[int, ...], device: torch.device) -> torch.Tensor:
+    """Memory for float32 maps. On a CPU it is NumPy's, which asks for large pages: getting the thousands of small ones that torch
+    asks for takes longer than drawing on them.
+    """
+    return torch.from_numpy(np.empty(shape, np.float32)) if device.type == "cpu" else torch.empty(shape, device=device)
 
 
 def _whole_axis(place: torch.Tensor, n: int, sigma: float) -> torch.Tensor:
