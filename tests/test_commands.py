@@ -158,9 +158,9 @@ def test_joints_that_do_not_fit(source_model, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("path", "word"),
     [
-        ("train/train.py", "horse_spaug"),
+        pytest.param("train/train.py", "horse_spaug", marks=pytest.mark.slow),
         pytest.param("ccssl/CCSSL.py", "horse_ccssl", marks=pytest.mark.slow),
-        pytest.param("evaluation/test.py", "dataset2", marks=pytest.mark.slow),
+        ("evaluation/test.py", "dataset2"),
     ],
 )
 def test_commands_run_by_path_from_another_folder(tmp_path, path, word):

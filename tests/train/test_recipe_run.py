@@ -58,11 +58,11 @@ half_body = 0.3
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory, tiny_coco):
-    """A coco_person tree of 12 people to train on and to score."""
+    """A coco_person tree of 8 people to train on and to score."""
     root = tmp_path_factory.mktemp("coco")
     (root / "annotations").mkdir()
     for part in ("train2017", "val2017"):
-        made = tiny_coco(tmp_path_factory.mktemp(part), n=12)
+        made = tiny_coco(tmp_path_factory.mktemp(part), n=8)
         data = json.loads(made.read_text())
         (root / part).mkdir()
         for image in data["images"]:
@@ -92,6 +92,7 @@ def test_the_recipe_fills_in_what_is_not_given(tmp_path):
     assert TrainOptions.with_recipe("mpii/hg_bearpaw_s1_256x256").augment == "published"
 
 
+@pytest.mark.usefixtures("no_report")
 @pytest.mark.parametrize(
     "frame, codec", [("msra", "quarter"), ("dark", "dark"), ("udp", "udp_offset"), ("megvii", "megvii")]
 )
