@@ -86,10 +86,17 @@ def parse(options: type[O], argv: Sequence[str] | None, prog: str, description: 
 
 
 def _defaults(options: type, argv: Sequence[str]) -> dict[str, Any]:
-    """Options that name a recipe have its values where nothing else is given."""
-    found = [b if a == "--recipe" else a.partition("=")[2] for a, b in zip(argv, [*argv[1:], ""])
-             if a == "--recipe" or a.startswith("--recipe=")]  # fmt: skip
-    return {"default": options.with_recipe(found[-1])} if found and hasattr(options, "with_recipe") else {}
+    """Options that name a recipe have its values where nothing else is given; its batch is divided among the devices."""
+    given = {
+        flag: [b if a == flag else a.partition("=")[2] for a, b in zip(argv, [*argv[1:], ""])
+               if a == flag or a.startswith(f"{flag}=")]
+        for flag in ("--recipe", "--devices")
+    }  # fmt: skip
+    if not given["--recipe"] or not hasattr(options, "with_recipe"):
+        return {}
+    devices = given["--devices"][-1] if given["--devices"] else "1"
+    more = {"devices": int(devices)} if devices.isdigit() and int(devices) else {}  # what is no number is told of later
+    return {"default": options.with_recipe(given["--recipe"][-1], **more)}
 
 
 def warn_of_dead_flags(options: Any) -> None:

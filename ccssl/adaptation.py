@@ -59,7 +59,7 @@ def step_for(
     common = {
         "batch_size": options.train_batch,
         "seed": options.seed,
-        "sigma": options.sigma,
+        "sigma": network.form.sigma,
         "encoding": encoding_of(options),
         "workers": options.workers,
         **cache_for(options, 1 / 2),

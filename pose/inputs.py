@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ..errors import DataError, OptionError
-from . import frames
+from . import frames, heatmap
 from .codecs import CODECS
 from .geometry import apply, aspect_box, compose, crop_matrix, hw_of, invert, resize_matrix
 
@@ -25,7 +25,7 @@ class InputForm:
 
     Attributes:
         kind: `exact`: one sub-pixel matrix from the picture to the crop, edges on edges. `published`: the crop of the published
-            CC-SSL code, which cuts corners to integers and stretches every crop's contrast. `msra`, `dark`, `udp`: the crops of the
+            CC-SSL code, which cuts corners to integers and stretches every crop's contrast. `msra`, `megvii`, `dark`, `udp`: the crops of the
             published human-pose systems, see `pose.frames`.
         size_hw: rows and columns of the crop, px; a number stands for a square.
         heatmap_hw: rows and columns of the heatmaps, cells; likewise.
@@ -33,6 +33,8 @@ class InputForm:
         bgr: channels are fed in the order blue, green, red.
         codec: how maps mean joints, a name of `pose.codecs.CODECS`.
         sigma: width of the target peaks that the network was trained with, cells.
+        decoder: a kind of `heatmap.decode` to read the maps with in place of the codec's own, number for number as published.
+        decoder_taps: of its smoothing, where it has one and takes another number; 0: its own.
         padding: how many times its own width and height a box counts before the crop takes its shape around it; None: the data
             set's factor for both.
     """
@@ -46,6 +48,8 @@ class InputForm:
     codec: str = "dark"
     sigma: float = 1.0
     padding: tuple[float, float] | None = None
+    decoder: str = ""
+    decoder_taps: int = 0
 
     def __post_init__(self):
         if self.codec not in CODECS:
@@ -157,6 +161,8 @@ class InputForm:
 
     def decode(self, maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Maps (B, C, h, w) -> xy_heatmap (B, K, 2) in cells and score (B, K)."""
+        if self.decoder:
+            return heatmap.decode(maps, self.decoder, **({"kernel": self.decoder_taps} if self.decoder_taps else {}))
         return CODECS[self.codec].decode(maps, self.sigma)
 
     def flip_back(self, maps: torch.Tensor, flip_order) -> torch.Tensor:
@@ -166,7 +172,7 @@ class InputForm:
         """
         maps = CODECS[self.codec].flip_back(maps, flip_order)
         shift = frames.flip_shift(self.kind) if self.kind in frames.FRAMES else 0
-        return torch.cat([maps[..., :shift], maps[..., : maps.shape[-1] - shift]], -1) if shift else maps
+        return heatmap.shift_right(maps) if shift else maps
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) RGB in 0..1 -> the network's input.
@@ -193,7 +199,9 @@ class InputForm:
     def describe(self) -> str:
         """In words, for banners and reports: crops, maps and codec."""
         (h, w), (rows, columns) = self.size_hw, self.heatmap_hw
-        return f"{self.kind} crops of {h} x {w} px, {rows} x {columns} maps, {self.codec} codec of sigma {self.sigma:g}"
+        taps = f" with {self.decoder_taps} taps" if self.decoder_taps else ""
+        published = f", read as published ({self.decoder}{taps})" if self.decoder else ""
+        return f"{self.kind} crops of {h} x {w} px, {rows} x {columns} maps, {self.codec} codec of sigma {self.sigma:g}{published}"
 
     def to_dict(self) -> dict:
         """Plain data; `from_dict` is the way back."""

@@ -76,7 +76,7 @@ def open_adaptation(
     start = restore or load_network(options.resume, labelled, options, getattr(data, "mean", None))
     if restore is None and session.same_run(start, options, method):
         restore = start  # the last checkpoint of this very run: go on with it
-    start = settle(start)
+    start = session.with_sigma(settle(start), options)
     check_adaptable(start)
     for dataset in (data, valid):
         adopt(dataset, start.skeleton, options)

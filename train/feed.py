@@ -126,7 +126,8 @@ class CropFeed:
         """Batches of an epoch from step `start` on, on the device.
 
         Yields:
-            images (B, 3, R, Q) normalised, target (B, K, h, w), weight (B, K), index (B,).
+            images (B, 3, R, Q) normalised, target as the form's codec has it ((B, K, h, w) for one map a joint), weight (B, K),
+            index (B,).
         """
         order, span = self.order(epoch), self.batch_size * self.world
         self._sigma_now = self.sigma * self.sigma_decay**epoch if self.sigma_decay else self.sigma

@@ -17,9 +17,9 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import OptionError
+from ..errors import OptionError, WeightsError
 from ..pose import checkpoints, weights
-from ..pose.models import build_model
+from ..pose.models import build_model, parse_options
 from ..pose.skeleton import COCO17, MPII16, Skeleton
 from ..progress import log
 from .recipes import load_recipe, recipes
@@ -35,6 +35,8 @@ class ImportOptions:
     """the published file: a state dict, or a checkpoint that holds one"""
     recipe: str = ""
     """the published training it is from, e.g. coco/hrnet_w32_256x192"""
+    arch_options: str = ""
+    """numbers of the network other than the recipe's, NAME=VALUE,...: wasp=v1 for OmniPose's published weights"""
     out: str = ""
     """file to write; default: WEIGHTS.zoopose.pth.tar beside the published one"""
 
@@ -53,15 +55,20 @@ def run(options: ImportOptions) -> Path:
             f"--recipe NAME, out of {', '.join(recipes()[:6])}, ...; `zoopose import --help`",
         )
     recipe = load_recipe(options.recipe)
-    form, skeleton, numbers = recipe.form, SKELETONS[recipe.data], dict(recipe.options)
+    form, skeleton = recipe.form, SKELETONS[recipe.data]
+    numbers = {**recipe.options, **parse_options(recipe.arch, options.arch_options)}
     if form.maps_per_joint != 1:
         numbers["maps_per_joint"] = form.maps_per_joint
     model = build_model(recipe.arch, len(skeleton), **numbers)
-    loaded = weights.load_into(model, weights.read(options.weights)["state_dict"], options.weights)
+    state = weights.read(options.weights)["state_dict"]
+    try:
+        loaded = weights.load_into(model, state, options.weights)
+    except WeightsError as error:
+        raise WeightsError(error.expected, error.found, "the recipe the file is from; or --arch-options") from error
     out = Path(options.out or f"{options.weights}.zoopose.pth.tar")
     facts = {"method": "published", "recipe": recipe.name, "options": {}}
     weights.save(out, checkpoints.pack(model.eval(), recipe.arch, numbers, skeleton, form, 0, -math.inf, None, facts))
     log.info("%s: %s of %s, %s joints -> %s", options.weights, loaded, recipe.arch, skeleton.name, out)
-    flip = " --flip" if recipe.flip_test else ""
-    log.info("next: zoopose test --dataset %s:ROOT%s --resume %s", recipe.data, flip, out)
+    flags = (" --flip" if recipe.flip_test else "") + ("" if recipe.nms else " --nms 1 --joint-threshold 0")
+    log.info("next: zoopose test --dataset %s:ROOT%s --resume %s", recipe.data, flags, out)
     return out

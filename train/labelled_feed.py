@@ -44,6 +44,21 @@ def feed_for(
             f"one of {form.kind} crops",
             "another --augment, or begin anew without --resume and --init-weights",
         )
+    codec = CODECS[form.codec]
+    if name == "published" and codec.encoding != "gaussian":
+        raise OptionError(
+            "a codec that only reads, with targets that are the published ones: dark or argmax",
+            f"--codec {codec.name} with --augment published",
+            "another --augment, or leave --codec out",
+        )
+    if options.label_type == "Cauchy" and codec.encoding != "gaussian":
+        raise OptionError("--codec dark or argmax for Cauchy peaks", f"--codec {codec.name}", "leave --label-type out")
+    if options.joint_weights and (codec.levels > 1 or codec.loss == "grmi"):
+        raise OptionError(
+            "a codec whose loss weighs joints",
+            f"--joint-weights with --codec {codec.name}",
+            "leave --joint-weights out",
+        )
     spread = {"rank": fabric.global_rank, "world": fabric.world_size}
     if name == "published":
         _does_nothing(options, ("hidden", "sigma_decay"), "published")
@@ -56,7 +71,7 @@ def feed_for(
             hidden=hidden, weighted=options.joint_weights, workers=options.workers, strict=options.strict_data, **spread,
         )  # fmt: skip
     return CropFeed(
-        training, form, augmentation_for(options, name), options.train_batch, options.seed, sigma=options.sigma,
+        training, form, augmentation_for(options, name), options.train_batch, options.seed, sigma=form.sigma,
         encoding=encoding_of(options), workers=options.workers, **cache_for(options), strict=options.strict_data,
         sigma_decay=options.sigma_decay, hidden=hidden, **spread,
     )  # fmt: skip

@@ -11,6 +11,12 @@ from ..evaluation.options import DataOptions
 from ..options import dead, number_or_none, sized
 
 _arg = tyro.conf.arg
+HOURGLASS = {
+    "num_stacks": "stacks",
+    "num_blocks": "blocks",
+    "width": "width",
+    "depth": "depth",
+}  # number -> its own option
 
 
 @dataclass
@@ -42,7 +48,7 @@ class RunOptions(DataOptions):
     out_res: Annotated[int | tuple[int, int], sized()] = 0
     """side of the heatmaps, cells, or rows and columns; 0: a quarter of the input's"""
     codec: str = ""
-    """how maps mean joints: dark, argmax, quarter, softargmax, udp, udp_offset, grmi, megvii; default: that of the network to start
+    """how maps mean joints: dark, argmax, quarter, softargmax, udp, udp_offset, udp_offset4, grmi, megvii, cpn; default: that of the network to start
     from, else dark"""
     hidden: Literal["auto", "train", "ignore"] = "auto"
     """joints that are labelled but hidden; auto: train on them where a person has placed them, as in COCO files; ignore them in
@@ -70,8 +76,8 @@ class RunOptions(DataOptions):
     """what is minimised, of the maps' squared error. balanced: mean over labelled joints, peaks weighted up (learns much faster);
     mean: without the weighting; published: the published reduction. auto: published for published crops, else balanced, or what
     belongs to the codec"""
-    sigma: float = 1.0
-    """width of the target peaks, cells"""
+    sigma: float = 0.0
+    """width of the target peaks, cells; 0: that of the network to start from, else 1"""
     label_type: Literal["Gaussian", "Cauchy"] = "Gaussian"
     """shape of the target peaks"""
     # augmentation
@@ -162,7 +168,8 @@ class TrainOptions(RunOptions):
             "recipe": name, "dataset": recipe.data, "schedule": recipe.milestones, "decay": recipe.shape, "flip": recipe.flip_test,
             "epochs": recipe.epochs or cls.epochs,
             "augment": "published" if recipe.frame == "published" else "recipe",
-            "arch_options": ",".join(f"{key}={option_text(value)}" for key, value in recipe.options.items()),
+            **{HOURGLASS[key]: value for key, value in recipe.options.items() if key in HOURGLASS},
+            "arch_options": ",".join(f"{k}={option_text(v)}" for k, v in recipe.options.items() if k not in HOURGLASS),
         }  # fmt: skip
         found |= more
         devices = int(found.get("devices", 1))

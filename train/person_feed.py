@@ -118,6 +118,6 @@ class PersonFeed:
         flags = batch["visible"] * (batch["visible"] >= self.least_flag)
         weight = target_weight(form.codec, xy_heatmap, flags, form.heatmap_hw, form.sigma)
         target = self.encode(xy_heatmap, weight > 0, form.heatmap_hw, form.sigma)
-        if self.joint_weight is not None:
+        if self.joint_weight is not None:  # see labelled_feed: not with codecs whose weights are flags
             weight = weight * self.joint_weight.to(weight.device)
         return {"images": images, "target": target, "weight": weight}

@@ -17,6 +17,7 @@ from typing import Any
 
 from ..errors import OptionError
 from ..pose.codecs import CODECS
+from ..pose.heatmap import DECODERS
 from ..pose.inputs import KINDS, InputForm
 from ..pose.models import MODELS, options_of
 from ..pose.person_augment import PersonAugmentation
@@ -46,6 +47,7 @@ class Recipe:
         batch: pictures of a batch on each device. gpus: devices.
         loss: "auto": the codec's own; or a name of --loss.
         joint_weights: HRNet's weights of limbs' ends, see `person_augment.joint_weights`.
+        decoder, decoder_taps: how the published test reads the maps, see `InputForm`.
         flip_test: the published figures average over the mirrored picture.
         augmentation: ranges of the draws.
         name: of the recipe.
@@ -82,6 +84,8 @@ class Recipe:
     warmup_factor: float = 0.0
     stages: int = 1
     joint_weights: bool = False
+    decoder: str = ""
+    decoder_taps: int = 0
     name: str = ""
 
     @property
@@ -90,12 +94,17 @@ class Recipe:
         return Schedule(**{f.name: getattr(self, f.name) for f in fields(Schedule)})
 
     @property
+    def nms(self) -> bool:
+        """Whether the published test thins out poses that are alike (CPN, MSPN and RSN keep all)."""
+        return self.frame != "megvii"
+
+    @property
     def form(self) -> InputForm:
         """How pictures become the network's input, and its maps joints."""
         h, w = self.inp_res
         return InputForm(
             self.frame, self.inp_res, (h // STRIDE, w // STRIDE), self.mean, self.std, self.bgr, self.codec, self.sigma,
-            self.padding,
+            self.padding, self.decoder, self.decoder_taps,
         )  # fmt: skip
 
 
@@ -183,6 +192,9 @@ def _check(recipe: Recipe, path: Path) -> None:
             raise OptionError(
                 f"{key} out of {', '.join(known)}", f"{path}: {value!r}", f'{key} = "{_near(value, known)}"'
             )
+    if recipe.decoder and recipe.decoder not in DECODERS:
+        remedy = f'decoder = "{_near(recipe.decoder, DECODERS)}"'
+        raise OptionError(f"decoder out of {', '.join(DECODERS)}", f"{path}: {recipe.decoder!r}", remedy)
     options = options_of(recipe.arch)
     for key in recipe.options.keys() - options.keys():
         remedy = f"{_near(key, options)} = ..." if options else "leave [options] out"

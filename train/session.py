@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from ..progress import log
 from .compiled import Compiled
 from .debug_sheets import Watched
 from .loop import Interrupted, Run, Step, fit
-from .options import RunOptions
+from .options import HOURGLASS, RunOptions
 from .parameter_groups import parameter_groups
 from .ranks import share_statistics
 from .schedules import Schedule
@@ -41,7 +42,7 @@ SIDE = 256  # of the input, px, where nothing else is asked for
 LEAST = {
     "epochs": 1, "num_epochs": 1, "train_batch": 1, "test_batch": 1, "stacks": 1, "blocks": 1, "width": 2, "depth": 0, "inp_res": 0,
     "out_res": 0, "refresh": 0, "steps": 0, "views": 0, "seed": 0, "workers": 0, "devices": 1, "snapshot": 0, "cache_gib": 0,
-    "scale_factor": 0, "view_scale": 0, "lr": 0, "gamma_": 0, "share_first": 0, "share_last": 0, "sigma": 0.1, "start_epoch": 0,
+    "scale_factor": 0, "view_scale": 0, "lr": 0, "gamma_": 0, "share_first": 0, "share_last": 0, "sigma": 0, "start_epoch": 0,
     "target_style": 0, "target_occlusion": 0, "ema": 0, "check_limit": 0, "patience": 0, "debug": 0,
     "iterations": 0, "warmup": 0, "warmup_factor": 0, "stages": 1,
     "w1": 0, "w2": 0, "alpha_warmup": 0, "discriminator_steps": 0,
@@ -127,6 +128,11 @@ def new_network(
     return network, numbers
 
 
+def with_sigma(network: checkpoints.Loaded, options: RunOptions) -> checkpoints.Loaded:
+    """The network with the width of peaks that it goes on with: that of --sigma, where it is given."""
+    return replace(network, form=replace(network.form, sigma=options.sigma or network.form.sigma))
+
+
 def check_input(network: nn.Module, arch: str, numbers: Mapping[str, Any], form: InputForm) -> None:
     """Refuse an input that a network cannot halve as often as it does.
 
@@ -153,9 +159,10 @@ def _numbers(options: RunOptions, form: InputForm) -> dict[str, Any]:
         OptionError: an option of hourglasses for a network that has no such number.
     """
     known = options_of(options.arch)
-    asked = {"num_stacks": "stacks", "num_blocks": "blocks", "width": "width", "depth": "depth"}
-    numbers: dict[str, Any] = {}
-    for number, flag in asked.items():
+    numbers, given = {}, parse_options(options.arch, options.arch_options)
+    for number, flag in HOURGLASS.items():
+        if number in given:
+            raise OptionError(f"--{flag} for {number}", f"--arch-options {number}=...", f"--{flag} {given[number]}")
         value = getattr(options, flag)
         if number in known:
             numbers[number] = value
@@ -170,7 +177,7 @@ def _numbers(options: RunOptions, form: InputForm) -> dict[str, Any]:
             multiple = build_model(options.arch, 1).input_multiple
         fits = all(side % multiple == 0 for side in form.size_hw)
         numbers["depth"] = known["depth"] if fits else depth_for(form.heatmap_hw)
-    numbers |= parse_options(options.arch, options.arch_options)
+    numbers |= given
     if form.maps_per_joint != 1:
         numbers["maps_per_joint"] = form.maps_per_joint
     return numbers
@@ -182,7 +189,11 @@ def input_form(options: RunOptions, kind: str = "exact", mean: Sequence[float] |
     Raises:
         OptionError: when --out-res is not what the network makes of --inp-res.
     """
-    size, codec = hw_of(options.inp_res or SIDE), options.codec or InputForm.codec
+    size, codec, sigma = (
+        hw_of(options.inp_res or SIDE),
+        options.codec or InputForm.codec,
+        options.sigma or InputForm.sigma,
+    )
     out = hw_of(options.out_res) if options.out_res else (size[0] // 4, size[1] // 4)
     if size != (4 * out[0], 4 * out[1]):
         text = size_text(options.out_res or out)
@@ -192,8 +203,8 @@ def input_form(options: RunOptions, kind: str = "exact", mean: Sequence[float] |
             f"--inp-res {size_text(size_of(f'{4 * out[0]}x{4 * out[1]}'))} --out-res {text}, or leave --out-res out",
         )
     if kind == "published":
-        return InputForm("published", size, out, tuple(mean), (1.0, 1.0, 1.0), codec=codec, sigma=options.sigma)
-    return InputForm("exact", size, out, codec=codec, sigma=options.sigma)
+        return InputForm("published", size, out, tuple(mean), (1.0, 1.0, 1.0), codec=codec, sigma=sigma)
+    return InputForm("exact", size, out, codec=codec, sigma=sigma)
 
 
 def optimizer_of(model: nn.Module, options: RunOptions) -> torch.optim.Optimizer:
@@ -208,7 +219,13 @@ def epochs_of(options: RunOptions, steps: int) -> int:
     """Epochs of a supervised training in all, with `steps` batches an epoch."""
     if not (getattr(options, "iterations", 0) or stages(options) > 1):
         return options.epochs
-    return schedule_of(options, options.epochs).total_epochs(steps)
+    whole = schedule_of(options, options.epochs).total_epochs(steps)
+    if options.iterations and options.epochs != type(options).epochs:
+        log.warning(
+            "--iterations %d (%d epochs) counts, not --epochs %d; with --iterations 0 it does, and --schedule is in epochs",
+            options.iterations, whole, options.epochs,
+        )  # fmt: skip
+    return whole
 
 
 def stages(options: RunOptions) -> int:
@@ -230,6 +247,8 @@ def schedule_of(options: RunOptions, epochs: int) -> Schedule:
             "--decay step or linear with --warmup, --iterations or --stages", "--decay cosine", "--decay linear"
         )
     more = {n: getattr(options, n, 0) for n in ("iterations", "warmup", "warmup_factor")}
+    if more["iterations"] and stages(options) > 1:
+        raise OptionError("stages of so many epochs", "--iterations with --stages", "--iterations 0 --epochs N")
     more["epochs"] = 0 if more["iterations"] else epochs
     try:
         return Schedule(

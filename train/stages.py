@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..errors import OptionError
 from ..pose import weights
 from ..progress import log
 from .loop import Run, Step
@@ -36,7 +37,14 @@ class Staged:
     def before_epoch(self, epoch: int, model: nn.Module) -> Mapping[str, float]:
         begins = self.schedule.begins_stage(epoch * self.step.steps, self.step.steps)
         if begins and self.run.step == 0:  # a run that goes on within the epoch has done this
-            best = weights.read(self.run.folder / "model_best.pth.tar")
+            path = self.run.folder / "model_best.pth.tar"
+            if not path.is_file():
+                raise OptionError(
+                    "the best weights of the stage before",
+                    f"no {path}",
+                    "begin at the first stage: leave --start-epoch out",
+                )
+            best = weights.read(path)
             weights.load_into(self.run.plain, best["state_dict"])
             fresh = self.run.optimizer.state_dict()
             self.run.optimizer.load_state_dict({**fresh, "state": {}})

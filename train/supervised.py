@@ -139,6 +139,8 @@ def loss_for(options: RunOptions, network: Loaded) -> str:
     codec = CODECS[network.form.codec]
     targets = "levels" if codec.levels > 1 else "offsets" if codec.maps_per_joint > 1 else "maps"
     fitting = [name for name, loss in LOSSES.items() if loss.targets == targets]
+    if targets == "levels":  # the other two are for outputs that are pyramids of their own kind
+        fitting = sorted({"finest", network.model.level_loss})
     if options.loss != "auto":
         if options.loss not in fitting:
             raise OptionError(

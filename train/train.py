@@ -53,6 +53,13 @@ def run(options: TrainOptions) -> Path:
             "--resume, to go on with a run, or --init-weights, to begin one with its weights", "both", "one of them"
         )
     given = options.resume or options.init_weights
+    if given and (options.trunk_weights or (options.arch_options and not options.recipe)):
+        flag = "--trunk-weights" if options.trunk_weights else "--arch-options"
+        raise OptionError(
+            "a network that is built anew",
+            f"{flag} beside {given}, a network as it is",
+            f"leave {flag} out, or {given}",
+        )
     start = restore or (
         load_network(given, options.dataset, options, getattr(training, "mean", None)) if given else None
     )
@@ -105,13 +112,13 @@ def _begun_from(given: checkpoints.Loaded, training: PoseDataset, options: Train
     form = given.form
     if options.recipe:
         form = _form(options, training)
-    elif options.inp_res or options.codec:
-        asked = session.input_form(options)
-        size = asked if options.inp_res else form
+    else:
+        size = session.input_form(options) if options.inp_res else form
         kind = "exact" if options.inp_res and form.kind in FRAMES else form.kind
         form = replace(
-            form, kind=kind, size_hw=size.size_hw, heatmap_hw=size.heatmap_hw, codec=options.codec or form.codec
-        )
+            form, kind=kind, size_hw=size.size_hw, heatmap_hw=size.heatmap_hw, codec=options.codec or form.codec,
+            sigma=options.sigma or form.sigma, decoder="" if options.codec else form.decoder,
+        )  # fmt: skip
     network, carried = for_joints(given, training.skeleton, 0, options.seed, form)
     if network is given:
         return given

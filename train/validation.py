@@ -76,7 +76,7 @@ class Validation:
         to_map = compose(form.heatmap_from_crop(batch["matrix"]), batch["matrix"])
         xy_heatmap = apply(to_map, torch.nan_to_num(batch["xy"].double())).float()
         weight = ((batch["visible"] > 0) & in_frame(xy_heatmap, size)).float()
-        target = targets(form, xy_heatmap, weight, options.sigma, encoding_of(options))
+        target = targets(form, xy_heatmap, weight, form.sigma, encoding_of(options))
         loss = LOSSES[loss_for(options, self.network)]
         if loss.whole:  # of several outputs, of which the last is here
             loss, target = LOSSES["mean"], target[:, -1]

@@ -191,7 +191,7 @@ def step_for(options: WscdaOptions, domains: Domains, whole: WscdaNetwork, form:
     sources = {"human": options.human, "animal": options.animal}
     feeds = {
         domain: CropFeed(
-            data, form, augmentation_for(options, name), options.train_batch, options.seed, stream=number, sigma=options.sigma,
+            data, form, augmentation_for(options, name), options.train_batch, options.seed, stream=number, sigma=form.sigma,
             encoding=encoding_of(options), workers=options.workers,
             **cache_for(options, 1 / len(named)), strict=options.strict_data,
             hidden=trains_hidden(options, sources.get(domain, "")), rank=fabric.global_rank, world=fabric.world_size,

@@ -157,7 +157,7 @@ def step_for(
     sizes = batch_sizes(options.train_batch, options.source_ratio)
     common = {
         "seed": options.seed,
-        "sigma": options.sigma,
+        "sigma": form.sigma,
         "encoding": encoding_of(options),
         "workers": options.workers,
         **cache_for(options, 1 / 2),
@@ -173,7 +173,7 @@ def step_for(
         )
     )
     labeller = MirrorLabeller(
-        feeds[1].crops, form, fabric.device, options.select, options.sigma, common["encoding"], options.workers,
+        feeds[1].crops, form, fabric.device, options.select, form.sigma, common["encoding"], options.workers,
         options.strict_data, fabric=fabric,
     )  # fmt: skip
     rule = Rule(

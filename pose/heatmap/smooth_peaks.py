@@ -30,7 +30,7 @@ def smooth_peaks(maps: torch.Tensor, kernel: tuple[float, ...]) -> tuple[torch.T
     flat = maps.flatten(0, 1)
     if flat.stride(1) != flat.shape[2] or flat.stride(2) != 1:
         flat = flat.contiguous()
-    (n, h, w), dtype = flat.shape, flat.dtype
+    (_, h, w), dtype = flat.shape, flat.dtype
     weights, top = row_weights(h, kernel, "reflect", REACH, flat.device)
     weights, rows = weights.to(dtype), weights.shape[-1]
     across, down = (torch.as_tensor(blur_matrix(size, kernel, "reflect"), dtype=dtype).T for size in (w, h))
