@@ -2,21 +2,22 @@
 
 Frame: heatmap cells, cell centres at integers. The matrices between picture, crop and map belong to the input form.
 
-| name          | targets                                   | decoding                                              | bound, margin (cells) |
-|---------------|-------------------------------------------|-------------------------------------------------------|-----------------------|
-| `dark`        | Gaussian about the joint                  | smoothed by sigma, Newton step on the logarithm       | 0.02, 2 sigma         |
-| `argmax`      | Gaussian about the joint                  | highest cell                                          | 0.5, 0                |
-| `quarter`     | Gaussian about the nearest cell, windowed | highest cell, a quarter towards the higher neighbour  | 0.5, 0                |
-| `softargmax`  | as `quarter`                              | mean place of a softmax (beta 160), quarter shift     | 0.5, 0                |
-| `udp`         | Gaussian about the joint, windowed        | smoothed by 7 taps, Newton step on the logarithm      | 0.001, 4              |
-| `udp_offset`  | disc and way to the joint, in radii       | highest cell of the smoothed disc, smoothed way there | 0.2, 6, of 64 rows    |
-| `udp_offset4` | likewise, a radius of 4 cells of 64       | likewise                                              | 0.1, 7, of 64 rows    |
-| `grmi`        | disc and way to the joint, in cells       | votes of all cells, centre of those at the highest    | 0.001, 0              |
-| `megvii`      | one cell, smoothed by 15 to 5 taps        | highest cell, a quarter towards the second highest    | 0.75, 3               |
-| `cpn`         | one cell, smoothed by 15 to 7 taps        | likewise, smoothed more                               | 0.75, 3               |
+| name          | targets                                   | decoding                                              | bound   |
+|---------------|-------------------------------------------|-------------------------------------------------------|---------|
+| `dark`        | Gaussian about the joint                  | smoothed by sigma, Newton step on the logarithm       | 0.02    |
+| `argmax`      | Gaussian about the joint                  | highest cell                                          | 0.5     |
+| `quarter`     | Gaussian about the nearest cell, windowed | highest cell, a quarter towards the higher neighbour  | 0.5     |
+| `softargmax`  | as `quarter`                              | mean place of a softmax (beta 160), quarter shift     | 0.5     |
+| `udp`         | Gaussian about the joint, windowed        | smoothed by 7 taps, Newton step on the logarithm      | 0.001   |
+| `udp_offset`  | disc and way to the joint, in radii       | highest cell of the smoothed disc, smoothed way there | 0.2     |
+| `udp_offset4` | likewise, a radius of 4 cells of 64       | likewise                                              | 0.05    |
+| `grmi`        | disc and way to the joint, in cells       | votes of all cells, centre of those at the highest    | 0.001   |
+| `megvii`      | one cell, smoothed by 15 to 5 taps        | highest cell, a quarter towards the second highest    | 0.75    |
+| `cpn`         | one cell, smoothed by 15 to 7 taps        | likewise, smoothed more                               | 0.75    |
 
-The bound is on |decode(encode(x)) - x| per axis for joints at least the margin inside the map's outermost centres, for sigma 0.8 to 3.
-That of `quarter`, `softargmax`, `megvii` and `cpn` is the rounding to whole cells of their targets. Sources: `pose.heatmap`.
+The bound, in cells, is on |decode(encode(x)) - x| per axis for sigma 0.8 to 3 (`udp`: 1 to 3) and joints at least `margin` inside
+the map's outermost centres; that of `udp_offset` is for maps of 64 rows or more. What `quarter`, `softargmax`, `megvii` and `cpn`
+lose is the rounding of their targets to whole cells. Sources: `pose.heatmap` and its modules.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from . import heatmap
 from .heatmap.megvii import KERNELS
 from .heatmap.offsets import RADIUS_SHARE
 
-UNBIASED_SHARE = 4.0 / 64  # radius of the disc of UDP's HRNet branch (KPD 4), of the map's height
+WIDE_SHARE = 4.0 / 64  # radius of the disc in UDP's HRNet branch (KPD 4 cells of 64), of the map's height
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Codec:
         radius_share: radius of the disc, of the map's height.
         unit_radius: offsets are counted in radii, not in cells.
         bound: of |decode(encode(x)) - x| per axis in cells.
-        margin: how far inside the map, in cells, the bound begins; in sigmas for `dark`.
+        margin: how far inside the map the bound begins, in cells; in sigmas for `dark`.
     """
 
     name: str
@@ -127,7 +128,7 @@ CODECS: dict[str, Codec] = {
         Codec("softargmax", "msra", "lpn", "published"),
         Codec("udp", "udp_gaussian", "udp_gaussian", "published", bound=0.001, margin=4.0),
         Codec("udp_offset", None, "udp_offset", "udp_offset", 3, radius_share=RADIUS_SHARE, bound=0.2, margin=6.0),
-        Codec("udp_offset4", None, "udp_offset", "udp_offset", 3, radius_share=UNBIASED_SHARE, bound=0.1, margin=7.0),
+        Codec("udp_offset4", None, "udp_offset", "udp_offset", 3, radius_share=WIDE_SHARE, bound=0.05, margin=7.0),
         Codec("grmi", None, "grmi", "grmi", 3, radius_share=RADIUS_SHARE, unit_radius=False, bound=0.001),
         Codec("megvii", None, "megvii", "megvii", kernels=(*KERNELS, 5), bound=0.75, margin=3.0),
         Codec("cpn", None, "cpn", "cpn", kernels=KERNELS, bound=0.75, margin=3.0),

@@ -25,8 +25,8 @@ class InputForm:
 
     Attributes:
         kind: `exact`: one sub-pixel matrix from the picture to the crop, edges on edges. `published`: the crop of the published
-            CC-SSL code, which cuts corners to integers and stretches every crop's contrast. `msra`, `megvii`, `dark`, `udp`: the crops of the
-            published human-pose systems, see `pose.frames`.
+            CC-SSL code, which cuts corners to integers and stretches every crop's contrast. `msra`, `megvii`, `dark`, `udp`: the
+            crops of the published human-pose systems, see `pose.frames`.
         size_hw: rows and columns of the crop, px; a number stands for a square.
         heatmap_hw: rows and columns of the heatmaps, cells; likewise.
         mean, std: per channel as fed, of values in 0..1; subtracted, divided by.
@@ -172,7 +172,7 @@ class InputForm:
         """
         maps = CODECS[self.codec].flip_back(maps, flip_order)
         shift = frames.flip_shift(self.kind) if self.kind in frames.FRAMES else 0
-        return heatmap.shift_right(maps) if shift else maps
+        return heatmap.shift_right(maps, shift)
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) RGB in 0..1 -> the network's input.

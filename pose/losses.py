@@ -135,8 +135,10 @@ def grmi_loss(output: Tensor, target: Tensor, weight: Tensor, ignore: Tensor | N
     Args:
         weight: (B, K) or (B, K, 1), 0 for a joint without label, which does not count.
     """
-    known = (weight.reshape(output.shape[0], -1) > 0).to(output.dtype)
-    outside = (1 - known)[..., None, None].expand(*known.shape, *output.shape[-2:])
+    known = weight.reshape(output.shape[0], -1) > 0
+    # targets of unlabelled joints may hold anything
+    target = torch.where(known[:, :, None, None, None], target.unflatten(1, (-1, 3)), 0.0).flatten(1, 2)
+    outside = (~known).to(output.dtype)[..., None, None].expand(*known.shape, *output.shape[-2:])
     heat, offset = grmi_sums(output, target, outside if ignore is None else torch.maximum(outside, ignore))
     return (4 * heat + offset) / (known.sum().clamp_min(1) * output.shape[-2] * output.shape[-1])
 

@@ -37,8 +37,8 @@ def encode(
     if kind.startswith("published"):
         maps = published_maps(xy_heatmap, size_hw, sigma, kind.endswith("cauchy"))
         return torch.where(shown[..., None, None], maps, 0.0)
-    xy = torch.nan_to_num(xy_heatmap if xy_heatmap.dtype == torch.float64 else xy_heatmap.float())
-    x, y = xy.unbind(-1)
+    xy = xy_heatmap if xy_heatmap.dtype == torch.float64 else xy_heatmap.float()
+    x, y = torch.where(shown[..., None], xy, 0.0).unbind(-1)
     if kind == "cauchy":
         dx2 = (torch.arange(w, device=xy.device) - x[..., None]) ** 2
         dy2 = (torch.arange(h, device=xy.device) - y[..., None]) ** 2

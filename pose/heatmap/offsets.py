@@ -40,7 +40,8 @@ def encode_offsets(
     """
     h, w = size_hw
     shown = (visible > 0) & xy_heatmap.isfinite().all(-1)
-    xy = torch.nan_to_num(xy_heatmap if xy_heatmap.dtype == torch.float64 else xy_heatmap.float())
+    xy = xy_heatmap if xy_heatmap.dtype == torch.float64 else xy_heatmap.float()
+    xy = torch.where(shown[..., None], xy, 0.0)
     dx = xy[..., 0, None] - torch.arange(w, device=xy.device, dtype=xy.dtype)
     dy = xy[..., 1, None] - torch.arange(h, device=xy.device, dtype=xy.dtype)
     squared = (dx / radius).square()[..., None, :] + (dy / radius).square()[..., :, None]

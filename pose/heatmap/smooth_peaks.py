@@ -25,12 +25,12 @@ def smooth_peaks(maps: torch.Tensor, kernel: tuple[float, ...]) -> tuple[torch.T
     Returns:
         column and row (B, K) int64, and the smoothed value there (B, K).
     """
-    if maps.device.type != "cpu":
+    if maps.device.type != "cpu" or not maps.numel():
         return peaks(blur(maps, kernel, "reflect"))
     flat = maps.flatten(0, 1)
     if flat.stride(1) != flat.shape[2] or flat.stride(2) != 1:
         flat = flat.contiguous()
-    (_, h, w), dtype = flat.shape, flat.dtype
+    (h, w), dtype = flat.shape[1:], flat.dtype
     weights, top = row_weights(h, kernel, "reflect", REACH, flat.device)
     weights, rows = weights.to(dtype), weights.shape[-1]
     across, down = (torch.as_tensor(blur_matrix(size, kernel, "reflect"), dtype=dtype).T for size in (w, h))

@@ -5,18 +5,17 @@ Every one is a product of a row and a column of values, so it takes h + w expone
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
-
-Axis = Callable[
-    [torch.Tensor, int, float], tuple[torch.Tensor, torch.Tensor]
-]  # place (...), n, sigma -> first and end of window
 
 
 def nearest(place: torch.Tensor) -> torch.Tensor:
     """The cell that published codes take a place for: half a cell on, cut toward zero."""
     return (place + 0.5).trunc()
+
+
+def reach_of(sigma: float) -> int:
+    """Cells from the middle of a published window to its edge; published settings have whole sigmas."""
+    return round(3 * sigma)
 
 
 def msra_axis(place: torch.Tensor, n: int, sigma: float) -> torch.Tensor:
@@ -29,19 +28,21 @@ def udp_axis(place: torch.Tensor, n: int, sigma: float) -> torch.Tensor:
     return _windowed(nearest(place), place, n, sigma)
 
 
-def princeton_axis(place: torch.Tensor, n: int, sigma: float) -> torch.Tensor:
-    """(..., n) of the princeton-vl hourglass code: about the place cut toward zero, in a window of 6 sigma + 3 cells."""
-    return _windowed(place.trunc(), place.trunc(), n, sigma, rim=1)
-
-
-def _windowed(cell: torch.Tensor, middle: torch.Tensor, n: int, sigma: float, rim: int = 0) -> torch.Tensor:
-    reach = 3 * sigma + rim
-    first, end = (cell - reach).trunc(), (cell + reach + 1).trunc()
+def _windowed(cell: torch.Tensor, middle: torch.Tensor, n: int, sigma: float) -> torch.Tensor:
     column = torch.arange(n, device=cell.device, dtype=cell.dtype)
-    # as published the values are drawn from the window's first cell on, its middle at half its length cut to a whole number
-    along = column - first[..., None] - (2 * reach + 1) // 2 - (middle - cell)[..., None]
-    inside = (column >= first[..., None]) & (column < end[..., None])
-    return torch.where(inside, torch.exp(along.square() / (-2 * sigma**2)), 0.0)
+    inside = (column - cell[..., None]).abs() <= reach_of(sigma)
+    return torch.where(inside, torch.exp((column - middle[..., None]).square() / (-2 * sigma**2)), 0.0)
+
+
+def princeton_axis(place: torch.Tensor, n: int, sigma: float) -> torch.Tensor:
+    """(..., n) of the princeton-vl hourglass code: about the place cut toward zero, in a window of 6 sigma + 3 cells, whose first
+    cell is cut toward zero, too.
+    """
+    reach = 3 * sigma + 1
+    first, end = (place.trunc() - reach).trunc()[..., None], (place.trunc() + reach + 1).trunc()[..., None]
+    column = torch.arange(n, device=place.device, dtype=place.dtype)
+    inside = (column >= first) & (column < end)
+    return torch.where(inside, torch.exp((column - first - reach).square() / (-2 * sigma**2)), 0.0)
 
 
 def window_weight(
@@ -69,8 +70,8 @@ def window_weight(
     if kind not in ("msra", "udp_gaussian", "gaussian"):
         raise ValueError(f"kind must be msra, udp_gaussian or gaussian, not {kind!r}")
     h, w = size_hw
-    place = xy_heatmap if kind == "gaussian" else nearest(xy_heatmap)
-    first, end = (place - 3 * sigma).trunc(), (place + 3 * sigma + 1).trunc()
+    place, reach = (xy_heatmap, 3 * sigma) if kind == "gaussian" else (nearest(xy_heatmap), reach_of(sigma))
+    first, end = (place - reach).trunc(), (place + reach + 1).trunc()
     size = torch.tensor([w, h], device=place.device)
     touches = ((first < size) & (end >= 0)).all(-1)  # false for NaN
     return torch.where(touches, visible.float(), 0.0)
