@@ -48,8 +48,8 @@ class RunOptions(DataOptions):
     out_res: Annotated[int | tuple[int, int], sized()] = 0
     """side of the heatmaps, cells, or rows and columns; 0: a quarter of the input's"""
     codec: str = ""
-    """how maps mean joints: dark, argmax, quarter, softargmax, udp, udp_offset, udp_offset4, grmi, megvii, cpn; default: that of the
-    network to start from, else dark"""
+    """how maps mean joints: dark, argmax, quarter, softargmax, udp, udp_offset, udp_offset4, grmi, megvii, cpn; default: that of
+    the network to start from, else dark"""
     hidden: Literal["auto", "train", "ignore"] = "auto"
     """joints that are labelled but hidden; auto: train on them where a person has placed them, as in COCO files; ignore them in
     TigDog, as published, and in renderings, where left and right legs behind each other only confuse"""
