@@ -20,12 +20,13 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "adapt it between humans, labelled and unlabelled animals",
     ),
     "pplo": ("wscda.PPLO", "wscda.options:PploOptions", "refine a network on them by its own sure predictions"),
-    "test": ("evaluation.test", "evaluation.options:TestOptions", "score a network: PCK@0.05 per joint"),
+    "test": ("evaluation.test", "evaluation.options:TestOptions", "score a network: PCK@0.05 per joint, OKS, PCKh"),
     "predict": (
         "evaluation.prediction",
         "evaluation.prediction:PredictOptions",
         "joints of your own pictures or video",
     ),
+    "import": ("train.imported", "train.imported:ImportOptions", "take a published checkpoint"),
     "report": ("report", "report:ReportOptions", "make a run's report.html again"),
     "data make": (
         "datasets.quadruped.make",

@@ -10,6 +10,8 @@ Examples:
 
     zoopose demo --method wscda --out wscda_demo
 
+    zoopose demo --arch sb_pose_resnet18 --out resnet_demo
+
 It makes the data, trains a source model with labels, adapts it to video frames without labels (by CC-SSL; or by WS-CDA and PPLO,
 from people and two species to a third), trains an oracle with the target's labels for comparison, and tests all of them on target
 shots that none of them saw. The same command again goes on where it was stopped. Open OUT/report.html at the end.
@@ -43,7 +45,9 @@ def run(options: DemoOptions) -> dict[str, Score]:
     options = settled(options)
     plan = PLANS[options.method](options)
     _same_as_before(options)
-    log.info("zoopose demo: %s, in %s", plan.about, options.out)
+    log.info(
+        "zoopose demo: %s, in %s", f"{options.arch}, which takes longer" if options.arch else plan.about, options.out
+    )
     log.info("%s\n", plan.expect)
     steps = plan.steps()
     count = len(steps) + 2

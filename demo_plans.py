@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+import tyro
 
 from .ccssl import CCSSL
 from .ccssl.options import CcsslOptions
@@ -15,6 +18,7 @@ from .errors import OptionError
 from .evaluation.label_report import label_blocks
 from .evaluation.options import open_data
 from .evaluation.report import Block
+from .pose.models import options_of
 from .pose.skeleton import Skeleton
 from .train import train
 from .train.options import RunOptions, TrainOptions
@@ -33,6 +37,8 @@ class DemoOptions:
     method: Literal["ccssl", "wscda"] = "ccssl"
     """ccssl: from renderings to video of the same animal; wscda: from people and labelled species to video of another species, then
     PPLO"""
+    arch: Annotated[str, tyro.conf.arg(aliases=["-a"])] = ""
+    """network; unless given, an hourglass small enough for a few minutes on a CPU. Any other learns at a quarter of the rate"""
     out: str = "zoopose_demo"
     """folder for data, runs and report"""
     seed: int = 0
@@ -82,16 +88,19 @@ def settled(options: DemoOptions) -> DemoOptions:
                 f"options of --method {options.method}", f"--{name} {getattr(options, name)}", f"leave --{name} out"
             )
     for name in ("people", "pictures", "shots", "frames", "source_epochs", "rounds", "steps", "oracle_epochs"):
-        if (getattr(options, name) or 1) < 1 or getattr(options, name) == 0:
-            raise OptionError(f"--{name.replace('_', '-')} of at least 1", f"{getattr(options, name)}")
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise OptionError(f"--{name.replace('_', '-')} of at least 1", f"{value}")
+    if options.arch:
+        options_of(options.arch)  # refuses what is no network, before anything is drawn
     return replace(options, **{n: v for n, v in numbers.items() if getattr(options, n) is None})
 
 
-class Plan:
+class Plan(ABC):
     """A method's steps; each writes to a folder of its own below the demo's.
 
     Attributes:
-        about, expect: for the first screen.
+        about, expect: for the first screen; how long it takes with the small hourglass, and what comes of it.
         story: what the report says was done.
         networks: column of the table -> (run folder, checkpoint). None is chosen on target labels.
         adapted: columns of adapted networks, the last being the one whose frames are shown.
@@ -108,24 +117,25 @@ class Plan:
         self.demo, self.out = options, Path(options.out)
 
     @property
+    @abstractmethod
     def story(self) -> str:
-        raise NotImplementedError
+        """What the report says was done."""
 
+    @abstractmethod
     def make(self) -> None:
         """Draw the data."""
-        raise NotImplementedError
 
+    @abstractmethod
     def steps(self) -> Sequence[Step]:
         """(what it is, command, its options) of every run, in order."""
-        raise NotImplementedError
 
+    @abstractmethod
     def test_set(self) -> PoseDataset:
         """Target shots that no network has seen, with labels."""
-        raise NotImplementedError
 
+    @abstractmethod
     def label_blocks(self, skeleton: Skeleton) -> list[Block]:
         """What the report shows of the pseudo-labels."""
-        raise NotImplementedError
 
     def checkpoint(self, column: str) -> str:
         """File of a column's network."""
@@ -139,8 +149,18 @@ class Plan:
         """Options of every run."""
         return {
             "checkpoint": str(self.out / folder), "seed": self.demo.seed, "accelerator": self.demo.accelerator, "workers": 0,
-            "inp_res": 64, "stacks": 1, "width": 40, "train_batch": 16, "solver": "adam", "decay": "cosine",
+            "inp_res": 64, "train_batch": 16, "solver": "adam", "decay": "cosine",
+            **({"arch": self.demo.arch} if self.demo.arch else {"stacks": 1, "width": 40}),
         }  # fmt: skip
+
+    def rate(self, of_small: float) -> float:
+        """The learning rate, of the small hourglass's: published networks of many layers are trained at about a quarter of it."""
+        return of_small / 4 if self.demo.arch else of_small
+
+    @property
+    def network(self) -> str:
+        """What the story calls the network."""
+        return f"The network {self.demo.arch}" if self.demo.arch else "A small stacked hourglass"
 
 
 class CcsslPlan(Plan):
@@ -160,7 +180,7 @@ class CcsslPlan(Plan):
     @property
     def story(self) -> str:
         return (
-            f"A small stacked hourglass learnt 18 joints from rendered {self.demo.animal}s with labels (source-only), was adapted "
+            f"{self.network} learnt 18 joints from rendered {self.demo.animal}s with labels (source-only), was adapted "
             "to video frames of another world without their labels (CC-SSL), and is compared with the same network given the "
             "labels (oracle)."
         )
@@ -186,19 +206,23 @@ class CcsslPlan(Plan):
 
     def source_model(self) -> TrainOptions:
         return TrainOptions(
-            **self.common("source"), dataset=self.source, epochs=self.demo.source_epochs, lr=4e-3, augment="standard"
+            **self.common("source"),
+            dataset=self.source,
+            epochs=self.demo.source_epochs,
+            lr=self.rate(4e-3),
+            augment="standard",
         )
 
     def ccssl(self) -> CcsslOptions:
         return CcsslOptions(
             **self.common("ccssl"), source=self.source, target=self.target, resume=self.resume("source"),
-            num_epochs=self.demo.rounds, steps=self.demo.steps, refresh=1, lr=2e-3, share_first=0.3, share_last=0.7,
+            num_epochs=self.demo.rounds, steps=self.demo.steps, refresh=1, lr=self.rate(2e-3), share_first=0.3, share_last=0.7,
             source_augment="standard", target_augment="strong", no_framing=True,  # its boxes are all drawn alike
         )  # fmt: skip
 
     def oracle(self) -> TrainOptions:
         return TrainOptions(
-            **self.common("oracle"), dataset=self.target, epochs=self.demo.oracle_epochs, lr=2e-3, augment="standard",
+            **self.common("oracle"), dataset=self.target, epochs=self.demo.oracle_epochs, lr=self.rate(2e-3), augment="standard",
             init_weights=self.resume("source"),
         )  # fmt: skip
 
@@ -212,7 +236,7 @@ class CcsslPlan(Plan):
 class WscdaPlan(Plan):
     """Made-up people and two labelled species, and a third species without labels."""
 
-    about = "about 7 minutes on 2 CPU cores"
+    about = "about 6 minutes on 2 CPU cores"
     expect = "expect WS-CDA some points of PCK@0.05 above the source model on the new species, PPLO more, and the oracle above all"
     networks = {
         "source_only": ("source", BEST),
@@ -236,7 +260,7 @@ class WscdaPlan(Plan):
     def story(self) -> str:
         labelled = " and ".join(f"{animal}s" for animal in self.data.animal)
         return (
-            f"A small stacked hourglass learnt 17 joints of drawn people, then 18 joints of {labelled} with labels (source-only). "
+            f"{self.network} learnt 17 joints of drawn people, then 18 joints of {labelled} with labels (source-only). "
             f"It was adapted to video frames of a {self.data.target} without their labels: first between people, labelled and "
             "unlabelled animals (WS-CDA), then by its own pseudo-labels (PPLO). It is compared with the same network given the "
             "labels (oracle)."
@@ -262,33 +286,33 @@ class WscdaPlan(Plan):
 
     def people(self) -> TrainOptions:
         return TrainOptions(
-            **self.common("people"), dataset=f"coco_person:{self.data.out / 'coco'}", lr=4e-3, augment="standard",
+            **self.common("people"), dataset=f"coco_person:{self.data.out / 'coco'}", lr=self.rate(4e-3), augment="standard",
             epochs=max(1, self.demo.source_epochs // 2),
             hidden="ignore",
         )  # fmt: skip
 
     def source_model(self) -> TrainOptions:
         return TrainOptions(
-            **self.common("source"), dataset=self.file("animals", "train"), valid=self.file("animals", "valid"), lr=4e-3,
+            **self.common("source"), dataset=self.file("animals", "train"), valid=self.file("animals", "valid"), lr=self.rate(4e-3),
             epochs=self.demo.source_epochs, augment="standard", hidden="ignore", init_weights=self.resume("people"),
         )  # fmt: skip
 
     def wscda(self) -> WscdaOptions:
         return WscdaOptions(
             **self.labelled(**self.common("wscda")), human=f"coco_person:{self.data.out / 'coco'}",
-            target=self.file("target", "train"), resume=self.resume("source"), num_epochs=4, steps=self.demo.steps, lr=1e-3,
-            hidden="ignore", probe=True,
+            target=self.file("target", "train"), resume=self.resume("source"), num_epochs=4, steps=self.demo.steps,
+            lr=self.rate(1e-3), hidden="ignore", probe=True,
         )  # fmt: skip
 
     def pplo(self) -> PploOptions:
         return PploOptions(
             **self.labelled(**self.common("pplo")), target=self.file("target", "train"), resume=self.resume("wscda"),
-            rounds=self.demo.rounds, refresh_every=1, steps=self.demo.steps, lr=1e-3, hidden="ignore",
+            rounds=self.demo.rounds, refresh_every=1, steps=self.demo.steps, lr=self.rate(1e-3), hidden="ignore",
         )  # fmt: skip
 
     def oracle(self) -> TrainOptions:
         return TrainOptions(
-            **self.common("oracle"), dataset=self.file("target", "train"), valid=self.file("target", "valid"), lr=2e-3,
+            **self.common("oracle"), dataset=self.file("target", "train"), valid=self.file("target", "valid"), lr=self.rate(2e-3),
             epochs=self.demo.oracle_epochs, augment="standard", hidden="ignore", init_weights=self.resume("source"),
         )  # fmt: skip
 

@@ -17,9 +17,12 @@ import platform
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import torch
 
+from .errors import OptionError
+from .options import sized
 from .progress import log
 
 PACKAGES = (
@@ -34,7 +37,11 @@ class DoctorOptions:
     image_path: str = "./animal_data/"
     """root of the published data sets"""
     models: bool = False
-    """also the networks with their numbers of parameters"""
+    """also the networks: parameters, multiply-adds of a picture, options for --arch-options"""
+    inp_res: Annotated[int | tuple[int, int], sized()] = (256, 192)
+    """for --models: side of the input, px, or rows and columns"""
+    joints: int = 17
+    """for --models: joints of the networks"""
 
 
 def run(options: DoctorOptions) -> None:
@@ -56,17 +63,29 @@ def run(options: DoctorOptions) -> None:
         log.info("checkpoint  %s", path)
     log.info("writable    %s: %s", Path.cwd(), "yes" if os.access(Path.cwd(), os.W_OK) else "NO")
     if options.models:
-        _models()
+        _models(options)
 
 
-def _models() -> None:
-    from .pose.models import MODELS, build_model
+def _models(options: DoctorOptions) -> None:
+    from .pose.complexity import complexity
+    from .pose.geometry import hw_of
+    from .pose.models import MODELS, build_model, option_text, options_of
 
+    if options.joints < 1:
+        raise OptionError("--joints of at least 1", f"{options.joints}")
+    size = hw_of(options.inp_res)
+    log.info("")
+    log.info("networks of %d joints with default numbers; multiply-adds of convolutions and linear layers, a picture of %d x %d px",
+             options.joints, *size)  # fmt: skip
+    log.info("%-18s %12s %14s  %s", "--arch", "parameters", "multiply-adds", "--arch-options")
     for name in MODELS:
         with torch.device("meta"):  # numbers only: no memory, no time
-            model = build_model(name, 18)
-        parameters = sum(p.numel() for p in model.parameters())
-        log.info("network     %-14s %.2f M parameters with 18 joints and default numbers", name, parameters / 1e6)
+            model = build_model(name, options.joints)
+        parameters, operations = sum(p.numel() for p in model.parameters()), "-"
+        if all(side % model.input_multiple == 0 for side in size):
+            operations = f"{complexity(model, size)[1] / 1e9:.2f} G"
+        more = ",".join(f"{key}={option_text(value)}" for key, value in options_of(name).items())
+        log.info("%-18s %12s %14s  %s", name, f"{parameters:,}", operations, more)
 
 
 def _version(name: str) -> str:

@@ -29,7 +29,7 @@ def size_of(text: str) -> int | tuple[int, int]:
         ValueError: for anything else.
     """
     sides = tuple(int(side) for side in text.lower().split("x"))
-    if len(sides) > 2 or min(sides) < 1:
+    if len(sides) > 2 or min(sides) < (1 if len(sides) == 2 else 0):
         raise ValueError(text)
     return sides[0] if len(set(sides)) == 1 else sides
 
@@ -55,6 +55,19 @@ def sized() -> Any:
     )
 
 
+def number_or_none() -> Any:
+    """Annotation of a number whose flag may also stand alone, for 1, as a switch that it was in the published code."""
+    from tyro.constructors import PrimitiveConstructorSpec
+
+    return PrimitiveConstructorSpec(
+        nargs=(0, 1),
+        metavar="[N]",
+        instance_from_str=lambda words: int(words[0]) if words else 1,
+        is_instance=lambda value: isinstance(value, int),
+        str_from_instance=lambda value: [str(value)],
+    )
+
+
 def parse(options: type[O], argv: Sequence[str] | None, prog: str, description: str) -> O:
     """Options from the command line. A misspelt flag ends the program with code 2, naming the nearest one."""
     import tyro
@@ -63,12 +76,27 @@ def parse(options: type[O], argv: Sequence[str] | None, prog: str, description: 
     found = tyro.cli(
         Annotated[options, tyro.conf.FlagCreatePairsOff],
         args=argv,
+        **_defaults(options, sys.argv[1:] if argv is None else argv),
         prog=prog,
         description=description,
         compact_help=False,
     )
     warn_of_dead_flags(found)
     return found
+
+
+def _defaults(options: type, argv: Sequence[str]) -> dict[str, Any]:
+    """Options that name a recipe have its values where nothing else is given; its batch is divided among the devices."""
+    given = {
+        flag: [b if a == flag else a.partition("=")[2] for a, b in zip(argv, [*argv[1:], ""])
+               if a == flag or a.startswith(f"{flag}=")]
+        for flag in ("--recipe", "--devices")
+    }  # fmt: skip
+    if not given["--recipe"] or not hasattr(options, "with_recipe"):
+        return {}
+    devices = given["--devices"][-1] if given["--devices"] else "1"
+    more = {"devices": int(devices)} if devices.isdigit() and int(devices) else {}  # what is no number is told of later
+    return {"default": options.with_recipe(given["--recipe"][-1], **more)}
 
 
 def warn_of_dead_flags(options: Any) -> None:
@@ -93,9 +121,8 @@ def command(
 ) -> int:
     """Run a command to its exit code: 0, 2 for the user's mistake (one message, no traceback), 130 when stopped."""
     console()
-    parsed = parse(options, argv, prog, description)
     try:
-        run(parsed)
+        run(parse(options, argv, prog, description))
     except ZooposeError as error:
         print(f"{prog}: error\n{error}", file=sys.stderr)  # noqa: T201
         return error.exit_code

@@ -98,9 +98,15 @@ def _no_run(folder: Path) -> DataError:
 def _test(folder: Path, record: Record) -> Path:
     options = _options(TestOptions, record.options["options"])
     with _where(record.options):
-        dataset = open_data(record.options["data"], record.options["split"], options, skeleton=record.skeleton)
+        dataset = open_data(
+            record.options["data"],
+            record.options["split"],
+            options,
+            skeleton=record.skeleton,
+            need_pictures=not options.predictions,
+        )
         _same_frames(dataset, record, record.options["data"])
-        return test_report(folder, dataset, record.found, record.scores, record.skeleton, record.facts)
+        return test_report(folder, dataset, record.found, record.scores, record.skeleton, record.facts, record.tables)
 
 
 def _training(folder: Path, facts: Mapping[str, Any], record: Record | None, asked: ReportOptions) -> Path:

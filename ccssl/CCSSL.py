@@ -47,7 +47,9 @@ def run(options: CcsslOptions) -> Path:
     step = adaptation.step_for(options, source, valid, target, start, fabric, task)
     step.scorer = adaptation.scorer_for(options, start)
     judge = adaptation.judge_for(options, valid, target, start, fabric, step)
-    session.carry_out(task, step, options, options.num_epochs, judge, judge.select, "CC-SSL", data, restore is not None)
+    session.carry_out(
+        task, step, options, options.num_epochs, judge, judge.select, "CC-SSL", data, restore is not None, start
+    )
     if fabric.is_global_zero:
         more = label_blocks(task.folder, target, start.skeleton)
         notes = adaptation.selection_note(options)

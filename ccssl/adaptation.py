@@ -17,8 +17,9 @@ from ..evaluation.options import load_network, open_data, open_target
 from ..pose.augment import Augmentation
 from ..pose.checkpoints import Loaded
 from ..train.feed import CropFeed, cache_for, margin_px
+from ..train.labelled_feed import augmentation_for, encoding_of, trains_hidden
 from ..train.loop import Run
-from ..train.supervised import LOSSES, augmentation_for, loss_for, trains_hidden
+from ..train.supervised import LOSSES, loss_for
 from ..train.validation import Validation
 from .confidence import Calibrator
 from .consistency import Views
@@ -53,14 +54,13 @@ def step_for(
     """The adaptation step of a run."""
     run.patience = options.patience * refresh_of(options)
     if options.protocol == "published":
-        return published_step(options, source, target, network.form, fabric, run)
-    published = network.form.kind == "published"
-    loss = loss_for(options, published)
+        return published_step(options, source, target, network, fabric, run)
+    loss = loss_for(options, network)
     common = {
         "batch_size": options.train_batch,
         "seed": options.seed,
-        "sigma": options.sigma,
-        "encoding": "cauchy" if options.label_type == "Cauchy" else "gaussian",
+        "sigma": network.form.sigma,
+        "encoding": encoding_of(options),
         "workers": options.workers,
         **cache_for(options, 1 / 2),
         "strict": options.strict_data,

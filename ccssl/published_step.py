@@ -15,7 +15,7 @@ from ..datasets.pseudo_labels import REASONS, PseudoLabels
 from ..datasets.published_crops import LabelledCrops, PublishedCropCache, SourcePictures
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import Subset, Unlabelled
-from ..pose.inputs import InputForm
+from ..pose.checkpoints import Loaded
 from ..train.feed import stream
 from ..train.loop import Run
 from ..train.published_feed import PublishedFeed, published_items
@@ -89,14 +89,15 @@ class PublishedStep(CcsslStep):
 
 
 def published_step(
-    options: CcsslOptions, source: PoseDataset, target: PoseDataset, form: InputForm, fabric: Fabric, run: Run
+    options: CcsslOptions, source: PoseDataset, target: PoseDataset, network: Loaded, fabric: Fabric, run: Run
 ) -> PublishedStep:
     """The published adaptation step of a run.
 
     Args:
         options: settled, see `protocol.settled`.
-        form: published input form.
+        network: of published input form.
     """
+    form = network.form
     limit = int(options.cache_gib * 2**30 / 2)
     if options.source_augment == "strong" and not _published_set(source):
         source = SourcePictures(source, limit)
@@ -111,7 +112,7 @@ def published_step(
         options.workers, options.strict_data,
     )  # fmt: skip
     refresh = refresh_of(options)
-    loss = loss_for(options, True)
+    loss = loss_for(options, network)
     return PublishedStep(
         *feeds, labeller, fabric, LOSSES[loss], gamma_of(options, loss),
         math.ceil(options.num_epochs / refresh), refresh, (options.share_first, options.share_last), options.per, run.folder,

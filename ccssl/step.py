@@ -29,18 +29,9 @@ STYLE_STREAM = 78  # keeps these draws apart from those of feeds and labellings
 class CcsslStep(SelfTrainingStep):
     """Self-training with labels that are consistent: checked, calibrated, held in place.
 
-    Args:
-        source: labelled batches.
-        target: batches of target pictures; gets its labels here.
-        labeller: makes the pseudo-labels.
-        loss: of a stage's maps.
-        gamma: weight of the target's loss.
-        rounds: of labelling; refresh: epochs between them.
+    Args, beside those of `SelfTrainingStep`:
         share: (first, last) share of the labels admitted.
         per: see `curriculum.admit`.
-        folder: where labels are kept.
-        kept: the run's `extra`, in the checkpoint: which labels the running round trains on.
-        steps: batches an epoch; 0 for a pass through the larger set.
         teacher: makes the labels in the network's place.
         calibrator: (network, views of the round) -> calibration of the labels' confidence; None: it is the peak.
         limit: of a check's disagreement, in shares of the crop's side; a label that misses by more is not admitted.

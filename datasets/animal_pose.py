@@ -150,6 +150,8 @@ def _animal(record: Record, labelled: bool) -> Animal:
     if box is None:
         raise Unusable("no box")
     meta = {"category": record.kind, "annotation": record.key}
+    if record.image_id is not None:
+        meta["image_id"] = record.image_id
     if visible is not None:
         meta["num_keypoints"] = int(np.count_nonzero(visible))
     return Animal(f"{record.file_name}#{record.key}", record.file_name, box, xy, visible, record.size_wh, meta=meta)

@@ -39,6 +39,7 @@ class Record:
         box_xywh: four values, whatever they are.
         triples: (x, y, flag) of the 20 joints in the order of ANIMAL_POSE20, flags 0 or 2; None without labels.
         size_wh: where the form gives it.
+        image_id: of the picture, where the form gives it.
     """
 
     key: str
@@ -47,6 +48,7 @@ class Record:
     box_xywh: Any
     triples: list | None
     size_wh: tuple[int, int] | None = None
+    image_id: Any = None
 
 
 def joint_order(names: Sequence[str], where: str) -> list[int]:
@@ -55,7 +57,7 @@ def joint_order(names: Sequence[str], where: str) -> list[int]:
     Raises:
         DataError: not the 20 joints.
     """
-    own = [_joint_name(str(name)) for name in names]
+    own = [joint_name(str(name)) for name in names]
     if sorted(own) != sorted(ANIMAL_POSE20.joints):
         extra = [str(n) for n, o in zip(names, own) if o not in ANIMAL_POSE20.joints]
         missing = [j for j in ANIMAL_POSE20.joints if j not in own]
@@ -66,7 +68,8 @@ def joint_order(names: Sequence[str], where: str) -> list[int]:
     return [own.index(joint) for joint in ANIMAL_POSE20.joints]
 
 
-def _joint_name(name: str) -> str:
+def joint_name(name: str) -> str:
+    """A joint's name in any of the set's forms -> its name in ANIMAL_POSE20; other names come back in small letters."""
     words = re.split(r"[_\s-]+", name.strip().lower())
     text = "_".join(_WORDS.get(word, word) for word in words)
     return text.replace("ear_base_base", "ear_base").replace("tail_base_base", "tail_base")
@@ -113,9 +116,15 @@ def read_native(path: Path, labelled: bool) -> list[Record]:
             names[str(a["category_id"])],
             _from_corners(a.get("bbox")),
             _seen([a["keypoints"][i] for i in order]) if labelled else None,
+            image_id=_id(a["image_id"]),
         )
         for key, a in zip(keys, annotations)
     ]
+
+
+def _id(value: Any) -> Any:
+    """A picture's id, which the native form writes as a number here and as text there."""
+    return int(value) if str(value).isdigit() else value
 
 
 def _check_lengths(path: Path, keys: list[str], keypoints: list) -> None:
@@ -153,7 +162,8 @@ def read_coco_form(path: Path, labelled: bool) -> list[Record]:
         kind = str(file.categories[ann["category_id"]].get("name")) if several else class_of(name)
         flat = ann.get("keypoints") if labelled else None
         triples = [flat[3 * k : 3 * k + 3] for k in order] if flat else None
-        records.append(Record(str(i), name, kind, ann.get("bbox", "missing"), triples, coco_file.size_of(image)))
+        size_wh = coco_file.size_of(image)
+        records.append(Record(str(i), name, kind, ann.get("bbox", "missing"), triples, size_wh, image["id"]))
     return records
 
 
@@ -218,7 +228,7 @@ def _xml_box(tree: ElementTree.Element) -> Any:
 def _xml_joints(tree: ElementTree.Element, path: Path) -> list:
     found: dict[str, tuple] = {}
     for point in tree.iterfind("keypoints/keypoint"):
-        name = _joint_name(point.get("name", ""))
+        name = joint_name(point.get("name", ""))
         if name not in ANIMAL_POSE20.joints or name in found:
             what = "twice" if name in found else "which is none of them"
             raise DataError(

@@ -137,6 +137,19 @@ class AnnotatedPictures:
         """The picture of an item, whether it is there or not."""
         return self._folder / self._entries[index][0]
 
+    def meta_of(self, index: int) -> dict[str, Any]:
+        """What the set knows of an item beside its box and joints, without reading the picture."""
+        return dict(self._entries[index][2])
+
+    def size_of(self, index: int) -> tuple[int, int] | None:
+        """Width and height of an item's picture, px, where the annotations give them."""
+        return self._entries[index][1]
+
+    @property
+    def file_names(self) -> list[str]:
+        """N pictures, below the data set's folder."""
+        return [name for name, *_ in self._entries]
+
     def __getitem__(self, index: int) -> PoseSample:
         """Raises PictureError when the picture cannot be read, is not of the size annotated, or lies beside the box."""
         name, size_wh, meta = self._entries[index]

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..errors import DataError
 from . import coco_file, recordings
 from .annotated import Animal, AnnotatedPictures, Unusable
 from .coco_file import CocoFile
+from .coco_truth import CocoTruth, truth_of_files
 from .tree import missing_tree
 
 _PICTURES_LOOKED_FOR = 20
@@ -76,7 +78,7 @@ class CocoKeypoints(AnnotatedPictures):
             rows = self._labelled_rows(file, categories, in_split, len(base))
         else:
             rows = self._unlabelled_rows(file, categories, in_split)
-        columns = None
+        columns, self._asked = None, (category, split_fraction, split_seed)
         self.skeleton = base
         if joints and base is not None:
             columns, self.skeleton = coco_file.select_joints(base, joints)
@@ -150,10 +152,27 @@ class CocoKeypoints(AnnotatedPictures):
                 "frame": recordings.frame_of(image),
                 "image_id": image["id"],
                 "annotation_id": ann["id"],
+                "category_id": ann["category_id"],
             }
             name, size_wh = image["file_name"], coco_file.size_of(image)
             animals.append(Animal(f"{name}#{ann['id']}", name, box, *(joints or (None, None)), size_wh, shots[i], meta))
         return animals
+
+    def truth(self) -> CocoTruth:
+        """What COCO's evaluation scores against: the split's annotations, read anew; crowds and animals without joints among them.
+
+        Raises:
+            DataError: a set without labels.
+        """
+        if self.labels is None:
+            raise DataError("labelled joints to score against", f"{self.name} without labels")
+        category, fraction, seed = self._asked
+        file = coco_file.read_coco(self.path)
+        categories = coco_file.choose_categories(file, category)
+        in_split = recordings.images_of_split(file.images, self.split, fraction, seed)
+        own = [str(joint) for joint in next(iter(categories.values())).get("keypoints") or self.skeleton.joints]
+        columns = None if tuple(own) == self.skeleton.joints else [own.index(joint) for joint in self.skeleton.joints]
+        return truth_of_files([(file, in_split)], categories, len(own), [meta for *_, meta in self._entries], columns)
 
     def describe(self) -> dict[str, Any]:
         """Plain facts: name, file, split, counts, whether labelled, and what was left out."""

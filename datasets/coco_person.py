@@ -13,6 +13,7 @@ from ..pose.skeleton import COCO17
 from . import coco_file
 from .annotated import Animal, AnnotatedPictures, Unusable
 from .coco_tree import CocoPart, read_parts
+from .coco_truth import CocoTruth, truth_of_files
 from .json_file import read_json
 
 HOW_TO_GET = "zoopose data get coco_person --root ROOT --run, then coco_person:ROOT"
@@ -31,8 +32,9 @@ class CocoPerson(AnnotatedPictures):
         ROOT/{train,val}2017/<12 digits>.jpg                       or ROOT/images/{train,val}2017/
 
     An item is a person that is no crowd and has a labelled joint; without labels, one with a box. Boxes are cut to the picture,
-    and the crop is 1.25 times the box, as SimpleBaseline and its successors have it (their box is 1 px narrower for the same
-    middle, grows to the input's aspect ratio first, and where it begins outside the picture it is moved in, not cut).
+    and the crop is 1.25 times the box, as SimpleBaseline and its successors have it. Their own box (1 px narrower for the same
+    middle, and where it begins outside the picture moved in, not cut) follows from `meta["annotated_box_xywh"]`, see
+    `person_boxes.frame_box`; people whose box they drop are left out here too.
 
     Args:
         root: the folder.
@@ -75,6 +77,13 @@ class CocoPerson(AnnotatedPictures):
         if need_pictures:
             self._require_pictures(HOW_TO_GET)
 
+    def truth(self) -> CocoTruth:
+        """What COCO's evaluation scores against: everyone in the split, crowds and people without joints too; read anew."""
+        parts = read_parts(self.root, "person_keypoints", self.split, HOW_TO_GET)
+        people = {i: c for part in parts for i, c in coco_file.choose_categories(part.file, "person").items()}
+        metas = [meta for *_, meta in self._entries]
+        return truth_of_files([(part.file, part.file.images.keys()) for part in parts], people, len(COCO17), metas)
+
     def _take_people(self, part: CocoPart, labelled: bool) -> None:
         people = coco_file.choose_categories(part.file, "person")
         if labelled:
@@ -110,12 +119,17 @@ def _person(annotation_id: Any, ann: dict, name: str, part: CocoPart, labelled: 
     if isinstance(ann.get("area"), int | float) and ann["area"] <= 0:
         raise Unusable("area of zero")
     image = part.file.images[ann["image_id"]]
+    size_wh = coco_file.size_of(image)
     xy = visible = None
     if labelled:
         xy, visible = coco_file.read_joints(ann, len(COCO17))
-    box = cut_box(ann, coco_file.size_of(image))
-    meta = {"category": "person", "image_id": image["id"], "annotation_id": annotation_id, "area": ann.get("area")}
-    return Animal(f"{name}#{annotation_id}", name, box, xy, visible, coco_file.size_of(image), meta=meta)
+    box = cut_box(ann, size_wh)
+    # see person_boxes.clean_boxes, which says so of many at once
+    if size_wh is not None and (box[0] > size_wh[0] - 1 or box[1] > size_wh[1] - 1):
+        raise Unusable("box beyond the middle of the picture's last pixel")
+    meta = {"category": "person", "image_id": image["id"], "annotation_id": annotation_id, "area": ann.get("area"),
+            "annotated_box_xywh": tuple(map(float, ann["bbox"]))}  # fmt: skip
+    return Animal(f"{name}#{annotation_id}", name, box, xy, visible, size_wh, meta=meta)
 
 
 def cut_box(ann: dict, size_wh: tuple[int, int] | None) -> tuple[float, float, float, float]:
@@ -144,5 +158,6 @@ def _detected(number: int, detection: dict, name: str, image: dict) -> Animal:
         raise Unusable("score that is not finite")
     size_wh = coco_file.size_of(image)
     box = cut_box(detection, size_wh)
-    meta = {"category": "person", "image_id": image["id"], "detection": number, "score": score}
+    meta = {"category": "person", "image_id": image["id"], "detection": number, "score": score,
+            "annotated_box_xywh": tuple(map(float, detection["bbox"]))}  # fmt: skip
     return Animal(f"{name}#det{number}", name, box, size_wh=size_wh, meta=meta)

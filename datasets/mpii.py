@@ -15,12 +15,11 @@ from .annotated import Animal, AnnotatedPictures, Unusable
 from .coco_file import read_joints
 from .json_file import none_of, read_json
 from .name_split import drawn
+from .person_boxes import mpii_centre_size
 from .published_index import SPLITS
 from .tree import missing_tree
 
 SALT = "zoopose mpii 0"
-SCALE_UNIT_PX = 200.0
-SHIFT_PX = 15.0  # times the scale: the published crop lies that much lower than the annotated centre
 HOW_TO_GET = "zoopose data get mpii says where the pictures and the JSON files are; then mpii:ROOT"
 _MPII = "MPII in SimpleBaseline's form: a JSON list of objects with image, center, scale, joints and joints_vis"
 _FILES = {"train": ("train",), "valid": ("valid",), "all": ("train", "valid")}
@@ -42,17 +41,20 @@ class Mpii(AnnotatedPictures):
     or one JSON file, its pictures beside it or in images/ beside it; train and valid are then drawn by the pictures' names.
 
     The box is the published one: a square of 200 x scale px around the centre, 15 x scale px lower than annotated; the crop is
-    1.25 times that. The files count from 1, items from 0. The published code brings the centre to pixel size/2 of the crop, half
-    a pixel beside the middle; here it is in the middle.
+    1.25 times that. The files count from 1, items from 0. Where the published code puts the centre: `pose.frames`.
 
-    `meta` holds `center_px` (as annotated, from 0), `scale` (as annotated), and `head_box_xyxy` (from 0) where gt_valid.mat or
-    the entry's `head_box` gives it: what PCKh needs. A labelled joint counts as seen (flag 2): the files do not say more.
+    `meta` holds `center_px` (as annotated, from 0), `scale` (as annotated), `row` (place in its file, from 0), and
+    `head_box_xyxy` (from 0) where gt_valid.mat or the entry's `head_box` gives it: what PCKh needs. A labelled joint counts as
+    seen (flag 2): the files do not say more.
 
     Args:
         root: the folder, or a JSON file.
         split: "train", "valid" or "all".
         labelled: False keeps the joints unread.
         need_pictures: False allows annotations without their pictures, to look at what they say.
+
+    Attributes:
+        people: the files read, each with the number of people in it, those left out among them.
 
     Raises:
         DataError: a part of the tree is missing or broken, another number of joints, no usable person.
@@ -73,6 +75,7 @@ class Mpii(AnnotatedPictures):
             entries.append(("images/<9 digits>.jpg", (self.root / "images").is_dir()))
             raise missing_tree(f"MPII, {split},", self.root, entries, HOW_TO_GET)
         super().__init__(f"mpii:{self.root}", split, there[0])
+        self.people: list[tuple[Path, int]] = []
         folder = self.root.parent if alone else self.root
         inside = not alone or (folder / "images").is_dir()
         if alone:
@@ -96,13 +99,16 @@ class Mpii(AnnotatedPictures):
             ]
             none_of("16 joints and 16 flags for every person", wrong, "person", path)
         heads = _head_boxes(path, len(people))
+        self.people.append((path, len(people)))
         for number, person in enumerate(people):
             name = person["image"]
             if alone and self.split != "all" and drawn(SALT, name) != (self.split == "valid"):
                 continue
             key = f"{path.stem}{number}"
             head = heads[number] if heads is not None else person.get("head_box")
-            self._take(key, "person", name, lambda k=key, p=person, h=head: _person(k, p, h, prefix, labelled))
+            self._take(
+                key, "person", name, lambda k=key, p=person, h=head, r=number: _person(k, p, h, prefix, labelled, r)
+            )
 
 
 def _text(value: Any) -> bool:
@@ -113,13 +119,14 @@ def _count(values: Any) -> int:
     return len(values) if isinstance(values, list) else -1
 
 
-def _person(key: str, person: dict, head: Any, prefix: str, labelled: bool) -> Animal:
+def _person(key: str, person: dict, head: Any, prefix: str, labelled: bool, row: int) -> Animal:
     box = published_square(person.get("center"), person.get("scale"))
     name = f"{prefix}{person['image']}"
     meta = {
         "category": "person",
         "center_px": [float(v) - 1 for v in person["center"]],
         "scale": float(person["scale"]),
+        "row": row,
     }
     if head is not None:
         try:
@@ -152,9 +159,9 @@ def published_square(center: Any, scale: Any) -> tuple[float, float, float, floa
         raise Unusable("no centre")
     if scale <= 0:
         raise Unusable("box of zero size")
-    side = SCALE_UNIT_PX * scale
-    # the files' pixel 1 is our pixel 0, whose middle lies half a pixel from edge 0
-    left, top = x - 0.5 - side / 2, y + SHIFT_PX * scale - 0.5 - side / 2
+    middle, side = mpii_centre_size((x, y), scale)
+    left, top = (float(v) for v in middle + 0.5 - side / 2)  # a pixel's middle lies half a pixel from its edge
+    side = float(side)
     if left + side <= 0 or top + side <= 0:
         raise Unusable("box wholly outside the picture")
     return left, top, side, side

@@ -99,6 +99,20 @@ class TestOptions(DataOptions):
     label_type: Annotated[str, dead()] = "Gaussian"
     snapshot: Annotated[int, dead()] = 0
 
+    boxes: str = ""
+    """whose boxes to crop: `gt`, the annotated ones (default); of coco_person, a FILE of detections in COCO results form"""
+    predictions: str = ""
+    """score this file in place of a checkpoint: COCO keypoint results, or preds*.mat of mpii"""
+    sigmas: str = ""
+    """OKS sigmas: one number for all joints, one for each with commas, or coco17, ap10k17, animal_pose20; default: by the joints'
+    names"""
+    nms: float = 0.9
+    """poses more alike (OKS) than this are one"""
+    soft_nms: bool = False
+    """rank poses that are alike lower, in place of leaving them out"""
+    joint_threshold: float = 0.2
+    """of joint scores that count in the score of a pose"""
+
     # the network and its input are read off the checkpoint, so these need no warning: what they say is either true or wrong
     DEAD_FLAGS: ClassVar[tuple[str, ...]] = (
         "features", "resnet_layers", "year", "solver", "epochs", "start_epoch", "train_batch", "lr", "momentum", "weight_decay",
@@ -139,7 +153,12 @@ def load_network(path: str, trained_on: str, options: Any, mean: Any = None) -> 
 
 
 def open_data(
-    source: str, split: str, options: Any, labelled: bool = True, skeleton: Skeleton | None = None
+    source: str,
+    split: str,
+    options: Any,
+    labelled: bool = True,
+    skeleton: Skeleton | None = None,
+    need_pictures: bool = True,
 ) -> PoseDataset:
     """A data set of the command line, with the command's root, species, pairs, classes and smallest box.
 
@@ -160,6 +179,7 @@ def open_data(
         animal=species_of(options),
         partners=partner_pairs(options.partners) if source.startswith("coco:") else None,
         skeleton=skeleton,
+        need_pictures=need_pictures,
         **own,
     )
     if skeleton is not None:

@@ -12,6 +12,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from ..datasets.crops import crop_image
+from ..datasets.person_boxes import frame_box
 from ..datasets.pictures import Fault, FaultLog, SafeDataset
 from ..datasets.sample import PoseDataset, PoseSample
 from ..errors import DataError
@@ -64,7 +65,8 @@ def network_input(sample: PoseSample, crop_factor: float, form: InputForm) -> tu
         image (3, R, Q) float32 in 0..1, and crop_from_image (2, 3) float64. For published crops the matrix is that of the square
         before its corners are cut to integers.
     """
-    matrix = form.crop_matrix(sample.box_xywh, crop_factor)
+    box = frame_box(sample, form.kind) if form.kind in FRAMES else sample.box_xywh
+    matrix = form.crop_matrix(box, crop_factor)
     if form.kind == "published":
         square = form.rectangle(sample.box_xywh, crop_factor)
         picture = sample.image.transpose(2, 0, 1).astype(np.float32) / 255

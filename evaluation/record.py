@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from ..pose.atomic import atomic_path
 from ..pose.skeleton import Skeleton
 from .predict import Predictions
 from .protocol import Score
+from .score_table import ScoreTable
 
 NAME, FORMAT = "predictions.h5", "zoopose predictions 1"
 _ABOUT = ("ids", "crop_factor", "faults")  # fields of Predictions that are no arrays of numbers
@@ -33,6 +34,7 @@ class Record:
         facts: what the report says of data and network.
         options: of a test, which data were opened and how; a run has them in run.json.
         epoch: of the checkpoint that predicted, for a run.
+        tables: scores of a test that are no PCK.
     """
 
     kind: str
@@ -42,6 +44,7 @@ class Record:
     facts: Mapping[str, Any]
     options: Mapping[str, Any] = field(default_factory=dict)
     epoch: int | None = None
+    tables: Sequence[ScoreTable] = ()
 
     def write(self, folder: Path) -> None:
         """Write the file whole or not at all."""
@@ -52,6 +55,7 @@ class Record:
             "facts": dict(self.facts),
             "options": dict(self.options),
             "epoch": self.epoch,
+            "tables": {table.name: table.to_json() for table in self.tables},
             "crop_factor": float(self.found.crop_factor),
             "faults": self.found.faults,
         }
@@ -85,7 +89,8 @@ class Record:
                 )
             scores = {name: Score.from_json(score) for name, score in about["scores"].items()}
             skeleton = Skeleton.from_dict(about["skeleton"])
-            return cls(about["kind"], found, scores, skeleton, about["facts"], about["options"], about["epoch"])
+            tables = [ScoreTable.from_json(name, table) for name, table in about.get("tables", {}).items()]
+            return cls(about["kind"], found, scores, skeleton, about["facts"], about["options"], about["epoch"], tables)
         except (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError) as error:
             raise DataError("a whole file of predictions", f"{path}: {error}", remedy) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import cv2
 import numpy as np
 
 from ..datasets.crops import crop_image
+from ..datasets.pictures import PictureError
 from ..datasets.sample import PoseDataset
 from ..errors import DataError
 from ..pose.atomic import atomic_path
@@ -22,6 +24,7 @@ from .pictures import best_and_worst, overlay
 from .predict import Predictions
 from .protocol import Score
 from .score import MAIN, THRESHOLD, frame_errors
+from .score_table import ScoreTable
 
 TILE = 192  # side of the pictures in a report, px
 
@@ -101,16 +104,24 @@ def test_report(
     scores: Mapping[str, Score],
     skeleton: Skeleton,
     facts: Mapping[str, Any],
+    tables: Sequence[ScoreTable] = (),
 ) -> Path:
     """Write the report of a test: scores in every protocol and overlays."""
     main = scores[MAIN]
+    try:
+        frames: report.Block = overlays("Best and worst frames", dataset, found, skeleton)
+    except PictureError as error:  # given predictions are scored without pictures too
+        frames = report.Text("Best and worst frames", f"left out, since {error.path} cannot be read: {error.reason}")
     blocks = [
+        *[table.block() for table in tables],
         report.Scores("PCK@0.05 per joint", dict(scores)),
-        overlays("Best and worst frames", dataset, found, skeleton),
+        frames,
         report.Facts("Network and data", facts),
     ]
     summary = f"{100 * main.mean:.1f} % of the visible joints right ({main.protocol.metric}, n = {main.n})"
-    return report.build_report(folder / "report.html", "test", summary, blocks, {MAIN: f"{100 * main.mean:.1f} %"})
+    figures = {" ".join(table.headline): f"{100 * table.mean:.1f} %" for table in tables if math.isfinite(table.mean)}
+    figures[MAIN] = f"{100 * main.mean:.1f} %"
+    return report.build_report(folder / "report.html", "test", summary, blocks, figures)
 
 
 def run_facts(folder: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from .options import DataOptions
 from .predict import Predictions, predict
 from .protocol import Protocol, Score, text_table, write_metrics
 from .published_pck import published_pck_of_peaks
+from .score_table import ScoreTable
 
 THRESHOLD = 0.05
 BATCH = 16  # pictures at once; no score depends on it
@@ -62,6 +63,8 @@ def score_predictions(
         "box": metrics.box_longer_side(found.box_xywh[rows]),
         "diagonal": metrics.image_diagonal(found.size_hw[rows]),
     }
+    if not found.size_hw[rows].all():  # given predictions of pictures that are not there
+        del normalisers["diagonal"]
     scores = {}
     for name, length in normalisers.items():
         protocol = Protocol(f"exact/{name}", THRESHOLD, name, data=data, frames=int(rows.sum()), notes=notes)
@@ -109,10 +112,17 @@ def scores_json(scores: Mapping[str, Score], main: str = MAIN) -> dict[str, Any]
     return {**scores[main].to_json(), "protocols": {name: score.to_json() for name, score in scores.items()}}
 
 
+def write_scores(path: Path, scores: Mapping[str, Score], tables: Sequence[ScoreTable]) -> None:
+    """metrics.json of a test: as `scores_json`, with the tables among the protocols."""
+    found = scores_json(scores)
+    found["protocols"] |= {table.name: table.to_json() for table in tables}
+    write_metrics(path, found)
+
+
 def write_predictions(path: Path, found: Predictions) -> None:
-    """preds (N, K, 2) in picture px, as the published preds*.mat."""
+    """preds (N, K, 2) in picture px, as the published preds*.mat; from 0, which `counted_from` says."""
     with atomic_path(path) as temporary:
-        savemat(temporary, {"preds": np.nan_to_num(found.xy_px, nan=-1)}, appendmat=False)
+        savemat(temporary, {"preds": np.nan_to_num(found.xy_px, nan=-1), "counted_from": 0}, appendmat=False)
 
 
 def score_network(

@@ -1,5 +1,7 @@
 """Score a pose network on labelled animals: PCK@0.05 per joint, published and exact protocols side by side.
 
+People of COCO, and animals whose joints have OKS sigmas, are given the ten numbers of COCO too, people of MPII PCKh.
+
 Examples:
 
     zoopose test --dataset coco:cattle_a/all.json --resume runs/horse_to_cattle/last.pth.tar --json result.json
@@ -8,6 +10,10 @@ Examples:
         --resume ./checkpoint/synthetic_animal/horse/horse_ccssl/synthetic_animal_sp.pth.tar
 
     zoopose test --dataset real_animal --animal tiger --resume checkpoint/real_animal/tiger/tiger_hourglass/model_best.pth.tar
+
+    zoopose test --dataset coco_person:ROOT --boxes detections.json -f --resume hrnet/model_best.pth.tar
+
+    zoopose test --dataset mpii:ROOT --predictions pred.mat
 """
 
 from __future__ import annotations
@@ -18,10 +24,12 @@ from pathlib import Path
 
 from zoopose.datasets.sources import check_joints, has_splits
 from zoopose.errors import OptionError
+from zoopose.evaluation.given_scores import score_detections, score_given
+from zoopose.evaluation.human_scores import check_options, network_tables, usable_sigmas
 from zoopose.evaluation.options import TestOptions, compute_device, load_network, open_data
 from zoopose.evaluation.record import Record
 from zoopose.evaluation.runs import frame_overlays, test_report
-from zoopose.evaluation.score import score_network
+from zoopose.evaluation.score import score_network, write_scores
 from zoopose.options import command, plain
 from zoopose.progress import log
 
@@ -29,27 +37,50 @@ from zoopose.progress import log
 def run(options: TestOptions) -> dict:
     """Score as the options say; returns the scores by protocol."""
     source = options.dataset or options.dataset2 or options.dataset1
-    if not source or not options.resume:
+    if not source or not (options.resume or options.predictions):
         raise OptionError(
             "a checkpoint and labelled data",
             f"--resume {options.resume or '(none)'}, --dataset {source or '(none)'}",
             "zoopose test --dataset NAME[:PATH] --resume FOLDER/model_best.pth.tar",
         )
-    network = load_network(options.resume, options.dataset1 or source, options)
+    check_options(options)
     split = options.split if options.split != "auto" else "valid" if has_splits(source) else "all"
-    dataset = open_data(source, split, options, skeleton=network.skeleton)
-    check_joints(dataset, network.skeleton, source)
-    folder = Path(options.checkpoint) if options.checkpoint else Path(options.resume).parent / "test"
-    log.info("=> loaded checkpoint %s", network.note)
-    log.info("    Total params: %.2fM", sum(p.numel() for p in network.model.parameters()) / 1e6)
-    scores, found = score_network(network, dataset, compute_device(options.accelerator), options, folder)
-    facts = {"network": network.note, "trained on": options.dataset1, "data": dict(dataset.describe())}
+    folder = Path(options.checkpoint) if options.checkpoint else _folder(options)
+    if options.predictions:
+        dataset = open_data(source, split, options, need_pictures=False)
+        skeleton, facts = dataset.skeleton, {"predictions": options.predictions}
+        scores, found, tables = score_given(dataset, options)
+    else:
+        network = load_network(options.resume, options.dataset1 or source, options)
+        skeleton, facts = network.skeleton, {"network": network.note, "input": network.form.describe()}
+        facts["trained on"] = options.dataset1
+        dataset = open_data(source, split, options, skeleton=skeleton)
+        check_joints(dataset, skeleton, source)
+        sigmas, device = usable_sigmas(dataset, skeleton, options), compute_device(options.accelerator)
+        log.info("=> loaded checkpoint %s", network.note)
+        log.info("    Total params: %.2fM", sum(p.numel() for p in network.model.parameters()) / 1e6)
+        log.info("    %s", network.form.describe())
+        if options.boxes in ("", "gt"):
+            scores, found = score_network(network, dataset, device, options, folder)
+            tables = network_tables(found, dataset, sigmas, network.form, options, folder)
+        else:
+            scores, found, tables = score_detections(network, dataset, source, split, sigmas, device, options, folder)
+    write_scores(Path(options.json) if options.json else folder / "metrics.json", scores, tables)
+    facts["data"] = dict(dataset.describe())
     opened = {"data": source, "split": split, "options": plain(options), "started_in": os.getcwd()}
-    Record("test", found, scores, network.skeleton, facts, opened).write(folder)
-    log.info("report: %s", test_report(folder, dataset, found, scores, network.skeleton, facts))
+    Record("test", found, scores, skeleton, facts, opened, tables=tables).write(folder)
+    log.info("report: %s", test_report(folder, dataset, found, scores, skeleton, facts, tables))
     if options.debug:
-        frame_overlays(folder / "overlays", dataset, found, network.skeleton)
+        frame_overlays(folder / "overlays", dataset, found, skeleton)
     return scores
+
+
+def _folder(options: TestOptions) -> Path:
+    """Where scores and report go: `test` beside the checkpoint, or beside the predictions under their name."""
+    if options.predictions:
+        path = Path(options.predictions)
+        return path.with_name(f"{path.stem}_test")
+    return Path(options.resume).parent / "test"
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import torch
 
 from ..progress import log
 from .checkpoints import Loaded
+from .inputs import InputForm
 from .models import build_model
 from .skeleton import ANIMAL_POSE20, AP10K17, COCO17, MPII16, POSETRACK15, TIGDOG18, Skeleton
 
@@ -61,7 +62,9 @@ def _places(skeleton: Skeleton, known: bool) -> list[tuple[str, str] | str | Non
     return found
 
 
-def for_joints(network: Loaded, skeleton: Skeleton, adapter: int, seed: int) -> tuple[Loaded, int]:
+def for_joints(
+    network: Loaded, skeleton: Skeleton, adapter: int, seed: int, form: InputForm | None = None
+) -> tuple[Loaded, int]:
     """A network like `network` for another skeleton, or with an adaptation network, and the number of joints that carry over.
 
     All tensors that do not depend on the joints are taken over, and of the others the rows of the joints that correspond; what is
@@ -71,16 +74,22 @@ def for_joints(network: Loaded, skeleton: Skeleton, adapter: int, seed: int) -> 
         skeleton: of the new network.
         adapter: blocks of an adaptation network, see `build_model`.
         seed: of the fresh weights.
+        form: of the new network; default: that of `network`. Where its codec takes other maps for a joint, no joint carries over.
     """
-    numbers = {**network.numbers, "adapter": network.numbers.get("adapter", 0) or adapter}
+    form = network.form if form is None else form
+    own, per_joint = network.numbers.get("maps_per_joint", 1), form.maps_per_joint
+    numbers = {**network.numbers, "adapter": network.numbers.get("adapter", 0) or adapter, "maps_per_joint": per_joint}
     pairs = corresponding(network.skeleton, skeleton)
     if network.skeleton.joints == skeleton.joints:
         skeleton = network.skeleton  # with the left/right pairs that it was trained with
-        if numbers["adapter"] == network.numbers.get("adapter", 0):
-            return network, len(pairs)
-    if not pairs:
+        if numbers["adapter"] == network.numbers.get("adapter", 0) and own == per_joint:
+            return (network if form == network.form else replace(network, form=form)), len(pairs)
+    if own != per_joint:
+        log.warning("%d maps a joint, not %d: the last layer begins anew", per_joint, own)
+        pairs = []
+    elif not pairs:
         log.warning("no joint of %s is one of %s: the last layer begins anew", network.skeleton.name, skeleton.name)
-    numbers = {k: v for k, v in numbers.items() if v or k != "adapter"}
+    numbers = {k: v for k, v in numbers.items() if v != {"adapter": 0, "maps_per_joint": 1}.get(k)}
     torch.manual_seed(seed)
     model = build_model(network.arch, len(skeleton), **numbers)
     axes = _joint_axes(network.arch, numbers)
@@ -92,17 +101,29 @@ def for_joints(network: Loaded, skeleton: Skeleton, adapter: int, seed: int) -> 
         if name not in axes:
             tensor.copy_(theirs[name])
         elif len(pairs):
-            tensor.index_copy_(axes[name], new, theirs[name].index_select(axes[name], old))
-    return replace(network, model=model.eval(), numbers=numbers, skeleton=skeleton), len(pairs)
+            _carry(tensor, new, theirs[name], old, axes[name])
+    return replace(network, model=model.eval(), numbers=numbers, skeleton=skeleton, form=form), len(pairs)
 
 
-def _joint_axes(arch: str, numbers: Mapping[str, int]) -> dict[str, int]:
-    """Tensor -> the axis along which it has one entry a joint: found by building the network for one joint more."""
+def _carry(
+    ours: torch.Tensor, new: torch.Tensor, theirs: torch.Tensor, old: torch.Tensor, axes: dict[int, int]
+) -> None:
+    """Copy the joints `old` of a tensor to the joints `new` of another, along all axes of joints at once."""
+    places = [torch.arange(n) for n in ours.shape]
+    for axis, each in axes.items():
+        own, given = (each * joints[:, None] + torch.arange(each) for joints in (new, old))
+        places[axis] = own.flatten()
+        theirs = theirs.index_select(axis, given.flatten())
+    ours[torch.meshgrid(*places, indexing="ij")] = theirs
+
+
+def _joint_axes(arch: str, numbers: Mapping[str, int]) -> dict[str, dict[int, int]]:
+    """Tensor -> its axes of joints and how many entries a joint has there: found by building the network for one joint more."""
     with torch.device("meta"):
         few, more = (build_model(arch, k, **numbers).state_dict() for k in (2, 3))
     axes = {}
     for name, tensor in few.items():
-        other = [i for i, (a, b) in enumerate(zip(tensor.shape, more[name].shape)) if a != b]
-        if other:
-            axes[name] = other[0]
+        each = {i: b - a for i, (a, b) in enumerate(zip(tensor.shape, more[name].shape)) if a != b}
+        if each:
+            axes[name] = each
     return axes

@@ -1,18 +1,21 @@
 """How the published human-pose systems cut a person out of a picture: centre and scale, and the matrix to the crop.
 
 A person is a centre (x, y) in px of the picture and a scale (w, h) in units of 200 px, both float32 as published. `frame` names
-one of three ways from there to a crop (and to a heatmap, which is a smaller crop); pixel centres are at integers in all of them:
+one of the ways from there to a crop and to a heatmap; pixel centres are at integers in all of them:
 
-- `msra`: the centre comes to size/2, half a pixel beside the crop's middle; only the scale's width counts.
-  SimpleBaseline (B. Xiao et al., ECCV 2018), HRNet (K. Sun et al., CVPR 2019), LPN, MSPN and RSN.
+- `msra`: the centre comes to size/2, half a pixel beside the crop's middle; only the scale's width counts. The heatmap is a smaller
+  crop: pixel 4 x lies on cell x. SimpleBaseline (B. Xiao et al., ECCV 2018), HRNet (K. Sun et al., CVPR 2019), LPN.
+- `megvii`: the crop of `msra`, but a cell is four whole pixels: pixel 4 x + 2 lies on cell x. MSPN (W. Li et al., arXiv
+  1901.00148), RSN (Y. Cai et al., ECCV 2020), CPN's joints (below), and princeton-vl's PyTorch hourglass.
 - `dark`: the centre comes to the middle (size - 1)/2, and lengths count from first to last pixel; only the width counts.
   DARK (F. Zhang et al., CVPR 2020), OmniPose.
 - `udp`: as `dark` in the crop, but the scale's own length in the picture, width and height each by itself.
   UDP (J. Huang et al., CVPR 2020, section 3.2).
 
-A mirrored picture gives mirrored maps in `dark` and `udp`; in `msra` they lie 3/4 of a cell beside, for which the published test
-shifts them by one, see `flip_shift`. CPN cuts whole rectangles instead: `cpn_rectangle`. The integer transform of the hourglass
-code is in `published_geometry`, the exact crop of everything else in `geometry`.
+A mirrored picture gives mirrored maps in `dark` and `udp`, and in `megvii` but for a quarter of a cell; in `msra` they lie 3/4 of
+a cell beside, for which the published test shifts them by one, see `flip_shift`. CPN cuts whole rectangles instead:
+`cpn_rectangle`. The integer transform of the hourglass code is in `published_geometry`, the exact crop of everything else in
+`geometry`.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ import torch
 from ..errors import DataError
 from .geometry import apply, invert
 
-FRAMES = ("msra", "dark", "udp")
+FRAMES = ("msra", "dark", "udp", "megvii")
 BOX_UNIT_PX = 200.0
 CPN_EXTENSION = (0.1, 0.15)  # of the box, on each side, in x and y
 CPN_TRAINING = 1.25
@@ -67,8 +70,8 @@ def crop_matrix(frame: str, centre, scale, angle_deg, size_wh, shift=(0.0, 0.0))
         frame: one of `FRAMES`.
         centre, scale: (..., 2), see `centre_scale`.
         angle_deg: (...) turn as the published code counts it: clockwise turns of the window on the screen for `msra` and `dark`
-            (the picture turns the other way), clockwise turns of the picture for `udp`.
-        size_wh: (..., 2) width, height of the crop in px, or of the heatmap in cells.
+            (the picture turns the other way) and `megvii`, clockwise turns of the picture for `udp`.
+        size_wh: (..., 2) width, height of the crop in px; or of the heatmap in cells, but in `megvii`, see `heatmap_matrix`.
         shift: (..., 2) move of the window in shares of the scale; not for `udp`.
 
     Returns:
@@ -97,7 +100,8 @@ def crop_matrix(frame: str, centre, scale, angle_deg, size_wh, shift=(0.0, 0.0))
 
 
 def heatmap_matrix(frame: str, size_wh, heatmap_wh) -> np.ndarray:
-    """Matrix heatmap_from_crop (2, 3) float64: the crop of the heatmap's size after that of the input's size, undone.
+    """Matrix heatmap_from_crop (2, 3) float64: the crop of the heatmap's size after that of the input's size, undone; half a cell
+    less in `megvii`.
 
     Args:
         frame: one of `FRAMES`.
@@ -105,10 +109,9 @@ def heatmap_matrix(frame: str, size_wh, heatmap_wh) -> np.ndarray:
     """
     _known(frame)
     size, cells = np.asarray(size_wh, np.float64), np.asarray(heatmap_wh, np.float64)
-    if frame == "msra":
-        factor, move = cells / size, np.zeros(2)
-        factor[1] = factor[0]  # the width alone sets the scale; both move the centre from size/2 to size/2
-        move[1] = (cells[1] - factor[1] * size[1]) / 2
+    if frame in ("msra", "megvii"):
+        factor = np.full(2, cells[0] / size[0])  # the width alone sets the scale
+        move = (cells - factor * size) / 2 - (0.5 if frame == "megvii" else 0)
     elif frame == "dark":
         factor = np.full(2, (cells[0] - 1) / (size[0] - 1))
         move = (cells - 1 - factor * (size - 1)) / 2
@@ -136,9 +139,10 @@ def transform_preds(frame: str, xy_heatmap, centre, scale, heatmap_wh):
         (..., K, 2) float64 px of the picture, array or tensor as given.
     """
     image_from_heatmap = invert(crop_matrix(frame, centre, scale, 0.0, heatmap_wh))
+    half = 0.5 if frame == "megvii" else 0.0
     if isinstance(xy_heatmap, torch.Tensor):
-        return apply(torch.as_tensor(image_from_heatmap, device=xy_heatmap.device), xy_heatmap.double())
-    return apply(image_from_heatmap, np.asarray(xy_heatmap, np.float64))
+        return apply(torch.as_tensor(image_from_heatmap, device=xy_heatmap.device), xy_heatmap.double() + half)
+    return apply(image_from_heatmap, np.asarray(xy_heatmap, np.float64) + half)
 
 
 def mirror_matrix(width) -> np.ndarray:

@@ -3,6 +3,7 @@ fed, and read, alike."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
@@ -11,7 +12,8 @@ import torch
 
 from ..errors import DataError, OptionError
 from . import frames, heatmap
-from .geometry import aspect_box, compose, crop_matrix, hw_of, invert, resize_matrix
+from .codecs import CODECS
+from .geometry import apply, aspect_box, compose, crop_matrix, hw_of, invert, resize_matrix
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 KINDS = ("exact", "published", *frames.FRAMES)
@@ -23,14 +25,16 @@ class InputForm:
 
     Attributes:
         kind: `exact`: one sub-pixel matrix from the picture to the crop, edges on edges. `published`: the crop of the published
-            CC-SSL code, which cuts corners to integers and stretches every crop's contrast. `msra`, `dark`, `udp`: the crops of the
-            published human-pose systems, see `pose.frames`.
+            CC-SSL code, which cuts corners to integers and stretches every crop's contrast. `msra`, `megvii`, `dark`, `udp`: the
+            crops of the published human-pose systems, see `pose.frames`.
         size_hw: rows and columns of the crop, px; a number stands for a square.
         heatmap_hw: rows and columns of the heatmaps, cells; likewise.
         mean, std: per channel as fed, of values in 0..1; subtracted, divided by.
         bgr: channels are fed in the order blue, green, red.
         codec: how maps mean joints, a name of `pose.codecs.CODECS`.
         sigma: width of the target peaks that the network was trained with, cells.
+        decoder: a kind of `heatmap.decode` to read the maps with in place of the codec's own, number for number as published.
+        decoder_taps: of its smoothing, where it has one and takes another number; 0: its own.
         padding: how many times its own width and height a box counts before the crop takes its shape around it; None: the data
             set's factor for both.
     """
@@ -44,8 +48,15 @@ class InputForm:
     codec: str = "dark"
     sigma: float = 1.0
     padding: tuple[float, float] | None = None
+    decoder: str = ""
+    decoder_taps: int = 0
 
     def __post_init__(self):
+        if self.codec not in CODECS:
+            near = difflib.get_close_matches(self.codec, CODECS, 1)
+            raise OptionError(
+                f"a codec out of {', '.join(CODECS)}", repr(self.codec), f"--codec {(near or ['dark'])[0]}"
+            )
         object.__setattr__(self, "size_hw", hw_of(self.size_hw))
         object.__setattr__(self, "heatmap_hw", hw_of(self.heatmap_hw))
 
@@ -91,7 +102,7 @@ class InputForm:
     @property
     def maps_per_joint(self) -> int:
         """Maps that the codec takes for a joint."""
-        return 1
+        return CODECS[self.codec].maps_per_joint
 
     @property
     def stride(self) -> float:
@@ -127,6 +138,10 @@ class InputForm:
             return matrix if like is None else torch.as_tensor(matrix, dtype=like.dtype, device=like.device)
         return resize_matrix(self.size_hw, self.heatmap_hw, like)
 
+    def crop_from_heatmap(self, xy_heatmap: torch.Tensor) -> torch.Tensor:
+        """Joints (..., K, 2) in cells -> crop px."""
+        return apply(invert(self.heatmap_from_crop(xy_heatmap)), xy_heatmap)
+
     def image_from_heatmap(self, crop_from_image: torch.Tensor) -> torch.Tensor:
         """(..., 2, 3) from heatmap cells to picture px, of crop_from_image (..., 2, 3)."""
         return invert(compose(self.heatmap_from_crop(crop_from_image), crop_from_image))
@@ -146,16 +161,18 @@ class InputForm:
 
     def decode(self, maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Maps (B, C, h, w) -> xy_heatmap (B, K, 2) in cells and score (B, K)."""
-        return heatmap.decode(maps, "dark", self.sigma)
+        if self.decoder:
+            return heatmap.decode(maps, self.decoder, **({"kernel": self.decoder_taps} if self.decoder_taps else {}))
+        return CODECS[self.codec].decode(maps, self.sigma)
 
     def flip_back(self, maps: torch.Tensor, flip_order) -> torch.Tensor:
         """Maps (B, C, h, w) of a mirrored picture, brought upright.
 
         In the `msra` frame they come to lie beside those of the picture; as published they are moved by one cell.
         """
-        maps = heatmap.flip_back(maps, flip_order)
+        maps = CODECS[self.codec].flip_back(maps, flip_order)
         shift = frames.flip_shift(self.kind) if self.kind in frames.FRAMES else 0
-        return torch.cat([maps[..., :shift], maps[..., : maps.shape[-1] - shift]], -1) if shift else maps
+        return heatmap.shift_right(maps, shift)
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) RGB in 0..1 -> the network's input.
@@ -178,6 +195,13 @@ class InputForm:
         std = torch.tensor(self.std, device=images.device, dtype=images.dtype).view(3, 1, 1)
         images = (images * std + mean).clamp(0, 1)
         return images.flip(1) if self.bgr else images
+
+    def describe(self) -> str:
+        """In words, for banners and reports: crops, maps and codec."""
+        (h, w), (rows, columns) = self.size_hw, self.heatmap_hw
+        taps = f" with {self.decoder_taps} taps" if self.decoder_taps else ""
+        published = f", read as published ({self.decoder}{taps})" if self.decoder else ""
+        return f"{self.kind} crops of {h} x {w} px, {rows} x {columns} maps, {self.codec} codec of sigma {self.sigma:g}{published}"
 
     def to_dict(self) -> dict:
         """Plain data; `from_dict` is the way back."""

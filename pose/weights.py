@@ -14,7 +14,7 @@ from torch import nn
 
 from ..errors import WeightsError
 from .atomic import atomic_path
-from .models import build_model
+from .models import build_model, cpn, hourglass_princeton, hrnet, lpn, mspn, omnipose, rsn, simple_baseline
 
 # NumPy scalars, which the published training code leaves in its files (best_acc); they hold data only
 _SAFE = [
@@ -139,6 +139,58 @@ def build_from(state_dict: Mapping[str, torch.Tensor], arch: str = "hg") -> nn.M
     return model.eval()
 
 
+def _hourglass_dark(state_dict: Mapping[str, torch.Tensor], num_joints: int | None) -> nn.Module:
+    return _built("hg_dark", hourglass_numbers(state_dict), state_dict, num_joints)
+
+
+def _family(file: Any) -> Callable[[Mapping[str, torch.Tensor], int | None], nn.Module]:
+    """Reader of a family whose file tells a network's name and options (`numbers_of`) and our names of its tensors (`own_keys`)."""
+
+    def read_published(state_dict: Mapping[str, torch.Tensor], num_joints: int | None) -> nn.Module:
+        arch, numbers = file.numbers_of(state_dict)
+        own_keys = getattr(file, "own_keys", dict)
+        return _built(arch, numbers, own_keys(state_dict), num_joints)
+
+    return read_published
+
+
+def _built(arch: str, numbers: dict, state_dict: Mapping[str, torch.Tensor], num_joints: int | None) -> nn.Module:
+    if num_joints not in (None, numbers["num_joints"]):
+        raise WeightsError(f"a network of {num_joints} joints", f"one of {numbers['num_joints']}")
+    model = build_model(arch, **numbers)
+    load_into(model, state_dict, f"published {arch}")
+    return model.eval()
+
+
+def _udp(file: Any) -> Callable[[Mapping[str, torch.Tensor], int | None], nn.Module]:
+    """Reader of a family whose networks may hold three maps a joint: one that says where it is, and two of offsets."""
+
+    def read_published(state_dict: Mapping[str, torch.Tensor], num_joints: int | None) -> nn.Module:
+        arch, numbers = file.numbers_of(state_dict)
+        maps = numbers["num_joints"]
+        return _built(arch, numbers, state_dict, maps if num_joints in (maps, maps / 3) else num_joints)
+
+    return read_published
+
+
+def _caffe(state_dict: Mapping[str, torch.Tensor], num_joints: int | None) -> nn.Module:
+    arch, numbers = simple_baseline.numbers_of(state_dict)
+    return _built(arch, {**numbers, "caffe": True}, state_dict, num_joints)
+
+
+def _omnipose(state_dict: Mapping[str, torch.Tensor], num_joints: int | None) -> nn.Module:
+    arch, numbers = omnipose.numbers_of(state_dict)
+    return _built(arch, numbers, omnipose.with_filters(state_dict), num_joints)
+
+
+def _waspv2(state_dict: Mapping[str, torch.Tensor], num_joints: int | None) -> nn.Module:
+    model = omnipose.empty_waspv2(state_dict)
+    if num_joints not in (None, model.num_joints):
+        raise WeightsError(f"a module of {num_joints} joints", f"one of {model.num_joints}")
+    load_into(model, state_dict, "published WASPv2")
+    return model.eval()
+
+
 def _hourglass(state_dict: Mapping[str, torch.Tensor], num_joints: int | None) -> nn.Module:
     found = hourglass_numbers(state_dict)["num_joints"]
     if num_joints not in (None, found):
@@ -147,19 +199,41 @@ def _hourglass(state_dict: Mapping[str, torch.Tensor], num_joints: int | None) -
 
 
 # published implementations, by the beginning of the name
-PUBLISHED: dict[str, Callable[[Mapping[str, torch.Tensor], int | None], nn.Module]] = {"hourglass_ccssl": _hourglass}
+PUBLISHED: dict[str, Callable[[Mapping[str, torch.Tensor], int | None], nn.Module]] = {
+    "hourglass_ccssl": _hourglass,
+    "hg_bearpaw": _hourglass,
+    "dark_hourglass": _hourglass_dark,
+    "hg_princeton": _family(hourglass_princeton),
+    "cpn": _family(cpn),
+    "mspn": _family(mspn),
+    "rsn": _family(rsn),
+    "sb_pose_resnet": _family(simple_baseline),
+    "udp_pose_resnet": _udp(simple_baseline),
+    "hrnet_w": _family(hrnet),
+    "udp_hrnet_w": _udp(hrnet),
+    "lpn": _family(lpn),
+    "omnipose_w": _omnipose,
+    "omnipose_waspv2": _waspv2,
+}
+# of these, networks that have "caffe" in their name stride elsewhere, which no tensor tells
+_CAFFE = {"sb_pose_resnet": _caffe}
+# of these a name that ends in an input size (mspn2_256x192) stands for the published code's own answer: its last maps alone
+_ANSWERS_AT_A_SIZE = ("cpn", "mspn", "rsn")
 
 
 def load_published(name: str, state_dict: Mapping[str, torch.Tensor], num_joints: int | None = None) -> nn.Module:
     """Network of a published implementation from its own state dict, loaded strictly, in eval mode.
 
     Args:
-        name: which implementation, e.g. "hourglass_ccssl_s4b1_j18" (what follows the family's name is read off the tensors).
-        state_dict: published keys, with or without `module.`.
-        num_joints: checked against the tensors when given.
+        name: which implementation, e.g. "hourglass_ccssl_s4b1_j18" (what follows the family's name is read off the tensors; what
+            no tensor tells is read off the name: "caffe" in that of a SimpleBaseline).
+        state_dict: published keys, with or without `module.`. OmniPose's fixed Gaussian filters may be missing.
+        num_joints: checked against the tensors when given (of UDP's networks three maps a joint are right too).
 
     Returns:
-        A model whose forward gives a flat list of outputs in the published order.
+        A model whose forward gives a flat list of outputs in the published order. "omnipose_waspv2" is a module alone, of two
+        inputs. CPN, MSPN and RSN under a name that ends in an input size ("mspn2_256x192") give what the published code answers
+        with, the last maps alone; `answer_only` of the model switches between the two.
 
     Raises:
         WeightsError: an unknown name, or tensors that do not fit.
@@ -167,7 +241,11 @@ def load_published(name: str, state_dict: Mapping[str, torch.Tensor], num_joints
     family = next((f for f in sorted(PUBLISHED, key=len, reverse=True) if name.startswith(f)), None)
     if family is None:
         raise WeightsError(f"a published network out of {', '.join(PUBLISHED)}", repr(name))
-    return PUBLISHED[family](without_prefix(state_dict), num_joints)
+    reader = _CAFFE.get(family, PUBLISHED[family]) if "caffe" in name else PUBLISHED[family]
+    model = reader(without_prefix(state_dict), num_joints)
+    if family in _ANSWERS_AT_A_SIZE and re.search(r"_\d+x\d+$", name):
+        model.answer_only = True
+    return model
 
 
 def _count(state_dict: Mapping[str, torch.Tensor], pattern: str) -> int:

@@ -158,9 +158,9 @@ def test_joints_that_do_not_fit(source_model, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("path", "word"),
     [
-        ("train/train.py", "horse_spaug"),
+        pytest.param("train/train.py", "horse_spaug", marks=pytest.mark.slow),
         pytest.param("ccssl/CCSSL.py", "horse_ccssl", marks=pytest.mark.slow),
-        pytest.param("evaluation/test.py", "dataset2", marks=pytest.mark.slow),
+        ("evaluation/test.py", "dataset2"),
     ],
 )
 def test_commands_run_by_path_from_another_folder(tmp_path, path, word):
@@ -195,6 +195,20 @@ def test_demo_refuses_options_of_the_other_method(tmp_path, capsys):
     assert "leave --animal out" in capsys.readouterr().err
     assert cli.main(["demo", "--people", "10", "--out", str(tmp_path / "b")]) != 0
     assert "leave --people out" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arch", ["lpn50", "cpn50", "rsn18"])
+def test_demo_with_another_network(tmp_path, arch):
+    words = "--pictures 20 --shots 5 --frames 3 --source-epochs 1 --rounds 1 --steps 2 --oracle-epochs 1 --workers 1".split()
+    assert cli.main(["demo", "--arch", arch, "--out", str(tmp_path / "demo"), "--accelerator", "cpu", *words]) == 0
+    assert list(json.loads((tmp_path / "demo/metrics.json").read_text())) == ["source_only", "ccssl", "oracle"]
+
+
+def test_demo_refuses_a_network_that_is_none(tmp_path, capsys):
+    assert cli.main(["demo", "--arch", "hrnet32", "--out", str(tmp_path / "demo")]) == 2
+    assert "hrnet_w32" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

@@ -57,8 +57,9 @@ TRAIN = [
     ("--resume a.pth.tar", {"resume": "a.pth.tar"}),
     ("-e", {"evaluate": True}),
     ("--evaluate", {"evaluate": True}),
-    ("-d", {"debug": True}),
-    ("--debug", {"debug": True}),
+    ("-d", {"debug": 1}),
+    ("--debug", {"debug": 1}),
+    ("--debug 3", {"debug": 3}),
 ]
 CCSSL = [
     ("--animal tiger", {"animal": "tiger"}),
@@ -96,16 +97,16 @@ CCSSL = [
 # published defaults that shape what is computed; those we differ in on purpose are not here
 DEFAULTS = {
     TrainOptions: {
-        "dataset": "synthetic_animal_sp", "image_path": "./animal_data/", "animal": "horse", "inp_res": 256, "arch": "hg",
+        "dataset": "synthetic_animal_sp", "image_path": "./animal_data/", "animal": "horse", "inp_res": 0, "arch": "hg",
         "stacks": 4, "blocks": 1, "solver": "rms", "epochs": 100, "start_epoch": 0, "train_batch": 6, "test_batch": 6,
-        "lr": 2.5e-4, "momentum": 0, "weight_decay": 0, "schedule": (60, 90), "gamma": 0.1, "flip": False, "sigma": 1,
+        "lr": 2.5e-4, "momentum": 0, "weight_decay": 0, "schedule": (60, 90), "gamma": 0.1, "flip": False, "sigma": 0,
         "scale_factor": 0.25, "rot_factor": 30, "sigma_decay": 0, "label_type": "Gaussian", "checkpoint": "checkpoint",
         "snapshot": 0, "resume": "",
     },
     CcsslOptions: {
         "animal": "horse", "source": "synthetic_animal_sp", "target": "real_animal_sp", "train_batch": 6, "lr": 2.5e-4,
         "momentum": 0, "weight_decay": 0, "num_epochs": 60, "checkpoint": "./checkpoint/horse/ssl/", "flip": False,
-        "inp_res": 256, "scale_factor": 0.25, "rot_factor": 30, "sigma": 1, "label_type": "Gaussian", "arch": "hg",
+        "inp_res": 0, "scale_factor": 0.25, "rot_factor": 30, "sigma": 0, "label_type": "Gaussian", "arch": "hg",
         "stacks": 4, "blocks": 1, "resume": "", "image_path": "./animal_data/",
     },
 }  # fmt: skip

@@ -11,6 +11,7 @@ from ..datasets.sources import check_joints
 from ..errors import OptionError
 from ..evaluation.options import adopt, load_network, open_target
 from ..pose.checkpoints import Loaded
+from ..pose.codecs import CODECS
 from ..progress import log
 from . import session
 from .data import training_and_validation
@@ -75,7 +76,7 @@ def open_adaptation(
     start = restore or load_network(options.resume, labelled, options, getattr(data, "mean", None))
     if restore is None and session.same_run(start, options, method):
         restore = start  # the last checkpoint of this very run: go on with it
-    start = settle(start)
+    start = session.with_sigma(settle(start), options)
     check_adaptable(start)
     for dataset in (data, valid):
         adopt(dataset, start.skeleton, options)
@@ -96,9 +97,10 @@ def check_adaptable(network: Loaded) -> None:
     if not form.square or form.kind not in ("exact", "published"):
         h, w = form.size_hw
         raise OptionError("a network of square crops, exact or published", f"{form.kind} crops of {h} x {w} px", fresh)
-    if form.maps_per_joint != 1:
+    codec = CODECS[form.codec]
+    if codec.maps_per_joint != 1 or codec.levels != 1:
         raise OptionError(
-            "a codec of one map a joint: maps of several views are averaged, which offsets do not bear",
+            "a codec of one map a joint: maps of several views are averaged and trained on",
             f"--codec {form.codec}",
             fresh,
         )

@@ -21,6 +21,7 @@ from ..datasets.sample import PoseDataset
 from ..errors import DataError
 from ..pose import heatmap
 from ..pose.augment import Augmentation, Part, augment, generator_for
+from ..pose.codecs import CODECS
 from ..pose.geometry import apply
 from ..pose.inputs import InputForm
 from .options import RunOptions
@@ -125,7 +126,8 @@ class CropFeed:
         """Batches of an epoch from step `start` on, on the device.
 
         Yields:
-            images (B, 3, R, Q) normalised, target (B, K, h, w), weight (B, K), index (B,).
+            images (B, 3, R, Q) normalised, target as the form's codec has it ((B, K, h, w) for one map a joint), weight (B, K),
+            index (B,).
         """
         order, span = self.order(epoch), self.batch_size * self.world
         self._sigma_now = self.sigma * self.sigma_decay**epoch if self.sigma_decay else self.sigma
@@ -157,7 +159,10 @@ class CropFeed:
             yield made
 
     def _views(self, batch: dict, generator: torch.Generator, device: torch.device) -> dict[str, torch.Tensor]:
-        xy_crop, weight = batch["xy_crop"], (batch["visible"] >= self.least_flag).float()
+        flags = batch["visible"]
+        # losses of several levels tell hidden joints from visible ones
+        full = flags if CODECS[self.form.codec].levels > 1 else torch.ones_like(flags)
+        xy_crop, weight = batch["xy_crop"], ((flags >= self.least_flag) * full).float()
         if self.labels is not None:
             xy_px, own = (torch.as_tensor(a[batch["index"].numpy()]) for a in self.labels)
             xy_crop = apply(batch["crop_from_image"], torch.nan_to_num(xy_px.double())).float()
@@ -177,10 +182,24 @@ class CropFeed:
         return {"images": images, "target": target, "weight": weight, "index": batch["index"]}
 
     def _targets(self, xy_view: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        size = self.form.heatmap_hw
         xy_heatmap = apply(self.form.heatmap_from_crop(xy_view), xy_view)
-        weight = weight * heatmap.in_frame(xy_heatmap, size)
-        return heatmap.encode(xy_heatmap, weight > 0, size, self._sigma_now, self.encoding), weight
+        weight = weight * heatmap.in_frame(xy_heatmap, self.form.heatmap_hw)
+        return targets(self.form, xy_heatmap, weight, self._sigma_now, self.encoding), weight
+
+
+def targets(
+    form: InputForm, xy_heatmap: torch.Tensor, weight: torch.Tensor, sigma: float, encoding: str = "gaussian"
+) -> torch.Tensor:
+    """Target maps of the form's codec.
+
+    Args:
+        xy_heatmap: (B, K, 2) cells; weight: (B, K), 0 for an empty map.
+        sigma: width of the peaks, cells.
+        encoding: `cauchy` for peaks of that shape, with codecs of one Gaussian peak a joint.
+    """
+    if encoding == "cauchy":
+        return heatmap.encode(xy_heatmap, weight > 0, form.heatmap_hw, sigma, encoding)
+    return CODECS[form.codec].encode(xy_heatmap, weight > 0, form.heatmap_hw, sigma)
 
 
 def stream(feed: Any, at: int, count: int, device: torch.device) -> Iterator[dict[str, torch.Tensor] | None]:

@@ -89,7 +89,7 @@ class Run:
         fabric: devices, precision, ranks.
         model: as trained (perhaps wrapped or compiled); `plain` is the bare module whose tensors are saved.
         optimizer: set up by Fabric.
-        lr_at: epoch -> learning rate.
+        lr_at: (batches since the first epoch began, batches an epoch) -> learning rate of the next batch.
         pack: (epoch, best, optimizer state, run facts) -> checkpoint, see `checkpoints.pack`.
         last_name: file name of the last checkpoint; `aliases` are further names for it.
         epoch, step: finished epochs, and finished batches of the running one.
@@ -103,7 +103,7 @@ class Run:
     model: nn.Module
     plain: nn.Module
     optimizer: torch.optim.Optimizer
-    lr_at: Callable[[int], float]
+    lr_at: Callable[[int, int], float]
     pack: Callable[[int, float, Mapping, Mapping], dict]
     last_name: str = "last.pth.tar"
     aliases: tuple[str, ...] = ()
@@ -115,6 +115,7 @@ class Run:
     extra: dict[str, Any] = field(default_factory=dict)
     snapshot: int = 0
     save_seconds: float = 300.0
+    saved_at: float = 0.0
     patience: int = 0
 
     def save(self, best: bool = False) -> None:
@@ -247,7 +248,8 @@ def fit(
             f"{epochs} epochs in all, {run.epoch} of them done elsewhere",
             f"--epochs {epochs + 10}",
         )
-    start, saved = time.monotonic(), time.monotonic()
+    start = time.monotonic()
+    run.saved_at = start
     first = run.epoch + run.step / max(step.steps, 1)
     with _StopSignal() as stop:
         for epoch in range(run.epoch, epochs):
@@ -261,38 +263,48 @@ def fit(
                 break
             if run.step == 0:
                 run.meter = Meter()
-            for group in run.optimizer.param_groups:
-                group["lr"] = run.lr_at(epoch)
-            seconds, begun = time.monotonic(), run.step
-            run.model.train()
-            with Progress(f"epoch {epoch + 1}/{epochs}", step.steps * step.pictures) as progress:
-                progress.skip(run.step * step.pictures)
-                for batch in step.batches(epoch, run.step):
-                    if not run.any_rank(batch is None):
-                        _optimise(run, step, batch)
-                    run.step += 1
-                    progress.add(step.pictures, f"loss {run.meter.means().get('total', 0):.5f}")
-                    asked = run.any_rank(stop.asked)
-                    if asked or run.any_rank(time.monotonic() - saved > run.save_seconds):
-                        saved = time.monotonic()
-                        run.save()
-                        if asked:
-                            raise Interrupted
-            seconds = time.monotonic() - seconds
-            speed = (run.step - begun) * step.pictures * run.fabric.world_size / max(seconds, 1e-9)
+            speed = _train_epoch(run, step, epoch, epochs, stop)
             run.epoch, run.step = epoch + 1, 0
             scores = dict(validate(run.model, None))
             better = run.judge(scores.get(select, math.nan))
-            row = {"lr": run.lr_at(epoch), **{f"train/{k}": v for k, v in run.meter.means().items()}, **facts, **scores,
-                   "train/loss": run.meter.means().get("total", 0.0), "pictures_per_s": speed}  # fmt: skip
+            means, rate = run.meter.means(), run.lr_at(run.epoch * step.steps - 1, step.steps)
+            row = {"lr": rate, **{f"train/{k}": v for k, v in means.items()}, **facts, **scores,
+                   "train/loss": means.get("total", 0.0), "pictures_per_s": speed}  # fmt: skip
             if runlog:
                 runlog.write(run.epoch, row)
             run.save(best=better)
-            saved = time.monotonic()
+            run.saved_at = time.monotonic()
             pace = (time.monotonic() - start) / max(run.epoch - first, 1e-9)
             log.info(_epoch_line(run, epochs, row, scores, pace))
             if run.any_rank(stop.asked):
                 raise Interrupted
+
+
+def _train_epoch(run: Run, step: Step, epoch: int, epochs: int, stop: _StopSignal) -> float:
+    """The rest of an epoch's batches, with a checkpoint every so often; returns the pictures a second of all ranks.
+
+    Raises:
+        Interrupted: after saving, when the user stopped the run.
+    """
+    begun, begun_at = run.step, time.monotonic()
+    run.model.train()
+    with Progress(f"epoch {epoch + 1}/{epochs}", step.steps * step.pictures) as progress:
+        progress.skip(run.step * step.pictures)
+        for batch in step.batches(epoch, run.step):
+            for group in run.optimizer.param_groups:
+                group["lr"] = run.lr_at(epoch * step.steps + run.step, step.steps)
+            if not run.any_rank(batch is None):
+                _optimise(run, step, batch)
+            run.step += 1
+            progress.add(step.pictures, f"loss {run.meter.means().get('total', 0):.5f}")
+            asked = run.any_rank(stop.asked)
+            if asked or run.any_rank(time.monotonic() - run.saved_at > run.save_seconds):
+                run.saved_at = time.monotonic()
+                run.save()
+                if asked:
+                    raise Interrupted
+    seconds = time.monotonic() - begun_at
+    return (run.step - begun) * step.pictures * run.fabric.world_size / max(seconds, 1e-9)
 
 
 def _optimise(run: Run, step: Step, batch: Any) -> None:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import tyro
 
 from ..evaluation.options import DataOptions
-from ..options import dead, sized
+from ..options import dead, number_or_none, sized
 
 _arg = tyro.conf.arg
+HOURGLASS = {
+    "num_stacks": "stacks",
+    "num_blocks": "blocks",
+    "width": "width",
+    "depth": "depth",
+}  # number -> its own option
 
 
 @dataclass
@@ -27,6 +33,8 @@ class RunOptions(DataOptions):
     """network: hg, hrnet_w32, sb_pose_resnet50, ...; `zoopose doctor --models` lists them"""
     arch_options: str = ""
     """further numbers of the network, NAME=VALUE,NAME=VALUE,...; `zoopose doctor --models` lists them too"""
+    trunk_weights: str = ""
+    """of a new network: a state dict file to start its trunk from, of torchvision's ResNet or the published HRNet (ImageNet)"""
     stacks: Annotated[int, _arg(aliases=["-s"])] = 4
     """hg: hourglasses in a row"""
     blocks: Annotated[int, _arg(aliases=["-b"])] = 1
@@ -35,12 +43,13 @@ class RunOptions(DataOptions):
     """hg: planes of the blocks; the maps inside have twice as many channels"""
     depth: int = 0
     """hg: halvings in an hourglass; 0: the published 4, or as many as the input side allows"""
-    inp_res: Annotated[int | tuple[int, int], sized()] = 256
-    """side of the input, px, or rows and columns: 256x192"""
+    inp_res: Annotated[int | tuple[int, int], sized()] = 0
+    """side of the input, px, or rows and columns: 256x192; 0: that of the network to start from, else 256"""
     out_res: Annotated[int | tuple[int, int], sized()] = 0
     """side of the heatmaps, cells, or rows and columns; 0: a quarter of the input's"""
-    codec: str = "dark"
-    """how maps mean joints: dark, argmax, quarter, softargmax, udp, udp_offset, grmi, megvii"""
+    codec: str = ""
+    """how maps mean joints: dark, argmax, quarter, softargmax, udp, udp_offset, udp_offset4, grmi, megvii, cpn; default: that of the
+    network to start from, else dark"""
     hidden: Literal["auto", "train", "ignore"] = "auto"
     """joints that are labelled but hidden; auto: train on them where a person has placed them, as in COCO files; ignore them in
     TigDog, as published, and in renderings, where left and right legs behind each other only confuse"""
@@ -55,17 +64,20 @@ class RunOptions(DataOptions):
     """of RMSprop"""
     weight_decay: Annotated[float, _arg(aliases=["--wd"])] = 0.0
     """L2 penalty"""
-    decay: Literal["step", "cosine"] = "step"
-    """how the rate falls: by --gamma at the epochs of --schedule, or along a cosine to a fiftieth"""
+    decay_norms: bool = True
+    """the penalty acts on norms and biases too, as in all published trainings but OpenPose's; --no-decay-norms spares them"""
+    decay: Literal["step", "cosine", "linear"] = "step"
+    """how the rate falls: by --gamma at the epochs of --schedule, along a cosine to a fiftieth, or in a straight line to 0"""
     schedule: tuple[int, ...] = (60, 90)
     """epochs after which the rate falls, counted from 0"""
     gamma: float = 0.1
     """factor at those epochs"""
-    loss: Literal["auto", "balanced", "mean", "published"] = "auto"
-    """squared error of the maps. balanced: mean over labelled joints, peaks weighted up (learns much faster); mean: without the
-    weighting; published: the published reduction; auto: published for published crops, else balanced"""
-    sigma: float = 1.0
-    """width of the target peaks, cells"""
+    loss: str = "auto"
+    """what is minimised, of the maps' squared error. balanced: mean over labelled joints, peaks weighted up (learns much faster);
+    mean: without the weighting; published: the published reduction. auto: published for published crops, else balanced, or what
+    belongs to the codec"""
+    sigma: float = 0.0
+    """width of the target peaks, cells; 0: that of the network to start from, else 1"""
     label_type: Literal["Gaussian", "Cauchy"] = "Gaussian"
     """shape of the target peaks"""
     # augmentation
@@ -84,6 +96,8 @@ class RunOptions(DataOptions):
     """devices to train on; more than one starts as many processes, torchrun works too"""
     precision: Literal["32", "bf16-mixed"] = "32"
     """number format of the forward pass"""
+    debug: Annotated[int, number_or_none(), _arg(aliases=["-d"])] = 0
+    """draw the first so many batches to RUN FOLDER/debug: pictures with true and predicted joints, target and predicted maps"""
     compile: bool = False
     """torch.compile: about a minute at the start, faster steps after"""
 
@@ -104,23 +118,59 @@ class TrainOptions(RunOptions):
     """validation data, NAME[:PATH]; default: the validation split of --dataset"""
     epochs: int = 100
     """epochs in all"""
+    recipe: str = ""
+    """a published training, e.g. coco/hrnet_w32_256x192: all options that are not given are then the recipe's"""
+    iterations: int = 0
+    """length of the training in batches instead of --epochs; 0: --epochs counts"""
+    warmup: int = 0
+    """batches over which the rate rises at the beginning"""
+    warmup_factor: float = 0.0
+    """share of the rate at the first of them"""
+    stages: int = 1
+    """how many times the whole schedule is run, each time from the best weights so far (LPN)"""
+    joint_weights: bool = False
+    """recipes: elbows and knees count 1.2, wrists and ankles 1.5 times"""
     start_epoch: int = 0
     """count from this epoch instead of the checkpoint's"""
     sigma_decay: float = 0.0
     """multiply --sigma by this every epoch; 0: constant"""
-    augment: Literal["auto", "strong", "standard", "none", "published"] = "auto"
-    """auto: strong, but standard for real_animal and synthetic_animal; published: the published recipe, crops and targets"""
+    augment: Literal["auto", "strong", "standard", "none", "published", "recipe"] = "auto"
+    """auto: strong, but standard for real_animal and synthetic_animal; published: that of CC-SSL, crops and targets too; recipe:
+    that of --recipe, cut straight from the pictures"""
     resume: str = ""
     """checkpoint to go on from, with its epoch and optimiser"""
     init_weights: str = ""
     """checkpoint to take only the weights from; of a network for other joints, those that correspond are carried over"""
     evaluate: Annotated[bool, _arg(aliases=["-e"])] = False
     """score the checkpoint of --resume on the validation data, and stop"""
-    debug: Annotated[bool, _arg(aliases=["-d"])] = False
-    """write debug_batch.png: the first training pictures with their joints"""
     year: Annotated[int, dead()] = 2014
     features: Annotated[int, dead()] = 256
     resnet_layers: Annotated[int, dead()] = 50
     target_weight: Annotated[bool, dead()] = False
 
     DEAD_FLAGS: ClassVar[tuple[str, ...]] = ("year", "features", "resnet_layers", "target_weight")
+
+    @classmethod
+    def with_recipe(cls, name: str, **more: Any) -> TrainOptions:
+        """The options of a published training, and `more` in place of its own.
+
+        Raises:
+            OptionError: no such recipe.
+        """
+        from ..pose.models import option_text
+        from .recipes import load_recipe
+
+        recipe = load_recipe(name)
+        found = {n: getattr(recipe, n) for n in
+                 ("arch", "codec", "sigma", "inp_res", "solver", "momentum", "lr", "weight_decay", "decay_norms", "gamma", "loss",
+                  "iterations", "warmup", "warmup_factor", "stages", "joint_weights")}  # fmt: skip
+        found |= {
+            "recipe": name, "dataset": recipe.data, "schedule": recipe.milestones, "decay": recipe.shape, "flip": recipe.flip_test,
+            "epochs": recipe.epochs or cls.epochs,
+            "augment": "published" if recipe.frame == "published" else "recipe",
+            **{HOURGLASS[key]: value for key, value in recipe.options.items() if key in HOURGLASS},
+            "arch_options": ",".join(f"{k}={option_text(v)}" for k, v in recipe.options.items() if k not in HOURGLASS),
+        }  # fmt: skip
+        found |= more
+        devices = int(found.get("devices", 1))
+        return cls(**{"train_batch": max(1, recipe.batch * recipe.gpus // devices), **found})

@@ -69,7 +69,7 @@ def published_items(
         stream: tells the data sets of one run apart.
     """
     return PublishedItems(
-        dataset, inp_res=form.size, out_res=form.heatmap_size, sigma=options.sigma, scale_factor=options.scale_factor,
+        dataset, inp_res=form.size, out_res=form.heatmap_size, sigma=form.sigma, scale_factor=options.scale_factor,
         rot_factor=options.rot_factor, label_type=options.label_type, augment=augment, flip=flip,
         mean=np.array(form.mean, np.float32), seed=options.seed, stream=stream,
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -37,7 +38,7 @@ class RoundLabeller(Protocol):
         ...
 
 
-class SelfTrainingStep:
+class SelfTrainingStep(ABC):
     """Replay of the labelled source plus self-training on the target; a method gives the rules as `admit` and the other hooks.
 
     Both domains go through the network as one batch, so that batch norm sees the mixture in training that it keeps for testing.
@@ -92,9 +93,9 @@ class SelfTrainingStep:
     def settle(self, labels: PseudoLabels, round_: int, model: nn.Module) -> None:
         """What a method does to labels just made, before some are admitted, on the first rank; nothing here."""
 
+    @abstractmethod
     def admit(self, labels: PseudoLabels, round_: int) -> None:
         """Set `admitted` and `reason`; on the first rank, perhaps again on labels that were read from a file."""
-        raise NotImplementedError
 
     def renewed(self, labels: PseudoLabels) -> None:
         """What a method says of labels, made or read again, on every rank; it may raise `loop.Finished`."""

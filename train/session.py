@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from .. import __version__
 from ..errors import OptionError, WeightsError
 from ..evaluation.runlog import RunLog
 from ..options import plain, size_of, size_text
-from ..pose import checkpoints
+from ..pose import checkpoints, weights
 from ..pose.atomic import atomic_path, sweep
 from ..pose.geometry import hw_of
 from ..pose.inputs import InputForm, depth_for
@@ -28,16 +29,22 @@ from ..pose.models import build_model, options_of, parse_options
 from ..pose.skeleton import Skeleton
 from ..progress import log
 from .compiled import Compiled
+from .debug_sheets import Watched
 from .loop import Interrupted, Run, Step, fit
-from .options import RunOptions
+from .options import HOURGLASS, RunOptions
+from .parameter_groups import parameter_groups
 from .ranks import share_statistics
+from .schedules import Schedule
+
+SIDE = 256  # of the input, px, where nothing else is asked for
 
 # option -> smallest value that means anything
 LEAST = {
-    "epochs": 1, "num_epochs": 1, "train_batch": 1, "test_batch": 1, "stacks": 1, "blocks": 1, "width": 2, "depth": 0, "inp_res": 8,
+    "epochs": 1, "num_epochs": 1, "train_batch": 1, "test_batch": 1, "stacks": 1, "blocks": 1, "width": 2, "depth": 0, "inp_res": 0,
     "out_res": 0, "refresh": 0, "steps": 0, "views": 0, "seed": 0, "workers": 0, "devices": 1, "snapshot": 0, "cache_gib": 0,
-    "scale_factor": 0, "view_scale": 0, "lr": 0, "gamma_": 0, "share_first": 0, "share_last": 0, "sigma": 0.1, "start_epoch": 0,
-    "target_style": 0, "target_occlusion": 0, "ema": 0, "check_limit": 0, "patience": 0,
+    "scale_factor": 0, "view_scale": 0, "lr": 0, "gamma_": 0, "share_first": 0, "share_last": 0, "sigma": 0, "start_epoch": 0,
+    "target_style": 0, "target_occlusion": 0, "ema": 0, "check_limit": 0, "patience": 0, "debug": 0,
+    "iterations": 0, "warmup": 0, "warmup_factor": 0, "stages": 1,
     "w1": 0, "w2": 0, "alpha_warmup": 0, "discriminator_steps": 0,
     "adapter": 0, "rounds": 1, "refresh_every": 0, "warmup_epochs": 0, "target_weight": 0, "threshold": 0, "stop_below": 0,
 }  # fmt: skip
@@ -51,8 +58,11 @@ def check_numbers(options: RunOptions) -> None:
     """
     for name, least in LEAST.items():
         value = getattr(options, name, least)
-        if value is not None and not value >= least:
+        smallest = min(value) if isinstance(value, tuple) else value
+        if smallest is not None and not smallest >= least:
             raise OptionError(f"--{name.replace('_', '-').rstrip('-')} of at least {least}", f"{value}")
+    if options.inp_res and min(hw_of(options.inp_res)) < 8:
+        raise OptionError("--inp-res of at least 8", size_text(options.inp_res))
     for name in ("share_first", "share_last", "target_style", "target_occlusion", "ema", "alpha_warmup"):
         if (getattr(options, name, 0) or 0) > 1:
             raise OptionError(f"--{name.replace('_', '-')} between 0 and 1", f"{getattr(options, name)}")
@@ -108,6 +118,27 @@ def new_network(
         numbers["adapter"] = adapter
     torch.manual_seed(options.seed)  # whatever was built or read before, a seed means the same weights
     network = build_model(options.arch, len(skeleton), **numbers)
+    if options.trunk_weights:
+        log.info(
+            "trunk of %s: %s",
+            options.trunk_weights,
+            network.load_trunk(weights.read(options.trunk_weights)["state_dict"]),
+        )
+    check_input(network, options.arch, numbers, form)
+    return network, numbers
+
+
+def with_sigma(network: checkpoints.Loaded, options: RunOptions) -> checkpoints.Loaded:
+    """The network with the width of peaks that it goes on with: that of --sigma, where it is given."""
+    return replace(network, form=replace(network.form, sigma=options.sigma or network.form.sigma))
+
+
+def check_input(network: nn.Module, arch: str, numbers: Mapping[str, Any], form: InputForm) -> None:
+    """Refuse an input that a network cannot halve as often as it does.
+
+    Raises:
+        OptionError: naming sizes that it takes.
+    """
     multiple = network.input_multiple
     if any(side % multiple for side in form.size_hw):
         best = tuple(max(1, round(side / multiple)) * multiple for side in form.size_hw)
@@ -115,11 +146,10 @@ def new_network(
         if "depth" in numbers:
             remedy += f", or --depth {depth_for(form.heatmap_hw)}"
         raise OptionError(
-            f"input sides that are multiples of {multiple} px for {options.arch}",
+            f"input sides that are multiples of {multiple} px for {arch}",
             f"{size_text(form.size_hw)} px",
             remedy,
         )
-    return network, numbers
 
 
 def _numbers(options: RunOptions, form: InputForm) -> dict[str, Any]:
@@ -129,9 +159,10 @@ def _numbers(options: RunOptions, form: InputForm) -> dict[str, Any]:
         OptionError: an option of hourglasses for a network that has no such number.
     """
     known = options_of(options.arch)
-    asked = {"num_stacks": "stacks", "num_blocks": "blocks", "width": "width", "depth": "depth"}
-    numbers: dict[str, Any] = {}
-    for number, flag in asked.items():
+    numbers, given = {}, parse_options(options.arch, options.arch_options)
+    for number, flag in HOURGLASS.items():
+        if number in given:
+            raise OptionError(f"--{flag} for {number}", f"--arch-options {number}=...", f"--{flag} {given[number]}")
         value = getattr(options, flag)
         if number in known:
             numbers[number] = value
@@ -142,8 +173,11 @@ def _numbers(options: RunOptions, form: InputForm) -> dict[str, Any]:
                 f"leave --{flag} out, or --arch hg",
             )
     if "depth" in numbers and not numbers["depth"]:
-        numbers["depth"] = depth_for(form.heatmap_hw)
-    numbers |= parse_options(options.arch, options.arch_options)
+        with torch.device("meta"):
+            multiple = build_model(options.arch, 1).input_multiple
+        fits = all(side % multiple == 0 for side in form.size_hw)
+        numbers["depth"] = known["depth"] if fits else depth_for(form.heatmap_hw)
+    numbers |= given
     if form.maps_per_joint != 1:
         numbers["maps_per_joint"] = form.maps_per_joint
     return numbers
@@ -155,33 +189,86 @@ def input_form(options: RunOptions, kind: str = "exact", mean: Sequence[float] |
     Raises:
         OptionError: when --out-res is not what the network makes of --inp-res.
     """
-    size = hw_of(options.inp_res)
+    size, codec, sigma = (
+        hw_of(options.inp_res or SIDE),
+        options.codec or InputForm.codec,
+        options.sigma or InputForm.sigma,
+    )
     out = hw_of(options.out_res) if options.out_res else (size[0] // 4, size[1] // 4)
     if size != (4 * out[0], 4 * out[1]):
         text = size_text(options.out_res or out)
         raise OptionError(
             "--out-res of a quarter of --inp-res: the network's maps have a quarter of its input's side",
-            f"--inp-res {size_text(options.inp_res)} --out-res {text}",
+            f"--inp-res {size_text(options.inp_res or SIDE)} --out-res {text}",
             f"--inp-res {size_text(size_of(f'{4 * out[0]}x{4 * out[1]}'))} --out-res {text}, or leave --out-res out",
         )
     if kind == "published":
-        return InputForm("published", size, out, tuple(mean), (1.0, 1.0, 1.0), codec=options.codec, sigma=options.sigma)
-    return InputForm("exact", size, out, codec=options.codec, sigma=options.sigma)
+        return InputForm("published", size, out, tuple(mean), (1.0, 1.0, 1.0), codec=codec, sigma=sigma)
+    return InputForm("exact", size, out, codec=codec, sigma=sigma)
 
 
 def optimizer_of(model: nn.Module, options: RunOptions) -> torch.optim.Optimizer:
-    """RMSprop with torch's alpha and eps, or Adam, over all weights that train."""
-    weights = [p for p in model.parameters() if p.requires_grad]
+    """RMSprop with torch's alpha and eps, or Adam, over all weights that train; if asked, without a penalty on biases and norms."""
+    groups = parameter_groups(model, options.weight_decay, options.decay_norms)
     if options.solver == "adam":
-        return torch.optim.Adam(weights, lr=options.lr, weight_decay=options.weight_decay)
-    return torch.optim.RMSprop(weights, lr=options.lr, momentum=options.momentum, weight_decay=options.weight_decay)
+        return torch.optim.Adam(groups, lr=options.lr)
+    return torch.optim.RMSprop(groups, lr=options.lr, momentum=options.momentum)
 
 
-def rate_at(options: RunOptions, epochs: int) -> Callable[[int], float]:
-    """Learning rate of an epoch, counted from 0."""
+def epochs_of(options: RunOptions, steps: int) -> int:
+    """Epochs of a supervised training in all, with `steps` batches an epoch."""
+    if not (getattr(options, "iterations", 0) or stages(options) > 1):
+        return options.epochs
+    whole = schedule_of(options, options.epochs).total_epochs(steps)
+    if options.iterations and options.epochs != type(options).epochs:
+        log.warning(
+            "--iterations %d (%d epochs) counts, not --epochs %d; with --iterations 0 it does, and --schedule is in epochs",
+            options.iterations, whole, options.epochs,
+        )  # fmt: skip
+    return whole
+
+
+def stages(options: RunOptions) -> int:
+    """How many times the schedule is run."""
+    return getattr(options, "stages", 1)
+
+
+def schedule_of(options: RunOptions, epochs: int) -> Schedule:
+    """The learning rate of options with a warm-up, a straight line, a length in batches or several stages.
+
+    Args:
+        epochs: of one stage.
+
+    Raises:
+        OptionError: numbers that contradict each other.
+    """
     if options.decay == "cosine":
-        return lambda epoch: options.lr * max(0.02, (1 + math.cos(math.pi * epoch / max(epochs, 1))) / 2)
-    return lambda epoch: options.lr * options.gamma ** sum(epoch >= at for at in options.schedule)
+        raise OptionError(
+            "--decay step or linear with --warmup, --iterations or --stages", "--decay cosine", "--decay linear"
+        )
+    more = {n: getattr(options, n, 0) for n in ("iterations", "warmup", "warmup_factor")}
+    if more["iterations"] and stages(options) > 1:
+        raise OptionError("stages of so many epochs", "--iterations with --stages", "--iterations 0 --epochs N")
+    more["epochs"] = 0 if more["iterations"] else epochs
+    try:
+        return Schedule(
+            options.lr, options.decay, tuple(options.schedule), options.gamma, stages=stages(options), **more
+        )
+    except ValueError as error:
+        raise OptionError("a schedule that is possible", str(error)) from error
+
+
+def rate_at(options: RunOptions, epochs: int) -> Callable[[int, int], float]:
+    """(batches since the first epoch began, batches an epoch) -> learning rate of the next batch."""
+    if (
+        options.decay == "linear"
+        or any(getattr(options, name, 0) for name in ("iterations", "warmup"))
+        or stages(options) > 1
+    ):
+        return schedule_of(options, epochs).rate
+    if options.decay == "cosine":
+        return lambda at, steps: options.lr * max(0.02, (1 + math.cos(math.pi * (at // steps) / max(epochs, 1))) / 2)
+    return lambda at, steps: options.lr * options.gamma ** sum(at // steps >= mark for mark in options.schedule)
 
 
 def earlier_run(options: RunOptions, method: str, last_name: str) -> checkpoints.Loaded | None:
@@ -312,10 +399,12 @@ def carry_out(
     method: str,
     data: Mapping[str, Any],
     restored: bool,
+    network: checkpoints.Loaded,
 ) -> None:
-    """`fit`, with run.json and the log that go with it.
+    """`fit`, with run.json and the log that go with it, and sheets of the first batches where they are asked for.
 
     Args:
+        network: describes joints and form.
         method, data: for run.json, see `write_facts`.
         restored: the run goes on, and so does its log.
 
@@ -326,6 +415,8 @@ def carry_out(
     if run.fabric.is_global_zero:
         write_facts(run.folder, options, method, data)
         runlog = RunLog(run.folder, resume_epoch=run.epoch + 1 if restored else None)
+        if options.debug:
+            step = Watched(step, network, run.plain, run.folder / "debug", options.debug)
     try:
         fit(run, step, epochs, validate, select, runlog)
     except Interrupted:
@@ -346,9 +437,8 @@ def banner(
     log.info("zoopose %s on %s, torch %s", __version__, name, torch.__version__)
     for what, facts in data.items():
         log.info("  %-10s %s", what, ", ".join(f"{k} {v}" for k, v in facts.items() if v not in ("", None, {}, [])))
-    log.info("  network    %s, %.2f M parameters, %s px in, %d x %d maps, %s crops, %s codec",
-             " ".join([network.arch, *(f"{k.removeprefix('num_')} {v}" for k, v in network.numbers.items())]), parameters / 1e6,
-             size_text(size_of(size_text(form.size_hw))), *form.heatmap_hw, form.kind, form.codec)  # fmt: skip
+    numbers = " ".join(f"{k.removeprefix('num_')} {v}" for k, v in network.numbers.items())
+    log.info("  network    %s %s, %.2f M parameters, %s", network.arch, numbers, parameters / 1e6, form.describe())
     log.info("  score      PCK@0.05 of the crop's side, visible joints (exact/crop); others in metrics.json")
     for note in notes:
         log.info("  %s", note)

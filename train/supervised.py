@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
-import cv2
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from ..datasets.pictures import PictureError
 from ..datasets.sample import PoseDataset
-from ..errors import DataError, OptionError
+from ..errors import OptionError
 from ..pose import losses
-from ..pose.augment import AUGMENTATIONS, Augmentation
+from ..pose.checkpoints import Loaded
+from ..pose.codecs import CODECS
 from ..pose.heatmap import decode
-from ..pose.inputs import InputForm
-from ..pose.skeleton import Skeleton
-from ..progress import log
-from .feed import CropFeed, cache_for
+from .feed import CropFeed
+from .labelled_feed import feed_for
 from .options import RunOptions, TrainOptions
 from .ranks import loss_factors
 
@@ -48,10 +42,30 @@ class MapLoss:
     targets: str = "maps"
 
 
+def finest(maps: list[torch.Tensor], target: torch.Tensor, flags: torch.Tensor) -> torch.Tensor:
+    """Of targets of several widths the narrowest, for networks whose outputs are no pyramid: the hard joints of every stage."""
+    return sum(losses.labelled_ohkm(o, target[:, -1], flags) for o in maps)
+
+
+def pyramids(maps: list[torch.Tensor], target: torch.Tensor, flags: torch.Tensor) -> torch.Tensor:
+    """MSPN's and RSN's loss, coarse to fine where the targets have a width more than a stage has scales."""
+    return losses.megvii_loss(maps, target, flags, coarse_to_fine=target.shape[1] > 4)
+
+
 LOSSES: dict[str, MapLoss] = {
     "balanced": MapLoss(partial(losses.joints_mse, peak_weight=PEAK_WEIGHT)),
     "mean": MapLoss(losses.joints_mse),
     "published": MapLoss(losses.joints_mse_published, per_picture=True),
+    "ohkm": MapLoss(losses.joints_ohkm, per_picture=True),
+    "udp_offset": MapLoss(losses.udp_offset_loss, per_picture=True, targets="offsets"),
+    "udp_offset_l1": MapLoss(partial(losses.udp_offset_loss, smooth_l1=True), per_picture=True, targets="offsets"),
+    "udp_offset_mmpose": MapLoss(
+        partial(losses.udp_offset_loss, weighted_disc=True), per_picture=True, targets="offsets"
+    ),
+    "grmi": MapLoss(losses.grmi_loss, targets="offsets"),
+    "megvii": MapLoss(pyramids, whole=True, per_picture=True, targets="levels"),
+    "cpn": MapLoss(losses.cpn_loss, whole=True, per_picture=True, targets="levels"),
+    "finest": MapLoss(finest, whole=True, per_picture=True, targets="levels"),
 }
 
 
@@ -116,87 +130,28 @@ def cell_accuracy(outputs: list[torch.Tensor], target: torch.Tensor, weight: tor
     return ((distance < 0.05 * max(target.shape[-2:])) & known).sum() / known.sum().clamp_min(1)
 
 
-def augmentation_for(options: RunOptions, name: str) -> Augmentation:
-    """Ranges of a named augmentation, the standard one with the command's --scale-factor and --rot-factor."""
-    found = AUGMENTATIONS[name]
-    if name == "standard":
-        found = replace(found, scale=1 + options.scale_factor, rotation_deg=options.rot_factor)
-    return found
+def loss_for(options: RunOptions, network: Loaded) -> str:
+    """The loss that --loss names, or the one that belongs to the network's codec and input form.
 
-
-def loss_for(options: RunOptions, published: bool) -> str:
-    """The loss that --loss names, or the one that belongs to the input form."""
-    return options.loss if options.loss != "auto" else "published" if published else "balanced"
-
-
-def step_for(options: TrainOptions, training: PoseDataset, form: InputForm, fabric: Fabric) -> SupervisedStep:
-    """The supervised step that the options ask for."""
-    name = options.augment
-    if name == "auto":
-        weak = options.dataset.partition(":")[0] in ("real_animal", "synthetic_animal")
-        name = "standard" if weak else "strong"
-    loss = loss_for(options, form.kind == "published")
-    if name == "published":
-        if form.kind != "published":
+    Raises:
+        OptionError: no such loss, or one for other targets.
+    """
+    codec = CODECS[network.form.codec]
+    targets = "levels" if codec.levels > 1 else "offsets" if codec.maps_per_joint > 1 else "maps"
+    fitting = [name for name, loss in LOSSES.items() if loss.targets == targets]
+    if targets == "levels":  # the other two are for outputs that are pyramids of their own kind
+        fitting = sorted({"finest", network.model.level_loss})
+    if options.loss != "auto":
+        if options.loss not in fitting:
             raise OptionError(
-                "a network of published crops for --augment published",
-                f"one of {form.kind} crops",
-                "another --augment, or begin anew without --resume and --init-weights",
+                f"a loss for --codec {codec.name}: {', '.join(fitting)}", f"--loss {options.loss}", "leave --loss out"
             )
-        ignored = [n for n in ("hidden", "sigma_decay") if getattr(options, n) != getattr(TrainOptions, n)]
-        for flag in ignored:
-            log.warning("--%s does nothing with --augment published", flag.replace("_", "-"))
-        from .published_feed import PublishedFeed, training_items
-
-        items = training_items(training, form, options)
-        feed = PublishedFeed(items, form.std, options, fabric.global_rank, fabric.world_size)
-        return SupervisedStep(feed, fabric, loss)
-    feed = CropFeed(
-        training, form, augmentation_for(options, name), options.train_batch, options.seed, sigma=options.sigma,
-        encoding="cauchy" if options.label_type == "Cauchy" else "gaussian", workers=options.workers,
-        **cache_for(options), strict=options.strict_data, rank=fabric.global_rank,
-        world=fabric.world_size, sigma_decay=options.sigma_decay,
-        hidden=trains_hidden(options, options.dataset),
-    )  # fmt: skip
-    return SupervisedStep(feed, fabric, loss)
+        return options.loss
+    if targets == "levels":
+        return network.model.level_loss
+    return "published" if network.form.kind == "published" and targets == "maps" else codec.loss
 
 
-def trains_hidden(options: RunOptions, source: str) -> bool:
-    """Whether joints of a source that are labelled but hidden are trained on."""
-    nobody_placed = source.partition(":")[0].startswith(("real_animal", "synthetic_animal"))
-    return options.hidden == "train" or (options.hidden == "auto" and not nobody_placed)
-
-
-def published_mean(training: PoseDataset) -> tuple[float, float, float]:
-    """RGB mean that the published input form subtracts: the data set's own, or measured on up to 200 of its pictures."""
-    mean = getattr(training, "mean", None)
-    if mean is not None:
-        return tuple(float(v) for v in mean)
-    means = []
-    for i in np.linspace(0, len(training) - 1, min(200, len(training))).astype(int):
-        with suppress(PictureError):  # training itself names and counts them
-            means.append(training[i].image.mean((0, 1)))
-    if not means:
-        raise DataError("pictures that can be read", "none of those tried can", "zoopose data check NAME:PATH")
-    return tuple(float(v) for v in np.mean(means, 0) / 255)
-
-
-def debug_sheet(step: SupervisedStep, skeleton: Skeleton, form: InputForm, path: Path, n: int = 16) -> None:
-    """Write the first training pictures as the network sees them, with their joints."""
-    from ..pose.atomic import atomic_path
-    from ..pose.draw import draw_pose
-
-    batch = next((b for b in step.batches(0, 0) if b is not None), None)
-    if batch is None:
-        return
-    mean, std = torch.tensor(form.mean).view(3, 1, 1), torch.tensor(form.std).view(3, 1, 1)
-    xy, _ = decode(batch["target"].cpu(), "dark")
-    xy = ((xy + 0.5) * form.stride - 0.5).numpy()
-    tiles = []
-    for image, joints, weight in zip(batch["images"].cpu()[:n], xy, batch["weight"].cpu().numpy()):
-        picture = ((image * std + mean).clamp(0, 1) * 255).byte().permute(1, 2, 0).numpy()
-        tiles.append(draw_pose(np.ascontiguousarray(picture), joints, skeleton, weight > 0))
-    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % 4)
-    sheet = np.vstack([np.hstack(tiles[i : i + 4]) for i in range(0, len(tiles), 4)])
-    with atomic_path(path) as temporary:
-        cv2.imwrite(str(temporary), sheet[..., ::-1])
+def step_for(options: TrainOptions, training: PoseDataset, network: Loaded, fabric: Fabric) -> SupervisedStep:
+    """The supervised step that the options ask for."""
+    return SupervisedStep(feed_for(options, training, network.form, fabric), fabric, loss_for(options, network))

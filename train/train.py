@@ -19,6 +19,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from zoopose.datasets.sample import PoseDataset
 from zoopose.datasets.sources import check_joints
 from zoopose.errors import OptionError
 from zoopose.evaluation.options import load_network
@@ -26,10 +27,15 @@ from zoopose.evaluation.score import score_network
 from zoopose.options import command
 from zoopose.pose import checkpoints
 from zoopose.pose.correspondence import for_joints
+from zoopose.pose.frames import FRAMES
+from zoopose.pose.inputs import InputForm
 from zoopose.progress import log
 from zoopose.train import session, supervised, validation
 from zoopose.train.data import training_and_validation
+from zoopose.train.labelled_feed import published_mean
 from zoopose.train.options import TrainOptions
+from zoopose.train.recipes import load_recipe
+from zoopose.train.stages import Staged
 
 LAST, ALIASES = "checkpoint.pth.tar", ("last.pth.tar",)
 
@@ -47,32 +53,38 @@ def run(options: TrainOptions) -> Path:
             "--resume, to go on with a run, or --init-weights, to begin one with its weights", "both", "one of them"
         )
     given = options.resume or options.init_weights
+    if given and (options.trunk_weights or (options.arch_options and not options.recipe)):
+        flag = "--trunk-weights" if options.trunk_weights else "--arch-options"
+        raise OptionError(
+            "a network that is built anew",
+            f"{flag} beside {given}, a network as it is",
+            f"leave {flag} out, or {given}",
+        )
     start = restore or (
         load_network(given, options.dataset, options, getattr(training, "mean", None)) if given else None
     )
     if restore is None and options.resume:
         restore = start
     if start is not None and restore is None:
-        start = _of_these_joints(start, training, options)
-    published = options.augment == "published"
+        start = _begun_from(start, training, options)
     if start is None:
-        mean = supervised.published_mean(training) if published else None
-        form = session.input_form(options, "published" if published else "exact", mean)
+        form = _form(options, training)
         model, numbers = session.new_network(options, training.skeleton, form)
         start = checkpoints.Loaded(model, options.arch, numbers, training.skeleton, form, {})
     check_joints(training, start.skeleton, options.dataset)
+    step = supervised.step_for(options, training, start, fabric)
+    epochs = session.epochs_of(options, step.steps)
     task = session.open_run(
         options, fabric, "train", start, options.epochs, restore.state if restore else None, LAST, ALIASES
     )
+    if options.stages > 1:
+        step = Staged(step, task, session.schedule_of(options, options.epochs))
     if options.start_epoch and earlier is None:
         task.epoch, task.step = options.start_epoch, 0
     data = {"training": training.describe(), "validation": valid.describe()}
-    session.banner(task, start, data, options.epochs, [start.note] if start.note else [])
-    step = supervised.step_for(options, training, start.form, fabric)
-    if options.debug:
-        supervised.debug_sheet(step, training.skeleton, start.form, task.folder / "debug_batch.png")
+    session.banner(task, start, data, epochs, [start.note] if start.note else [])
     validate = validation.Validation(valid, start, fabric, options)
-    session.carry_out(task, step, options, options.epochs, validate, "val/pck", "train", data, restore is not None)
+    session.carry_out(task, step, options, epochs, validate, "val/pck", "train", data, restore is not None, start)
     if fabric.is_global_zero:
         validation.finish(validate, task, options, {"method": "supervised training", **data})
     log.info(
@@ -83,12 +95,37 @@ def run(options: TrainOptions) -> Path:
     return task.folder
 
 
-def _of_these_joints(given: checkpoints.Loaded, training, options: TrainOptions) -> checkpoints.Loaded:
-    """The network of --init-weights for the joints of the training data, which may be another species' or a person's."""
-    network, carried = for_joints(given, training.skeleton, 0, options.seed)
+def _form(options: TrainOptions, training: PoseDataset) -> InputForm:
+    """The form of a new network's pictures."""
+    published = options.augment == "published" and not options.recipe
+    mean = published_mean(training) if published else None
+    form = session.input_form(options, "published" if published else "exact", mean)
+    if not options.recipe:
+        return form
+    own = load_recipe(options.recipe).form
+    return replace(own, size_hw=form.size_hw, heatmap_hw=form.heatmap_hw, codec=form.codec, sigma=form.sigma)
+
+
+def _begun_from(given: checkpoints.Loaded, training: PoseDataset, options: TrainOptions) -> checkpoints.Loaded:
+    """The network of --init-weights for the joints of the training data, which may be another species' or a person's, and for the
+    input and codec that the options ask for."""
+    form = given.form
+    if options.recipe:
+        form = _form(options, training)
+    else:
+        size = session.input_form(options) if options.inp_res else form
+        kind = "exact" if options.inp_res and form.kind in FRAMES else form.kind
+        form = replace(
+            form, kind=kind, size_hw=size.size_hw, heatmap_hw=size.heatmap_hw, codec=options.codec or form.codec,
+            sigma=options.sigma or form.sigma, decoder="" if options.codec else form.decoder,
+        )  # fmt: skip
+    network, carried = for_joints(given, training.skeleton, 0, options.seed, form)
     if network is given:
         return given
-    note = f"{given.note}; {carried} of its {len(given.skeleton)} joints carried over to {len(network.skeleton)}"
+    session.check_input(network.model, network.arch, network.numbers, form)
+    note = given.note
+    if network.model is not given.model:
+        note += f"; {carried} of its {len(given.skeleton)} joints carried over to {len(network.skeleton)}"
     return replace(network, note=note)
 
 

@@ -21,8 +21,10 @@ from ..evaluation.score import BATCH, MAIN, print_scores, score_predictions, sco
 from ..pose import weights
 from ..pose.checkpoints import Loaded
 from ..pose.geometry import apply, compose
-from ..pose.heatmap import encode, in_frame
+from ..pose.heatmap import in_frame
 from ..progress import log
+from .feed import targets
+from .labelled_feed import encoding_of
 from .loop import Run
 from .options import RunOptions
 from .supervised import LOSSES, loss_for, stage_loss
@@ -74,9 +76,10 @@ class Validation:
         to_map = compose(form.heatmap_from_crop(batch["matrix"]), batch["matrix"])
         xy_heatmap = apply(to_map, torch.nan_to_num(batch["xy"].double())).float()
         weight = ((batch["visible"] > 0) & in_frame(xy_heatmap, size)).float()
-        kind = "cauchy" if options.label_type == "Cauchy" else "gaussian"
-        target = encode(xy_heatmap, weight, size, options.sigma, kind)
-        loss = LOSSES[loss_for(options, form.kind == "published")]
+        target = targets(form, xy_heatmap, weight, form.sigma, encoding_of(options))
+        loss = LOSSES[loss_for(options, self.network)]
+        if loss.whole:  # of several outputs, of which the last is here
+            loss, target = LOSSES["mean"], target[:, -1]
         return float(stage_loss([maps.cpu()], target, weight, loss)), len(maps)
 
 
@@ -93,6 +96,7 @@ def finish(
     write_metrics(Path(options.json) if options.json else run.folder / "metrics.json", scores_json(scores))
     write_predictions(run.folder / "preds_best.mat", found)
     skeleton = validation.network.skeleton
+    facts = {**facts, "input": validation.network.form.describe()}
     Record("run", found, scores, skeleton, facts, epoch=int(best.get("epoch", 0))).write(run.folder)
     path = training_report(run.folder, validation.dataset, found, scores, skeleton, facts, more)
     log.info("report: %s", path)

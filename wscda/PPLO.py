@@ -40,9 +40,11 @@ def run(options: PploOptions) -> Path:
     task = session.open_run(options, fabric, "pplo", start, options.num_epochs, restore and restore.state, LAST)
     data = opening.describe()
     session.banner(task, start, data, options.num_epochs, [f"start      {start.note}"])
-    step = refinement.step_for(options, opening.labelled, target, start.form, fabric, task)
+    step = refinement.step_for(options, opening.labelled, target, start, fabric, task)
     judge = validation.Validation(opening.valid, start, fabric, options)
-    session.carry_out(task, step, options, options.num_epochs, judge, "val/pck", "PPLO", data, restore is not None)
+    session.carry_out(
+        task, step, options, options.num_epochs, judge, "val/pck", "PPLO", data, restore is not None, start
+    )
     if fabric.is_global_zero:
         more = label_blocks(task.folder, target, start.skeleton)
         validation.finish(judge, task, options, {"method": "PPLO", "model_best": CHOSEN, **data}, more)

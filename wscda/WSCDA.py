@@ -60,7 +60,9 @@ def run(options: WscdaOptions) -> Path:
         forget(task.folder)
         if options.probe:
             task.extra["wscda"]["probe"] = adaptation.probe(options, domains, start, fabric).to_dict()
-    session.carry_out(task, step, options, options.num_epochs, judge, "val/pck", "WS-CDA", data, restore is not None)
+    session.carry_out(
+        task, step, options, options.num_epochs, judge, "val/pck", "WS-CDA", data, restore is not None, start
+    )
     if fabric.is_global_zero:
         if options.probe:
             adaptation.probe_at_the_end(options, domains, task)

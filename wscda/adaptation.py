@@ -20,8 +20,9 @@ from ..progress import log
 from ..train import session
 from ..train.data import labelled_data, training_and_validation
 from ..train.feed import CropFeed, cache_for
+from ..train.labelled_feed import augmentation_for, encoding_of, trains_hidden
 from ..train.loop import Run
-from ..train.supervised import LOSSES, augmentation_for, trains_hidden
+from ..train.supervised import LOSSES
 from .network import WscdaNetwork, human_head
 from .options import WscdaOptions
 from .probe import Probe, domain_probe
@@ -149,7 +150,7 @@ def whole_of(domains: Domains, start: Loaded, given: Loaded | None) -> WscdaNetw
     if domains.human is not None and domains.animal is not None:
         skeleton = domains.human.skeleton
         trained = given is not None and given.skeleton.joints == skeleton.joints
-        human = human_head(start.model.feature_channels, len(skeleton), given.model if trained else None)
+        human = human_head(start.model, len(skeleton), given.model if trained else None)
     whole = WscdaNetwork(start.model, human, discriminate=len(domains.named()) > 1)
     kept = dict(start.state.get("zoopose", {}).get("run", {}).get("extra", {}).get("wscda", {}))
     parts = dict(kept.get("parts", {}))
@@ -190,8 +191,8 @@ def step_for(options: WscdaOptions, domains: Domains, whole: WscdaNetwork, form:
     sources = {"human": options.human, "animal": options.animal}
     feeds = {
         domain: CropFeed(
-            data, form, augmentation_for(options, name), options.train_batch, options.seed, stream=number, sigma=options.sigma,
-            encoding="cauchy" if options.label_type == "Cauchy" else "gaussian", workers=options.workers,
+            data, form, augmentation_for(options, name), options.train_batch, options.seed, stream=number, sigma=form.sigma,
+            encoding=encoding_of(options), workers=options.workers,
             **cache_for(options, 1 / len(named)), strict=options.strict_data,
             hidden=trains_hidden(options, sources.get(domain, "")), rank=fabric.global_rank, world=fabric.world_size,
         )

@@ -47,7 +47,7 @@ class WscdaNetwork(nn.Module):
 
     Args:
         main: the network that is saved.
-        human: last layer of the human head, (B, C, h, w) -> (B, K_human, h, w); None: humans have no head of their own.
+        human: the human head, (B, C, h, w) -> (B, K_human, h, w), see `human_head`; None: humans have no head of their own.
         discriminate: whether there are domains to tell apart.
     """
 
@@ -96,8 +96,8 @@ class WscdaNetwork(nn.Module):
         return taken
 
 
-def human_head(channels: int, num_joints: int, trained: PoseNetwork | None) -> nn.Module:
-    """Last layer for humans: that of a network trained on them, or a fresh one."""
+def human_head(main: PoseNetwork, num_joints: int, trained: PoseNetwork | None) -> nn.Module:
+    """All behind the last feature map, for humans: a copy of that of a network trained on them, or a fresh one of the same kind."""
     if trained is not None:
         return copy.deepcopy(trained.last_layer)
-    return nn.Conv2d(channels, num_joints, 1)
+    return main.new_last_layer(num_joints)

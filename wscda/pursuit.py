@@ -9,7 +9,6 @@ import torch
 from lightning_fabric import Fabric
 
 from .discriminator import Discriminator
-from .network import Counts
 
 
 class Pursuit:
@@ -30,25 +29,21 @@ class Pursuit:
     def __init__(self, discriminator: Discriminator, steps: int, rate: float, fabric: Fabric, kept: dict[str, Any]):
         self.discriminator, self.steps, self.fabric, self.kept = discriminator, steps, fabric, kept
         self.optimizer = torch.optim.Adam(discriminator.parameters(), rate)
-        self._seen: tuple[torch.Tensor, Counts] | None = None
+        self._seen: tuple[torch.Tensor, Callable[[torch.Tensor], torch.Tensor]] | None = None
         if "pursuit" in kept:
             self.optimizer.load_state_dict(kept["pursuit"])
 
-    def see(self, features: torch.Tensor, counts: Counts) -> None:
-        """Take a batch's features (N, C, h, w); they are not trained here."""
+    def see(self, features: torch.Tensor, loss: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        """Take a batch's features (N, C, h, w), which are not trained here, and the domain loss of logits (N, 2) on them."""
         kind = self.discriminator.logits.weight.dtype  # in mixed precision the features come in another
-        self._seen = features.detach().to(kind), counts
+        self._seen = features.detach().to(kind), loss
 
-    def follow(self, loss: Callable[[torch.Tensor, Counts], torch.Tensor]) -> None:
-        """The further steps on what was seen last.
-
-        Args:
-            loss: (logits (N, 2), counts) -> the domain loss.
-        """
-        features, counts = self._seen
+    def follow(self) -> None:
+        """The further steps on what was seen last."""
+        features, loss = self._seen
         for _ in range(self.steps):
             self.optimizer.zero_grad(set_to_none=True)
-            loss(self.discriminator(features), counts).backward()
+            loss(self.discriminator(features)).backward()
             if self.fabric.world_size > 1:
                 for parameter in self.discriminator.parameters():
                     parameter.grad = self.fabric.all_reduce(parameter.grad, reduce_op="mean")

@@ -15,13 +15,14 @@ from torch import nn
 from ..datasets.pseudo_labels import PseudoLabels
 from ..datasets.sample import PoseDataset
 from ..errors import DataError
-from ..pose.inputs import InputForm
+from ..pose.checkpoints import Loaded
 from ..progress import log
 from ..train.curriculum import weight_at
 from ..train.feed import CropFeed, cache_for
+from ..train.labelled_feed import augmentation_for, encoding_of, trains_hidden
 from ..train.loop import Finished, Run
 from ..train.selftraining import SelfTrainingStep, labels_path
-from ..train.supervised import LOSSES, augmentation_for, loss_for, trains_hidden
+from ..train.supervised import LOSSES, loss_for
 from .mirror_labels import MirrorLabeller
 from .options import PploOptions
 from .rounds import batch_sizes, round_at
@@ -143,20 +144,21 @@ class PploStep(SelfTrainingStep):
 
 
 def step_for(
-    options: PploOptions, animals: PoseDataset, target: PoseDataset, form: InputForm, fabric: Fabric, run: Run
+    options: PploOptions, animals: PoseDataset, target: PoseDataset, network: Loaded, fabric: Fabric, run: Run
 ) -> PploStep:
     """The step of a run.
 
     Args:
         options: settled, see `rounds.settled`.
         animals: labelled; target: without labels.
-        form: of the network.
+        network: describes joints and form.
     """
+    form = network.form
     sizes = batch_sizes(options.train_batch, options.source_ratio)
     common = {
         "seed": options.seed,
-        "sigma": options.sigma,
-        "encoding": "cauchy" if options.label_type == "Cauchy" else "gaussian",
+        "sigma": form.sigma,
+        "encoding": encoding_of(options),
         "workers": options.workers,
         **cache_for(options, 1 / 2),
         "strict": options.strict_data,
@@ -171,7 +173,7 @@ def step_for(
         )
     )
     labeller = MirrorLabeller(
-        feeds[1].crops, form, fabric.device, options.select, options.sigma, common["encoding"], options.workers,
+        feeds[1].crops, form, fabric.device, options.select, form.sigma, common["encoding"], options.workers,
         options.strict_data, fabric=fabric,
     )  # fmt: skip
     rule = Rule(
@@ -179,6 +181,6 @@ def step_for(
         options.check_limit * form.size if options.check_limit else math.inf,
     )  # fmt: skip
     return PploStep(
-        feeds, labeller, fabric, run, loss_for(options, form.kind == "published"), options.rounds, options.num_epochs, rule,
+        feeds, labeller, fabric, run, loss_for(options, network), options.rounds, options.num_epochs, rule,
         options.target_weight, options.warmup_epochs, options.steps, not options.no_hold, options.stop_below,
     )  # fmt: skip

@@ -66,7 +66,7 @@ class WscdaStep:
 
     def after_step(self, model: nn.Module) -> None:
         if self.pursuit:
-            self.pursuit.follow(lambda logits, counts: sum(self._domain(logits, counts)[0].values()))
+            self.pursuit.follow()
 
     def batches(self, epoch: int, start: int) -> Iterator[Batch | None]:
         """(number of the step in the whole training, batch of every domain); None where a domain's pictures cannot be read."""
@@ -85,18 +85,18 @@ class WscdaStep:
         counts = Counts(*(len(parts[name]["images"]) if name in parts else 0 for name in Counts._fields))
         strength = self.strength(number)
         found = model(torch.cat([p["images"] for p in parts.values()]), counts, strength)
+        everywhere = self._everywhere(counts)
         if self.pursuit:
-            self.pursuit.see(found.features, counts)
-        pose, main = self._pose(found, parts, counts)
-        domain, told = self._domain(found.logits, counts)
+            self.pursuit.see(found.features, lambda logits: sum(self._domain(logits, counts, everywhere).values()))
+        pose, main = self._pose(found, parts, everywhere)
+        domain, told = self._domain(found.logits, counts, everywhere), right(found.logits, counts)
         told["acc"] = cell_accuracy(found.maps, parts[main]["target"], parts[main]["weight"])
         # the reversal in front of the discriminator makes of +1 here alpha for all that comes before it
         total = self.beta * sum(pose.values()) + sum(domain.values())
         return {"total": total, **pose, **domain, **told, "alpha": total.new_tensor(-strength)}
 
-    def _pose(self, found: Found, parts: Mapping, counts: Counts) -> tuple[dict[str, torch.Tensor], str]:
+    def _pose(self, found: Found, parts: Mapping, everywhere: Counts) -> tuple[dict[str, torch.Tensor], str]:
         """Terms of L_pose by name, and the domain whose joints the main network has."""
-        everywhere = self._everywhere(counts)
         whole, terms = sum(everywhere), {}
         w2 = self.w2
         if w2 is None:
@@ -118,26 +118,39 @@ class WscdaStep:
         own = torch.tensor(counts, dtype=torch.float32, device=self.fabric.device)
         return Counts(*map(round, self.fabric.all_reduce(own, reduce_op="sum").tolist()))
 
-    def _domain(self, logits: torch.Tensor | None, counts: Counts) -> tuple[dict, dict]:
-        """Terms of L_DDL by name, and how often the discriminator is right."""
+    def _domain(self, logits: torch.Tensor | None, counts: Counts, everywhere: Counts) -> dict[str, torch.Tensor]:
+        """Terms of L_DDL by name."""
         terms: dict[str, torch.Tensor] = {}
-        told: dict[str, torch.Tensor] = {}
         if logits is None:
-            return terms, told
+            return terms
         # a mean over this rank's pictures becomes this rank's part of the mean over all ranks'
-        part = len(logits) * self.fabric.world_size / sum(self._everywhere(counts))
+        part = len(logits) * self.fabric.world_size / sum(everywhere)
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        kind = torch.repeat_interleave(
-            torch.arange(3, device=logits.device), torch.tensor(counts, device=logits.device)
-        )
-        animal, target = kind > 0, kind == 2
+        animal, target = kinds(logits, counts)
         if counts.human and counts.animal + counts.target:
             terms["domain_human_animal"] = self.w1 * part * human_animal(logits, animal)
-            told["acc_human_animal"] = balanced_accuracy(logits[:, 0], animal)
         if counts.animal and counts.target:
             terms["domain_labelled_unlabelled"] = part * labelled_unlabelled(logits, animal, target)
-            told["acc_labelled_unlabelled"] = balanced_accuracy(logits[animal, 1], target[animal])
-        return terms, told
+        return terms
+
+
+def kinds(logits: torch.Tensor, counts: Counts) -> tuple[torch.Tensor, torch.Tensor]:
+    """Which rows of logits (N, 2) are of animals, and which of unlabelled ones, both (N,) bool."""
+    kind = torch.repeat_interleave(torch.arange(3, device=logits.device), torch.tensor(counts, device=logits.device))
+    return kind > 0, kind == 2
+
+
+def right(logits: torch.Tensor | None, counts: Counts) -> dict[str, torch.Tensor]:
+    """How often the discriminator is right, for the log."""
+    told: dict[str, torch.Tensor] = {}
+    if logits is None:
+        return told
+    animal, target = kinds(logits, counts)
+    if counts.human and counts.animal + counts.target:
+        told["acc_human_animal"] = balanced_accuracy(logits[:, 0], animal)
+    if counts.animal and counts.target:
+        told["acc_labelled_unlabelled"] = balanced_accuracy(logits[animal, 1], target[animal])
+    return told
 
 
 def sizes_of(network: WscdaNetwork) -> dict[str, int]:

@@ -10,10 +10,51 @@ from typing import Any
 from torch import nn
 
 from ...errors import OptionError
-from .hourglass import hg, hg_multitask
+from .cpn import cpn50, cpn101
+from .hourglass import hg, hg_dark, hg_multitask
+from .hourglass_princeton import hg_princeton
+from .hrnet import hrnet_w32, hrnet_w48, udp_hrnet_w32, udp_hrnet_w48
+from .lpn import lpn50, lpn101, lpn152
+from .mspn import mspn1, mspn2, mspn3, mspn4
 from .network import PoseNetwork as PoseNetwork
+from .omnipose import omnipose_w48
+from .rsn import rsn18, rsn50, rsn_res18
+from .simple_baseline import (
+    sb_pose_resnet18,
+    sb_pose_resnet34,
+    sb_pose_resnet50,
+    sb_pose_resnet101,
+    sb_pose_resnet152,
+)
 
-MODELS: dict[str, Callable[..., nn.Module]] = {"hg": hg, "hg_multitask": hg_multitask}
+MODELS: dict[str, Callable[..., nn.Module]] = {
+    "hg": hg,
+    "hg_multitask": hg_multitask,
+    "hg_dark": hg_dark,
+    "hg_princeton": hg_princeton,
+    "sb_pose_resnet18": sb_pose_resnet18,
+    "sb_pose_resnet34": sb_pose_resnet34,
+    "sb_pose_resnet50": sb_pose_resnet50,
+    "sb_pose_resnet101": sb_pose_resnet101,
+    "sb_pose_resnet152": sb_pose_resnet152,
+    "hrnet_w32": hrnet_w32,
+    "hrnet_w48": hrnet_w48,
+    "udp_hrnet_w32": udp_hrnet_w32,
+    "udp_hrnet_w48": udp_hrnet_w48,
+    "lpn50": lpn50,
+    "lpn101": lpn101,
+    "lpn152": lpn152,
+    "omnipose_w48": omnipose_w48,
+    "cpn50": cpn50,
+    "cpn101": cpn101,
+    "mspn1": mspn1,
+    "mspn2": mspn2,
+    "mspn3": mspn3,
+    "mspn4": mspn4,
+    "rsn18": rsn18,
+    "rsn50": rsn50,
+    "rsn_res18": rsn_res18,
+}
 
 
 def build_model(name: str, num_joints: int, adapter: int = 0, maps_per_joint: int = 1, **options) -> nn.Module:
@@ -40,6 +81,16 @@ def build_model(name: str, num_joints: int, adapter: int = 0, maps_per_joint: in
         raise OptionError(f"numbers that {name} can be built with", str(error)) from error
 
 
+_FLAGS = {"true": True, "false": False}
+
+
+def option_text(value: Any) -> str:
+    """The value of an option as `parse_options` takes it."""
+    if isinstance(value, tuple):
+        return "/".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def options_of(name: str) -> dict[str, Any]:
     """The options of a network of the table, with their defaults.
 
@@ -56,7 +107,7 @@ def options_of(name: str) -> dict[str, Any]:
 
 
 def parse_options(name: str, text: str) -> dict[str, Any]:
-    """Options of a network from `NAME=VALUE,NAME=VALUE,...`, each of the type of its default.
+    """Options of a network from `NAME=VALUE,NAME=VALUE,...`, each of the type of its default; several numbers as `256/256/256`.
 
     Raises:
         OptionError: an unknown option, or a value of another type.
@@ -71,10 +122,13 @@ def parse_options(name: str, text: str) -> dict[str, Any]:
                 repr(part),
                 f"--arch-options {near[0]}=..." if near else "leave --arch-options out",
             )
-        kind = type(known[key])
+        default = known[key]
         try:
-            found[key] = {"true": True, "false": False}[value.lower()] if kind is bool else kind(value)
+            if isinstance(default, tuple):
+                found[key] = tuple(type(default[0])(word) for word in value.split("/"))
+            else:
+                found[key] = _FLAGS[value.lower()] if isinstance(default, bool) else type(default)(value)
         except (KeyError, ValueError) as error:
-            example = f"{key}={known[key]}"
+            example = f"{key}={option_text(default)}"
             raise OptionError(f"{key} like its default, {example}", repr(part), f"--arch-options {example}") from error
     return found

@@ -1,4 +1,4 @@
-"""Stacked hourglass (Newell et al., ECCV 2016), as CC-SSL uses it, with the published key names."""
+"""Stacked hourglass (Newell et al., ECCV 2016), as CC-SSL, bearpaw/pytorch-pose and DARK use it, with their key names."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ...errors import OptionError
 from .blocks import PreActBottleneck, residuals
 from .network import PoseNetwork
 
@@ -29,11 +30,15 @@ class Hourglass(nn.Module):
         branches = self.hg[level]
         low = branches[1](F.max_pool2d(x, 2))
         low = self._level(level - 1, low) if level else branches[3](low)
-        return branches[0](x) + F.interpolate(branches[2](low), scale_factor=2)
+        # to the size that was halved: twice its own unless that was odd
+        return branches[0](x) + F.interpolate(branches[2](low), size=x.shape[-2:])
 
 
 class StackedHourglass(PoseNetwork):
     """Stacked hourglass: (B, 3, H, W), H and W multiples of 4 x 2^depth -> a list of `num_stacks` maps (B, K, H/4, W/4).
+
+    Where `uneven`, sides may be any multiple of 4 from 4 x 2^depth on: a halving drops the odd cell, and the way back grows to the
+    size that was halved.
 
     Args:
         num_joints: K.
@@ -41,14 +46,25 @@ class StackedHourglass(PoseNetwork):
         num_blocks: bottlenecks per place inside the hourglasses.
         width: planes of the bottlenecks; the feature map has 2 x width channels (published: 128, so 256).
         depth: halvings inside an hourglass (published: 4).
+        uneven: whether halvings of odd sizes are welcome.
     """
 
-    def __init__(self, num_joints: int, num_stacks: int = 4, num_blocks: int = 1, width: int = 128, depth: int = 4):
+    def __init__(
+        self,
+        num_joints: int,
+        num_stacks: int = 4,
+        num_blocks: int = 1,
+        width: int = 128,
+        depth: int = 4,
+        uneven: bool = False,
+    ):
         super().__init__()
         if width < 2 or width % 2:
             raise ValueError(f"width must be an even number of planes, not {width}")
         features = width * PreActBottleneck.expansion
-        self.num_joints, self.feature_channels, self.input_multiple = num_joints, features, 4 * 2**depth
+        self.smallest = 4 * 2**depth
+        self.num_joints, self.feature_channels = num_joints, features
+        self.input_multiple = 4 if uneven else self.smallest
         self.conv1 = nn.Conv2d(3, width // 2, 7, stride=2, padding=3)
         self.bn1 = nn.BatchNorm2d(width // 2)
         self.relu = nn.ReLU(inplace=True)
@@ -66,7 +82,17 @@ class StackedHourglass(PoseNetwork):
         self.score_ = nn.ModuleList(nn.Conv2d(num_joints, features, 1) for _ in range(num_stacks - 1))
 
     def stem(self, images: torch.Tensor) -> torch.Tensor:
-        """(B, 3, H, W) -> (B, 2 x width, H/4, W/4)."""
+        """(B, 3, H, W) -> (B, 2 x width, H/4, W/4).
+
+        Raises:
+            OptionError: a side that cannot be halved so often.
+        """
+        if min(images.shape[-2:]) < self.smallest:
+            raise OptionError(
+                f"pictures of at least {self.smallest} px a side for an hourglass of depth {len(self.hg[0].hg)}",
+                f"{images.shape[-2]} x {images.shape[-1]} px",
+                "give a smaller --depth or a larger --inp-res",
+            )
         x = self.relu(self.bn1(self.conv1(images)))
         x = self.layer2(F.max_pool2d(self.layer1(x), 2))
         return self.layer3(x)
@@ -82,7 +108,7 @@ class StackedHourglass(PoseNetwork):
         return earlier, y
 
     @property
-    def last_layer(self) -> nn.Conv2d:
+    def last_layer(self) -> nn.Module:
         return self.score[-1]
 
 
@@ -117,6 +143,13 @@ class MultitaskHourglass(StackedHourglass):
 def hg(num_joints: int, num_stacks: int = 4, num_blocks: int = 1, width: int = 128, depth: int = 4) -> StackedHourglass:
     """Stacked hourglass; 4 stacks of one block: 13.02 M parameters, 30.7 GFLOP at 256 px. See `StackedHourglass`."""
     return StackedHourglass(num_joints, num_stacks, num_blocks, width, depth)
+
+
+def hg_dark(
+    num_joints: int, num_stacks: int = 4, num_blocks: int = 1, width: int = 128, depth: int = 4
+) -> StackedHourglass:
+    """`hg` for uneven halvings, as DARK runs it at 128x96; the published code runs at no other size. See `StackedHourglass`."""
+    return StackedHourglass(num_joints, num_stacks, num_blocks, width, depth, uneven=True)
 
 
 def hg_multitask(

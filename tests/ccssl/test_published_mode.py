@@ -420,13 +420,14 @@ def test_an_epoch_ends_with_the_smaller_set(tmp_path, monkeypatch, tiny_coco, ti
     monkeypatch.setattr("zoopose.pose.augment_published.strong", lambda image, pts, draw: (image, pts))
     source, target = (CocoKeypoints(tiny_coco(tmp_path / str(n), n=n)) for n in (10, 5))
     form = InputForm("published", 32, 8, MEAN, (1.0, 1.0, 1.0))
+    network = checkpoints.Loaded(None, "hg", {}, source.skeleton, form, {})
 
     class Folder:
         folder, extra = tmp_path, {}
 
     def step(**more):
         options = settled(CcsslOptions(**tiny_options(tmp_path, protocol="published", **more)))
-        return published_step(options, source, target, form, Fabric(accelerator="cpu", devices=1), Folder)
+        return published_step(options, source, target, network, Fabric(accelerator="cpu", devices=1), Folder)
 
     usual = step()
     assert usual.steps == 2 and isinstance(usual.target, PublishedTargetFeed)  # 5 in batches of 4, the short one too

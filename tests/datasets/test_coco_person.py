@@ -52,6 +52,7 @@ def test_splits_and_samples_of_the_published_tree(tree, folder):
     assert sample.image.shape == (50, 60, 3) and abs(int(sample.image[0, 0, 0]) - 100) < 3
     assert sample.xy_px.shape == (17, 2) and sample.xy_px[16].tolist() == [20, 30] and sample.visible[16] == 1
     assert sample.box_xywh.tolist() == [2, 4, 40, 30] and both.crop_factor == 1.25 and both.skeleton is COCO17
+    assert sample.meta["annotated_box_xywh"] == (2, 4, 40, 30)
     assert sample.meta["image_id"] == 20 and sample.meta["area"] == 900 and sample.meta["path"].endswith("020.jpg")
     (root / "annotations/person_keypoints_train2017.json").unlink()
     assert len(CocoPerson(root)) == 2
@@ -63,7 +64,7 @@ def test_who_is_left_out_is_counted_and_boxes_are_cut_to_the_picture(tree):
     def people(first):
         faults = [
             {"iscrowd": 1}, {"keypoints": [0] * 51}, {"bbox": [5, 5, 0, 9]}, {"bbox": [60, 4, 5, 5]}, {"bbox": None},
-            {"keypoints": [float("nan"), 1, 2] + [0] * 48}, {"area": 0},
+            {"keypoints": [float("nan"), 1, 2] + [0] * 48}, {"area": 0}, {"bbox": [59.5, 4, 5, 5]},
         ]  # fmt: skip
         return [annotation(first * 100 + i, first, **fault) for i, fault in enumerate(faults)] + [
             annotation(first * 100 + 99, first, bbox=[-5, 20, 30, 90])
@@ -74,10 +75,10 @@ def test_who_is_left_out_is_counted_and_boxes_are_cut_to_the_picture(tree):
     assert data.skipped == {
         "a crowd": [2000], "no labelled joint": [2001], "box of zero size": [2002],
         "box wholly outside the picture": [2003], "no box": [2004], "joint coordinates that are not finite": [2005],
-        "area of zero": [2006],
+        "area of zero": [2006], "box beyond the middle of the picture's last pixel": [2007],
     }  # fmt: skip
     facts = data.describe()
-    assert facts["classes"] == {"person": 8} and facts["items"] == 1 and facts["skipped"]["a crowd"] == 1
+    assert facts["classes"] == {"person": 9} and facts["items"] == 1 and facts["skipped"]["a crowd"] == 1
     # without labels the joints are not looked at
     hidden = CocoPerson(data.root, "valid", labelled=False)
     assert len(hidden) == 3 and hidden.labels is None and not hidden[0].visible.any()

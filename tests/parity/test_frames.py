@@ -7,10 +7,25 @@ import numpy as np
 import pytest
 import torch
 
+from zoopose.datasets.person_crops import cut_person
+from zoopose.datasets.sample import PoseSample
 from zoopose.pose import frames
 from zoopose.pose.geometry import apply, invert
+from zoopose.pose.heatmap import encode
+from zoopose.pose.person_augment import (
+    PersonAugmentation,
+    PersonDraw,
+    half_body,
+    joint_weights,
+    mirror_joints,
+    place,
+    upper_body,
+)
 from zoopose.pose.published_geometry import published_matrix, published_transform
+from zoopose.pose.skeleton import COCO17, MPII16
+from zoopose.pose.target_weight import target_weight
 
+DRAWS = ["rand_half", "randn_half", "randn_scale", "rnd_rot", "randn_rot", "rnd_flip"]
 GREY_LEVELS = 5  # what warpAffine may differ by between OpenCV 4 and 5, on single pixels
 
 
@@ -18,6 +33,13 @@ def same(got, expected, tolerance: float = 1e-6, **more):
     """Equal to a millionth of the value, or of the largest one where it is small."""
     scale = max(1.0, float(np.abs(expected).max()))
     np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance * scale, **more)
+
+
+def same_picture(got, expected):
+    """Equal but for the weights of warpAffine, which OpenCV 4 rounds to 1/32 of a pixel."""
+    difference = np.abs(got.astype(int) - expected)
+    assert difference.mean() < 0.5
+    assert (difference > GREY_LEVELS).mean() < 1e-3 and difference.max() <= GREY_LEVELS + 3
 
 
 def forward_or_back(golden, frame: str):
@@ -78,8 +100,7 @@ def test_crop(golden):
             frame, golden[f"in_center_{k}"], golden[f"in_scale_{k}"], golden[f"in_rot_{k}"], size
         )
         got = cv2.warpAffine(golden["in_img"], matrix, tuple(int(v) for v in size), flags=cv2.INTER_LINEAR)
-        difference = np.abs(got.astype(int) - golden[f"out_crop_{k}"])
-        assert difference.max() <= GREY_LEVELS and difference.mean() < 0.5, k
+        same_picture(got, golden[f"out_crop_{k}"])
 
 
 @pytest.mark.golden("fn_cpn_crop")
@@ -125,3 +146,114 @@ def test_hourglass_transforms(golden):
     np.testing.assert_array_equal(back, golden["out_points_inv"])
     princeton = published_transform(golden["in_pts"], *one, rot[:, None], first=0)
     np.testing.assert_array_equal(princeton, golden["out_points_princeton"])
+
+
+@pytest.mark.golden("fn_sb_flip")
+def test_mirrored_joints(golden):
+    cases = golden.numbered("in_joints_")
+    assert cases
+    for k in cases:
+        joints, visible = golden[f"in_joints_{k}"], golden[f"in_joints_vis_{k}"]
+        order = np.arange(len(joints))
+        for a, b in golden[f"in_pairs_{k}"]:
+            order[a], order[b] = b, a
+        assert any(np.array_equal(order, skeleton.flip_order) for skeleton in (COCO17, MPII16))
+        xy, flags = mirror_joints(joints[:, :2], visible[:, 0], int(golden[f"in_width_{k}"]), order)
+        np.testing.assert_array_equal(flags, golden[f"out_joints_vis_{k}"][:, 0])
+        # published: what is not labelled becomes 0
+        np.testing.assert_array_equal(xy * (flags > 0)[:, None], golden[f"out_joints_{k}"][:, :2])
+
+
+@pytest.mark.golden("fn_hrnet_half_body")
+def test_half_body(golden):
+    for name, skeleton, aspect in (("coco", COCO17, 0.75), ("mpii", MPII16, 1.0)):
+        upper = upper_body(skeleton)
+        np.testing.assert_array_equal(np.flatnonzero(upper), golden[f"in_upper_ids_{name}"])
+        draws, valid = golden[f"in_randn_{name}"], golden[f"out_valid_{name}"]
+        for k, draw in enumerate(draws):
+            joints, visible = golden[f"in_joints_{name}"][k, :, :2], golden[f"in_joints_vis_{name}"][k, :, 0]
+            got = half_body(joints, visible, upper, draw, aspect)
+            assert (got is not None) == valid[k], (name, k)
+            if got is not None:
+                same(got[0], golden[f"out_center_{name}"][k], err_msg=f"{name} {k}")
+                same(got[1], golden[f"out_scale_{name}"][k], err_msg=f"{name} {k}")
+
+
+@pytest.mark.golden("fn_mspn_geometry")
+def test_mspn_half_body_and_flip(golden):
+    upper, seen = upper_body(COCO17, hips=True), 0
+    for k, (normal, wide, high) in enumerate(golden["in_half_draws"]):
+        growth = 1 + 0.6 * wide, 1 + 0.8 * high
+        joints, visible = golden["in_half_joints"][k], golden["in_half_vis"][k, :, 0]
+        got = half_body(joints, visible, upper, normal, 0.75, growth, least=3, about="middle")
+        expected = golden["out_half_center_scale"][k]
+        assert (got is None) == np.isnan(expected).any(), k
+        if got is not None:
+            same(np.concatenate(got), expected, err_msg=f"case {k}")
+            seen += 1
+    assert seen > 3
+    flags = golden["in_flip_vis"][:, 0]
+    xy, flags = mirror_joints(golden["in_flip_joints"], flags, int(golden["in_flip_width"]), COCO17.flip_order)
+    np.testing.assert_array_equal(flags, golden["out_flip_vis"][:, 0])
+    np.testing.assert_array_equal(xy[flags > 0], golden["out_flip_joints"][flags > 0])
+
+
+@pytest.mark.golden("fn_hrnet_train_sample")
+def test_hrnet_training_samples(golden):
+    """The whole way from a record and its draws to crop, joints, target and weight; HRNet's ranges on COCO."""
+    augmentation = PersonAugmentation(scale=(0.65, 1.35), rotation_deg=45, flip=0.5, half_body=0.3)
+    upper, cases = upper_body(COCO17), golden.numbered("in_draws_")
+    assert cases and list(golden["in_draw_names"]) == DRAWS
+    for k in cases:
+        half, chosen, size, turn, angle, flip = golden[f"in_draws_{k}"]
+        draw = PersonDraw(half=half, upper=chosen, scale=size, turn=turn, angle=angle, flip=flip)
+        joints, visible = golden[f"in_joints_{k}"][:, :2], golden[f"in_joints_vis_{k}"][:, 0]
+        # a detection's box is taken as it is: the one with this centre and scale
+        wh = golden[f"in_scale_{k}"].astype(np.float64) * 200 / 1.25
+        box = np.concatenate([golden[f"in_center_{k}"] - wh / 2, wh])
+        image = np.ascontiguousarray(golden[f"in_img_bgr_{k}"][..., ::-1])
+        sample = PoseSample(image, joints, visible, box, {"annotated_box_xywh": box, "detection": 0})
+        expected = golden[f"out_input_{k}"]
+        size_hw, cells = expected.shape[:2], golden[f"out_target_{k}"].shape[1:]
+        aspect = size_hw[1] / size_hw[0]
+        window = place(box, joints, visible, "msra", aspect, 1.25, image.shape[1], upper, augmentation, draw)
+        same(window.centre, golden[f"out_center_{k}"], err_msg=f"case {k}")
+        same(window.scale, golden[f"out_scale_{k}"], err_msg=f"case {k}")
+        same(window.angle_deg, golden[f"out_rotation_{k}"], err_msg=f"case {k}")
+        item = cut_person(sample, "msra", size_hw, 1.25, COCO17.flip_order, upper, augmentation, draw)
+        same_picture(item["crop"].numpy().transpose(1, 2, 0), expected)
+        known = golden[f"out_joints_vis_{k}"][:, 0] > 0
+        np.testing.assert_array_equal(item["visible"].numpy() > 0, known)
+        same(item["xy_crop"].numpy()[known], golden[f"out_joints_{k}"][known, :2], err_msg=f"case {k}")
+        matrix = frames.heatmap_matrix("msra", size_hw[::-1], cells[::-1])
+        xy_heatmap = apply(torch.from_numpy(matrix), item["xy_crop"].double())[None]
+        weight = target_weight("quarter", xy_heatmap, item["visible"][None], cells, 2)
+        np.testing.assert_array_equal(weight[0].numpy(), golden[f"out_target_weight_{k}"][:, 0])
+        target = encode(xy_heatmap, weight > 0, cells, 2, "msra")
+        same(target[0].numpy(), golden[f"out_target_{k}"], err_msg=f"case {k}")
+
+
+@pytest.mark.golden("fn_sb_generate_target", "fn_dark_generate_target", "fn_udp_target", "fn_hrnet_joint_weights")
+def test_target_weights(golden):
+    """Which joints near the border count; with HRNet's own weights where it has them."""
+    codec = {
+        "fn_sb_generate": "quarter",
+        "fn_dark_genera": "dark",
+        "fn_udp_target_": "udp",
+        "fn_hrnet_joint": "quarter",
+    }
+    codec = codec[golden.name[:14]] + ("_offset" if "offset" in golden.name else "")
+    for k in [f"_{n}" for n in golden.numbered("in_joints_")] or [""]:
+        target = golden[f"out_target{k}"]
+        cells = target.shape[:0:-1]
+        size = golden[f"in_image_size{k}"] if f"in_image_size{k}" in golden else 4 * np.array(cells)
+        sigma = int(golden[f"in_sigma{k}"]) if f"in_sigma{k}" in golden else 2
+        frame = "udp" if codec.startswith("udp") else "msra"
+        xy = golden[f"in_joints{k}"][None, :, :2]
+        xy = xy if codec == "dark" else apply(frames.heatmap_matrix(frame, size, cells), xy)
+        flags = torch.from_numpy(golden[f"in_joints_vis{k}"][None, :, 0])
+        got = target_weight(codec, torch.from_numpy(xy), flags, cells[::-1], sigma)[0].numpy()
+        if "in_joints_weight" in golden:
+            np.testing.assert_array_equal(golden["in_joints_weight"][:, 0], joint_weights(COCO17))
+            got = got * joint_weights(COCO17)
+        np.testing.assert_array_equal(got, golden[f"out_target_weight{k}"][:, 0])

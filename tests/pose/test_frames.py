@@ -13,7 +13,7 @@ from zoopose.errors import DataError
 from zoopose.pose import frames
 from zoopose.pose.geometry import apply, compose, invert
 
-boxes = st.tuples(st.floats(-50, 500), st.floats(-50, 500), st.floats(5, 600), st.floats(5, 600))
+boxes = st.tuples(st.floats(-50, 500), st.floats(-50, 500), st.floats(20, 600), st.floats(20, 600))
 sizes = st.sampled_from([(192, 256), (288, 384), (96, 128), (256, 256)])
 framed = st.sampled_from(frames.FRAMES)
 
@@ -28,7 +28,7 @@ def test_the_box_and_its_padding_fill_the_crop(box, size, frame):
     assert w == pytest.approx(reach, rel=1e-5) and h == pytest.approx(reach * size[1] / size[0], rel=1e-5)
     crop_from_image = frames.crop_matrix(frame, centre, scale, 0.0, size)
     where = apply(crop_from_image, centre[None].astype(np.float64))[0]
-    middle = np.array(size) / 2 if frame == "msra" else (np.array(size) - 1) / 2
+    middle = (np.array(size) - (frame in ("dark", "udp"))) / 2
     np.testing.assert_allclose(where, middle, atol=2e-2)  # float32 corners of a small box far from the origin
 
 
@@ -39,6 +39,7 @@ def test_the_heatmap_is_a_smaller_crop(box, size, frame, angle):
     centre, scale = frames.centre_scale(box, size[0] / size[1], 1.25, frame)
     crop, heatmap = (frames.crop_matrix(frame, centre, scale, angle, s) for s in (size, cells))
     both = compose(heatmap, invert(crop))
+    both[:, 2] -= 0.5 * (frame == "megvii")  # cells of four whole pixels
     np.testing.assert_allclose(both, frames.heatmap_matrix(frame, size, cells), atol=2e-2)
 
 
@@ -53,8 +54,29 @@ def test_a_mirrored_picture_gives_the_mirrored_crop(box, size, frame, angle):
     other = compose(frames.crop_matrix(frame, mirrored, scale, -angle, size), frames.mirror_matrix(width))
     back = frames.mirror_matrix(size[0])
     expected = compose(back, plain)
-    expected[0, 2] += frames.flip_shift(frame)
+    expected[0, 2] += frame in ("msra", "megvii")
     np.testing.assert_allclose(other, expected, atol=5e-2)
+
+
+@pytest.mark.parametrize("frame, beside", [("msra", 0.75), ("dark", 0), ("udp", 0), ("megvii", -0.25)])
+def test_how_far_beside_the_maps_of_a_mirrored_crop_lie(frame, beside):
+    """Mirrored back, a joint's cell lies so far to the left; the published shift makes up for what is nearer to a whole cell."""
+    heatmap_from_crop = frames.heatmap_matrix(frame, (192, 256), (48, 64))
+    xy_crop = np.array([[70.0, 100.0]])
+    mirrored = apply(heatmap_from_crop, [191, 0] + xy_crop * [-1, 1])
+    back = [47, 0] + mirrored * [-1, 1]
+    np.testing.assert_allclose(apply(heatmap_from_crop, xy_crop) - back, [[beside, 0]], atol=1e-9)
+    assert frames.flip_shift(frame) == round(beside)
+
+
+def test_cells_of_mspn_are_four_whole_pixels():
+    centre, scale = frames.centre_scale([10, 20, 60, 80], 0.75, (1.09, 1.135), "megvii")
+    crop = frames.crop_matrix("megvii", centre, scale, 0.0, (192, 256))
+    np.testing.assert_array_equal(crop, frames.crop_matrix("msra", centre, scale, 0.0, (192, 256)))
+    cells = np.array([[0.0, 0.0], [13.25, 40.0]])
+    expected = apply(invert(crop), 4 * cells + 2)  # as published
+    np.testing.assert_allclose(frames.transform_preds("megvii", cells, centre, scale, (48, 64)), expected, atol=1e-9)
+    np.testing.assert_allclose(apply(frames.heatmap_matrix("megvii", (192, 256), (48, 64)), 4 * cells + 2), cells)
 
 
 @pytest.mark.parametrize("frame", frames.FRAMES)
@@ -85,9 +107,9 @@ def test_the_shift_moves_the_window():
 def test_turns_run_the_ways_that_are_published():
     """A point right of the centre: msra turns the window clockwise, so the picture's right goes up; udp turns the picture."""
     right = np.array([[110.0, 80.0]])
-    for frame, sign in (("msra", -1), ("dark", -1), ("udp", 1)):
+    for frame, sign in (("msra", -1), ("megvii", -1), ("dark", -1), ("udp", 1)):
         matrix = frames.crop_matrix(frame, [100.0, 80.0], [1.0, 1.0], 90.0, (201, 201))
-        middle = 100.5 if frame == "msra" else 100.0
+        middle = 100.0 if frame in ("dark", "udp") else 100.5
         x, y = apply(matrix, right)[0]
         assert x == pytest.approx(middle, abs=1e-3) and (y - middle) * sign > 9
 
@@ -96,7 +118,7 @@ def test_a_box_without_size_and_an_unknown_frame():
     centre, scale = frames.centre_scale([10, 10, 0, 0], 0.75)
     with pytest.raises(DataError, match="above zero size"):
         frames.crop_matrix("msra", centre, scale, 0.0, (192, 256))
-    with pytest.raises(ValueError, match="msra, dark, udp"):
+    with pytest.raises(ValueError, match="msra, dark, udp, megvii"):
         frames.centre_scale([0, 0, 1, 1], 1.0, frame="mmpose")
 
 

@@ -76,7 +76,7 @@ def network_of():
         main = build_model("hg", K, num_stacks=2, width=4, depth=1, adapter=1)
         with torch.no_grad():  # past its beginning as the identity
             main.adapter[0].conv3.weight.normal_(0, 0.1)
-        head = human_head(main.feature_channels, K_HUMAN, None) if "human" in names and "animal" in names else None
+        head = human_head(main, K_HUMAN, None) if "human" in names and "animal" in names else None
         return WscdaNetwork(main, head, len(names) > 1).to(dtype)
 
     return make

@@ -294,3 +294,15 @@ def test_the_probe_finds_what_is_there_and_not_what_is_not():
     for x, low, high in ((noise, 0.35, 0.65), (apart, 0.98, 1.0)):
         right = ((probe._fit(x[:200], y[:200])(x[200:]) > 0) == (y[200:] > 0)).double().mean()
         assert low <= right <= high
+
+
+def test_sheets_show_every_domain(tmp_path, domains, tiny_options):
+    options = tiny_options(
+        tmp_path,
+        human=f"coco:{domains['human']}",
+        animal=f"coco:{domains['animal']}",
+        target=f"coco:{domains['target']}",
+    )
+    folder = run(WscdaOptions(**options, num_epochs=1, steps=2, probe=False, debug=1))
+    names = {f"000_{domain}_{what}.jpg" for domain in ("human", "animal", "target") for what in ("joints", "maps")}
+    assert {p.name for p in (folder / "debug").iterdir()} == names

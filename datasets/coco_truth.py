@@ -1,0 +1,162 @@
+"""What a data set's animals are scored against as COCO scores: annotations in COCO's form, those that are no items among them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError
+from . import coco_file
+from .annotated import AnnotatedPictures, Unusable
+from .coco_file import CocoFile
+from .sample import PoseDataset
+
+
+@dataclass
+class CocoTruth:
+    """Annotations of the pictures of one split.
+
+    Attributes:
+        images, annotations, categories: as in a COCO keypoints file. Crowds and animals without a labelled joint are there too: a
+            detection on them is not counted wrong. Keypoints are in the order of the data set's skeleton.
+        items: N pairs (image_id, category_id), those of the data set's items.
+        left_out: reason -> annotations that make no sense, and are not there.
+        one_category: the category is the truth's own making: results of any category are meant.
+        notes: what a reader of the scores must know of the truth, one clause each.
+    """
+
+    images: list[dict]
+    annotations: list[dict]
+    categories: list[dict]
+    items: list[tuple[Any, Any]]
+    left_out: Counter = field(default_factory=Counter)
+    one_category: bool = False
+    notes: tuple[str, ...] = ()
+
+    def to_coco(self) -> dict[str, list]:
+        """`images`, `annotations` and `categories` as one object."""
+        return {"images": self.images, "annotations": self.annotations, "categories": self.categories}
+
+
+def coco_truth(dataset: PoseDataset) -> CocoTruth | None:
+    """The truth of a data set; None for sets whose pictures have no ids or names to tell results apart by (TigDog, renderings).
+
+    Raises:
+        DataError: a set without labels.
+    """
+    if hasattr(dataset, "truth"):
+        return dataset.truth()
+    if not isinstance(dataset, AnnotatedPictures):
+        return None
+    if dataset.labels is None:
+        raise DataError("labelled joints to score against", f"{dataset.name} without labels")
+    metas = [dataset.meta_of(i) for i in range(len(dataset))]
+    return truth_of_items(dataset.file_names, metas, dataset.boxes, dataset.labels)
+
+
+def truth_of_files(
+    parts: Iterable[tuple[CocoFile, Collection]],
+    categories: Mapping[Any, Mapping],
+    joints: int,
+    metas: Sequence[Mapping],
+    columns: Sequence[int] | None = None,
+) -> CocoTruth:
+    """The truth of COCO files.
+
+    Args:
+        parts: files, and the ids of the pictures to take from each.
+        categories: to take, id -> entry.
+        joints: number K that the files' annotations have.
+        metas: N, of the data set's items, with `image_id` and, where there are several categories, `category_id`.
+        columns: of the joints, those that the data set has.
+    """
+    images, annotations, left_out = [], [], Counter()
+    for file, wanted in parts:
+        images += [{"id": i, "file_name": file.images[i]["file_name"]} for i in file.images if i in wanted]
+        for i, ann in file.annotations.items():
+            if ann["image_id"] not in wanted or ann["category_id"] not in categories:
+                continue
+            try:
+                annotations.append(_annotation(i, ann, joints, columns))
+            except Unusable as reason:
+                left_out[str(reason)] += 1
+    names = [{"id": i, "name": str(c.get("name", i))} for i, c in categories.items()]
+    first = next(iter(categories))
+    items = [(meta["image_id"], meta.get("category_id", first)) for meta in metas]
+    notes = []
+    without = sum(ann.get("area") is None for ann in annotations)
+    if without:
+        notes.append(f"{without} annotations without an area count with their box's")
+    return CocoTruth(images, annotations, names, items, left_out, notes=tuple(notes))
+
+
+def _annotation(annotation_id: Any, ann: dict, joints: int, columns: Sequence[int] | None) -> dict[str, Any]:
+    """One annotation, cut to what scoring reads.
+
+    Raises:
+        Unusable: joints, or an area, that are no proper numbers.
+    """
+    known = {"id": annotation_id, "image_id": ann["image_id"], "category_id": ann["category_id"]}
+    keypoints = np.zeros((joints, 3))
+    try:
+        _, visible = coco_file.read_joints(ann, joints)
+    except Unusable as reason:
+        if str(reason) != "no labelled joint":
+            raise
+    else:
+        # the numbers as the file has them, which the items' float32 would round
+        keypoints = np.where(visible[:, None] > 0, np.array(ann["keypoints"], float).reshape(joints, 3), 0)
+    own = keypoints if columns is None else keypoints[columns]
+    known |= {"keypoints": own.ravel().tolist(), "iscrowd": int(bool(ann.get("iscrowd")))}
+    # the file's own count, unless joints were chosen: COCO's evaluation believes it
+    counts = columns is None and isinstance(ann.get("num_keypoints"), int)
+    known["num_keypoints"] = ann["num_keypoints"] if counts else int((own[:, 2] > 0).sum())
+    area = ann.get("area")
+    if area is not None:
+        if not isinstance(area, int | float) or not np.isfinite(area):
+            raise Unusable("area that is not a finite number")
+        known["area"] = area
+    box = ann.get("bbox")
+    if isinstance(box, list) and len(box) == 4 and all(isinstance(v, int | float) and np.isfinite(v) for v in box):
+        known["bbox"] = box
+    return known
+
+
+def truth_of_items(
+    names: Sequence[str],
+    metas: Sequence[Mapping],
+    boxes_xywh: np.ndarray,
+    labels: tuple[np.ndarray, np.ndarray],
+) -> CocoTruth:
+    """The truth of a data set that is no COCO file: its items, all of one category, with the areas of their boxes.
+
+    Pictures go by the `image_id` of the items where it tells them apart, else by their number from 1 in the data set's order.
+
+    Args:
+        names: N file names.
+        metas: N.
+        boxes_xywh: (N, 4).
+        labels: (N, K, 2) and (N, K).
+    """
+    by_id = {meta.get("image_id"): name for meta, name in zip(metas, names)}
+    told = (
+        None not in by_id
+        and len(by_id) == len(set(names))
+        and all(by_id[m["image_id"]] == n for m, n in zip(metas, names))
+    )
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names), 1)}
+    ids = [meta["image_id"] if told else numbers[name] for meta, name in zip(metas, names)]
+    images = [{"id": i, "file_name": name} for i, name in dict(zip(ids, names)).items()]
+    annotations = []
+    for number, (image_id, box) in enumerate(zip(ids, np.asarray(boxes_xywh, float).tolist())):
+        xy, visible = labels[0][number].astype(float), labels[1][number]
+        keypoints = np.column_stack([np.where(visible[:, None] > 0, xy, 0), visible]).ravel().tolist()
+        own = {"id": number + 1, "image_id": image_id, "category_id": 1, "keypoints": keypoints, "bbox": box}
+        annotations.append(own | {"num_keypoints": int((visible > 0).sum()), "area": box[2] * box[3], "iscrowd": 0})
+    category = {"id": 1, "name": "animal"}
+    notes = ("areas are those of the boxes",)
+    return CocoTruth(images, annotations, [category], [(i, 1) for i in ids], one_category=True, notes=notes)

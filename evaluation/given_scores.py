@@ -1,0 +1,160 @@
+"""Scores of poses that are not those of a data set's own items: found in a detector's boxes, or written by any program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ..datasets.annotated import AnnotatedPictures
+from ..datasets.coco_truth import CocoTruth, coco_truth
+from ..datasets.mpii import Mpii
+from ..datasets.sample import PoseDataset
+from ..datasets.sources import open_source
+from ..errors import DataError, OptionError
+from ..pose.checkpoints import Loaded
+from ..progress import log
+from .human_scores import RESULTS, network_results, oks_table, pckh_table, ranking, shown, usable_sigmas
+from .mpii_truth import read_mpii_truth, read_preds
+from .options import TestOptions, adopt
+from .pose_results import PoseResults, given_to_animals, read_results, summary
+from .predict import Predictions, predict
+from .protocol import Score
+from .score import BATCH, print_scores, score_predictions
+from .score_table import ScoreTable
+
+_EXIF_ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)
+_GIVEN = "each animal has the best-scored result that is nearest to it; without one its joints are wrong"
+
+
+def score_detections(
+    network: Loaded,
+    dataset: PoseDataset,
+    source: str,
+    split: str,
+    sigmas: tuple[np.ndarray, str],
+    device: torch.device,
+    options: TestOptions,
+    folder: Path,
+) -> tuple[dict[str, Score], Predictions, list[ScoreTable]]:
+    """Score a network in a detector's boxes: all detections, their scores kept, then as published.
+
+    PCK is taken of the results as the annotated animals get them.
+
+    Args:
+        dataset: the annotated animals.
+        source, split: what it was opened from, to be opened again with the detections.
+        sigmas: from `usable_sigmas`.
+        folder: for keypoints_results.json.
+
+    Raises:
+        OptionError: a data set that takes no detections.
+        DataError: detections that cannot be read, mostly unreadable pictures.
+    """
+    detected = open_source(source, split=split, image_path=options.image_path, boxes=options.boxes)
+    adopt(detected, network.skeleton, options)
+    model = network.model.to(device, memory_format=torch.channels_last)
+    found = predict(
+        model,
+        detected,
+        network.form,
+        device,
+        BATCH,
+        options.workers,
+        options.flip,
+        strict=options.strict_data,
+        phase="scoring",
+    )
+    truth, metas = coco_truth(dataset), [detected.meta_of(i) for i in range(len(detected))]
+    items = [(meta["image_id"], truth.items[0][1]) for meta in metas]
+    results = network_results(found, items, detected.scores, sigmas[0], network.form, options)
+    results.write(folder / RESULTS)
+    skipped = summary({reason: len(ids) for reason, ids in detected.skipped.items()}, "detections")
+    boxes = f"{len(detected)} detections of {options.boxes}" + (f" ({skipped})" if skipped else "")
+    tables = shown([oks_table(results, truth, *sigmas, {"boxes": boxes} | ranking(options))])
+    animals = animals_of(dataset, results, truth, found.faults)
+    notes = (*(("mirrored picture averaged in",) if options.flip else ()), f"boxes: {boxes}", _GIVEN)
+    scores = score_predictions(animals, network.skeleton, None, str(dataset.describe().get("name", "")), 6, notes)
+    print_scores(scores)
+    return scores, animals, tables
+
+
+def score_given(dataset: PoseDataset, options: TestOptions) -> tuple[dict[str, Score], Predictions, list[ScoreTable]]:
+    """Score a file of predictions as it stands: COCO results, or preds*.mat of MPII. Pictures are not needed.
+
+    Raises:
+        OptionError: a data set whose predictions no such file can hold.
+        DataError: a file that cannot be read or does not fit the data.
+    """
+    path, name = Path(options.predictions), str(dataset.describe().get("name", ""))
+    how = {"predictions": str(path)}
+    if isinstance(dataset, Mpii):
+        truth = read_mpii_truth(dataset)
+        preds = read_preds(path, truth)
+        tables = shown([pckh_table(preds, truth, how)])
+        animals = _animals(dataset, preds[truth.items] - 1, np.ones(preds[truth.items].shape[:2]))
+        notes = (f"predictions of {path}",)
+    else:
+        truth = coco_truth(dataset)
+        if truth is None:
+            raise OptionError("data in COCO's form, or mpii, for --predictions", name)
+        results = read_results(path, truth, len(dataset.skeleton))
+        if results.left_out:
+            log.warning(summary(results.left_out, "results"))
+        sigmas = usable_sigmas(dataset, dataset.skeleton, options)
+        how |= {"score of a pose": "as given", "NMS": "none"}
+        tables = [] if sigmas is None else shown([oks_table(results, truth, *sigmas, how)])
+        animals = animals_of(dataset, results, truth)
+        notes = (f"predictions of {path}", _GIVEN)
+    scores = score_predictions(animals, dataset.skeleton, None, name, 6, notes)
+    print_scores(scores)
+    return scores, animals, tables
+
+
+def animals_of(dataset: AnnotatedPictures, results: PoseResults, truth: CocoTruth, faults: str = "") -> Predictions:
+    """Results as predictions of the data set's items, nan for an animal that gets none."""
+    xy_true, visible = dataset.labels
+    boxes, _ = _frames(dataset)
+    rows = given_to_animals(results, truth.items, xy_true, visible, boxes)
+    poses = np.full((len(dataset), len(dataset.skeleton), 3), np.nan)
+    poses[rows >= 0] = results.poses[rows[rows >= 0]]
+    return _animals(dataset, poses[..., :2], np.nan_to_num(poses[..., 2]), faults)
+
+
+def _animals(dataset: AnnotatedPictures, xy_px: np.ndarray, score: np.ndarray, faults: str = "") -> Predictions:
+    xy_true, visible = dataset.labels
+    boxes, size_hw = _frames(dataset)
+    none, read = np.zeros_like(xy_true), np.ones(len(dataset), bool)
+    return Predictions(
+        list(dataset.ids), xy_px.astype(np.float32), score.astype(np.float32), none, none.copy(), xy_true, visible, boxes, size_hw,
+        dataset.crop_factor, read, faults,
+    )  # fmt: skip
+
+
+def _frames(dataset: AnnotatedPictures) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes (N, 4) as items have them, and the pictures' heights and widths (N, 2), 0 where neither file nor picture tells.
+
+    Raises:
+        DataError: an animal without a box, whose box is its picture, in one that is not there.
+    """
+    sizes_wh = [dataset.size_of(i) or _picture_size(dataset.path_of(i)) for i in range(len(dataset))]
+    whole = np.array([[0, 0, w, h] for w, h in sizes_wh], np.float32)
+    boxes = np.where(dataset.boxes[:, 2:3] > 0, dataset.boxes, whole)
+    lost = np.flatnonzero(boxes[:, 2] == 0)
+    if len(lost):
+        raise DataError(
+            "a box, or a picture, of every animal", f"neither of {dataset.ids[lost[0]]}", "put the picture there"
+        )
+    return boxes, np.array(sizes_wh, np.int64)[:, ::-1]
+
+
+def _picture_size(path: Path) -> tuple[int, int]:
+    """Width and height of a picture as it is read, (0, 0) where it is not there."""
+    try:
+        with Image.open(path) as image:
+            w, h = image.size
+            return (h, w) if image.getexif().get(_EXIF_ORIENTATION) in _TURNED else (w, h)
+    except OSError:
+        return 0, 0

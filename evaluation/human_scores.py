@@ -1,0 +1,237 @@
+"""Scores beside PCK, as published human-pose codes take them: COCO's ten OKS numbers, for any joints with sigmas; MPII's PCKh."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..datasets.annotated import AnnotatedPictures
+from ..datasets.coco_person import CocoPerson
+from ..datasets.coco_truth import CocoTruth, coco_truth
+from ..datasets.mpii import Mpii
+from ..datasets.sample import PoseDataset
+from ..errors import OptionError, ZooposeError
+from ..pose.inputs import InputForm
+from ..pose.skeleton import MPII16, Skeleton
+from ..progress import log
+from .coco_scores import MAX_RESULTS, NUMBERS, faster_coco_eval, keypoint_numbers
+from .mpii_truth import MpiiTruth, read_mpii_truth, write_preds
+from .nms import SOFT_LIMIT, enlarged_area, ranked
+from .options import TestOptions
+from .pckh import CURVE, head_errors, pckh
+from .pose_results import PoseResults, summary
+from .predict import Predictions
+from .score_table import ScoreTable
+from .sigmas import sigmas_of
+
+RESULTS, PREDS = "keypoints_results.json", "pred.mat"
+
+
+def check_options(options: TestOptions) -> None:
+    """Raises OptionError for thresholds that are none, and for options that given predictions have no use for."""
+    if not 0 < options.nms <= 1 or not 0 <= options.joint_threshold < 1:
+        found = f"--nms {options.nms:g}, --joint-threshold {options.joint_threshold:g}"
+        raise OptionError("--nms above 0 and up to 1, --joint-threshold from 0 to below 1", found)
+    if options.predictions:
+        given = [("--resume", options.resume), ("--boxes", options.boxes), ("--flip", options.flip)]
+        useless = [name for name, value in given if value] + _asked(options, "soft_nms", "nms", "joint_threshold")
+        if useless:
+            expected = "--predictions alone: they are scored as they stand"
+            raise OptionError(expected, f"{', '.join(useless)} beside", "leave one or the other out")
+
+
+def network_tables(
+    found: Predictions,
+    dataset: PoseDataset,
+    sigmas: tuple[np.ndarray, str] | None,
+    form: InputForm,
+    options: TestOptions,
+    folder: Path,
+) -> list[ScoreTable]:
+    """Tables of a network's predictions in the annotated boxes of a data set; printed, and the results written beside.
+
+    Args:
+        found: row by row the data set's items.
+        sigmas: from `usable_sigmas`.
+        form: how the network took its crops.
+        folder: for keypoints_results.json or pred.mat.
+    """
+    if isinstance(dataset, Mpii):
+        truth = read_mpii_truth(dataset)
+        preds = truth.of_all(np.where(found.read[:, None, None], found.xy_px + 1, np.nan))
+        write_preds(folder / PREDS, preds)
+        return shown([pckh_table(preds, truth, {"boxes": "annotated"} | _flip(options))])
+    if sigmas is None:
+        return []
+    truth = coco_truth(dataset)
+    results = network_results(found, truth.items, np.ones(len(found.ids)), sigmas[0], form, options)
+    results.write(folder / RESULTS)
+    return shown([oks_table(results, truth, *sigmas, {"boxes": "annotated"} | ranking(options))])
+
+
+def usable_sigmas(dataset: PoseDataset, skeleton: Skeleton, options: TestOptions) -> tuple[np.ndarray, str] | None:
+    """The sigmas to take OKS with, and where they are from; None where OKS cannot be taken and was not asked for.
+
+    Raises:
+        OptionError: options of OKS where it cannot be taken.
+        ZooposeError: COCO's people, or options of OKS, without the package that counts.
+    """
+    asked = _asked(options, "sigmas", "soft_nms", "nms", "joint_threshold")
+    if isinstance(dataset, Mpii):
+        why = "MPII is scored by PCKh"
+    elif not isinstance(dataset, AnnotatedPictures):
+        why = "its pictures have no names in COCO's form"
+    else:
+        sigmas = sigmas_of(skeleton, options.sigmas)
+        if sigmas is not None:
+            return sigmas if _can_count(isinstance(dataset, CocoPerson) or asked or options.predictions) else None
+        why = "no sigmas are known for its joints"
+        if not asked:
+            log.info("no OKS: %s; --sigmas gives them", why)
+    if asked:
+        raise OptionError(
+            f"a data set to take OKS of, for {', '.join(asked)}", f"{dataset.describe().get('name')}: {why}"
+        )
+    return None
+
+
+def _can_count(must: Any) -> bool:
+    """Whether the package that counts is there; a line where it is not, and the error where it must be."""
+    try:
+        faster_coco_eval()
+    except ZooposeError as missing:
+        if must:
+            raise
+        log.warning("no OKS: expected %s; try: %s", missing.expected, missing.remedy)
+        return False
+    return True
+
+
+def _asked(options: TestOptions, *names: str) -> list[str]:
+    """Those of the options that are not at their default, as typed."""
+    defaults = {field.name: field.default for field in fields(options)}
+    return [f"--{name.replace('_', '-')}" for name in names if getattr(options, name) != defaults[name]]
+
+
+def network_results(
+    found: Predictions,
+    items: Sequence[tuple[Any, Any]],
+    box_scores: np.ndarray,
+    sigmas: np.ndarray,
+    form: InputForm,
+    options: TestOptions,
+) -> PoseResults:
+    """What the published codes hand in: poses rescored, those alike thinned out picture by picture. Unread pictures have none.
+
+    Args:
+        found: N predictions.
+        items: N pairs (image_id, category_id).
+        box_scores: (N,) of the detector; 1 for annotated boxes.
+    """
+    rows = np.flatnonzero(found.read)
+    height, width = form.size_hw
+    areas = enlarged_area(found.box_xywh[rows], found.crop_factor, width / height)
+    poses = np.concatenate([found.xy_px[rows], found.score[rows, :, None]], -1)
+    image_ids, category_ids = ([items[i][k] for i in rows] for k in (0, 1))
+    kept, scores = ranked(
+        image_ids,
+        poses,
+        np.asarray(box_scores)[rows],
+        areas,
+        sigmas,
+        options.nms,
+        options.joint_threshold,
+        options.soft_nms,
+    )
+    return PoseResults(image_ids, category_ids, poses.astype(float), scores).take(kept)
+
+
+def ranking(options: TestOptions) -> dict[str, str]:
+    """How `network_results` came about, for the protocol."""
+    nms = f"soft OKS {options.nms:g}, {SOFT_LIMIT} a picture" if options.soft_nms else f"OKS {options.nms:g}"
+    score = f"box x mean of joint scores above {options.joint_threshold:g}"
+    return _flip(options) | {"score of a pose": score, "NMS": nms}
+
+
+def oks_table(
+    results: PoseResults, truth: CocoTruth, sigmas: np.ndarray, sigmas_from: str, how: Mapping[str, Any]
+) -> ScoreTable:
+    """The ten numbers as a table.
+
+    Args:
+        how: the first part of the protocol: boxes, ranking.
+    """
+    score = keypoint_numbers(truth.to_coco(), results.entries(), sigmas)
+    protocol = {
+        "metric": f"OKS 0.5 to 0.95 in steps of 0.05, 101 recalls, {MAX_RESULTS} results a picture",
+        **how,
+        "sigmas": sigmas_from,
+        "sigma values": [round(float(s), 6) for s in sigmas],
+        "n": score.animals,
+        "pictures": score.pictures,
+        "results": score.results,
+    }
+    if len(score.categories) > 1:
+        protocol["categories"] = f"{len(score.categories)}, each weighing the same"
+    for name, text in (
+        ("truth", "; ".join(truth.notes)),
+        ("annotations", summary(truth.left_out, "annotations")),
+        ("left out", summary(results.left_out, "results")),
+    ):
+        if text:
+            protocol[name] = text
+    return ScoreTable("oks", "COCO keypoints (OKS)", {"OKS": dict(score.numbers)}, ("OKS", NUMBERS[0]), protocol)
+
+
+def pckh_table(preds: np.ndarray, truth: MpiiTruth, how: Mapping[str, Any]) -> ScoreTable:
+    """PCKh in its published forms side by side, joints, groups and means.
+
+    Args:
+        preds: (P, 16, 2) px counted from 1, nan where there is none.
+        how: the first part of the protocol.
+    """
+    errors = head_errors(preds, truth.xy, truth.head_px)
+    columns = {
+        "HRNet@0.5": pckh(errors, truth.labelled, 0.5),
+        "HRNet@0.1": pckh(errors, truth.labelled, CURVE[10]),
+        "HRNet@0.11": pckh(errors, truth.labelled, CURVE[11]),
+        "bearpaw@0.5": pckh(errors, truth.labelled, 0.5, "bearpaw"),
+        "bearpaw@0.1": pckh(errors, truth.labelled, CURVE[10], "bearpaw"),
+        "princeton@0.5": pckh(errors, truth.labelled, 0.5, "princeton"),
+    }
+    numbers = {}
+    for name, score in columns.items():
+        own = {joint: float(share) for joint, share in zip(MPII16.joints, score.joints)}
+        own["mean"] = score.mean
+        numbers[name] = own | {f"{group} (group)": share.pck for group, share in score.groups.items()}
+    n = dict(zip(MPII16.joints, truth.labelled.sum(0).tolist()))
+    protocol = {
+        "metric": "PCKh, right within a share of the head size",
+        "head size": truth.head,
+        **how,
+        "HRNet": "error <= share; mean of 14 joints (no pelvis, no thorax) weighted by instances; its tables call 0.11 Mean@0.1",
+        "bearpaw": "error < share; plain mean of the 14 joints",
+        "princeton": "error < share; all instances of all 16 joints together",
+        "n": int(truth.labelled.sum()),
+        "people": len(truth.xy) - truth.headless,
+        "truth": str(truth.source),
+    }
+    if truth.headless:
+        protocol["left out"] = f"{truth.headless} people without a head size"
+    return ScoreTable("pckh", "MPII PCKh", numbers, ("HRNet@0.5", "mean"), protocol, n)
+
+
+def shown(tables: list[ScoreTable]) -> list[ScoreTable]:
+    """The same tables, after printing them."""
+    for table in tables:
+        for line in ["", *table.text().splitlines()]:
+            log.info(line)
+    return tables
+
+
+def _flip(options: TestOptions) -> dict[str, str]:
+    return {"mirrored picture averaged in": "yes" if options.flip else "no"}

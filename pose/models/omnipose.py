@@ -1,0 +1,316 @@
+"""OmniPose (Artacho and Savakis, 2021): HRNet with a learnt way up and a waterfall module; published key names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ...errors import OptionError, WeightsError
+from .hrnet import BESIDE_TRUNK, TRUNK, HighResolutionModule, HighResolutionNetwork
+from .resnet import Bottleneck, ConvBuilder, load_layers
+
+LOW_LEVEL = 64 * Bottleneck.expansion  # channels of the first stage's output
+WASP_CHANNELS = 48  # inside the waterfall, whatever the width of the trunk
+
+
+class SeparableConv(nn.Module):
+    """Depthwise convolution, ReLU, 1x1 convolution, without biases and with no norm between."""
+
+    def __init__(
+        self,
+        inplanes: int,
+        planes: int,
+        kernel_size: int,
+        stride: int = 1,
+        padding: int = 0,
+        dilation: int = 1,
+        bias: bool = False,
+    ):
+        super().__init__()
+        if bias:
+            raise ValueError("separable convolutions have no bias")
+        self.spatialConv = nn.Conv2d(
+            inplanes, inplanes, kernel_size, stride, padding, dilation, groups=inplanes, bias=False
+        )
+        self.pointConv = nn.Conv2d(inplanes, planes, 1, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.pointConv(F.relu_(self.spatialConv(x)))
+
+
+class GaussianFilter(nn.Conv2d):
+    """Depthwise filter with a fixed Gaussian of sum 1, zeros outside: (B, C, H, W) -> (B, C, H, W).
+
+    The network's "Gaussian heatmap modulation". Its weight is in the state dict, as published, but is a buffer: it never trains.
+
+    Args:
+        channels: C.
+        kernel_size: odd side of the filter in cells.
+        sigma: of the Gaussian, in cells.
+    """
+
+    def __init__(self, channels: int, kernel_size: int = 3, sigma: float = 3.0):
+        super().__init__(channels, channels, kernel_size, padding=kernel_size // 2, groups=channels, bias=False)
+        line = np.exp(-np.square(np.arange(kernel_size) - (kernel_size - 1) / 2) / (2 * sigma**2))
+        square = np.outer(line, line) / line.sum() ** 2
+        weight = torch.tensor(np.broadcast_to(square, self.weight.shape), dtype=self.weight.dtype)
+        del self.weight
+        self.register_buffer("weight", weight)
+
+
+class OmniPoseModule(HighResolutionModule):
+    """HRNet's fusing module whose way up doubles by transposed convolutions and ends in a Gaussian filter."""
+
+    def upward(self, inplanes: int, planes: int, doublings: int) -> nn.Sequential:
+        layers = [self.conv(inplanes, planes, 1, bias=False), nn.BatchNorm2d(planes)]
+        for _ in range(doublings):
+            layers += [
+                nn.ConvTranspose2d(planes, planes, 3, stride=2, padding=1, output_padding=1, bias=False),
+                nn.BatchNorm2d(planes),
+                nn.ReLU(inplace=True),
+            ]
+        return nn.Sequential(*layers, GaussianFilter(planes))
+
+
+class Atrous(nn.Module):
+    """Convolution of some dilation that keeps the size, batch norm, ReLU."""
+
+    def __init__(self, inplanes: int, planes: int, dilation: int, conv: ConvBuilder):
+        super().__init__()
+        if dilation == 1:
+            self.atrous_conv = conv(inplanes, planes, 1, bias=False)
+        else:
+            self.atrous_conv = conv(inplanes, planes, 3, padding=dilation, dilation=dilation, bias=False)
+        self.bn = nn.BatchNorm2d(planes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.relu_(self.bn(self.atrous_conv(x)))
+
+
+class Waterfall(nn.Module):
+    """What WASP and WASPv2 share: four branches in a chain, the mean of the picture, all joined by a 1x1 convolution."""
+
+    def __init__(self, inplanes: int, planes: int, dilations: tuple[int, int, int], conv: ConvBuilder):
+        super().__init__()
+        self.aspp1 = Atrous(inplanes, planes, 1, conv)
+        self.aspp2 = Atrous(planes, planes, dilations[0], conv)
+        self.aspp3 = Atrous(planes, planes, dilations[1], conv)
+        self.aspp4 = Atrous(planes, planes, dilations[2], conv)
+        self.global_avg_pool = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1), nn.Conv2d(inplanes, planes, 1, bias=False), nn.BatchNorm2d(planes), nn.ReLU()
+        )
+        self.conv1 = nn.Conv2d(5 * planes, planes, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(planes)
+
+    def chain(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """The four branches' outputs, each made of the one before."""
+        found = []
+        for layer in (self.aspp1, self.aspp2, self.aspp3, self.aspp4):
+            found.append(x := layer(x))
+        return found
+
+    def joined(self, x: torch.Tensor, branches: list[torch.Tensor]) -> torch.Tensor:
+        """Branches and the picture's mean -> (B, planes, h, w).
+
+        Raises:
+            OptionError: in training with one picture, whose mean over picture and batch is itself.
+        """
+        if self.training and len(x) == 1:
+            raise OptionError("batches of at least 2 pictures to train OmniPose", "a batch of 1", "--train-batch 2")
+        mean = self.global_avg_pool(x).expand(-1, -1, *x.shape[2:])
+        return F.relu_(self.bn1(self.conv1(torch.cat([*branches, mean], 1))))
+
+
+class WASPv2(Waterfall):
+    """Waterfall of separable convolutions (dilations 6, 12, 18) that takes in low-level features and ends in the joints' maps.
+
+    Args:
+        inplanes, planes: channels of the features and inside.
+        num_joints: K.
+        low_level: channels of the low-level features.
+    """
+
+    def __init__(self, inplanes: int, planes: int, num_joints: int, low_level: int = LOW_LEVEL):
+        super().__init__(inplanes, planes, (6, 12, 18), SeparableConv)
+        reduced, self.num_joints = planes // 8, num_joints
+        self.conv2 = nn.Conv2d(low_level, reduced, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(reduced)
+        self.last_conv = nn.Sequential(*_two_convs(planes + reduced, planes), nn.Conv2d(planes, num_joints, 1))
+
+    def features(self, x: torch.Tensor, low_level: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
+        """(B, inplanes, h, w) and (B, low_level, h, w) -> the four branches, and what the last convolution sees."""
+        branches = self.chain(x)
+        low_level = F.relu_(self.bn2(self.conv2(low_level)))
+        return branches, self.last_conv[:-1](torch.cat([self.joined(x, branches), low_level], 1))
+
+    def forward(self, x: torch.Tensor, low_level: torch.Tensor) -> list[torch.Tensor]:
+        """Maps (B, K, h, w), and the fourth branch (B, planes, h, w)."""
+        branches, last = self.features(x, low_level)
+        return [self.last_conv[-1](last), branches[-1]]
+
+
+class WASP(Waterfall):
+    """Waterfall of dense convolutions (dilations 12, 18, 24); one 1x1 convolution is applied twice to each of the branches."""
+
+    def __init__(self, inplanes: int, planes: int):
+        super().__init__(inplanes, planes, (12, 18, 24), nn.Conv2d)
+        self.conv2 = nn.Conv2d(planes, planes, 1, bias=False)
+        self.dropout = nn.Dropout(0.5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, inplanes, h, w) -> (B, planes, h, w)."""
+        return self.dropout(self.joined(x, [self.conv2(self.conv2(branch)) for branch in self.chain(x)]))
+
+
+class Decoder(nn.Module):
+    """What follows `WASP`: low-level features taken in, two convolutions with dropout, one map a joint."""
+
+    def __init__(self, low_level: int, planes: int, num_joints: int):
+        super().__init__()
+        reduced = planes // 8
+        self.conv1 = nn.Conv2d(low_level, reduced, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(reduced)
+        layers = _two_convs(planes + reduced, planes, dropouts=(0.5, 0.1))
+        self.last_conv = nn.Sequential(*layers, nn.Conv2d(planes, num_joints, 1))
+
+    def features(self, x: torch.Tensor, low_level: torch.Tensor) -> torch.Tensor:
+        """(B, planes, h, w) and (B, low_level, h, w) -> what the last convolution sees."""
+        low_level = F.relu_(self.bn1(self.conv1(low_level)))
+        return self.last_conv[:-1](torch.cat([x, low_level], 1))
+
+
+def _two_convs(inplanes: int, planes: int, dropouts: tuple[float, ...] = ()) -> list[nn.Module]:
+    layers = []
+    for i in range(2):
+        layers += [nn.Conv2d(planes if i else inplanes, planes, 3, padding=1, bias=False)]
+        layers += [nn.BatchNorm2d(planes), nn.ReLU(inplace=True), *(nn.Dropout(p) for p in dropouts[i : i + 1])]
+    return layers
+
+
+class OmniPose(HighResolutionNetwork):
+    """OmniPose: (B, 3, H, W), H and W multiples of 32 -> one list entry (B, K, H/4, W/4).
+
+    As published, all fusions of the last stage have four outputs of which the last module's finest alone is used. The three others
+    (`stage4.2.fuse_layers.1` to `.3`) are kept so that checkpoints load strictly; they do not train, and are not computed.
+    Initial weights as published: torch's own (the published code names ImageNet weights and never reads them).
+
+    Args:
+        num_joints: K.
+        width: C, channels of the finest branch (published: 48).
+        wasp: "v2", or "v1", which the authors' checkpoints are.
+        separable: all convolutions of the trunk but transposed ones as depthwise and 1x1 convolutions.
+    """
+
+    def __init__(self, num_joints: int, width: int = 48, wasp: str = "v2", separable: bool = False):
+        if wasp not in ("v1", "v2"):
+            raise ValueError(f"wasp must be 'v1' or 'v2', not {wasp!r}")
+        super().__init__(width, OmniPoseModule, conv=SeparableConv if separable else nn.Conv2d)
+        self.num_joints, self.feature_channels = num_joints, WASP_CHANNELS
+        for row in self.stage4[-1].fuse_layers[1:]:
+            row.requires_grad_(False)
+        if wasp == "v2":
+            self.waspv2 = WASPv2(width, WASP_CHANNELS, num_joints)
+        else:
+            self.wasp = WASP(width, WASP_CHANNELS)
+            self.decoder = Decoder(LOW_LEVEL, WASP_CHANNELS, num_joints)
+
+    def features(self, images: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
+        low_level = self.low_level(images)
+        x = self.finest(low_level)
+        if hasattr(self, "waspv2"):
+            return [], self.waspv2.features(x, low_level)[1]
+        return [], self.decoder.features(self.wasp(x), low_level)
+
+    @property
+    def last_layer(self) -> nn.Conv2d:
+        return (self.waspv2 if hasattr(self, "waspv2") else self.decoder).last_conv[-1]
+
+    def load_trunk(self, state_dict: Mapping[str, torch.Tensor]) -> str:
+        """Take the weights of a published HRNet of the same width for the layers that both have.
+
+        The transposed convolutions of the way up, the last fusion's other outputs and the waterfall stay as they were built.
+        (The published training begins from torch's weights: its setting for pretrained ones is never read.)
+
+        Returns:
+            A line of what was loaded.
+
+        Raises:
+            WeightsError: a tensor of the trunk is missing or of another shape; then nothing is loaded.
+        """
+        keep = (*_way_up(self), *BESIDE_TRUNK)
+        return load_layers(self, state_dict, TRUNK, BESIDE_TRUNK, "a published HRNet", keep)
+
+
+def _way_up(model: OmniPose) -> list[str]:
+    """Keys of what HRNet does not have on its way up: all that follows the 1x1 convolution and its norm."""
+    found = []
+    for name, module in model.named_modules():
+        if isinstance(module, OmniPoseModule):
+            for key in module.fuse_layers.state_dict():
+                target, source, layer = map(int, key.split(".")[:3])
+                if source > target and layer > 1:
+                    found.append(f"{name}.fuse_layers.{key}")
+    return found
+
+
+def omnipose_w48(num_joints: int, wasp: str = "v2", separable: bool = False) -> OmniPose:
+    """OmniPose on HRNet-W48. See `OmniPose`.
+
+    Artacho, Savakis: OmniPose: A Multi-Scale Framework for Multi-Person Pose Estimation, arXiv 2103.10180. For 17 joints
+    68.12 M parameters, 16.43 G multiply-adds at 256x192 (as published 16.68 G, with the unused outputs; v1: 68.18 M, 16.65 G;
+    separable: 11.11 M, 3.10 G).
+    Inputs are multiples of 32 px, maps (B, K, H/4, W/4).
+    """
+    return OmniPose(num_joints, 48, wasp, separable)
+
+
+def with_filters(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """State dict of an OmniPose with the fixed Gaussian filters it may lack; those it has stay."""
+    filters = {}
+    for key, scale in state_dict.items():
+        # the norm after the first convolution of a way up tells channels and, by its place, how many doublings follow
+        found = re.fullmatch(r"(stage\d\.\d+\.fuse_layers\.(\d)\.(\d)\.)1\.weight", key)
+        if found and (doublings := int(found[3]) - int(found[2])) > 0:
+            filters[f"{found[1]}{2 + 3 * doublings}.weight"] = GaussianFilter(len(scale)).weight
+    return {**filters, **state_dict}
+
+
+def numbers_of(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict]:
+    """Name in the table of networks and build options of an OmniPose, read off its tensors.
+
+    Raises:
+        WeightsError: when the tensors are not an OmniPose, or one of a width nobody has published.
+    """
+    wasp = "v2" if "waspv2.conv1.weight" in state_dict else "v1"
+    separable = "transition1.0.0.pointConv.weight" in state_dict
+    try:
+        width = len(state_dict[f"transition1.0.0{'.pointConv' if separable else ''}.weight"])
+        last = state_dict["waspv2.last_conv.6.weight" if wasp == "v2" else "decoder.last_conv.8.weight"]
+    except KeyError as error:
+        raise WeightsError(
+            "the tensors of an OmniPose", f"no {error.args[0]!r} among {len(state_dict)} tensors"
+        ) from error
+    if width != 48:
+        raise WeightsError("an OmniPose of width 48", f"one of width {width}")
+    return "omnipose_w48", {"num_joints": len(last), "wasp": wasp, "separable": separable}
+
+
+def empty_waspv2(state_dict: Mapping[str, torch.Tensor]) -> WASPv2:
+    """The waterfall module alone, with the sizes of those tensors, not their values.
+
+    Raises:
+        WeightsError: when the tensors are not those of a WASPv2.
+    """
+    try:
+        planes, inplanes = state_dict["aspp1.atrous_conv.pointConv.weight"].shape[:2]
+        low_level, joints = state_dict["conv2.weight"].shape[1], len(state_dict["last_conv.6.weight"])
+    except KeyError as error:
+        raise WeightsError(
+            "the tensors of a WASPv2", f"no {error.args[0]!r} among {len(state_dict)} tensors"
+        ) from error
+    return WASPv2(inplanes, planes, joints, low_level)

@@ -1,0 +1,125 @@
+"""Which batches of labelled pictures a supervised training takes: exact crops, those of the published CC-SSL code, or those of the
+published human-pose systems."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+import numpy as np
+from lightning_fabric import Fabric
+
+from ..datasets.pictures import PictureError
+from ..datasets.sample import PoseDataset
+from ..errors import DataError, OptionError
+from ..pose.augment import AUGMENTATIONS, Augmentation
+from ..pose.codecs import CODECS
+from ..pose.frames import FRAMES
+from ..pose.inputs import InputForm
+from ..pose.person_augment import PersonAugmentation
+from ..progress import log
+from .feed import CropFeed, cache_for
+from .options import RunOptions, TrainOptions
+from .person_feed import PersonFeed
+from .published_feed import PublishedFeed, training_items
+from .recipes import load_recipe
+
+
+def feed_for(
+    options: TrainOptions, training: PoseDataset, form: InputForm, fabric: Fabric
+) -> CropFeed | PersonFeed | PublishedFeed:
+    """The labelled batches that options and form ask for.
+
+    Raises:
+        OptionError: an augmentation that does not go with the form of the network's pictures.
+    """
+    name = options.augment
+    if name == "auto":
+        weak = options.dataset.partition(":")[0] in ("real_animal", "synthetic_animal")
+        name = "recipe" if form.kind in FRAMES else "standard" if weak else "strong"
+    kinds = {"published": ("published",), "recipe": FRAMES}.get(name, ("exact", "published"))
+    if form.kind not in kinds:
+        raise OptionError(
+            f"a network of {' or '.join(kinds)} crops for --augment {name}",
+            f"one of {form.kind} crops",
+            "another --augment, or begin anew without --resume and --init-weights",
+        )
+    codec = CODECS[form.codec]
+    if name == "published" and codec.encoding != "gaussian":
+        raise OptionError(
+            "a codec that only reads, with targets that are the published ones: dark or argmax",
+            f"--codec {codec.name} with --augment published",
+            "another --augment, or leave --codec out",
+        )
+    if options.label_type == "Cauchy" and codec.encoding != "gaussian":
+        raise OptionError("--codec dark or argmax for Cauchy peaks", f"--codec {codec.name}", "leave --label-type out")
+    if options.joint_weights and (codec.levels > 1 or codec.loss == "grmi"):
+        raise OptionError(
+            "a codec whose loss weighs joints",
+            f"--joint-weights with --codec {codec.name}",
+            "leave --joint-weights out",
+        )
+    spread = {"rank": fabric.global_rank, "world": fabric.world_size}
+    if name == "published":
+        _does_nothing(options, ("hidden", "sigma_decay"), "published")
+        return PublishedFeed(training_items(training, form, options), form.std, options, *spread.values())
+    hidden = trains_hidden(options, options.dataset)
+    if name == "recipe":
+        _does_nothing(options, ("sigma_decay", "label_type"), "recipe")
+        return PersonFeed(
+            training, form, CODECS[form.codec].encode, person_augmentation(options), options.train_batch, options.seed,
+            hidden=hidden, weighted=options.joint_weights, workers=options.workers, strict=options.strict_data, **spread,
+        )  # fmt: skip
+    return CropFeed(
+        training, form, augmentation_for(options, name), options.train_batch, options.seed, sigma=form.sigma,
+        encoding=encoding_of(options), workers=options.workers, **cache_for(options), strict=options.strict_data,
+        sigma_decay=options.sigma_decay, hidden=hidden, **spread,
+    )  # fmt: skip
+
+
+def _does_nothing(options: TrainOptions, flags: tuple[str, ...], augment: str) -> None:
+    for flag in flags:
+        if getattr(options, flag) != getattr(TrainOptions, flag):
+            log.warning("--%s does nothing with --augment %s", flag.replace("_", "-"), augment)
+
+
+def person_augmentation(options: TrainOptions) -> PersonAugmentation:
+    """That of the recipe; without one HRNet's, with the command's --scale-factor and --rot-factor."""
+    if options.recipe:
+        _does_nothing(options, ("scale_factor", "rot_factor"), "recipe")
+        return load_recipe(options.recipe).augmentation
+    scale = 1 - options.scale_factor, 1 + options.scale_factor
+    return PersonAugmentation(scale=scale, rotation_deg=options.rot_factor, flip=0.5)
+
+
+def augmentation_for(options: RunOptions, name: str) -> Augmentation:
+    """Ranges of a named augmentation, the standard one with the command's --scale-factor and --rot-factor."""
+    found = AUGMENTATIONS[name]
+    if name == "standard":
+        found = replace(found, scale=1 + options.scale_factor, rotation_deg=options.rot_factor)
+    return found
+
+
+def encoding_of(options: RunOptions) -> str:
+    """Kind of the target maps of a codec that has one peak a joint and lets --label-type say which."""
+    return "cauchy" if options.label_type == "Cauchy" else "gaussian"
+
+
+def trains_hidden(options: RunOptions, source: str) -> bool:
+    """Whether joints of a source that are labelled but hidden are trained on."""
+    nobody_placed = source.partition(":")[0].startswith(("real_animal", "synthetic_animal"))
+    return options.hidden == "train" or (options.hidden == "auto" and not nobody_placed)
+
+
+def published_mean(training: PoseDataset) -> tuple[float, float, float]:
+    """RGB mean that the published input form subtracts: the data set's own, or measured on up to 200 of its pictures."""
+    mean = getattr(training, "mean", None)
+    if mean is not None:
+        return tuple(float(v) for v in mean)
+    means = []
+    for i in np.linspace(0, len(training) - 1, min(200, len(training))).astype(int):
+        with suppress(PictureError):  # training itself names and counts them
+            means.append(training[i].image.mean((0, 1)))
+    if not means:
+        raise DataError("pictures that can be read", "none of those tried can", "zoopose data check NAME:PATH")
+    return tuple(float(v) for v in np.mean(means, 0) / 255)

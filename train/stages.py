@@ -1,0 +1,52 @@
+"""Training in stages: the whole schedule several times, each time from the best weights so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..errors import OptionError
+from ..pose import weights
+from ..progress import log
+from .loop import Run, Step
+from .schedules import Schedule
+
+
+class Staged:
+    """A step whose training begins anew at every stage of the schedule, with the best weights of the run and an optimiser that has
+    seen nothing (LPN's iterative training; Z. Zhang et al., arXiv 1911.10346, section 3.3). All else is the step's own.
+
+    Args:
+        step: what is trained.
+        run: whose weights and optimiser are set back.
+        schedule: says where stages begin.
+    """
+
+    def __init__(self, step: Step, run: Run, schedule: Schedule):
+        self.step, self.run, self.schedule = step, run, schedule
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.step, name)
+
+    def __call__(self, model: nn.Module, batch: Any) -> dict[str, torch.Tensor]:
+        return self.step(model, batch)
+
+    def before_epoch(self, epoch: int, model: nn.Module) -> Mapping[str, float]:
+        begins = self.schedule.begins_stage(epoch * self.step.steps, self.step.steps)
+        if begins and self.run.step == 0:  # a run that goes on within the epoch has done this
+            path = self.run.folder / "model_best.pth.tar"
+            if not path.is_file():
+                raise OptionError(
+                    "the best weights of the stage before",
+                    f"no {path}",
+                    "begin at the first stage: leave --start-epoch out",
+                )
+            best = weights.read(path)
+            weights.load_into(self.run.plain, best["state_dict"])
+            fresh = self.run.optimizer.state_dict()
+            self.run.optimizer.load_state_dict({**fresh, "state": {}})
+            log.info("a new stage, from the weights of epoch %d", best.get("epoch", 0))
+        return self.step.before_epoch(epoch, model)
