@@ -7,7 +7,7 @@ import torch
 from .peaks import peaks
 from .smoothing import blur, blur_matrix, chunks, row_weights, stretches
 
-REACH = 4  # rows above and below the likely peak that are smoothed
+REACH = 6  # rows above and below the likely peak that are smoothed
 SLACK = 1e-5  # of the largest value in those rows: what rounding may do to a bound
 
 
@@ -45,12 +45,13 @@ def smooth_peaks(maps: torch.Tensor, kernel: tuple[float, ...]) -> tuple[torch.T
         least = score - SLACK * torch.maximum(score.abs(), bound.abs().amax(1))
         far = (cell - likely[:, None]).abs() > REACH
         unsure = (far & (bound >= least[:, None])).any(1) | ((smooth >= least[:, None, None]).sum((1, 2)) > 1)
-        unsure = unsure.nonzero()[:, 0]
-        y = (likely + y - REACH).clamp(0, h - 1)
-        if len(unsure):
-            x[unsure], y[unsure], score[unsure] = peaks(blur(flat[part][unsure], kernel, "reflect"))
-        found.append((x, y, score))
-    return tuple(torch.cat(part).view(maps.shape[:2]) for part in zip(*found))
+        found.append((x, (likely + y - REACH).clamp(0, h - 1), score, unsure))
+    x, y, score, unsure = (torch.cat(part) for part in zip(*found))
+    rest = unsure.nonzero()[:, 0]
+    for part in chunks(flat[rest]) if len(rest) else ():
+        some = rest[part]
+        x[some], y[some], score[some] = peaks(blur(flat[some], kernel, "reflect"))
+    return tuple(part.view(maps.shape[:2]) for part in (x, y, score))
 
 
 def _row_maxima(maps: torch.Tensor) -> torch.Tensor:
