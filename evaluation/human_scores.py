@@ -134,7 +134,9 @@ def network_results(
     """
     rows = np.flatnonzero(found.read)
     height, width = form.size_hw
-    areas = enlarged_area(found.box_xywh[rows], found.crop_factor, width / height)
+    padding = np.broadcast_to(found.crop_factor if form.padding is None else form.padding, 2)
+    boxes = np.concatenate([found.box_xywh[rows, :2], found.box_xywh[rows, 2:] * padding], 1)
+    areas = enlarged_area(boxes, 1.0, width / height)
     poses = np.concatenate([found.xy_px[rows], found.score[rows, :, None]], -1)
     image_ids, category_ids = ([items[i][k] for i in rows] for k in (0, 1))
     kept, scores = ranked(
