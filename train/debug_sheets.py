@@ -70,7 +70,10 @@ class Watched:
         pairs = [np.hstack(pair) for pair in zip(*rows)]
         _write(self.folder / f"{stem}_joints.jpg", _grid(pairs, 4))
         both = [target.cpu().numpy()] + ([] if predicted is None else [predicted.cpu().numpy()])
-        tiles = [np.hstack([_coloured(m, p) for m in maps[i]]) for i, p in enumerate(pictures[:MAPS]) for maps in both]
+        top = max(1.0, float(target.max()))  # some codecs' peaks are 255 high
+        tiles = [
+            np.hstack([_coloured(m / top, p) for m in maps[i]]) for i, p in enumerate(pictures[:MAPS]) for maps in both
+        ]
         _write(self.folder / f"{stem}_maps.jpg", np.vstack(tiles))
 
     def _predict(self, images: torch.Tensor, num_joints: int) -> torch.Tensor:
