@@ -22,7 +22,10 @@ def command(tmp_path_factory, tiny_coco, tiny_options):
     return options
 
 
-@pytest.mark.parametrize("codec", CODECS)
+QUICK = ("dark", "softargmax", "udp_offset", "megvii")  # one of every kind of targets and reading
+
+
+@pytest.mark.parametrize("codec", [c if c in QUICK else pytest.param(c, marks=pytest.mark.slow) for c in CODECS])
 def test_a_network_trains_with_every_codec(tmp_path, command, codec):
     folder = run(command(tmp_path, codec=codec, debug=1))
     loaded = checkpoints.load(folder / "last.pth.tar")

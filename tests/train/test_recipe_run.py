@@ -94,7 +94,13 @@ def test_the_recipe_fills_in_what_is_not_given(tmp_path):
 
 @pytest.mark.usefixtures("no_report")
 @pytest.mark.parametrize(
-    "frame, codec", [("msra", "quarter"), ("dark", "dark"), ("udp", "udp_offset"), ("megvii", "megvii")]
+    "frame, codec",
+    [
+        ("msra", "quarter"),
+        ("udp", "udp_offset"),
+        pytest.param("dark", "dark", marks=pytest.mark.slow),
+        pytest.param("megvii", "megvii", marks=pytest.mark.slow),
+    ],
 )
 def test_a_recipe_trains_in_stages_and_its_network_scores(tmp_path, people, frame, codec):
     run = tmp_path / "run"
