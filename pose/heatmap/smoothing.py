@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 
 BORDERS = ("zero", "reflect")
-CACHE_CELLS = 1 << 19  # of maps that are worked on together on a CPU: what stays in a core's cache
+CACHE_CELLS = 1 << 19  # of maps that a thread works on at a time on a CPU: what stays in its cache
 
 
 @lru_cache(maxsize=64)
@@ -69,7 +69,7 @@ def chunks(maps: torch.Tensor) -> Iterator[slice]:
 
 
 def _parts(count: int, cells: int, device: torch.device) -> Iterator[slice]:
-    step = max(1, CACHE_CELLS // cells) if device.type == "cpu" else max(1, count)
+    step = max(1, CACHE_CELLS * torch.get_num_threads() // cells) if device.type == "cpu" else max(1, count)
     return (slice(i, i + step) for i in range(0, max(1, count), step))
 
 
