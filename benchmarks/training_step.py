@@ -27,7 +27,7 @@ from zoopose.pose.checkpoints import Loaded
 from zoopose.pose.inputs import InputForm
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import TIGDOG18
-from zoopose.train import loop, session
+from zoopose.train import building, loop, session
 from zoopose.train.options import TrainOptions
 from zoopose.train.supervised import LOSSES, SupervisedStep, stage_loss
 
@@ -60,7 +60,7 @@ def our_form(options: TrainOptions, weights: dict, batch: dict) -> Form:
     """What `zoopose train` runs: the run that it opens, its supervised step, its loop's optimiser step with the log's means."""
     fabric = session.open_fabric(options)
     form = InputForm("exact", options.inp_res, options.inp_res // 4)
-    model, numbers = session.new_network(options, TIGDOG18, form)
+    model, numbers = building.new_network(options, TIGDOG18, form)
     model.load_state_dict(weights)
     network = Loaded(model, "hg", numbers, TIGDOG18, form, {})
     run = session.open_run(options, fabric, "train", network, options.epochs, None, "last.pth.tar")

@@ -20,9 +20,9 @@ from .human_scores import RESULTS, network_results, oks_table, pckh_table, ranki
 from .mpii_truth import read_mpii_truth, read_preds
 from .options import TestOptions, adopt
 from .pose_results import PoseResults, given_to_animals, read_results, summary
-from .predict import Predictions, predict
+from .predict import Predictions
 from .protocol import Score
-from .score import BATCH, print_scores, score_predictions
+from .score import predict_with, print_scores, score_predictions
 from .score_table import ScoreTable
 
 _EXIF_ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)
@@ -55,18 +55,7 @@ def score_detections(
     """
     detected = open_source(source, split=split, image_path=options.image_path, boxes=options.boxes)
     adopt(detected, network.skeleton, options)
-    model = network.model.to(device, memory_format=torch.channels_last)
-    found = predict(
-        model,
-        detected,
-        network.form,
-        device,
-        BATCH,
-        options.workers,
-        options.flip,
-        strict=options.strict_data,
-        phase="scoring",
-    )
+    found = predict_with(network, detected, device, options)
     truth, metas = coco_truth(dataset), [detected.meta_of(i) for i in range(len(detected))]
     items = [(meta["image_id"], truth.items[0][1]) for meta in metas]
     results = network_results(found, items, detected.scores, sigmas[0], network.form, options)

@@ -125,6 +125,14 @@ def write_predictions(path: Path, found: Predictions) -> None:
         savemat(temporary, {"preds": np.nan_to_num(found.xy_px, nan=-1), "counted_from": 0}, appendmat=False)
 
 
+def predict_with(network: Loaded, dataset: PoseDataset, device: torch.device, options: DataOptions) -> Predictions:
+    """Joints of a data set by a loaded network, as the command's options say."""
+    model = network.model.to(device, memory_format=torch.channels_last)
+    return predict(
+        model, dataset, network.form, device, BATCH, options.workers, options.flip, strict=options.strict_data, phase="scoring"
+    )  # fmt: skip
+
+
 def score_network(
     network: Loaded, dataset: PoseDataset, device: torch.device, options: DataOptions, folder: Path
 ) -> tuple[dict[str, Score], Predictions]:
@@ -133,18 +141,7 @@ def score_network(
     Raises:
         DataError: without labels, or with mostly unreadable pictures.
     """
-    model = network.model.to(device, memory_format=torch.channels_last)
-    found = predict(
-        model,
-        dataset,
-        network.form,
-        device,
-        BATCH,
-        options.workers,
-        options.flip,
-        strict=options.strict_data,
-        phase="scoring",
-    )
+    found = predict_with(network, dataset, device, options)
     notes = ("mirrored picture averaged in",) if options.flip else ()
     name = str(dataset.describe().get("name", ""))
     scores = score_predictions(found, network.skeleton, network.form.published_cells, name, options.test_batch, notes)

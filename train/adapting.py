@@ -13,7 +13,7 @@ from ..evaluation.options import adopt, load_network, open_target
 from ..pose.checkpoints import Loaded
 from ..pose.codecs import CODECS
 from ..progress import log
-from . import session
+from . import building, session
 from .data import training_and_validation
 from .options import RunOptions
 
@@ -76,7 +76,7 @@ def open_adaptation(
     start = restore or load_network(options.resume, labelled, options, getattr(data, "mean", None))
     if restore is None and session.same_run(start, options, method):
         restore = start  # the last checkpoint of this very run: go on with it
-    start = session.with_sigma(settle(start), options)
+    start = building.with_sigma(settle(start), options)
     check_adaptable(start)
     for dataset in (data, valid):
         adopt(dataset, start.skeleton, options)

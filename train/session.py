@@ -8,7 +8,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,22 +20,16 @@ from .. import __version__
 from ..errors import OptionError, WeightsError
 from ..evaluation.runlog import RunLog
 from ..options import plain, size_of, size_text
-from ..pose import checkpoints, weights
+from ..pose import checkpoints
 from ..pose.atomic import atomic_path, sweep
 from ..pose.geometry import hw_of
-from ..pose.inputs import InputForm, depth_for
-from ..pose.models import build_model, options_of, parse_options
-from ..pose.skeleton import Skeleton
 from ..progress import log
 from .compiled import Compiled
 from .debug_sheets import Watched
 from .loop import Interrupted, Run, Step, fit
-from .options import HOURGLASS, RunOptions
-from .parameter_groups import parameter_groups
+from .options import RunOptions
 from .ranks import share_statistics
-from .schedules import Schedule
-
-SIDE = 256  # of the input, px, where nothing else is asked for
+from .rates import optimizer_of, rate_at
 
 # option -> smallest value that means anything
 LEAST = {
@@ -103,172 +96,6 @@ def open_fabric(options: RunOptions) -> Fabric:
     if not fabric.is_global_zero:
         log.setLevel("WARNING")
     return fabric
-
-
-def new_network(
-    options: RunOptions, skeleton: Skeleton, form: InputForm, adapter: int = 0
-) -> tuple[nn.Module, dict[str, int]]:
-    """A network with fresh weights, and the numbers it was built with; `adapter` as in `build_model`.
-
-    Raises:
-        OptionError: numbers that the network has not, or an input it cannot take.
-    """
-    numbers = _numbers(options, form)
-    if adapter:
-        numbers["adapter"] = adapter
-    torch.manual_seed(options.seed)  # whatever was built or read before, a seed means the same weights
-    network = build_model(options.arch, len(skeleton), **numbers)
-    if options.trunk_weights:
-        log.info(
-            "trunk of %s: %s",
-            options.trunk_weights,
-            network.load_trunk(weights.read(options.trunk_weights)["state_dict"]),
-        )
-    check_input(network, options.arch, numbers, form)
-    return network, numbers
-
-
-def with_sigma(network: checkpoints.Loaded, options: RunOptions) -> checkpoints.Loaded:
-    """The network with the width of peaks that it goes on with: that of --sigma, where it is given."""
-    return replace(network, form=replace(network.form, sigma=options.sigma or network.form.sigma))
-
-
-def check_input(network: nn.Module, arch: str, numbers: Mapping[str, Any], form: InputForm) -> None:
-    """Refuse an input that a network cannot halve as often as it does.
-
-    Raises:
-        OptionError: naming sizes that it takes.
-    """
-    multiple = network.input_multiple
-    if any(side % multiple for side in form.size_hw):
-        best = tuple(max(1, round(side / multiple)) * multiple for side in form.size_hw)
-        remedy = f"--inp-res {size_text(best)}"
-        if "depth" in numbers:
-            remedy += f", or --depth {depth_for(form.heatmap_hw)}"
-        raise OptionError(
-            f"input sides that are multiples of {multiple} px for {arch}",
-            f"{size_text(form.size_hw)} px",
-            remedy,
-        )
-
-
-def _numbers(options: RunOptions, form: InputForm) -> dict[str, Any]:
-    """What the network of --arch is built with, out of the options that it has.
-
-    Raises:
-        OptionError: an option of hourglasses for a network that has no such number.
-    """
-    known = options_of(options.arch)
-    numbers, given = {}, parse_options(options.arch, options.arch_options)
-    for number, flag in HOURGLASS.items():
-        if number in given:
-            raise OptionError(f"--{flag} for {number}", f"--arch-options {number}=...", f"--{flag} {given[number]}")
-        value = getattr(options, flag)
-        if number in known:
-            numbers[number] = value
-        elif value != getattr(RunOptions, flag):
-            raise OptionError(
-                f"options that {options.arch} has: {', '.join(known) or 'none'}",
-                f"--{flag} {value}",
-                f"leave --{flag} out, or --arch hg",
-            )
-    if "depth" in numbers and not numbers["depth"]:
-        with torch.device("meta"):
-            multiple = build_model(options.arch, 1).input_multiple
-        fits = all(side % multiple == 0 for side in form.size_hw)
-        numbers["depth"] = known["depth"] if fits else depth_for(form.heatmap_hw)
-    numbers |= given
-    if form.maps_per_joint != 1:
-        numbers["maps_per_joint"] = form.maps_per_joint
-    return numbers
-
-
-def input_form(options: RunOptions, kind: str = "exact", mean: Sequence[float] | None = None) -> InputForm:
-    """Form of the pictures that the options ask for.
-
-    Raises:
-        OptionError: when --out-res is not what the network makes of --inp-res.
-    """
-    size, codec, sigma = (
-        hw_of(options.inp_res or SIDE),
-        options.codec or InputForm.codec,
-        options.sigma or InputForm.sigma,
-    )
-    out = hw_of(options.out_res) if options.out_res else (size[0] // 4, size[1] // 4)
-    if size != (4 * out[0], 4 * out[1]):
-        text = size_text(options.out_res or out)
-        raise OptionError(
-            "--out-res of a quarter of --inp-res: the network's maps have a quarter of its input's side",
-            f"--inp-res {size_text(options.inp_res or SIDE)} --out-res {text}",
-            f"--inp-res {size_text(size_of(f'{4 * out[0]}x{4 * out[1]}'))} --out-res {text}, or leave --out-res out",
-        )
-    if kind == "published":
-        return InputForm("published", size, out, tuple(mean), (1.0, 1.0, 1.0), codec=codec, sigma=sigma)
-    return InputForm("exact", size, out, codec=codec, sigma=sigma)
-
-
-def optimizer_of(model: nn.Module, options: RunOptions) -> torch.optim.Optimizer:
-    """RMSprop with torch's alpha and eps, or Adam, over all weights that train; if asked, without a penalty on biases and norms."""
-    groups = parameter_groups(model, options.weight_decay, options.decay_norms)
-    if options.solver == "adam":
-        return torch.optim.Adam(groups, lr=options.lr)
-    return torch.optim.RMSprop(groups, lr=options.lr, momentum=options.momentum)
-
-
-def epochs_of(options: RunOptions, steps: int) -> int:
-    """Epochs of a supervised training in all, with `steps` batches an epoch."""
-    if not (getattr(options, "iterations", 0) or stages(options) > 1):
-        return options.epochs
-    whole = schedule_of(options, options.epochs).total_epochs(steps)
-    if options.iterations and options.epochs != type(options).epochs:
-        log.warning(
-            "--iterations %d (%d epochs) counts, not --epochs %d; with --iterations 0 it does, and --schedule is in epochs",
-            options.iterations, whole, options.epochs,
-        )  # fmt: skip
-    return whole
-
-
-def stages(options: RunOptions) -> int:
-    """How many times the schedule is run."""
-    return getattr(options, "stages", 1)
-
-
-def schedule_of(options: RunOptions, epochs: int) -> Schedule:
-    """The learning rate of options with a warm-up, a straight line, a length in batches or several stages.
-
-    Args:
-        epochs: of one stage.
-
-    Raises:
-        OptionError: numbers that contradict each other.
-    """
-    if options.decay == "cosine":
-        raise OptionError(
-            "--decay step or linear with --warmup, --iterations or --stages", "--decay cosine", "--decay linear"
-        )
-    more = {n: getattr(options, n, 0) for n in ("iterations", "warmup", "warmup_factor")}
-    if more["iterations"] and stages(options) > 1:
-        raise OptionError("stages of so many epochs", "--iterations with --stages", "--iterations 0 --epochs N")
-    more["epochs"] = 0 if more["iterations"] else epochs
-    try:
-        return Schedule(
-            options.lr, options.decay, tuple(options.schedule), options.gamma, stages=stages(options), **more
-        )
-    except ValueError as error:
-        raise OptionError("a schedule that is possible", str(error)) from error
-
-
-def rate_at(options: RunOptions, epochs: int) -> Callable[[int, int], float]:
-    """(batches since the first epoch began, batches an epoch) -> learning rate of the next batch."""
-    if (
-        options.decay == "linear"
-        or any(getattr(options, name, 0) for name in ("iterations", "warmup"))
-        or stages(options) > 1
-    ):
-        return schedule_of(options, epochs).rate
-    if options.decay == "cosine":
-        return lambda at, steps: options.lr * max(0.02, (1 + math.cos(math.pi * (at // steps) / max(epochs, 1))) / 2)
-    return lambda at, steps: options.lr * options.gamma ** sum(at // steps >= mark for mark in options.schedule)
 
 
 def earlier_run(options: RunOptions, method: str, last_name: str) -> checkpoints.Loaded | None:

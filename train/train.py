@@ -30,7 +30,7 @@ from zoopose.pose.correspondence import for_joints
 from zoopose.pose.frames import FRAMES
 from zoopose.pose.inputs import InputForm
 from zoopose.progress import log
-from zoopose.train import session, supervised, validation
+from zoopose.train import building, rates, session, supervised, validation
 from zoopose.train.data import training_and_validation
 from zoopose.train.labelled_feed import published_mean
 from zoopose.train.options import TrainOptions
@@ -69,16 +69,16 @@ def run(options: TrainOptions) -> Path:
         start = _begun_from(start, training, options)
     if start is None:
         form = _form(options, training)
-        model, numbers = session.new_network(options, training.skeleton, form)
+        model, numbers = building.new_network(options, training.skeleton, form)
         start = checkpoints.Loaded(model, options.arch, numbers, training.skeleton, form, {})
     check_joints(training, start.skeleton, options.dataset)
     step = supervised.step_for(options, training, start, fabric)
-    epochs = session.epochs_of(options, step.steps)
+    epochs = rates.epochs_of(options, step.steps)
     task = session.open_run(
         options, fabric, "train", start, options.epochs, restore.state if restore else None, LAST, ALIASES
     )
     if options.stages > 1:
-        step = Staged(step, task, session.schedule_of(options, options.epochs))
+        step = Staged(step, task, rates.schedule_of(options, options.epochs))
     if options.start_epoch and earlier is None:
         task.epoch, task.step = options.start_epoch, 0
     data = {"training": training.describe(), "validation": valid.describe()}
@@ -99,7 +99,7 @@ def _form(options: TrainOptions, training: PoseDataset) -> InputForm:
     """The form of a new network's pictures."""
     published = options.augment == "published" and not options.recipe
     mean = published_mean(training) if published else None
-    form = session.input_form(options, "published" if published else "exact", mean)
+    form = building.input_form(options, "published" if published else "exact", mean)
     if not options.recipe:
         return form
     own = load_recipe(options.recipe).form
@@ -113,7 +113,7 @@ def _begun_from(given: checkpoints.Loaded, training: PoseDataset, options: Train
     if options.recipe:
         form = _form(options, training)
     else:
-        size = session.input_form(options) if options.inp_res else form
+        size = building.input_form(options) if options.inp_res else form
         kind = "exact" if options.inp_res and form.kind in FRAMES else form.kind
         form = replace(
             form, kind=kind, size_hw=size.size_hw, heatmap_hw=size.heatmap_hw, codec=options.codec or form.codec,
@@ -122,7 +122,7 @@ def _begun_from(given: checkpoints.Loaded, training: PoseDataset, options: Train
     network, carried = for_joints(given, training.skeleton, 0, options.seed, form)
     if network is given:
         return given
-    session.check_input(network.model, network.arch, network.numbers, form)
+    building.check_input(network.model, network.arch, network.numbers, form)
     note = given.note
     if network.model is not given.model:
         note += f"; {carried} of its {len(given.skeleton)} joints carried over to {len(network.skeleton)}"

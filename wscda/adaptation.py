@@ -17,7 +17,7 @@ from ..pose.checkpoints import Loaded
 from ..pose.correspondence import for_joints
 from ..pose.inputs import InputForm
 from ..progress import log
-from ..train import session
+from ..train import building
 from ..train.data import labelled_data, training_and_validation
 from ..train.feed import CropFeed, cache_for
 from ..train.labelled_feed import augmentation_for, encoding_of, trains_hidden
@@ -125,8 +125,8 @@ def start_of(options: WscdaOptions, domains: Domains, restore: Loaded | None) ->
         return restore, None, restore.note
     adapter = options.adapter if domains.animal is not None else 0
     if not options.resume:
-        form = session.input_form(options)
-        model, numbers = session.new_network(options, skeleton, form, adapter)
+        form = building.input_form(options)
+        model, numbers = building.new_network(options, skeleton, form, adapter)
         note = "fresh weights; a network trained on humans is a better start (zoopose train, then --resume)"
         return Loaded(model, options.arch, numbers, skeleton, form, {}), None, note
     given = load_network(options.resume, options.labelled, options, getattr(domains.main, "mean", None))

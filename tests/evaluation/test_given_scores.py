@@ -316,7 +316,7 @@ def test_what_becomes_of_detections(coco_tree, network, monkeypatch):
         labels = np.zeros((n, 17), np.uint8)
         return Predictions(list(dataset.ids), xy, score, none, none, none, labels, dataset.boxes, size, 1.25, read)
 
-    monkeypatch.setattr(given_scores, "predict", see)
+    monkeypatch.setattr("zoopose.evaluation.score.predict", see)
     options = Options(dataset=source, resume=network, boxes=str(detections(coco_tree)), accelerator="cpu", workers=0)
     test.run(options)
     folder = Path(network).parent / "test"

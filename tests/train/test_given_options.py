@@ -10,7 +10,7 @@ from zoopose.errors import OptionError
 from zoopose.options import parse
 from zoopose.pose import checkpoints
 from zoopose.pose.models import build_model
-from zoopose.train import session
+from zoopose.train import building
 from zoopose.train.options import TrainOptions
 from zoopose.train.parameter_groups import parameter_groups
 from zoopose.train.recipes import load_recipe
@@ -42,11 +42,11 @@ def test_an_option_of_hourglasses_replaces_the_recipes():
     words = ["--recipe", "mpii/hg_bearpaw_s2_256x256"]
     assert parse(TrainOptions, words, "train", "").stacks == 2
     options = parse(TrainOptions, [*words, "--stacks", "1", "--width", "8"], "train", "")
-    network, numbers = session.new_network(options, load_skeleton(), session.input_form(options))
+    network, numbers = building.new_network(options, load_skeleton(), building.input_form(options))
     assert (numbers["num_stacks"], numbers["width"], len(network.hg)) == (1, 8, 1)
     options.arch_options = "num_stacks=3"
     with pytest.raises(OptionError, match="--stacks 3"):
-        session.new_network(options, load_skeleton(), session.input_form(options))
+        building.new_network(options, load_skeleton(), building.input_form(options))
 
 
 def load_skeleton():

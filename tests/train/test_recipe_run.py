@@ -14,7 +14,7 @@ from zoopose.evaluation.options import compute_device
 from zoopose.options import parse
 from zoopose.pose import checkpoints
 from zoopose.pose.skeleton import COCO17
-from zoopose.train import session
+from zoopose.train import rates
 from zoopose.train.options import TrainOptions
 from zoopose.train.recipes import load_recipe
 from zoopose.train.schedules import Schedule
@@ -145,7 +145,7 @@ def test_a_stage_begins_with_the_best_weights_and_a_fresh_optimiser(tmp_path):
 def test_norms_and_biases_are_spared_the_penalty(tmp_path):
     model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
     options = TrainOptions.with_recipe(str(recipe(tmp_path)))
-    groups = session.optimizer_of(model, options).param_groups
+    groups = rates.optimizer_of(model, options).param_groups
     assert [(len(g["params"]), g["weight_decay"]) for g in groups] == [(1, 1e-4), (3, 0.0)]
-    assert load_recipe(str(recipe(tmp_path))).schedule == session.schedule_of(options, options.epochs)
+    assert load_recipe(str(recipe(tmp_path))).schedule == rates.schedule_of(options, options.epochs)
     assert compute_device("cpu").type == "cpu"

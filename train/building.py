@@ -1,0 +1,124 @@
+"""A network with fresh weights, and the form of its pictures, as the options ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..errors import OptionError
+from ..options import size_of, size_text
+from ..pose import checkpoints, weights
+from ..pose.geometry import hw_of
+from ..pose.inputs import InputForm, depth_for
+from ..pose.models import build_model, options_of, parse_options
+from ..pose.skeleton import Skeleton
+from ..progress import log
+from .options import HOURGLASS, RunOptions
+
+SIDE = 256  # of the input, px, where nothing else is asked for
+
+
+def new_network(
+    options: RunOptions, skeleton: Skeleton, form: InputForm, adapter: int = 0
+) -> tuple[nn.Module, dict[str, int]]:
+    """A network with fresh weights, and the numbers it was built with; `adapter` as in `build_model`.
+
+    Raises:
+        OptionError: numbers that the network has not, or an input it cannot take.
+    """
+    numbers = _numbers(options, form)
+    if adapter:
+        numbers["adapter"] = adapter
+    torch.manual_seed(options.seed)  # whatever was built or read before, a seed means the same weights
+    network = build_model(options.arch, len(skeleton), **numbers)
+    if options.trunk_weights:
+        log.info(
+            "trunk of %s: %s",
+            options.trunk_weights,
+            network.load_trunk(weights.read(options.trunk_weights)["state_dict"]),
+        )
+    check_input(network, options.arch, numbers, form)
+    return network, numbers
+
+
+def with_sigma(network: checkpoints.Loaded, options: RunOptions) -> checkpoints.Loaded:
+    """The network with the width of peaks that it goes on with: that of --sigma, where it is given."""
+    return replace(network, form=replace(network.form, sigma=options.sigma or network.form.sigma))
+
+
+def check_input(network: nn.Module, arch: str, numbers: Mapping[str, Any], form: InputForm) -> None:
+    """Refuse an input that a network cannot halve as often as it does.
+
+    Raises:
+        OptionError: naming sizes that it takes.
+    """
+    multiple = network.input_multiple
+    if any(side % multiple for side in form.size_hw):
+        best = tuple(max(1, round(side / multiple)) * multiple for side in form.size_hw)
+        remedy = f"--inp-res {size_text(best)}"
+        if "depth" in numbers:
+            remedy += f", or --depth {depth_for(form.heatmap_hw)}"
+        raise OptionError(
+            f"input sides that are multiples of {multiple} px for {arch}",
+            f"{size_text(form.size_hw)} px",
+            remedy,
+        )
+
+
+def _numbers(options: RunOptions, form: InputForm) -> dict[str, Any]:
+    """What the network of --arch is built with, out of the options that it has.
+
+    Raises:
+        OptionError: an option of hourglasses for a network that has no such number.
+    """
+    known = options_of(options.arch)
+    numbers, given = {}, parse_options(options.arch, options.arch_options)
+    for number, flag in HOURGLASS.items():
+        if number in given:
+            raise OptionError(f"--{flag} for {number}", f"--arch-options {number}=...", f"--{flag} {given[number]}")
+        value = getattr(options, flag)
+        if number in known:
+            numbers[number] = value
+        elif value != getattr(RunOptions, flag):
+            raise OptionError(
+                f"options that {options.arch} has: {', '.join(known) or 'none'}",
+                f"--{flag} {value}",
+                f"leave --{flag} out, or --arch hg",
+            )
+    if "depth" in numbers and not numbers["depth"]:
+        with torch.device("meta"):
+            multiple = build_model(options.arch, 1).input_multiple
+        fits = all(side % multiple == 0 for side in form.size_hw)
+        numbers["depth"] = known["depth"] if fits else depth_for(form.heatmap_hw)
+    numbers |= given
+    if form.maps_per_joint != 1:
+        numbers["maps_per_joint"] = form.maps_per_joint
+    return numbers
+
+
+def input_form(options: RunOptions, kind: str = "exact", mean: Sequence[float] | None = None) -> InputForm:
+    """Form of the pictures that the options ask for.
+
+    Raises:
+        OptionError: when --out-res is not what the network makes of --inp-res.
+    """
+    size, codec, sigma = (
+        hw_of(options.inp_res or SIDE),
+        options.codec or InputForm.codec,
+        options.sigma or InputForm.sigma,
+    )
+    out = hw_of(options.out_res) if options.out_res else (size[0] // 4, size[1] // 4)
+    if size != (4 * out[0], 4 * out[1]):
+        text = size_text(options.out_res or out)
+        raise OptionError(
+            "--out-res of a quarter of --inp-res: the network's maps have a quarter of its input's side",
+            f"--inp-res {size_text(options.inp_res or SIDE)} --out-res {text}",
+            f"--inp-res {size_text(size_of(f'{4 * out[0]}x{4 * out[1]}'))} --out-res {text}, or leave --out-res out",
+        )
+    if kind == "published":
+        return InputForm("published", size, out, tuple(mean), (1.0, 1.0, 1.0), codec=codec, sigma=sigma)
+    return InputForm("exact", size, out, codec=codec, sigma=sigma)
