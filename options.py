@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
 from .errors import ZooposeError
+from .limits import check_limits
 from .progress import console, log
 
 O = TypeVar("O")  # noqa: E741
@@ -81,6 +82,7 @@ def parse(options: type[O], argv: Sequence[str] | None, prog: str, description: 
         description=description,
         compact_help=False,
     )
+    check_limits(found)
     warn_of_dead_flags(found)
     return found
 

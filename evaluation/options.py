@@ -14,6 +14,7 @@ from ..datasets.sources import Unlabelled, class_names, has_splits, open_source,
 from ..datasets.synthetic_animal import synthetic_mean
 from ..datasets.tigdog import MEANS
 from ..errors import OptionError
+from ..limits import PROCESSES, SHARE, SIDE, Limits
 from ..options import dead
 from ..pose.checkpoints import Loaded, load
 from ..pose.skeleton import TIGER_TO_MODEL, Skeleton
@@ -34,15 +35,15 @@ class DataOptions:
     """left/right pairs of a COCO file whose names do not tell: LEFT:RIGHT,LEFT:RIGHT,..."""
     classes: str = ""
     """of animal_pose and coco_animals: take these only, e.g. dog,cat; default: all"""
-    min_size: float | None = None
+    min_size: Annotated[float | None, Limits(0, 1_000_000)] = None
     """of coco_animals: smallest shorter side of a box in px; default 32"""
     strict_data: bool = False
     """stop at the first picture that cannot be read, instead of naming and counting it"""
-    workers: Annotated[int, _arg(aliases=["-j"])] = min(4, os.cpu_count() or 1)
+    workers: Annotated[int, PROCESSES, _arg(aliases=["-j"])] = min(4, os.cpu_count() or 1)
     """processes that read pictures"""
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     """where to compute"""
-    test_batch: int = 6
+    test_batch: Annotated[int, Limits(1, 65_536)] = 6
     """batch that the published score is averaged over"""
     flip: Annotated[bool, _arg(aliases=["-f"])] = False
     """predict with the mirrored picture averaged in"""
@@ -75,13 +76,13 @@ class TestOptions(DataOptions):
     """also write every frame's overlay to FOLDER/overlays"""
 
     arch: Annotated[str, dead("-a")] = "hg"
-    stacks: Annotated[int, dead("-s")] = 4
-    blocks: Annotated[int, dead("-b")] = 1
+    stacks: Annotated[int, Limits(1, 64), dead("-s")] = 4
+    blocks: Annotated[int, Limits(1, 64), dead("-b")] = 1
     features: Annotated[int, dead()] = 256
     resnet_layers: Annotated[int, dead()] = 50
     year: Annotated[int, dead()] = 2014
-    inp_res: Annotated[int, dead()] = 256
-    out_res: Annotated[int, dead()] = 64
+    inp_res: Annotated[int, SIDE, dead()] = 256
+    out_res: Annotated[int, SIDE, dead()] = 64
     solver: Annotated[str, dead()] = "rms"
     epochs: Annotated[int, dead()] = 100
     start_epoch: Annotated[int, dead()] = 0
@@ -106,11 +107,11 @@ class TestOptions(DataOptions):
     sigmas: str = ""
     """OKS sigmas: one number for all joints, one for each with commas, or coco17, ap10k17, animal_pose20; default: by the joints'
     names"""
-    nms: float = 0.9
+    nms: Annotated[float, SHARE] = 0.9
     """poses more alike (OKS) than this are one"""
     soft_nms: bool = False
     """rank poses that are alike lower, in place of leaving them out"""
-    joint_threshold: float = 0.2
+    joint_threshold: Annotated[float, Limits(0, 1000)] = 0.2
     """of joint scores that count in the score of a pose"""
 
     # the network and its input are read off the checkpoint, so these need no warning: what they say is either true or wrong

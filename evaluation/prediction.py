@@ -26,6 +26,7 @@ import tyro
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import check_joints, has_splits
 from ..errors import OptionError
+from ..limits import COUNT_OR_ZERO, Limits, check_limits
 from ..pose.atomic import atomic_path
 from ..pose.draw import draw_pose
 from ..pose.skeleton import Skeleton
@@ -48,14 +49,15 @@ class PredictOptions(DataOptions):
     """checkpoint of the network"""
     trained_on: str = ""
     """for files of the published code, which do not say: real_animal, or nothing for renderings"""
-    overlays: int = 24
+    overlays: Annotated[int, COUNT_OR_ZERO] = 24
     """how many crops with drawn joints to write, evenly spread; 0: none"""
-    shown_from: float = 0.2
+    shown_from: Annotated[float, Limits(-1000, 1000)] = 0.2
     """joints with a lower peak are not drawn"""
 
 
 def run(options: PredictOptions) -> Predictions:
     """Predict as the options say; writes predictions.csv and predictions.json (COCO results form)."""
+    check_limits(options)
     if not options.data or not options.resume:
         raise OptionError(
             "data to look at and a checkpoint",

@@ -30,12 +30,14 @@ from zoopose.evaluation.options import TestOptions, compute_device, load_network
 from zoopose.evaluation.record import Record
 from zoopose.evaluation.runs import frame_overlays, test_report
 from zoopose.evaluation.score import score_network, write_scores
+from zoopose.limits import check_limits
 from zoopose.options import command, plain
 from zoopose.progress import log
 
 
 def run(options: TestOptions) -> dict:
     """Score as the options say; returns the scores by protocol."""
+    check_limits(options)
     source = options.dataset or options.dataset2 or options.dataset1
     if not source or not (options.resume or options.predictions):
         raise OptionError(

@@ -24,6 +24,7 @@ from zoopose.datasets.sources import check_joints
 from zoopose.errors import OptionError
 from zoopose.evaluation.options import load_network
 from zoopose.evaluation.score import score_network
+from zoopose.limits import check_limits
 from zoopose.options import command
 from zoopose.pose import checkpoints
 from zoopose.pose.correspondence import for_joints
@@ -42,6 +43,7 @@ LAST, ALIASES = "checkpoint.pth.tar", ("last.pth.tar",)
 
 def run(options: TrainOptions) -> Path:
     """Train (or, with `evaluate`, score) as the options say; returns the run folder."""
+    check_limits(options)
     fabric = session.open_fabric(options)
     training, valid = training_and_validation(options.dataset, options.valid, options)
     check_joints(valid, training.skeleton, options.valid or options.dataset)
