@@ -10,7 +10,7 @@ import tyro
 
 from ..limits import COUNT, COUNT_OR_ZERO, SHARE, Limits
 from ..options import dead
-from ..train.options import RunOptions
+from ..train.options import RESNET, RunOptions
 
 _arg = tyro.conf.arg
 
@@ -99,12 +99,12 @@ class CcsslOptions(RunOptions):
     """pictures of each domain in a training batch, on every device"""
 
     model: Annotated[str, dead()] = "hg"
-    target_ssl: Annotated[str, dead()] = "real_animal_crop"
+    target_ssl: Annotated[str, dead(why="the pictures of --target are labelled, as they are read")] = "real_animal_crop"
     data_label_folder_target: Annotated[str, dead()] = "None"
     init_weights: Annotated[str, dead()] = "None"
-    print_freq: Annotated[int, dead()] = 100
-    num_classes: Annotated[int, dead()] = 18
-    resnet_layers: Annotated[int, dead()] = 50
+    print_freq: Annotated[int, dead(why="progress is shown all the time")] = 100
+    num_classes: Annotated[int, dead(why="the data and the network say how many joints there are")] = 18
+    resnet_layers: Annotated[int, dead(why=RESNET)] = 50
 
     DEAD_FLAGS: ClassVar[tuple[str, ...]] = (
         "model", "target_ssl", "data_label_folder_target", "init_weights", "print_freq", "num_classes", "resnet_layers",

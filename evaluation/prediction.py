@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import cv2
 import numpy as np
@@ -27,6 +27,7 @@ from ..datasets.sample import PoseDataset
 from ..datasets.sources import check_joints, has_splits
 from ..errors import OptionError
 from ..limits import COUNT_OR_ZERO, Limits, check_limits
+from ..options import dead
 from ..pose.atomic import atomic_path
 from ..pose.draw import draw_pose
 from ..pose.skeleton import Skeleton
@@ -35,6 +36,8 @@ from .options import DataOptions, compute_device, load_network, open_data
 from .predict import Predictions, predict
 from .runs import crop_of
 from .score import BATCH
+
+NO_SCORES = "predictions are not scored; zoopose test does that"
 
 
 @dataclass
@@ -53,6 +56,11 @@ class PredictOptions(DataOptions):
     """how many crops with drawn joints to write, evenly spread; 0: none"""
     shown_from: Annotated[float, Limits(-1000, 1000)] = 0.2
     """joints with a lower peak are not drawn"""
+
+    test_batch: Annotated[int, dead(why=NO_SCORES)] = 6
+    json: Annotated[str, dead(why=NO_SCORES)] = ""
+
+    DEAD_FLAGS: ClassVar[tuple[str, ...]] = ("test_batch", "json")
 
 
 def run(options: PredictOptions) -> Predictions:

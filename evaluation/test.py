@@ -26,7 +26,7 @@ from zoopose.datasets.sources import check_joints, has_splits
 from zoopose.errors import OptionError
 from zoopose.evaluation.given_scores import score_detections, score_given
 from zoopose.evaluation.human_scores import check_options, network_tables, usable_sigmas
-from zoopose.evaluation.options import TestOptions, compute_device, load_network, open_data
+from zoopose.evaluation.options import TestOptions, compute_device, load_network, open_data, warn_of_other_network
 from zoopose.evaluation.record import Record
 from zoopose.evaluation.runs import frame_overlays, test_report
 from zoopose.evaluation.score import score_network, write_scores
@@ -54,6 +54,7 @@ def run(options: TestOptions) -> dict:
         scores, found, tables = score_given(dataset, options)
     else:
         network = load_network(options.resume, options.dataset1 or source, options)
+        warn_of_other_network(options, network)
         skeleton, facts = network.skeleton, {"network": network.note, "input": network.form.describe()}
         facts["trained on"] = options.dataset1
         dataset = open_data(source, split, options, skeleton=skeleton)

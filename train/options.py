@@ -12,6 +12,7 @@ from ..limits import COUNT, COUNT_OR_ZERO, SEED, SHARE, SIDE, Limits, zero_or
 from ..options import dead, number_or_none, sized
 
 _arg = tyro.conf.arg
+RESNET = "the name of a network says how many layers it has: --arch sb_pose_resnet50"
 HOURGLASS = {
     "num_stacks": "stacks",
     "num_blocks": "blocks",
@@ -146,7 +147,7 @@ class TrainOptions(RunOptions):
     """score the checkpoint of --resume on the validation data, and stop"""
     year: Annotated[int, dead()] = 2014
     features: Annotated[int, dead()] = 256
-    resnet_layers: Annotated[int, dead()] = 50
+    resnet_layers: Annotated[int, dead(why=RESNET)] = 50
     target_weight: Annotated[bool, dead()] = False
 
     DEAD_FLAGS: ClassVar[tuple[str, ...]] = ("year", "features", "resnet_layers", "target_weight")

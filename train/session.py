@@ -18,13 +18,15 @@ from torch import nn
 
 from .. import __version__
 from ..errors import OptionError, WeightsError
+from ..evaluation.options import warn_of_other_network
 from ..evaluation.runlog import RunLog
-from ..options import plain, size_of, size_text
+from ..options import plain
 from ..pose import checkpoints
 from ..pose.atomic import atomic_path, sweep
 from ..progress import log
 from .compiled import Compiled
 from .debug_sheets import Watched
+from .idle import warn_of_idle
 from .loop import Interrupted, Run, Step, fit
 from .options import RunOptions
 from .ranks import share_statistics
@@ -133,15 +135,8 @@ def open_run(
             nothing else. The checkpoint's `state_dict` is the network's alone.
         restore: a checkpoint whose progress and optimiser are taken over, or None.
     """
-    built = {name: number for name, number in network.numbers.items() if name != "adapter"}
-    built |= {"inp_res": size_of(size_text(network.form.size_hw)), "codec": network.form.codec, "arch": network.arch}
-    for name, number in built.items():
-        flag = name.removeprefix("num_")
-        asked = getattr(options, flag, None)
-        if asked not in (number, getattr(RunOptions, flag, None)):
-            log.warning(
-                "--%s %s is not used: the network of the checkpoint has %s", flag.replace("_", "-"), asked, number
-            )
+    warn_of_other_network(options, network)
+    warn_of_idle(options)
     plain_model = network.model.to(memory_format=torch.channels_last)
     whole = share_statistics(plain_model if whole is None else whole.to(memory_format=torch.channels_last), fabric)
     if hasattr(plain_model, "score_seg"):

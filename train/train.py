@@ -55,13 +55,8 @@ def run(options: TrainOptions) -> Path:
             "--resume, to go on with a run, or --init-weights, to begin one with its weights", "both", "one of them"
         )
     given = options.resume or options.init_weights
-    if given and (options.trunk_weights or (options.arch_options and not options.recipe)):
-        flag = "--trunk-weights" if options.trunk_weights else "--arch-options"
-        raise OptionError(
-            "a network that is built anew",
-            f"{flag} beside {given}, a network as it is",
-            f"leave {flag} out, or {given}",
-        )
+    if given:
+        building.refuse_new_network(options, given)
     start = restore or (
         load_network(given, options.dataset, options, getattr(training, "mean", None)) if given else None
     )

@@ -20,6 +20,8 @@ from ..progress import log
 from ..train import building
 from ..train.data import labelled_data, training_and_validation
 from ..train.feed import CropFeed, cache_for
+from ..train.idle import given as is_given
+from ..train.idle import warn_nothing
 from ..train.labelled_feed import augmentation_for, encoding_of, trains_hidden
 from ..train.loop import Run
 from ..train.supervised import LOSSES
@@ -64,8 +66,9 @@ class Domains:
         return {name: data.describe() for name, data in {**self.named(), "validation": self.valid}.items()}
 
 
-# loss -> beta at which the gradient of beta L_pose at the feature map is as large as with the paper's 500 and a mean. The gradient of
-# `balanced` is 4.1 times that of `mean`, that of `ohkm` 0.9 times: medians over 12 batches of horses, one hourglass of width 40, 96 px.
+# loss -> beta at which beta times the pose gradient, at the feature map, is as large as with a mean and the paper's 500. The
+# gradient of `balanced` is 4.1 times that of `mean`, that of `ohkm` 0.9 times: medians over 12 batches of horses, one hourglass of
+# width 40, 96 px.
 BETA = {"balanced": 120.0, "mean": 500.0, "ohkm": 500.0}
 
 
@@ -108,10 +111,14 @@ def check(options: WscdaOptions) -> None:
     idle = ["adapter"] if not options.animal else []
     idle += ["w1"] if not options.human or len(given) == 1 else []
     idle += ["alpha", "alpha_warmup", "discriminator_steps"] if len(given) == 1 else []
-    idle += ["w2"] if not (options.human and options.animal) else []
+    idle += ["w2"] if not options.animal else []
     for name in idle:
-        if getattr(options, name) != getattr(WscdaOptions, name):
-            log.warning("--%s does nothing with %s", name.replace("_", "-"), " and ".join(given))
+        if is_given(options, name):
+            warn_nothing(name, f"with {' and '.join(given)}")
+    if not options.alpha and len(given) > 1:
+        for name in ("alpha_warmup", "discriminator_steps", "w1"):
+            if is_given(options, name):
+                warn_nothing(name, "to the network with --alpha 0")
 
 
 def open_domains(options: WscdaOptions) -> Domains:
@@ -143,8 +150,9 @@ def start_of(options: WscdaOptions, domains: Domains, restore: Loaded | None) ->
         model, numbers = building.new_network(options, skeleton, form, adapter)
         note = "fresh weights; a network trained on humans is a better start (zoopose train, then --resume)"
         return Loaded(model, options.arch, numbers, skeleton, form, {}), None, note
+    building.refuse_new_network(options, options.resume)
     given = load_network(options.resume, options.labelled, options, getattr(domains.main, "mean", None))
-    network, carried = for_joints(given, skeleton, adapter, options.seed)
+    network, carried = for_joints(building.with_sigma(given, options), skeleton, adapter, options.seed)
     note = given.note
     if given.skeleton.joints != skeleton.joints:
         note += (

@@ -45,12 +45,12 @@ class WscdaOptions(DomainOptions):
     alpha: Annotated[float, Limits(-1_000_000, 0)] = -1.0
     """weight of the domain loss for all but the discriminator, at most 0; the paper's is -1"""
     beta: Annotated[float | None, Limits(1e-6, 1e9)] = None
-    """weight of the pose loss, used as given; default: 500 with --loss mean or ohkm (the paper's, for a mean over cells and joints),
-    120 with --loss balanced, whose gradient is 4.1 times as large (ours)"""
+    """weight of the pose loss, used as given; default: 500 with --loss mean or ohkm (the paper's, for a mean over cells and
+    joints), 120 with --loss balanced, whose gradient is 4.1 times as large (ours)"""
     w1: Annotated[float, Limits(0, 1_000_000)] = 1.0
     """weight of humans against animals within the domain loss (ours: the paper gives no number)"""
     w2: Annotated[float | None, Limits(0, 1_000_000)] = None
-    """weight of the animals' pose loss; default: humans per labelled animal in a batch (ours)"""
+    """weight of the animals' pose loss; default: humans per labelled animal in a batch (ours), 1 without humans"""
     alpha_warmup: Annotated[float, SHARE] = 0.5
     """share of the training over which alpha grows from 0 (ours); 0: it is there from the start"""
     discriminator_steps: Annotated[int, Limits(0, 1000)] = 4
