@@ -33,7 +33,11 @@ CHUNK = 32  # frames labelled together; part of the random streams, so it is no 
 STREAM = 77  # keeps these draws apart from training's
 TRIED = 256  # frames on which framings are tried
 SEEN = ("xy", "confidence", "peak", "agreement", "invariance", "equivariance", "crop_px")  # of the first pass
-APART = ("agreement", "invariance", "equivariance")  # how far a label's views lie apart: the larger, the weaker the label
+APART = (
+    "agreement",
+    "invariance",
+    "equivariance",
+)  # how far a label's views lie apart: the larger, the weaker the label
 JOINED = ("xy", "confidence", "peak", *APART, "carried", "temporal")  # of the second
 
 

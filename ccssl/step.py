@@ -115,7 +115,9 @@ class CcsslStep(SelfTrainingStep):
             if name in labels.checks:
                 misses = np.nan_to_num(labels.checks[name]) > limit_px
                 if name == "temporal":
-                    misses &= ~labels.carried  # a carried label lies where the flow leads: the label that it replaced missed
+                    misses &= (
+                        ~labels.carried
+                    )  # a carried label lies where the flow leads: the label that it replaced missed
                 reason[misses & ~failed] = REASONS.index(name)
                 failed |= misses
         some = labels.confidence > 0
