@@ -1,7 +1,7 @@
 """Seals: a checksum of a whole file inside that file, so that damage is noticed before any other library opens it.
 
-A zip file (a checkpoint, an .npz) carries its seal as the comment of the archive, its last bytes. An HDF5 file carries it in its user
-block, its first 512 bytes. Other programs read sealed files as before: both places are free for such use in both formats.
+A zip file (a checkpoint, an .npz) carries its seal as the comment of the archive, its last bytes. An HDF5 file carries it in its
+user block, its first 512 bytes. Other programs read sealed files as before: both places are free for such use in both formats.
 A file without a seal is an older one, or another program's; nothing is known about it.
 """
 

@@ -30,7 +30,7 @@ _SAFE = [
 
 
 def save(path: str | Path, state: Mapping[str, Any]) -> None:
-    """Write a checkpoint to a temporary name, seal and rename it, so that no reader ever meets half a file, or takes a damaged one."""
+    """Write a checkpoint to a temporary name, seal it (see `pose.seal`) and rename it: no reader ever meets half a file."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary:
