@@ -27,7 +27,7 @@ import cv2
 
 from ...errors import OptionError
 from ...limits import COUNT, SEED, Limits, check_limits
-from ...pose.atomic import atomic_path
+from ...pose.atomic import atomic_json
 from ...progress import Progress, log
 from .plans import body_of
 from .writers import JOINT_ROWS, made_folder, synthetic_folder, write_synthetic_animal, write_tigdog
@@ -171,8 +171,7 @@ def same_as_before(out: Path, options: object, names: Sequence[str]) -> None:
                 "another --out FOLDER",
             )
     else:
-        with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(now, indent=2) + "\n", encoding="utf-8")
+        atomic_json(path, now, 2)
 
 
 @contextmanager
