@@ -15,7 +15,18 @@ from torch import nn
 from ..errors import WeightsError
 from .atomic import atomic_path
 from .file_kinds import archive_fault, kind_of
-from .models import build_model, cpn, hourglass_princeton, hrnet, lpn, mspn, omnipose, rsn, simple_baseline
+from .models import (
+    build_model,
+    cpn,
+    hourglass_mmpose,
+    hourglass_princeton,
+    hrnet,
+    lpn,
+    mspn,
+    omnipose,
+    rsn,
+    simple_baseline,
+)
 from .seal import is_whole, seal_zip
 
 # NumPy scalars, which the published training code leaves in its files (best_acc); they hold data only
@@ -240,6 +251,17 @@ def _family(file: Any) -> Callable[[Mapping[str, torch.Tensor], int | None], nn.
     return read_published
 
 
+def own_names(arch: str, state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A published state dict of a network of the table under our names of its tensors, with what its files may lack.
+
+    Names that are ours already stay as they are.
+    """
+    files = {"hg_princeton": hourglass_princeton.own_keys, "hourglass": hourglass_mmpose.own_keys}
+    files |= {"mspn": mspn.own_keys, "rsn": rsn.own_keys, "omnipose": omnipose.with_filters}
+    rename = next((rename for start, rename in files.items() if arch.startswith(start)), dict)
+    return rename(without_prefix(state_dict))
+
+
 def _built(arch: str, numbers: dict, state_dict: Mapping[str, torch.Tensor], num_joints: int | None) -> nn.Module:
     if num_joints not in (None, numbers["num_joints"]):
         raise WeightsError(f"a network of {num_joints} joints", f"one of {numbers['num_joints']}")
@@ -290,6 +312,8 @@ PUBLISHED: dict[str, Callable[[Mapping[str, torch.Tensor], int | None], nn.Modul
     "hg_bearpaw": _hourglass,
     "dark_hourglass": _hourglass_dark,
     "hg_princeton": _family(hourglass_princeton),
+    "hourglass52": _family(hourglass_mmpose),
+    "hourglass104": _family(hourglass_mmpose),
     "cpn": _family(cpn),
     "mspn": _family(mspn),
     "rsn": _family(rsn),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import multiprocessing
 import os
 import signal
@@ -16,6 +17,8 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import settings
+
+from zoopose.progress import log
 
 settings.register_profile("zoopose", max_examples=30, deadline=None, derandomize=True)
 settings.load_profile("zoopose")
@@ -228,3 +231,19 @@ def killed() -> Callable[..., int]:
         return process.exitcode
 
     return run
+
+
+@pytest.fixture
+def messages(monkeypatch):
+    """What the program says, as the user would read it."""
+    records = []
+
+    class Kept(logging.Handler):
+        def emit(self, record):
+            records.append(record.getMessage())
+
+    monkeypatch.setattr(log, "handlers", [Kept()])
+    before = log.level
+    log.setLevel(logging.INFO)
+    yield records
+    log.setLevel(before)

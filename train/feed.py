@@ -178,7 +178,7 @@ class CropFeed:
             self.margin,
         )
         target, weight = self._targets(xy_view, weight)
-        images = self.form.normalise(images).contiguous(memory_format=torch.channels_last)
+        images = self.form.normalise_exact(images).contiguous(memory_format=torch.channels_last)
         made = {"images": images, "target": target, "weight": weight, "index": batch["index"]}
         if "parts" in batch:
             made["parts"] = part_views(
