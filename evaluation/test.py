@@ -26,7 +26,14 @@ from zoopose.datasets.sources import check_joints, has_splits
 from zoopose.errors import OptionError
 from zoopose.evaluation.given_scores import score_detections, score_given
 from zoopose.evaluation.human_scores import check_options, network_tables, shown, usable_sigmas
-from zoopose.evaluation.options import TestOptions, compute_device, load_network, open_data, warn_of_other_network
+from zoopose.evaluation.options import (
+    TestOptions,
+    compute_device,
+    load_network,
+    open_data,
+    warn_of_idle_data,
+    warn_of_other_network,
+)
 from zoopose.evaluation.part_iou import counter_for
 from zoopose.evaluation.published_results import comparison, measured, read_results
 from zoopose.evaluation.record import Record
@@ -57,6 +64,8 @@ def run(options: TestOptions) -> dict:
     else:
         network = load_network(options.resume, options.dataset1 or source, options)
         warn_of_other_network(options, network)
+        if network.form.kind != "published":
+            warn_of_idle_data(options)
         skeleton, facts = network.skeleton, {"network": network.note, "input": network.form.describe()}
         facts["trained on"] = options.dataset1
         dataset = open_data(source, split, options, skeleton=skeleton)
