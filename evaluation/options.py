@@ -18,6 +18,7 @@ from ..options import dead
 from ..pose.checkpoints import Loaded, load
 from ..pose.skeleton import TIGER_TO_MODEL, Skeleton
 from ..progress import log
+from .box_fill import outcome_of
 
 _arg = tyro.conf.arg
 
@@ -149,7 +150,10 @@ def load_network(path: str, trained_on: str, options: Any, mean: Any = None) -> 
         species = species_of(options)
         mean = MEANS.get(species) if real else synthetic_mean(options.image_path, species)
     order = TIGER_TO_MODEL if real and species_of(options) == "tiger" else None
-    return load(path, mean, order)
+    loaded = load(path, mean, order)
+    if outcome := outcome_of(loaded.state):
+        log.warning("%s is the end of a run that was stopped: %s", path, outcome)
+    return loaded
 
 
 def open_data(

@@ -26,7 +26,7 @@ from ..pose.geometry import hw_of
 from ..progress import log
 from .compiled import Compiled
 from .debug_sheets import Watched
-from .loop import Interrupted, Run, Step, fit
+from .loop import Interrupted, Run, Step, Watch, fit
 from .options import RunOptions
 from .ranks import share_statistics
 from .rates import optimizer_of, rate_at
@@ -39,6 +39,7 @@ LEAST = {
     "target_style": 0, "target_occlusion": 0, "ema": 0, "check_limit": 0, "patience": 0, "debug": 0,
     "iterations": 0, "warmup": 0, "warmup_factor": 0, "stages": 1,
     "w1": 0, "w2": 0, "alpha_warmup": 0, "discriminator_steps": 0,
+    "guard_limit": 0,
     "adapter": 0, "rounds": 1, "refresh_every": 0, "warmup_epochs": 0, "target_weight": 0, "threshold": 0, "stop_below": 0,
 }  # fmt: skip
 
@@ -227,6 +228,7 @@ def carry_out(
     data: Mapping[str, Any],
     restored: bool,
     network: checkpoints.Loaded,
+    watch: Watch | None = None,
 ) -> None:
     """`fit`, with run.json and the log that go with it, and sheets of the first batches where they are asked for.
 
@@ -234,6 +236,7 @@ def carry_out(
         network: describes joints and form.
         method, data: for run.json, see `write_facts`.
         restored: the run goes on, and so does its log.
+        watch: see `fit`.
 
     Raises:
         KeyboardInterrupt: the user stopped the run; all is saved.
@@ -245,7 +248,7 @@ def carry_out(
         if options.debug:
             step = Watched(step, network, run.plain, run.folder / "debug", options.debug)
     try:
-        fit(run, step, epochs, validate, select, runlog)
+        fit(run, step, epochs, validate, select, runlog, watch)
     except Interrupted:
         raise KeyboardInterrupt(goes_on(options, run.folder / run.last_name)) from None
     finally:

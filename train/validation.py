@@ -91,9 +91,12 @@ def finish(
     weights.load_into(run.plain, best["state_dict"])
     found = validation.predict(run.plain)
     scores = validation.scores(found)
-    log.info("model_best.pth.tar: epoch %d", run.best_epoch)
+    log.info(
+        "model_best.pth.tar: %s", f"epoch {run.best_epoch}" if run.best_epoch else "the network the run began with"
+    )
     print_scores(scores)
-    write_metrics(Path(options.json) if options.json else run.folder / "metrics.json", scores_json(scores))
+    metrics = {**scores_json(scores), **({"guard": facts["guard"]} if "guard" in facts else {})}
+    write_metrics(Path(options.json) if options.json else run.folder / "metrics.json", metrics)
     write_predictions(run.folder / "preds_best.mat", found)
     skeleton = validation.network.skeleton
     facts = {**facts, "input": validation.network.form.describe()}
