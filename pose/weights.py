@@ -13,9 +13,21 @@ import torch
 from torch import nn
 
 from ..errors import WeightsError
+from ..faults import is_of_machine
 from .atomic import atomic_path
 from .file_kinds import archive_fault, kind_of
-from .models import build_model, cpn, hourglass_princeton, hrnet, lpn, mspn, omnipose, rsn, simple_baseline
+from .models import (
+    build_model,
+    cpn,
+    hourglass_mmpose,
+    hourglass_princeton,
+    hrnet,
+    lpn,
+    mspn,
+    omnipose,
+    rsn,
+    simple_baseline,
+)
 from .seal import is_whole, seal_zip
 
 # NumPy scalars, which the published training code leaves in its files (best_acc); they hold data only
@@ -30,12 +42,25 @@ _SAFE = [
 
 
 def save(path: str | Path, state: Mapping[str, Any]) -> None:
-    """Write a checkpoint to a temporary name, seal it (see `pose.seal`) and rename it: no reader ever meets half a file."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as temporary:
-        torch.save(dict(state), temporary)
+    """Write a checkpoint to a temporary name, seal it (see `pose.seal`) and rename it: no reader ever meets half a file.
+
+    Raises:
+        StorageError: the disk is full or gone, see `atomic_path`.
+    """
+    with atomic_path(path, _bytes_of(state)) as temporary:
+        # through a file of our own: torch's says nothing of what the system refused
+        with temporary.open("wb") as file:
+            torch.save(dict(state), file)
         seal_zip(temporary)
+
+
+def _bytes_of(state: Any) -> int:
+    """Bytes that the tensors of a checkpoint hold."""
+    if isinstance(state, torch.Tensor):
+        return state.nbytes
+    if isinstance(state, Mapping):
+        return sum(map(_bytes_of, state.values()))
+    return sum(map(_bytes_of, state)) if isinstance(state, list | tuple) else 0
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -57,9 +82,9 @@ def read(path: str | Path) -> dict[str, Any]:
             f"{path}: {_foreign_objects(error)}",
             "save its tensors alone, where that class is known: torch.save(model.state_dict(), FILE)",
         ) from error
-    except MemoryError:
-        raise
     except Exception as error:  # a damaged file makes torch stumble in any way, over assertions and struct.error too
+        if is_of_machine(error):
+            raise
         raise damaged(path, _line(error)) from error
     if isinstance(state, Mapping) and state and all(isinstance(v, torch.Tensor) for v in state.values()):
         state = {"state_dict": state}
@@ -240,6 +265,17 @@ def _family(file: Any) -> Callable[[Mapping[str, torch.Tensor], int | None], nn.
     return read_published
 
 
+def own_names(arch: str, state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A published state dict of a network of the table under our names of its tensors, with what its files may lack.
+
+    Names that are ours already stay as they are.
+    """
+    files = {"hg_princeton": hourglass_princeton.own_keys, "hourglass": hourglass_mmpose.own_keys}
+    files |= {"mspn": mspn.own_keys, "rsn": rsn.own_keys, "omnipose": omnipose.with_filters}
+    rename = next((rename for start, rename in files.items() if arch.startswith(start)), dict)
+    return rename(without_prefix(state_dict))
+
+
 def _built(arch: str, numbers: dict, state_dict: Mapping[str, torch.Tensor], num_joints: int | None) -> nn.Module:
     if num_joints not in (None, numbers["num_joints"]):
         raise WeightsError(f"a network of {num_joints} joints", f"one of {numbers['num_joints']}")
@@ -290,6 +326,8 @@ PUBLISHED: dict[str, Callable[[Mapping[str, torch.Tensor], int | None], nn.Modul
     "hg_bearpaw": _hourglass,
     "dark_hourglass": _hourglass_dark,
     "hg_princeton": _family(hourglass_princeton),
+    "hourglass52": _family(hourglass_mmpose),
+    "hourglass104": _family(hourglass_mmpose),
     "cpn": _family(cpn),
     "mspn": _family(mspn),
     "rsn": _family(rsn),
