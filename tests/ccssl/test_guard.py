@@ -201,7 +201,9 @@ def test_the_report_opens_with_it_and_draws_the_limit(tmp_path, command, scripte
     scripted(2.0, 9.0)
     folder = run(command(tmp_path, num_epochs=1))
     page = (folder / "report.html").read_text()
-    assert page.index("Adaptation did not help here: poses shrink inside their boxes") < page.index("PCK@0.05 per joint")
+    assert page.index("Adaptation did not help here: poses shrink inside their boxes") < page.index(
+        "PCK@0.05 per joint"
+    )
     assert "Box fill" in page and ">limit<" in page.replace("\n", "").replace(" ", "")
     assert cli.main(["report", str(folder)]) == 0
     assert (folder / "report.html").read_text() == page
