@@ -71,7 +71,8 @@ class Guard:
         """Before the first epoch: see the source, and the start network on the target. In a run that was stopped: its end again."""
         run = self.run
         if self.stopped:
-            self._give_back()  # a run folder may have been copied without it
+            run.best_epoch = 0
+            self._give_back()  # model_best may have been taken away
         if "guard" in run.extra:
             return
         if run.epoch or run.step:
