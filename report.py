@@ -24,10 +24,9 @@ import tyro
 
 from .ccssl.options import CcsslOptions
 from .datasets.sample import PoseDataset
-from .datasets.sources import has_splits
 from .errors import DataError
 from .evaluation.label_report import label_blocks
-from .evaluation.options import TestOptions, adopt, compute_device, open_data, open_target
+from .evaluation.options import TestOptions, adopt, compute_device, open_data, open_selecting, open_target
 from .evaluation.predict import predict
 from .evaluation.record import NAME, Record
 from .evaluation.report import Block
@@ -136,8 +135,7 @@ def _judged(options: RunOptions, labelled: str, skeleton: Skeleton) -> tuple[Pos
     """The data that chose the best checkpoint, and their name."""
     on_target = getattr(options, "select_on_target", "")
     if on_target:
-        split = "valid" if has_splits(on_target) else "all"
-        return open_data(on_target, split, options, skeleton=skeleton), on_target
+        return open_selecting(options, skeleton), on_target
     dataset = validation_data(labelled, options.valid, options)
     adopt(dataset, skeleton, options)
     return dataset, options.valid or labelled

@@ -25,6 +25,8 @@ class CcsslOptions(RunOptions):
     """unlabelled target, NAME[:PATH]; its labels, if it has any, are not read"""
     target_classes: str = ""
     """classes of --target where it holds several, such as dog,cat; default: those of --classes"""
+    target_category: str = ""
+    """category of a COCO file as --target; default: that of --category, where the file has it"""
     valid: str = ""
     """labelled source data on which labels' confidence is calibrated and checkpoints are scored; default: the validation split of
     --source"""

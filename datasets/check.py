@@ -53,6 +53,10 @@ class CheckOptions:
     """of animal_pose and coco_animals: take these only, e.g. dog,cat; default: all"""
     min_size: float | None = None
     """of coco_animals: smallest shorter side of a box in px; default 32"""
+    category: str = ""
+    """of a COCO file: name or id of the category to take, or several with commas; needed where its categories have other joints"""
+    as_is: bool = False
+    """of a COCO file: take joints and boxes for pixels even where they look like something else (0..1, percent, two corners)"""
     read: int = 0
     """read so many pictures, evenly spread; 0: all"""
     sheet: str = "data_check.png"
@@ -72,6 +76,8 @@ def run(options: CheckOptions) -> dict[str, Any]:
         need_pictures=False,
         classes=class_names(options.classes),
         min_size=options.min_size,
+        category=options.category or None,
+        as_is=options.as_is or None,
     )
     total = min(options.read or len(dataset), len(dataset))
     facts = check_source(dataset, options.read or None, lambda rows: track(rows, "reading", total))

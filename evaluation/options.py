@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 import tyro
 
+from ..datasets.coco_categories import NoSuchCategory
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import Unlabelled, class_names, has_splits, open_source, partner_pairs, takes
 from ..datasets.synthetic_animal import synthetic_mean
@@ -36,6 +38,10 @@ class DataOptions:
     """of animal_pose and coco_animals: take these only, e.g. dog,cat; default: all"""
     min_size: float | None = None
     """of coco_animals: smallest shorter side of a box in px; default 32"""
+    category: str = ""
+    """of a COCO file: name or id of the category to take, or several with commas; needed where its categories have other joints"""
+    as_is: bool = False
+    """of a COCO file: take joints and boxes for pixels even where they look like something else (0..1, percent, two corners)"""
     strict_data: bool = False
     """stop at the first picture that cannot be read, instead of naming and counting it"""
     workers: Annotated[int, _arg(aliases=["-j"])] = min(4, os.cpu_count() or 1)
@@ -159,19 +165,27 @@ def open_data(
     labelled: bool = True,
     skeleton: Skeleton | None = None,
     need_pictures: bool = True,
+    must_have: bool = True,
 ) -> PoseDataset:
-    """A data set of the command line, with the command's root, species, pairs, classes and smallest box.
+    """A data set of the command line, with the command's root, species, pairs, classes, smallest box and category.
+
+    Args:
+        must_have: --category must be one of the file's; otherwise, of a file beside the one that it is meant for, all is taken where
+            it is not.
 
     Raises:
-        OptionError: classes or a smallest box where none of the command's data sets has any.
+        OptionError: classes, a smallest box or a category where none of the command's data sets has any.
+        NoSuchCategory: the file has not the category.
     """
     own = {"classes": class_names(options.classes), "min_size": options.min_size}
+    own |= {"category": options.category or None, "as_is": options.as_is or None}
     beside = [text for text in vars(options).values() if isinstance(text, str)]
     for option in own:
         # where another of the command's sets has the option it is meant for that one
         if not takes(option, source) and any(takes(option, text) for text in beside):
             own[option] = None
-    dataset = open_source(
+    opened = partial(
+        open_source,
         source,
         split=split,
         labelled=labelled,
@@ -180,15 +194,21 @@ def open_data(
         partners=partner_pairs(options.partners) if source.startswith("coco:") else None,
         skeleton=skeleton,
         need_pictures=need_pictures,
-        **own,
     )
+    try:
+        dataset = opened(**own)
+    except NoSuchCategory:
+        if must_have:
+            raise
+        dataset = opened(**own | {"category": None})
     if skeleton is not None:
         adopt(dataset, skeleton, options)
     return dataset
 
 
 def open_target(options: Any, skeleton: Skeleton, labelled: bool = False) -> PoseDataset:
-    """The data of --target, of the classes of --target-classes: their training part, where they have one.
+    """The data of --target, of the classes of --target-classes or the category of --target-category: their training part, where they
+    have one.
 
     Of a set of other joints only pictures and boxes are taken, unless its labels are wanted.
 
@@ -201,14 +221,28 @@ def open_target(options: Any, skeleton: Skeleton, labelled: bool = False) -> Pos
                 "a --target that holds several classes", f"{options.target}", "leave --target-classes out"
             )
         options = replace(options, classes=options.target_classes)
+    named = getattr(options, "target_category", "")
+    if named:
+        if not takes("category", options.target):
+            found = f"--target-category {named} for {options.target}"
+            raise OptionError("a --target that is a COCO file, coco:PATH.json", found, "leave --target-category out")
+        options = replace(options, category=named)
     split = "train" if has_splits(options.target) else "all"
     if labelled:
-        return open_data(options.target, split, options, labelled, skeleton)
+        return open_data(options.target, split, options, labelled, skeleton, must_have=bool(named))
     # the joints, and their left/right pairs, are those of the network: nobody labels others here
-    dataset = open_data(options.target, split, replace(options, partners=""), labelled, skeleton)
+    dataset = open_data(options.target, split, replace(options, partners=""), labelled, skeleton, must_have=bool(named))
     if dataset.skeleton.joints != skeleton.joints:
         log.info("%s has other joints than the network: only its pictures and boxes are taken", options.target)
     return Unlabelled(dataset, skeleton)
+
+
+def open_selecting(options: Any, skeleton: Skeleton) -> PoseDataset:
+    """The labelled target data of --select-on-target, of the category of --target-category where that is given."""
+    text, named = options.select_on_target, options.target_category
+    split = "valid" if has_splits(text) else "all"
+    own = replace(options, category=named or options.category)
+    return open_data(text, split, own, skeleton=skeleton, must_have=bool(named))
 
 
 def adopt(dataset: PoseDataset, skeleton: Skeleton, options: Any) -> None:

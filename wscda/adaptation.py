@@ -110,7 +110,8 @@ def open_domains(options: WscdaOptions) -> Domains:
     human = None
     if options.animal and options.human:
         split = "train" if has_splits(options.human) else "all"
-        human = labelled_data(options.human, split, replace(options, partners=""), "train on")  # pairs are the animals'
+        own = replace(options, partners="")  # pairs are the animals'
+        human = labelled_data(options.human, split, own, "train on", must_have=False)
     target = None
     if options.target:
         target = open_target(options, main.skeleton)

@@ -22,6 +22,8 @@ class DomainOptions(RunOptions):
     """unlabelled animals, NAME[:PATH]; their labels, if they have any, are not read"""
     target_classes: str = ""
     """classes of --target where it holds several, such as dog,cat; default: those of --classes"""
+    target_category: str = ""
+    """category of a COCO file as --target; default: that of --category, where the file has it"""
     species: str = "horse"
     """of published data sets that hold several (--animal of the other commands)"""
     valid: str = ""
