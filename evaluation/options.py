@@ -14,7 +14,7 @@ from ..datasets.coco_categories import NoSuchCategory
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import Unlabelled, class_names, has_splits, open_source, partner_pairs, takes
 from ..datasets.synthetic_animal import synthetic_mean
-from ..datasets.tigdog import MEANS
+from ..datasets.tigdog import real_mean
 from ..errors import OptionError
 from ..options import dead
 from ..pose.checkpoints import Loaded, load
@@ -153,7 +153,7 @@ def load_network(path: str, trained_on: str, options: Any, mean: Any = None) -> 
     real = trained_on.partition(":")[0] == "real_animal"
     if mean is None:
         species = species_of(options)
-        mean = MEANS.get(species) if real else synthetic_mean(options.image_path, species)
+        mean = real_mean(options.image_path, species) if real else synthetic_mean(options.image_path, species)
     order = TIGER_TO_MODEL if real and species_of(options) == "tiger" else None
     return load(path, mean, order)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import sys
@@ -21,7 +20,7 @@ from ..errors import OptionError, WeightsError
 from ..evaluation.runlog import RunLog
 from ..options import plain, size_of, size_text
 from ..pose import checkpoints
-from ..pose.atomic import atomic_path, sweep
+from ..pose.atomic import atomic_json, sweep
 from ..pose.geometry import hw_of
 from ..progress import log
 from .compiled import Compiled
@@ -30,6 +29,7 @@ from .loop import Interrupted, Run, Step, fit
 from .options import RunOptions
 from .ranks import share_statistics
 from .rates import optimizer_of, rate_at
+from .recipes import recipe_results
 
 # option -> smallest value that means anything
 LEAST = {
@@ -180,10 +180,12 @@ def open_run(
         log.warning("the part maps of %s are not trained: only joints are labelled", network.arch)
     optimizer = optimizer_of(whole, options)
     model, optimizer = fabric.setup(Compiled(whole) if options.compile else whole, optimizer)
-    options_then = shaping(options)
+    options_then, results = shaping(options), [result.to_dict() for result in recipe_results(options)]
 
     def pack(epoch: int, best: float, optimizer_state: Mapping, facts: Mapping) -> dict:
         facts = {**facts, "method": method, "options": options_then}
+        if results:
+            facts["results"] = results
         return checkpoints.pack(
             plain_model,
             network.arch,
@@ -288,8 +290,7 @@ def write_facts(folder: Path, options: RunOptions, method: str, data: Mapping[st
         "started_in": os.getcwd(),
         "data": data,
     }
-    with atomic_path(folder / "run.json") as temporary:
-        temporary.write_text(json.dumps(facts, indent=2, default=str) + "\n")
+    atomic_json(folder / "run.json", facts, 2)
 
 
 def _quieten() -> None:
