@@ -170,8 +170,8 @@ def open_data(
     """A data set of the command line, with the command's root, species, pairs, classes, smallest box and category.
 
     Args:
-        must_have: --category must be one of the file's; otherwise, of a file beside the one that it is meant for, all is taken where
-            it is not.
+        must_have: --category must be one of the file's. Otherwise a file that has it not is taken whole: --category may be meant for
+            another of the command's files.
 
     Raises:
         OptionError: classes, a smallest box or a category where none of the command's data sets has any.
@@ -207,8 +207,7 @@ def open_data(
 
 
 def open_target(options: Any, skeleton: Skeleton, labelled: bool = False) -> PoseDataset:
-    """The data of --target, of the classes of --target-classes or the category of --target-category: their training part, where they
-    have one.
+    """The data of --target, of --target-classes or --target-category: their training part, where they have one.
 
     Of a set of other joints only pictures and boxes are taken, unless its labels are wanted.
 
