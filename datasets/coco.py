@@ -38,7 +38,8 @@ class CocoKeypoints(AnnotatedPictures):
 
     An item is an annotation that is no crowd and has a labelled joint; without labels, one that has a box. Its box is
     `bbox`; else (no box, or one without size) the box around the labelled joints; else the whole picture. Annotations left out
-    are named in `skipped`, those of which a part is not taken as it stands in `mended`; `describe()` counts both. A file that does not make sense as a whole is a DataError. In a file whose flags are all 0 or 1 a 1 says labelled, which is COCO's 2.
+    are named in `skipped`, those of which a part is not taken as it stands in `mended`; `describe()` counts both. A file that does
+    not make sense as a whole is a DataError. In a file whose flags are all 0 or 1 a 1 says labelled, which is COCO's 2.
 
     Args:
         path: the JSON file.

@@ -170,8 +170,8 @@ def open_data(
     """A data set of the command line, with the command's root, species, pairs, classes, smallest box and category.
 
     Args:
-        must_have: --category must be one of the file's. Otherwise a file that has it not is taken whole: --category may be meant for
-            another of the command's files.
+        must_have: --category must be one of the file's. Otherwise a file that has it not is taken whole: --category may be meant
+            for another of the command's files.
 
     Raises:
         OptionError: classes, a smallest box or a category where none of the command's data sets has any.
