@@ -20,7 +20,14 @@ RANK = {
     "datasets": 3, "evaluation": 4, "train": 5, "ccssl": 6, "wscda": 6,
     "cli": 7, "demo": 7, "demo_plans": 7, "doctor": 7, "report": 7,
 }  # fmt: skip
-COMMANDS = {"train/train.py", "ccssl/CCSSL.py", "wscda/WSCDA.py", "wscda/PPLO.py", "evaluation/test.py"}
+COMMANDS = {
+    "train/train.py",
+    "train/train_multitask.py",
+    "ccssl/CCSSL.py",
+    "wscda/WSCDA.py",
+    "wscda/PPLO.py",
+    "evaluation/test.py",
+}
 MAY_PRINT = {"options.py", "cli.py"}
 
 
