@@ -32,6 +32,7 @@ from .evaluation.record import NAME, Record
 from .evaluation.report import Block
 from .evaluation.runs import run_facts, test_report, training_report
 from .evaluation.score import BATCH, score_predictions
+from .limits import PROCESSES, check_limits
 from .pose import checkpoints
 from .pose.checkpoints import Loaded
 from .pose.skeleton import Skeleton
@@ -61,7 +62,7 @@ class ReportOptions:
     """run folder of zoopose train, ccssl, wscda, pplo or test"""
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     """where to compute, when a run that was stopped must be scored first"""
-    workers: Annotated[int, tyro.conf.arg(aliases=["-j"])] = min(4, os.cpu_count() or 1)
+    workers: Annotated[int, PROCESSES, tyro.conf.arg(aliases=["-j"])] = min(4, os.cpu_count() or 1)
     """processes that read pictures then"""
 
 
@@ -71,6 +72,7 @@ def run(options: ReportOptions) -> Path:
     Raises:
         DataError: no run folder, or data that are no longer what the run saw.
     """
+    check_limits(options)
     folder = Path(options.run).expanduser().resolve()
     facts = run_facts(folder)
     record = Record.read(folder) if (folder / NAME).is_file() else None

@@ -16,7 +16,8 @@ from ..datasets.sources import Unlabelled, class_names, has_splits, open_source,
 from ..datasets.synthetic_animal import synthetic_mean
 from ..datasets.tigdog import real_mean
 from ..errors import OptionError
-from ..options import dead
+from ..limits import PROCESSES, SHARE, SIDE, Limits, flag_of
+from ..options import dead, size_of, size_text
 from ..pose.checkpoints import Loaded, load
 from ..pose.skeleton import TIGER_TO_MODEL, Skeleton
 from ..progress import log
@@ -36,7 +37,7 @@ class DataOptions:
     """left/right pairs of a COCO file whose names do not tell: LEFT:RIGHT,LEFT:RIGHT,..."""
     classes: str = ""
     """of animal_pose and coco_animals: take these only, e.g. dog,cat; default: all"""
-    min_size: float | None = None
+    min_size: Annotated[float | None, Limits(0, 1_000_000)] = None
     """of coco_animals: smallest shorter side of a box in px; default 32"""
     category: str = ""
     """of a COCO file: name or id of the category to take, or several with commas; needed where its categories have other joints"""
@@ -44,11 +45,11 @@ class DataOptions:
     """of a COCO file: take joints and boxes for pixels even where they look like something else (0..1, percent, two corners)"""
     strict_data: bool = False
     """stop at the first picture that cannot be read, instead of naming and counting it"""
-    workers: Annotated[int, _arg(aliases=["-j"])] = min(4, os.cpu_count() or 1)
+    workers: Annotated[int, PROCESSES, _arg(aliases=["-j"])] = min(4, os.cpu_count() or 1)
     """processes that read pictures"""
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     """where to compute"""
-    test_batch: int = 6
+    test_batch: Annotated[int, Limits(1, 65_536)] = 6
     """batch that the published score is averaged over"""
     flip: Annotated[bool, _arg(aliases=["-f"])] = False
     """predict with the mirrored picture averaged in"""
@@ -56,6 +57,17 @@ class DataOptions:
     """run folder: what is written goes here"""
     json: str = ""
     """write the scores here instead of metrics.json in the run folder"""
+
+
+# why a test ignores flags of the published test.py, which has all flags of its train.py
+TRAINING = "it is of training"
+TARGETS = "scores are taken of joints, not of target maps"
+AUGMENTED = "pictures are not augmented in a test"
+NETWORK = "the checkpoint says what network it holds"
+
+
+def _network(*aliases: str) -> Any:
+    return _arg(help="the checkpoint says it; a warning where that says otherwise", aliases=list(aliases))
 
 
 @dataclass
@@ -80,30 +92,30 @@ class TestOptions(DataOptions):
     debug: Annotated[bool, _arg(aliases=["-d"])] = False
     """also write every frame's overlay to FOLDER/overlays"""
 
-    arch: Annotated[str, dead("-a")] = "hg"
-    stacks: Annotated[int, dead("-s")] = 4
-    blocks: Annotated[int, dead("-b")] = 1
+    arch: Annotated[str, _network("-a")] = "hg"
+    stacks: Annotated[int, Limits(1, 64), _network("-s")] = 4
+    blocks: Annotated[int, Limits(1, 64), _network("-b")] = 1
     features: Annotated[int, dead()] = 256
-    resnet_layers: Annotated[int, dead()] = 50
+    resnet_layers: Annotated[int, dead(why=NETWORK)] = 50
     year: Annotated[int, dead()] = 2014
-    inp_res: Annotated[int, dead()] = 256
-    out_res: Annotated[int, dead()] = 64
-    solver: Annotated[str, dead()] = "rms"
-    epochs: Annotated[int, dead()] = 100
-    start_epoch: Annotated[int, dead()] = 0
-    train_batch: Annotated[int, dead()] = 6
-    lr: Annotated[float, dead("--learning-rate")] = 2.5e-4
-    momentum: Annotated[float, dead()] = 0.0
-    weight_decay: Annotated[float, dead("--wd")] = 0.0
-    schedule: Annotated[tuple[int, ...], dead()] = (60, 90)
-    gamma: Annotated[float, dead()] = 0.1
+    inp_res: Annotated[int, SIDE, _network()] = 256
+    out_res: Annotated[int, SIDE, _network()] = 64
+    solver: Annotated[str, dead(why=TRAINING)] = "rms"
+    epochs: Annotated[int, dead(why=TRAINING)] = 100
+    start_epoch: Annotated[int, dead(why=TRAINING)] = 0
+    train_batch: Annotated[int, dead(why=TRAINING)] = 6
+    lr: Annotated[float, dead("--learning-rate", why=TRAINING)] = 2.5e-4
+    momentum: Annotated[float, dead(why=TRAINING)] = 0.0
+    weight_decay: Annotated[float, dead("--wd", why=TRAINING)] = 0.0
+    schedule: Annotated[tuple[int, ...], dead(why=TRAINING)] = (60, 90)
+    gamma: Annotated[float, dead(why=TRAINING)] = 0.1
     target_weight: Annotated[bool, dead()] = False
-    sigma: Annotated[float, dead()] = 1.0
-    scale_factor: Annotated[float, dead()] = 0.25
-    rot_factor: Annotated[float, dead()] = 30.0
-    sigma_decay: Annotated[float, dead()] = 0.0
-    label_type: Annotated[str, dead()] = "Gaussian"
-    snapshot: Annotated[int, dead()] = 0
+    sigma: Annotated[float, dead(why=TARGETS)] = 1.0
+    scale_factor: Annotated[float, dead(why=AUGMENTED)] = 0.25
+    rot_factor: Annotated[float, dead(why=AUGMENTED)] = 30.0
+    sigma_decay: Annotated[float, dead(why=TRAINING)] = 0.0
+    label_type: Annotated[str, dead(why=TARGETS)] = "Gaussian"
+    snapshot: Annotated[int, dead(why=TRAINING)] = 0
 
     boxes: str = ""
     """whose boxes to crop: `gt`, the annotated ones (default); of coco_person, a FILE of detections in COCO results form"""
@@ -112,14 +124,13 @@ class TestOptions(DataOptions):
     sigmas: str = ""
     """OKS sigmas: one number for all joints, one for each with commas, or coco17, ap10k17, animal_pose20; default: by the joints'
     names"""
-    nms: float = 0.9
+    nms: Annotated[float, SHARE] = 0.9
     """poses more alike (OKS) than this are one"""
     soft_nms: bool = False
     """rank poses that are alike lower, in place of leaving them out"""
-    joint_threshold: float = 0.2
+    joint_threshold: Annotated[float, SHARE] = 0.2
     """of joint scores that count in the score of a pose"""
 
-    # the network and its input are read off the checkpoint, so these need no warning: what they say is either true or wrong
     DEAD_FLAGS: ClassVar[tuple[str, ...]] = (
         "features", "resnet_layers", "year", "solver", "epochs", "start_epoch", "train_batch", "lr", "momentum", "weight_decay",
         "schedule", "gamma", "target_weight", "sigma", "scale_factor", "rot_factor", "sigma_decay", "label_type", "snapshot",
@@ -140,6 +151,23 @@ def compute_device(accelerator: str) -> torch.device:
 def species_of(options: Any) -> str:
     """The species meant in data sets that hold several; a command whose --animal names data calls it --species."""
     return getattr(options, "species", options.animal)
+
+
+def warn_of_other_network(options: Any, network: Loaded) -> None:
+    """One line for every option of a network, given on the command line, that the network of a checkpoint does not have."""
+    numbers = {name.removeprefix("num_"): number for name, number in network.numbers.items() if name != "adapter"}
+    size, out = (size_of(size_text(side)) for side in (network.form.size_hw, network.form.heatmap_hw))
+    for name, number in {
+        **numbers,
+        "inp_res": size,
+        "out_res": out,
+        "codec": network.form.codec,
+        "arch": network.arch,
+    }.items():
+        if getattr(options, name, None) not in (number, getattr(type(options), name, None)):
+            log.warning(
+                "%s %s is not used: the network of the checkpoint has %s", flag_of(name), getattr(options, name), number
+            )
 
 
 def load_network(path: str, trained_on: str, options: Any, mean: Any = None) -> Loaded:
