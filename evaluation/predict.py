@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 from ..datasets.crops import crop_image
 from ..datasets.person_boxes import frame_box
 from ..datasets.pictures import Fault, FaultLog, SafeDataset
-from ..datasets.sample import PoseDataset, PoseSample
+from ..datasets.sample import PoseDataset, PoseSample, reading_processes
 from ..errors import DataError
 from ..pose import heatmap
 from ..pose.frames import FRAMES
@@ -158,7 +158,8 @@ def predict(
     )  # fmt: skip
     chunks = [range(i, min(i + batch_size, n)) for i in range(0, n, batch_size)][:batches]
     safe, faults = SafeDataset(_Inputs(dataset, form), strict), FaultLog()
-    loader = DataLoader(safe, batch_sampler=chunks, num_workers=workers, collate_fn=_collate)
+    processes = reading_processes(dataset, workers)
+    loader = DataLoader(safe, batch_sampler=chunks, num_workers=processes, collate_fn=_collate)
     training = model.training
     model.eval()
     with Progress(phase, sum(map(len, chunks))) as progress:
