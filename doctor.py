@@ -22,6 +22,7 @@ from typing import Annotated
 import torch
 
 from .errors import OptionError
+from .limits import Limits, check_limits
 from .options import sized
 from .progress import log
 
@@ -37,15 +38,17 @@ class DoctorOptions:
     image_path: str = "./animal_data/"
     """root of the published data sets"""
     models: bool = False
-    """also the networks: parameters, multiply-adds of a picture, options for --arch-options"""
-    inp_res: Annotated[int | tuple[int, int], sized()] = (256, 192)
+    """also the networks: parameters, multiply-adds of a picture, options for --arch-options; and the recipes with their published
+    figures and ours"""
+    inp_res: Annotated[int | tuple[int, int], Limits(8, 8192), sized()] = (256, 192)
     """for --models: side of the input, px, or rows and columns"""
-    joints: int = 17
+    joints: Annotated[int, Limits(1, 10_000)] = 17
     """for --models: joints of the networks"""
 
 
 def run(options: DoctorOptions) -> None:
     """Print what is found."""
+    check_limits(options)
     log.info("python      %s on %s, %d cores", platform.python_version(), platform.platform(), os.cpu_count() or 0)
     for name in ("zoopose", *PACKAGES):
         log.info("%-25s %s", name, _version(name))
@@ -64,6 +67,7 @@ def run(options: DoctorOptions) -> None:
     log.info("writable    %s: %s", Path.cwd(), "yes" if os.access(Path.cwd(), os.W_OK) else "NO")
     if options.models:
         _models(options)
+        _recipes()
 
 
 def _models(options: DoctorOptions) -> None:
@@ -86,6 +90,17 @@ def _models(options: DoctorOptions) -> None:
             operations = f"{complexity(model, size)[1] / 1e9:.2f} G"
         more = ",".join(f"{key}={option_text(value)}" for key, value in options_of(name).items())
         log.info("%-18s %12s %14s  %s", name, f"{parameters:,}", operations, more)
+
+
+def _recipes() -> None:
+    from .evaluation.published_results import comparison
+    from .train.recipes import load_recipe, recipes
+
+    log.info("")
+    log.info("recipes for --recipe, their published figures and ours (percent)")
+    for name in recipes():
+        for line in comparison(load_recipe(name).results):
+            log.info("%-36s %s", name, line)
 
 
 def _version(name: str) -> str:

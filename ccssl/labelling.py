@@ -33,7 +33,12 @@ CHUNK = 32  # frames labelled together; part of the random streams, so it is no 
 STREAM = 77  # keeps these draws apart from training's
 TRIED = 256  # frames on which framings are tried
 SEEN = ("xy", "confidence", "peak", "agreement", "invariance", "equivariance", "crop_px")  # of the first pass
-JOINED = ("xy", "confidence", "carried", "temporal")  # of the second
+APART = (
+    "agreement",
+    "invariance",
+    "equivariance",
+)  # how far a label's views lie apart: the larger, the weaker the label
+JOINED = ("xy", "confidence", "peak", *APART, "carried", "temporal")  # of the second
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,9 @@ class Temporal:
 
     Attributes:
         flow: `lk`, `dis`, `raft` or `none`.
-        decay: of the confidence, a frame; a label is carried where its own confidence falls below decay x the carried one's.
+        decay: of the confidence, a frame; a label is carried where its own confidence falls below decay x the carried one's. A
+            carried label has the evidence of the label that it comes from, decayed: confidence and peak x decay, the distances
+            between its views / decay.
         reach: longest move between frames, in shares of the crop's side (15 of 256 px as published).
         slip: largest forward-backward miss, likewise.
         weights: file of RAFT's.
@@ -249,4 +256,8 @@ class Labeller(ChunkLabeller):
         joints = joints[weak]
         out["xy"][new][joints] = apply(invert(new_from_image), there[weak])
         out["confidence"][new][joints] = decayed[weak]
+        # what was found at the replaced label says nothing of this one
+        out["peak"][new][joints] = rule.decay * out["peak"][old][joints]
+        for name in APART:
+            out[name][new][joints] = out[name][old][joints] / rule.decay
         out["carried"][new][joints] = True

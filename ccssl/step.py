@@ -99,7 +99,7 @@ class CcsslStep(SelfTrainingStep):
             labels.facts["drift_px"] = [float(v) for v in drift]
         found = self.calibrator(model, round_) if self.calibrator else None
         if found:
-            # a label that flowed here brought its own peak along, a little lower
+            # a label that flowed here brought its peak and agreement along, a little weaker
             side = self.labeller.form.size
             labels.confidence = found.probability(labels.confidence, labels.agreement_px / side)
             labels.facts["calibration"] = found.facts
@@ -113,7 +113,11 @@ class CcsslStep(SelfTrainingStep):
         failed = np.zeros(reason.shape, bool)
         for name in CHECKS:
             if name in labels.checks:
-                misses = (np.nan_to_num(labels.checks[name]) > limit_px) & ~labels.carried
+                misses = np.nan_to_num(labels.checks[name]) > limit_px
+                if name == "temporal":
+                    misses &= (
+                        ~labels.carried
+                    )  # a carried label lies where the flow leads: the label that it replaced missed
                 reason[misses & ~failed] = REASONS.index(name)
                 failed |= misses
         some = labels.confidence > 0

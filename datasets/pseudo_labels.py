@@ -30,12 +30,14 @@ class PseudoLabels:
         confidence: (N, K) float32, 0 where there is none.
         admitted: (N, K) bool: trained on in this round.
         agreement_px: (N, K) float32, mean distance of all views' joints from the label, px of the crop.
-        carried: (N, K) bool: taken over from the neighbouring frame by optical flow.
+        carried: (N, K) bool: taken over from the neighbouring frame by optical flow. Its agreement, peak and checks of views are
+            those of the label that it comes from, decayed.
         skeleton: the joints.
         crop_px: (N,) float32, crop pixels per picture pixel of every frame, 0 where a frame could not be read.
         facts: plain data on how they were made: round, share, views, fingerprint of the network, ...
         peak: (N, K) float32, height of the averaged map's peak; `confidence` where nothing else went into that.
         checks: for every name of `CHECKS` that was made, (N, K) float32 disagreement, px of the crop; NaN where there is none.
+            `temporal` of a carried label is how far the label that it replaced lay from it.
         reason: (N, K) uint8, index into `REASONS`: why a label is admitted or not. `invariance`, `equivariance`, `temporal`: that
             check misses by more than its limit; `support`: admitted before, and no longer confident enough for this round;
             `share`: less confident than the share of the labels that the round admits.

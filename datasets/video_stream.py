@@ -9,6 +9,7 @@ import av
 import numpy as np
 
 from ..errors import DataError
+from ..faults import is_of_machine
 from .tree import what_is_at
 
 _READ_ERRORS = 100  # faults of the container in a row after which the file counts as ended
@@ -46,6 +47,8 @@ class VideoStream:
                 f"file:{path}", metadata_errors="replace", options={"protocol_whitelist": "file"}, timeout=_OPEN_S
             )
         except (av.FFmpegError, OSError, ValueError) as error:
+            if is_of_machine(error):
+                raise
             raise _unreadable(path, f"is no video FFmpeg can open, or is cut short ({_reason(error)})") from None
         tracks = [s for s in self._file.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
         if not tracks or tracks[0].codec_context is None:

@@ -13,8 +13,22 @@ import torch
 from torch import nn
 
 from ..errors import WeightsError
+from ..faults import is_of_machine
 from .atomic import atomic_path
-from .models import build_model, cpn, hourglass_princeton, hrnet, lpn, mspn, omnipose, rsn, simple_baseline
+from .file_kinds import archive_fault, kind_of
+from .models import (
+    build_model,
+    cpn,
+    hourglass_mmpose,
+    hourglass_princeton,
+    hrnet,
+    lpn,
+    mspn,
+    omnipose,
+    rsn,
+    simple_baseline,
+)
+from .seal import is_whole, seal_zip
 
 # NumPy scalars, which the published training code leaves in its files (best_acc); they hold data only
 _SAFE = [
@@ -28,11 +42,25 @@ _SAFE = [
 
 
 def save(path: str | Path, state: Mapping[str, Any]) -> None:
-    """Write a checkpoint to a temporary name and rename it, so that no reader ever meets half a file."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as temporary:
-        torch.save(dict(state), temporary)
+    """Write a checkpoint to a temporary name, seal it (see `pose.seal`) and rename it: no reader ever meets half a file.
+
+    Raises:
+        StorageError: the disk is full or gone, see `atomic_path`.
+    """
+    with atomic_path(path, _bytes_of(state)) as temporary:
+        # through a file of our own: torch's says nothing of what the system refused
+        with temporary.open("wb") as file:
+            torch.save(dict(state), file)
+        seal_zip(temporary)
+
+
+def _bytes_of(state: Any) -> int:
+    """Bytes that the tensors of a checkpoint hold."""
+    if isinstance(state, torch.Tensor):
+        return state.nbytes
+    if isinstance(state, Mapping):
+        return sum(map(_bytes_of, state.values()))
+    return sum(map(_bytes_of, state)) if isinstance(state, list | tuple) else 0
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -41,36 +69,119 @@ def read(path: str | Path) -> dict[str, Any]:
     Published files ({epoch, arch, state_dict, best_acc, optimizer}), ours, and bare state dicts are all taken.
 
     Raises:
-        WeightsError: no such file, not a checkpoint, cut short, or holding objects that are not data.
+        WeightsError: no such file, not a checkpoint, cut short, changed since it was written, or holding objects that are not data.
     """
     path = Path(path)
-    if not path.is_file():
-        near = sorted(p.name for p in path.parent.glob("*.pth.tar")) if path.parent.is_dir() else []
-        there = f"; beside it: {', '.join(near)}" if near else ""
-        raise WeightsError("a checkpoint file", f"no file {path}{there}", "give an existing file to --resume")
+    check_readable(path)
     try:
         with torch.serialization.safe_globals(_SAFE):
             state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(
             "a checkpoint that holds tensors and plain data only",
-            f"{path}: {_line(error)}",
-            "re-save it as a plain state dict: torch.save(model.state_dict(), PATH)",
+            f"{path}: {_foreign_objects(error)}",
+            "save its tensors alone, where that class is known: torch.save(model.state_dict(), FILE)",
         ) from error
-    except MemoryError:
-        raise
     except Exception as error:  # a damaged file makes torch stumble in any way, over assertions and struct.error too
-        raise WeightsError("a readable checkpoint", f"{path}: {_line(error)}", "copy or download it again") from error
+        if is_of_machine(error):
+            raise
+        raise damaged(path, _line(error)) from error
     if isinstance(state, Mapping) and state and all(isinstance(v, torch.Tensor) for v in state.values()):
         state = {"state_dict": state}
     if not isinstance(state, Mapping) or not isinstance(state.get("state_dict"), Mapping):
         found = ", ".join(map(str, list(state)[:8])) if isinstance(state, Mapping) else type(state).__name__
         raise WeightsError("a checkpoint with a state_dict", f"{path} holds {found}")
+    check_tensors(state["state_dict"], path)
     return {**state, "state_dict": without_prefix(state["state_dict"])}
 
 
+def fault_of(path: str | Path) -> str:
+    """What is wrong with a checkpoint file; an empty text where it is whole.
+
+    This is what a run asks before it falls back from a damaged checkpoint to another one. Of a sealed file (see `pose.seal`) every
+    byte is checked, without opening it. A file without a seal, of an older version or of other code, is read from end to end.
+    """
+    try:
+        if Path(path).is_file() and is_whole(path):
+            return ""
+        read(path)
+    except (WeightsError, OSError) as error:
+        return getattr(error, "found", "") or str(error)
+    return ""
+
+
+def check_readable(path: Path) -> None:
+    """Refuse a file that is no checkpoint, or no longer the one that was written, before anything opens it.
+
+    Raises:
+        WeightsError: saying what it is instead, or where it is damaged.
+    """
+    if not path.is_file():
+        near = sorted(p.name for p in path.parent.glob("*.pth.tar")) if path.parent.is_dir() else []
+        there = f"; beside it: {', '.join(near)}" if near else ""
+        found = f"no file but a folder, {path}" if path.is_dir() else f"no file {path}{there}"
+        inside = sorted(path.glob("*.pth.tar")) if path.is_dir() else []
+        remedy = f"name the file: {inside[0]}" if inside else "give an existing file to --resume"
+        raise WeightsError("a checkpoint file", found, remedy)
+    kind = kind_of(path)
+    if kind is not None:
+        raise WeightsError(
+            "a checkpoint of torch.save that holds tensors and plain data", f"{path} is {kind.what}", kind.remedy
+        )
+    whole = is_whole(path)
+    if whole is False:
+        raise damaged(path, "some of its bytes have changed since it was written")
+    if whole is None and (fault := archive_fault(path)):
+        raise damaged(path, fault)
+
+
+def damaged(path: Path, how: str) -> WeightsError:
+    """The error for a checkpoint that cannot be trusted."""
+    return WeightsError(
+        "a whole checkpoint",
+        f"{path} is damaged: {how}",
+        "copy or download it again, or take another checkpoint of the run",
+    )
+
+
+def check_tensors(state_dict: Mapping, path: Path) -> None:
+    """Refuse a state dict that is none.
+
+    Raises:
+        WeightsError: a name that is no text, or a value that is no dense tensor of numbers.
+    """
+    for name, tensor in state_dict.items():
+        if not isinstance(name, str):
+            raise WeightsError(
+                "a state_dict with names of tensors", f"{path}: a name {name!r} of {type(name).__name__}"
+            )
+        if not isinstance(tensor, torch.Tensor):
+            what = type(tensor).__name__
+        elif (
+            tensor.layout != torch.strided or tensor.is_complex() or tensor.is_quantized or tensor.device.type == "meta"
+        ):
+            what = f"a tensor of {tensor.dtype}, {tensor.layout}, on {tensor.device}"
+        else:
+            continue
+        raise WeightsError("a state_dict of dense tensors of real numbers", f"{path}: {name} is {what}")
+
+
 def _line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
+    return next(iter(plain_text(str(error)).splitlines()), "") or type(error).__name__
+
+
+def plain_text(text: str) -> str:
+    """A message of another library without the codes that colour a terminal."""
+    return re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text)
+
+
+def _foreign_objects(error: Exception) -> str:
+    """What a pickle holds besides data, in words. PyTorch's own message names the option of torch.load that must stay off."""
+    found = re.search(r"GLOBAL (\S+) was not an allowed|unsafe class (\S+)", plain_text(str(error)))
+    if found:
+        name = found.group(1) or found.group(2)
+        return f"it holds an object of {name}, not only tensors and plain data; reading that would run code of the file"
+    return "it is damaged, or holds objects that are no plain data; reading those would run code of the file"
 
 
 def without_prefix(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -154,6 +265,17 @@ def _family(file: Any) -> Callable[[Mapping[str, torch.Tensor], int | None], nn.
     return read_published
 
 
+def own_names(arch: str, state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A published state dict of a network of the table under our names of its tensors, with what its files may lack.
+
+    Names that are ours already stay as they are.
+    """
+    files = {"hg_princeton": hourglass_princeton.own_keys, "hourglass": hourglass_mmpose.own_keys}
+    files |= {"mspn": mspn.own_keys, "rsn": rsn.own_keys, "omnipose": omnipose.with_filters}
+    rename = next((rename for start, rename in files.items() if arch.startswith(start)), dict)
+    return rename(without_prefix(state_dict))
+
+
 def _built(arch: str, numbers: dict, state_dict: Mapping[str, torch.Tensor], num_joints: int | None) -> nn.Module:
     if num_joints not in (None, numbers["num_joints"]):
         raise WeightsError(f"a network of {num_joints} joints", f"one of {numbers['num_joints']}")
@@ -204,6 +326,8 @@ PUBLISHED: dict[str, Callable[[Mapping[str, torch.Tensor], int | None], nn.Modul
     "hg_bearpaw": _hourglass,
     "dark_hourglass": _hourglass_dark,
     "hg_princeton": _family(hourglass_princeton),
+    "hourglass52": _family(hourglass_mmpose),
+    "hourglass104": _family(hourglass_mmpose),
     "cpn": _family(cpn),
     "mspn": _family(mspn),
     "rsn": _family(rsn),

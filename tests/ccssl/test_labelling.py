@@ -164,8 +164,48 @@ def test_the_temporal_check_keeps_what_a_carried_label_was_before():
     labels = label(Video(2), Script([STRONG, WEAK], np.stack([np.array(XY), far])))
     assert labels.carried[1].all()
     np.testing.assert_allclose(labels.checks["temporal"][1], 1.0 * SIZE / CELLS, atol=0.2)
-    np.testing.assert_allclose(labels.peak[1], WEAK, rtol=1e-5)
-    np.testing.assert_allclose(labels.confidence[1], 0.9 * np.array(STRONG), rtol=1e-5)
+
+
+class Jittered(Script):
+    """Its views of a frame lie `apart` cells of the frame to the right and to the left of what was written, in turn."""
+
+    def __init__(self, confidence, xy_cells, apart):
+        confidence, xy = np.asarray(confidence), np.asarray(xy_cells, np.float64)
+        sides = np.array([1.0, -1.0])[None, :, None] * np.asarray(apart)[:, None, :]
+        rows = np.repeat(xy[None, None], len(confidence), 0).repeat(2, 1)
+        rows[..., 0] += sides
+        super().__init__(confidence.repeat(2, 0), rows.reshape(-1, *xy.shape))
+
+
+ONE_MORE = Views(1, Augmentation(), Augmentation(colour=1e-3))  # a frame has two views, and none moves
+CLOSE, WIDE = [0.5, 0.25, 0.0], [1.0, 1.5, 2.0]  # cells
+
+
+def test_a_carried_label_has_the_evidence_of_the_one_it_comes_from_decayed():
+    """Views of frame 0 lie close together, those of the weak frames far apart: nothing of these may remain."""
+    frames = 4
+    model = Jittered([STRONG] + [WEAK] * (frames - 1), XY, [CLOSE] + [WIDE] * (frames - 1))
+    labels = label(Video(frames, (1, 1)), model, views=ONE_MORE)
+    assert labels.carried[1:].all() and not labels.carried[0].any()
+    found = {"agreement": labels.agreement_px, "invariance": labels.checks["invariance"]}
+    np.testing.assert_allclose(found["invariance"][0], 2 * np.array(CLOSE) * SIZE / CELLS, atol=0.2)
+    for frame in range(1, frames):
+        np.testing.assert_allclose(labels.peak[frame], 0.9**frame * labels.peak[0], rtol=1e-5)
+        for name, values in found.items():
+            np.testing.assert_allclose(values[frame], values[0] / 0.9**frame, rtol=1e-5, err_msg=name)
+    np.testing.assert_array_equal(labels.peak, labels.confidence)
+    assert np.isnan(labels.checks["equivariance"]).all()
+
+
+def test_a_label_that_stays_keeps_its_own_evidence_beside_carried_ones():
+    scores, apart = [STRONG, [0.1, 0.85, 0.1]], [CLOSE, [1.0, 0.3, 2.0]]
+    labels = label(Video(2), Jittered(scores, XY, apart), views=ONE_MORE)
+    assert labels.carried[1].tolist() == [True, False, True]
+    alone = label(Video(2), Jittered(scores, XY, apart), "none", views=ONE_MORE)
+    assert not alone.carried.any()
+    np.testing.assert_array_equal(labels.agreement_px[1, 1], alone.agreement_px[1, 1])
+    np.testing.assert_array_equal(labels.peak[1, 1], alone.peak[1, 1])
+    assert (labels.agreement_px[1, [0, 2]] < alone.agreement_px[1, [0, 2]]).all()
 
 
 @pytest.mark.parametrize("what", ["stills", "a cut", "off", "unreadable"])

@@ -100,6 +100,14 @@ def test_a_carried_label_is_not_asked_for_what_its_own_was(tmp_path):
     assert names(made) == [["admitted", "temporal"]]
 
 
+@pytest.mark.parametrize("name", ["invariance", "equivariance"])
+def test_a_carried_label_that_brings_a_missed_check_along_is_left_out(tmp_path, name):
+    made = labels([[0.9, 0.8]], **{name: [[30.0, 0.0]]})
+    made.carried[:] = True
+    step_of(tmp_path).admit(made, 0)
+    assert names(made) == [[name, "admitted"]]
+
+
 def test_without_a_limit_no_check_matters(tmp_path):
     made = labels([[0.9, 0.8]], invariance=[[1e6, np.inf]])
     step_of(tmp_path, share=(1.0, 1.0), limit=math.inf).admit(made, 0)
