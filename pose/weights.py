@@ -173,6 +173,17 @@ def load_into(model: nn.Module, state_dict: Mapping[str, torch.Tensor], what: st
     Raises:
         WeightsError: naming the missing, unknown and misshapen tensors.
     """
+    count = check_fit(model, state_dict, what)
+    model.load_state_dict(without_prefix(state_dict))
+    return f"{count} of {count} tensors"
+
+
+def check_fit(model: nn.Module, state_dict: Mapping[str, torch.Tensor], what: str = "checkpoint") -> int:
+    """How many tensors a network has, all of which must be there, and no others.
+
+    Raises:
+        WeightsError: naming the missing, unknown and misshapen tensors.
+    """
     own = model.state_dict()
     state_dict = without_prefix(state_dict)
     missing = [k for k in own if k not in state_dict]
@@ -190,8 +201,7 @@ def load_into(model: nn.Module, state_dict: Mapping[str, torch.Tensor], what: st
             "\n".join([f"{len(own) - len(missing) - len(shaped)} of {len(own)} fit", *faults]),
             "give the options the file was trained with (--arch, --stacks, --blocks, --width, number of joints)",
         )
-    model.load_state_dict(state_dict)
-    return f"{len(own)} of {len(own)} tensors"
+    return len(own)
 
 
 def hourglass_numbers(state_dict: Mapping[str, torch.Tensor]) -> dict[str, int]:
@@ -212,6 +222,8 @@ def hourglass_numbers(state_dict: Mapping[str, torch.Tensor]) -> dict[str, int]:
         raise WeightsError(
             "the tensors of a stacked hourglass", f"no {error.args[0]!r} among {len(state_dict)} tensors"
         ) from error
+    except TypeError as error:  # the length of a tensor without dimensions
+        raise WeightsError("the tensors of a stacked hourglass", f"tensors of other shapes ({error})") from error
 
 
 def build_from(state_dict: Mapping[str, torch.Tensor], arch: str = "hg") -> nn.Module:
@@ -336,6 +348,6 @@ def load_published(name: str, state_dict: Mapping[str, torch.Tensor], num_joints
 
 def _count(state_dict: Mapping[str, torch.Tensor], pattern: str) -> int:
     found = {int(m.group(1)) for k in state_dict if (m := re.fullmatch(pattern, k))}
-    if not found:
+    if not found or found != set(range(len(found))):
         raise KeyError(pattern)
-    return max(found) + 1
+    return len(found)
