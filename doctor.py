@@ -37,7 +37,8 @@ class DoctorOptions:
     image_path: str = "./animal_data/"
     """root of the published data sets"""
     models: bool = False
-    """also the networks: parameters, multiply-adds of a picture, options for --arch-options"""
+    """also the networks: parameters, multiply-adds of a picture, options for --arch-options; and the recipes with their published
+    figures and ours"""
     inp_res: Annotated[int | tuple[int, int], sized()] = (256, 192)
     """for --models: side of the input, px, or rows and columns"""
     joints: int = 17
@@ -64,6 +65,7 @@ def run(options: DoctorOptions) -> None:
     log.info("writable    %s: %s", Path.cwd(), "yes" if os.access(Path.cwd(), os.W_OK) else "NO")
     if options.models:
         _models(options)
+        _recipes()
 
 
 def _models(options: DoctorOptions) -> None:
@@ -86,6 +88,17 @@ def _models(options: DoctorOptions) -> None:
             operations = f"{complexity(model, size)[1] / 1e9:.2f} G"
         more = ",".join(f"{key}={option_text(value)}" for key, value in options_of(name).items())
         log.info("%-18s %12s %14s  %s", name, f"{parameters:,}", operations, more)
+
+
+def _recipes() -> None:
+    from .evaluation.published_results import comparison
+    from .train.recipes import load_recipe, recipes
+
+    log.info("")
+    log.info("recipes for --recipe, their published figures and ours (percent)")
+    for name in recipes():
+        for line in comparison(load_recipe(name).results):
+            log.info("%-36s %s", name, line)
 
 
 def _version(name: str) -> str:

@@ -73,7 +73,7 @@ def mirrored_joints(
     pad, k = (crops.shape[-1] - form.size) // 2, len(flip_order)
     order, found, peaks = torch.as_tensor(flip_order, device=crops.device), [], []
     for part in crops.split(max(1, at_once // 2)):
-        images = form.normalise(part[..., pad : pad + form.size, pad : pad + form.size].float() / 255)
+        images = form.normalise_exact(part[..., pad : pad + form.size, pad : pad + form.size].float() / 255)
         both = torch.cat([images, images.flip(-1)]).contiguous(memory_format=torch.channels_last)
         maps = form.joint_maps(model(both), k)
         maps = torch.cat([maps[: len(part)], maps[len(part) :, order].flip(-1)])

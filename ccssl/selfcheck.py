@@ -97,7 +97,7 @@ def _joints(model: nn.Module, crops: torch.Tensor, form: InputForm, k: int, at_o
     """(F, K, 2) cells."""
     pad, found = (crops.shape[-1] - form.size) // 2, []
     for part in crops.split(at_once):
-        images = form.normalise(part[..., pad : pad + form.size, pad : pad + form.size].float() / 255)
+        images = form.normalise_exact(part[..., pad : pad + form.size, pad : pad + form.size].float() / 255)
         maps = form.joint_maps(model(images.contiguous(memory_format=torch.channels_last)), k)
         found.append(form.decode(maps)[0])
     return torch.cat(found)

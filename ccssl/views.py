@@ -50,7 +50,7 @@ def pictures(
     images = warp(crops.float().repeat_interleave(views, 0) / 255, matrices, (size, size)).unflatten(0, (frames, views))
     drawn = photometric(images[:, 1:].flatten(0, 1), colours.photometric(), generator)
     images = torch.cat([images[:, :1], drawn.unflatten(0, (frames, views - 1))], 1).flatten(0, 1)
-    return form.normalise(images).contiguous(memory_format=torch.channels_last)
+    return form.normalise_exact(images).contiguous(memory_format=torch.channels_last)
 
 
 def _by_opencv(
@@ -83,7 +83,7 @@ def _by_opencv(
             images[f].flatten(2).sub_(mean).mul_(scale)
     # bytes lie channels last, and so do the floats
     images = images.flatten(0, 1).permute(0, 3, 1, 2)
-    return images if form.kind == "exact" else form.normalise(images.div_(255))
+    return images if form.kind == "exact" else form.normalise_exact(images.div_(255))
 
 
 class _Colours:

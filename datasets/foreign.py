@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 SECONDS = 60.0  # for a file of any size; the process itself starts in about a second
 BYTES_A_SECOND = 2 << 20  # what the slowest disk gives on top of that
 _CHILD = Path(__file__).with_name("foreign_child.py")
@@ -115,3 +117,18 @@ def read_foreign(kind: Literal["mat", "hdf5"], path: str | os.PathLike) -> dict[
     """One file in a process of its own, see `ForeignReader.read`."""
     with ForeignReader() as reader:
         return reader.read(kind, path)
+
+
+def real_numbers(variables: dict[str, Any], name: str) -> np.ndarray:
+    """A variable of a MATLAB file as float64, of any shape.
+
+    Raises:
+        ForeignFileError: there is none, or it holds no real numbers.
+    """
+    if name not in variables:
+        raise ForeignFileError(f"a file with {', '.join(variables) or 'nothing'}, without {name}")
+    array = variables[name]
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "iufb":
+        found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+        raise ForeignFileError(f"its {name} holds no real numbers but {found}")
+    return array.astype(np.float64)

@@ -102,7 +102,7 @@ class RealAnimal:
         labelled = (self._xy_px > 0).all(-1)
         visible = np.where(self._seen > 0, 2, np.where(labelled, 1, 0)).astype(np.uint8)
         self.labels = (self._xy_px.astype(np.float32), visible)
-        self.mean = cached_mean(self.root, f"real_animal/{animal}/mean_by_video.pth.tar", MEANS[animal])
+        self.mean = real_mean(self.root, animal)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -141,6 +141,13 @@ class RealAnimal:
             "split_rule": self.split_rule,
             "root": str(self.root),
         }
+
+
+def real_mean(root: str | Path, animal: str) -> np.ndarray | None:
+    """(3,) float32 RGB mean of TigDog's pictures: of the cached file, else the published one; None for other animals."""
+    if animal not in MEANS:
+        return None
+    return cached_mean(Path(root), f"real_animal/{animal}/mean_by_video.pth.tar", MEANS[animal])
 
 
 class RealAnimalCrop:

@@ -11,11 +11,11 @@ from typing import Annotated, Any, ClassVar, Literal
 import torch
 import tyro
 
-from ..datasets import synthetic_animal
+from ..datasets import synthetic_animal, tigdog
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import Unlabelled, class_names, has_splits, open_source, partner_pairs, takes
 from ..datasets.synthetic_animal import synthetic_mean
-from ..datasets.tigdog import MEANS
+from ..datasets.tigdog import real_mean
 from ..errors import OptionError
 from ..options import dead
 from ..pose.checkpoints import Loaded, load
@@ -155,7 +155,7 @@ def load_network(path: str, trained_on: str, options: Any, mean: Any = None) -> 
     def published_mean() -> Any:
         if mean is not None:
             return mean
-        known = MEANS if real else synthetic_animal.MEANS
+        known = tigdog.MEANS if real else synthetic_animal.MEANS
         if species not in known:
             flag = "--species" if hasattr(options, "species") else "--animal"
             raise OptionError(
@@ -164,7 +164,7 @@ def load_network(path: str, trained_on: str, options: Any, mean: Any = None) -> 
                 repr(species),
                 f"{flag} {difflib.get_close_matches(species, known, 1, 0)[0]}",
             )
-        return MEANS[species] if real else synthetic_mean(options.image_path, species)
+        return (real_mean if real else synthetic_mean)(options.image_path, species)
 
     return load(path, published_mean, order, joint_names(getattr(options, "joints", "")))
 

@@ -14,14 +14,17 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 from ..datasets.crops import crop_image
 from ..datasets.person_boxes import frame_box
 from ..datasets.pictures import Fault, FaultLog, SafeDataset
+from ..datasets.published_crops import box_matrix
+from ..datasets.published_index import PublishedAnnotation
+from ..datasets.published_items import annotation_of
 from ..datasets.sample import PoseDataset, PoseSample
 from ..errors import DataError
 from ..pose import heatmap
 from ..pose.frames import FRAMES
-from ..pose.geometry import apply, square_box
+from ..pose.geometry import apply
 from ..pose.inputs import InputForm
-from ..pose.published_crop import published_crop
-from ..pose.published_geometry import published_transform
+from ..pose.published_crop import image_to_chw, published_crop
+from ..pose.published_geometry import BOX_UNIT_PX, published_transform
 from ..pose.published_heatmap import draw_labelmaps, peaks
 from ..progress import Progress
 
@@ -58,34 +61,54 @@ class Predictions:
     faults: str = ""
 
 
-def network_input(sample: PoseSample, crop_factor: float, form: InputForm) -> tuple[np.ndarray, np.ndarray]:
+def network_input(
+    dataset: PoseDataset, index: int, sample: PoseSample, form: InputForm
+) -> tuple[np.ndarray, np.ndarray]:
     """One picture as the network takes it, before normalisation.
+
+    Args:
+        dataset, index: what the sample is of.
 
     Returns:
         image (3, R, Q) float32 in 0..1, and crop_from_image (2, 3) float64. For published crops the matrix is that of the square
         before its corners are cut to integers.
     """
-    box = frame_box(sample, form.kind) if form.kind in FRAMES else sample.box_xywh
-    matrix = form.crop_matrix(box, crop_factor)
     if form.kind == "published":
-        square = form.rectangle(sample.box_xywh, crop_factor)
-        picture = sample.image.transpose(2, 0, 1).astype(np.float32) / 255
-        centre = (square[:2] + square[2] / 2).astype(np.float32)
-        return published_crop(picture, centre, square[2] / 200, form.size_hw), matrix
+        known = published_box_of(dataset, index, sample, form)
+        crop = published_crop(image_to_chw(sample.image), known.center, known.scale, form.size_hw)
+        return crop, box_matrix(known, form.size_hw[0])
+    box = frame_box(sample, form.kind) if form.kind in FRAMES else sample.box_xywh
     if form.kind in FRAMES:
+        matrix = form.crop_matrix(box, dataset.crop_factor)
         crop = cv2.warpAffine(sample.image, matrix, form.size_hw[::-1], flags=cv2.INTER_LINEAR)
         return crop.transpose(2, 0, 1).astype(np.float32) / 255, matrix
-    rectangle = form.rectangle(sample.box_xywh, crop_factor)
-    return crop_image(sample.image, rectangle, form.size_hw).transpose(2, 0, 1).astype(np.float32) / 255, matrix
+    rectangle = form.rectangle(box, dataset.crop_factor)
+    crop = crop_image(sample.image, rectangle, form.size_hw)
+    return crop.transpose(2, 0, 1).astype(np.float32) / 255, form.crop_matrix(box, dataset.crop_factor)
 
 
-def published_target_cells(sample: PoseSample, crop_factor: float, heatmap_size: int) -> np.ndarray:
+def published_box_of(dataset: PoseDataset, index: int, sample: PoseSample, form: InputForm) -> PublishedAnnotation:
+    """Box and joints of one animal, as the published evaluation has them for a network of this form.
+
+    A network of published crops gets the published loader's own box where there is one (that of the renderings holds stray points
+    too). For exact crops, and for a form that pads boxes itself, the box is the square that the form cuts.
+    """
+    if form.kind == "published" and form.padding is None:
+        return annotation_of(dataset, index, sample)
+    square, known = form.rectangle(sample.box_xywh, dataset.crop_factor), sample.visible > 0
+    pts = np.where(known[:, None], np.concatenate([sample.xy_px, known[:, None]], 1), 0).astype(np.float32)
+    return PublishedAnnotation(pts, (square[:2] + square[2] / 2).astype(np.float32), float(square[2] / BOX_UNIT_PX))
+
+
+def published_target_cells(known: PublishedAnnotation, heatmap_size: int) -> np.ndarray:
     """(K, 2) 1-based cells of the published target maps of one animal (ccssl section 5, labels from joints)."""
-    square = square_box(sample.box_xywh, crop_factor)
-    centre, scale = (square[:2] + square[2] / 2).astype(np.float32), square[2] / 200
-    xy = np.where(sample.visible[:, None] > 0, np.nan_to_num(sample.xy_px), 0).astype(np.float64)
+    xy = np.nan_to_num(
+        known.pts[:, :2]
+    )  # float32, as the published loaders compute: the last digit decides at the edge of a cell
+    if known.picture_wh:
+        xy[((xy < 0) | (xy > known.picture_wh)).any(1)] = 0
     size = (heatmap_size, heatmap_size)
-    cells = published_transform(xy + 1, centre, scale, size) - 1
+    cells = published_transform(xy + np.float32(known.offset), known.center, known.scale, size) - 1
     maps, _ = draw_labelmaps(cells, size, active=xy[:, 1] > 0)
     return peaks(maps)
 
@@ -99,7 +122,10 @@ class _Inputs(Dataset):
 
     def __getitem__(self, index: int) -> dict:
         sample, side = self.dataset[index], self.form.published_cells
-        image, matrix = network_input(sample, self.dataset.crop_factor, self.form)
+        image, matrix = network_input(self.dataset, index, sample, self.form)
+        cells = np.zeros_like(sample.xy_px)
+        if side and self.dataset.labels is not None:
+            cells = published_target_cells(published_box_of(self.dataset, index, sample, self.form), side)
         return {
             "index": index,
             "image": image,
@@ -108,9 +134,7 @@ class _Inputs(Dataset):
             "visible": sample.visible.astype(np.uint8),
             "box": np.asarray(sample.box_xywh, np.float32),
             "size": np.asarray(sample.image.shape[:2], np.int64),
-            "cells": published_target_cells(sample, self.dataset.crop_factor, side)
-            if side
-            else np.zeros_like(sample.xy_px),
+            "cells": cells,
         }
 
 

@@ -27,6 +27,7 @@ from zoopose.errors import OptionError
 from zoopose.evaluation.given_scores import score_detections, score_given
 from zoopose.evaluation.human_scores import check_options, network_tables, usable_sigmas
 from zoopose.evaluation.options import TestOptions, compute_device, load_network, open_data
+from zoopose.evaluation.published_results import comparison, measured, read_results
 from zoopose.evaluation.record import Record
 from zoopose.evaluation.runs import frame_overlays, test_report
 from zoopose.evaluation.score import score_network, write_scores
@@ -65,6 +66,11 @@ def run(options: TestOptions) -> dict:
             tables = network_tables(found, dataset, sigmas, network.form, options, folder)
         else:
             scores, found, tables = score_detections(network, dataset, source, split, sigmas, device, options, folder)
+        results = read_results(network.state.get("zoopose", {}).get("run", {}).get("results"))
+        if results:
+            facts["published / ours"] = "; ".join(compared := comparison(results, measured(tables)))
+            for line in compared:
+                log.info(line)
     write_scores(Path(options.json) if options.json else folder / "metrics.json", scores, tables)
     facts["data"] = dict(dataset.describe())
     opened = {"data": source, "split": split, "options": plain(options), "started_in": os.getcwd()}

@@ -175,19 +175,26 @@ class InputForm:
         return heatmap.shift_right(maps, shift)
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
-        """(B, 3, H, W) RGB in 0..1 -> the network's input.
+        """Crops (B, 3, H, W) of this form, RGB in 0..1 -> the network's input.
 
-        For the published form every picture's contrast is first stretched to 0..1, jointly over channels, as its crop does
-        (a crop that is already stretched stays as it is).
+        The contrast is left as it is: a published crop is stretched when it is cut, before its resize, and ends at 249 to 255.
         """
-        if self.kind == "published":
-            low, high = images.amin((1, 2, 3), keepdim=True), images.amax((1, 2, 3), keepdim=True)
-            images = (images - low) / (high - low).clamp_min(1e-6)
         if self.bgr:
             images = images.flip(1)
         mean = torch.tensor(self.mean, device=images.device, dtype=images.dtype).view(3, 1, 1)
         std = torch.tensor(self.std, device=images.device, dtype=images.dtype).view(3, 1, 1)
         return (images - mean) / std
+
+    def normalise_exact(self, images: torch.Tensor) -> torch.Tensor:
+        """Crops (B, 3, H, W) that were cut as for `exact`, whatever this form, RGB in 0..1 -> the network's input.
+
+        A network of published crops has learnt from stretched ones: here each picture's values are stretched to 0..1, jointly over
+        the channels.
+        """
+        if self.kind == "published":
+            low, high = images.amin((1, 2, 3), keepdim=True), images.amax((1, 2, 3), keepdim=True)
+            images = (images - low) / (high - low).clamp_min(1e-6)
+        return self.normalise(images)
 
     def pictures(self, images: torch.Tensor) -> torch.Tensor:
         """The network's input (B, 3, H, W) -> RGB in 0..1, to be looked at; the way back from `normalise`."""

@@ -20,8 +20,8 @@ BOX_UNIT_PX = 200.0
 def published_matrix(center, scale, size_hw, rot_deg=0.0) -> np.ndarray:
     """Matrix from picture pixels to a crop (or heatmap) of `size_hw` cells, both 0-based.
 
-    A float32 centre or scale is computed with in float32 as far as the published code does, since cutting to whole
-    pixels makes the last digit visible.
+    A float32 scale is computed with in float32 as far as the published code does, since cutting to whole pixels makes the last
+    digit visible. A float32 centre beside a float64 scale is widened first.
 
     Args:
         center: (..., 2) x, y of the box in pixels.
@@ -34,8 +34,8 @@ def published_matrix(center, scale, size_hw, rot_deg=0.0) -> np.ndarray:
     """
     center, scale, rot = _floats(center), _floats(scale), _floats(rot_deg)
     size = np.asarray(size_hw)
-    # a python number beside a float32 centre counts as float32 there, but not in the diagonal
-    narrow = np.float32 if np.float32 in (center.dtype, scale.dtype) else np.float64
+    # the published code divides by the scale: its kind decides, that of the centre does not
+    narrow = np.float32 if scale.dtype == np.float32 else np.float64
     side = BOX_UNIT_PX * scale
     matrix = np.zeros(np.broadcast_shapes(center.shape[:-1], side.shape, size.shape[:-1], rot.shape) + (3, 3))
     matrix[..., 2, 2] = 1

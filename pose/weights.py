@@ -15,7 +15,18 @@ from torch import nn
 from ..errors import WeightsError
 from .atomic import atomic_path
 from .file_kinds import archive_fault, kind_of
-from .models import build_model, cpn, hourglass_princeton, hrnet, lpn, mspn, omnipose, rsn, simple_baseline
+from .models import (
+    build_model,
+    cpn,
+    hourglass_mmpose,
+    hourglass_princeton,
+    hrnet,
+    lpn,
+    mspn,
+    omnipose,
+    rsn,
+    simple_baseline,
+)
 from .seal import is_whole, seal_zip
 
 # NumPy scalars, which the published training code leaves in its files (best_acc); they hold data only
@@ -47,10 +58,27 @@ def read(path: str | Path) -> dict[str, Any]:
         WeightsError: no such file, not a checkpoint, cut short, changed since it was written, or holding objects that are not data.
     """
     path = Path(path)
+    state = load_data(path)
+    if isinstance(state, Mapping) and state and all(isinstance(v, torch.Tensor) for v in state.values()):
+        state = {"state_dict": state}
+    if not isinstance(state, Mapping) or not isinstance(state.get("state_dict"), Mapping):
+        found = ", ".join(map(str, list(state)[:8])) if isinstance(state, Mapping) else type(state).__name__
+        raise WeightsError("a checkpoint with a state_dict", f"{path} holds {found}")
+    check_tensors(state["state_dict"], path)
+    return {**state, "state_dict": without_prefix(state["state_dict"])}
+
+
+def load_data(path: str | Path) -> Any:
+    """What a file of torch.save holds, on the CPU: tensors and plain data; no code in it is run.
+
+    Raises:
+        WeightsError: no such file, another kind of file, a damaged one, or one with objects that are not data.
+    """
+    path = Path(path)
     check_readable(path)
     try:
         with torch.serialization.safe_globals(_SAFE):
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(
             "a checkpoint that holds tensors and plain data only",
@@ -61,13 +89,6 @@ def read(path: str | Path) -> dict[str, Any]:
         raise
     except Exception as error:  # a damaged file makes torch stumble in any way, over assertions and struct.error too
         raise damaged(path, _line(error)) from error
-    if isinstance(state, Mapping) and state and all(isinstance(v, torch.Tensor) for v in state.values()):
-        state = {"state_dict": state}
-    if not isinstance(state, Mapping) or not isinstance(state.get("state_dict"), Mapping):
-        found = ", ".join(map(str, list(state)[:8])) if isinstance(state, Mapping) else type(state).__name__
-        raise WeightsError("a checkpoint with a state_dict", f"{path} holds {found}")
-    check_tensors(state["state_dict"], path)
-    return {**state, "state_dict": without_prefix(state["state_dict"])}
 
 
 def fault_of(path: str | Path) -> str:
@@ -252,6 +273,17 @@ def _family(file: Any) -> Callable[[Mapping[str, torch.Tensor], int | None], nn.
     return read_published
 
 
+def own_names(arch: str, state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A published state dict of a network of the table under our names of its tensors, with what its files may lack.
+
+    Names that are ours already stay as they are.
+    """
+    files = {"hg_princeton": hourglass_princeton.own_keys, "hourglass": hourglass_mmpose.own_keys}
+    files |= {"mspn": mspn.own_keys, "rsn": rsn.own_keys, "omnipose": omnipose.with_filters}
+    rename = next((rename for start, rename in files.items() if arch.startswith(start)), dict)
+    return rename(without_prefix(state_dict))
+
+
 def _built(arch: str, numbers: dict, state_dict: Mapping[str, torch.Tensor], num_joints: int | None) -> nn.Module:
     if num_joints not in (None, numbers["num_joints"]):
         raise WeightsError(f"a network of {num_joints} joints", f"one of {numbers['num_joints']}")
@@ -302,6 +334,8 @@ PUBLISHED: dict[str, Callable[[Mapping[str, torch.Tensor], int | None], nn.Modul
     "hg_bearpaw": _hourglass,
     "dark_hourglass": _hourglass_dark,
     "hg_princeton": _family(hourglass_princeton),
+    "hourglass52": _family(hourglass_mmpose),
+    "hourglass104": _family(hourglass_mmpose),
     "cpn": _family(cpn),
     "mspn": _family(mspn),
     "rsn": _family(rsn),

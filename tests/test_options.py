@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-
 import pytest
 
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.ccssl.protocol import settled
 from zoopose.errors import OptionError
 from zoopose.options import DEAD, command, parse, plain
-from zoopose.progress import log
 from zoopose.train.options import TrainOptions
 
 # flag and value as published, and the field it sets; train.py and then CCSSL.py of the published code
@@ -110,22 +107,6 @@ DEFAULTS = {
         "stacks": 4, "blocks": 1, "resume": "", "image_path": "./animal_data/",
     },
 }  # fmt: skip
-
-
-@pytest.fixture
-def messages(monkeypatch):
-    """What the program says, as the user would read it."""
-    records = []
-
-    class Kept(logging.Handler):
-        def emit(self, record):
-            records.append(record.getMessage())
-
-    monkeypatch.setattr(log, "handlers", [Kept()])
-    before = log.level
-    log.setLevel(logging.INFO)
-    yield records
-    log.setLevel(before)
 
 
 @pytest.mark.parametrize(("options", "flags"), [(TrainOptions, TRAIN), (CcsslOptions, CCSSL)], ids=["train", "ccssl"])

@@ -178,7 +178,7 @@ class CropFeed:
             self.margin,
         )
         target, weight = self._targets(xy_view, weight)
-        images = self.form.normalise(images).contiguous(memory_format=torch.channels_last)
+        images = self.form.normalise_exact(images).contiguous(memory_format=torch.channels_last)
         return {"images": images, "target": target, "weight": weight, "index": batch["index"]}
 
     def _targets(self, xy_view: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from ..errors import OptionError, WeightsError
 from ..evaluation.options import joint_names
+from ..evaluation.published_results import comparison
 from ..pose import checkpoints, weights
 from ..pose.models import build_model, parse_options
 from ..pose.skeleton import COCO17, MPII16, Skeleton
@@ -66,15 +67,18 @@ def run(options: ImportOptions) -> Path:
     model = build_model(recipe.arch, len(skeleton), **numbers)
     state = weights.read(options.weights)["state_dict"]
     try:
-        loaded = weights.load_into(model, state, options.weights)
+        loaded = weights.load_into(model, weights.own_names(recipe.arch, state), options.weights)
     except WeightsError as error:
         raise WeightsError(
             error.expected, error.found, "the recipe the file is from; or --arch-options, --joints"
         ) from error
     out = Path(options.out or f"{options.weights}.zoopose.pth.tar")
     facts = {"method": "published", "recipe": recipe.name, "options": {}}
+    facts["results"] = [result.to_dict() for result in recipe.results]
     weights.save(out, checkpoints.pack(model.eval(), recipe.arch, numbers, skeleton, form, 0, -math.inf, None, facts))
     log.info("%s: %s of %s, %s joints -> %s", options.weights, loaded, recipe.arch, skeleton.name, out)
     flags = (" --flip" if recipe.flip_test else "") + ("" if recipe.nms else " --nms 1 --joint-threshold 0")
+    for line in comparison(recipe.results):
+        log.info("  %s", line)
     log.info("next: zoopose test --dataset %s:ROOT%s --resume %s", recipe.data, flags, out)
     return out

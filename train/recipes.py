@@ -16,6 +16,7 @@ from types import NoneType
 from typing import Any
 
 from ..errors import OptionError
+from ..evaluation.published_results import PublishedResult
 from ..pose.codecs import CODECS
 from ..pose.heatmap import DECODERS
 from ..pose.inputs import KINDS, InputForm
@@ -50,6 +51,7 @@ class Recipe:
         decoder, decoder_taps: how the published test reads the maps, see `InputForm`.
         flip_test: the published figures average over the mirrored picture.
         augmentation: ranges of the draws.
+        results: the published figures, and ours where the recipe has been run to its end; none where no figure is published.
         name: of the recipe.
     """
 
@@ -86,6 +88,7 @@ class Recipe:
     joint_weights: bool = False
     decoder: str = ""
     decoder_taps: int = 0
+    results: tuple[PublishedResult, ...] = ()
     name: str = ""
 
     @property
@@ -133,14 +136,33 @@ def load_recipe(name: str) -> Recipe:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise OptionError("a recipe in TOML", f"{path}: {error}", f"begin from {FOLDER / 'coco'}") from error
     data.pop("name", None)
-    augmentation = data.pop("augmentation", {})
-    found = _fields(Recipe, data | {"augmentation": None}, str(path), skip=("augmentation", "name"))
+    augmentation, results = data.pop("augmentation", {}), data.pop("results", [])
+    found = _fields(Recipe, data | {"augmentation": None}, str(path), skip=("augmentation", "results", "name"))
     found["augmentation"] = _made(
         PersonAugmentation, _fields(PersonAugmentation, augmentation, f"{path}, [augmentation]"), path
     )
+    found["results"] = _results(results, path)
     recipe = _made(Recipe, found | {"name": name.removesuffix(".toml")}, path)
     _check(recipe, path)
     return recipe
+
+
+def recipe_results(options: Any) -> tuple[PublishedResult, ...]:
+    """The published figures of the recipe that a command's options name; none without a recipe."""
+    name = getattr(options, "recipe", "")
+    return load_recipe(name).results if name else ()
+
+
+def _results(data: Any, path: Path) -> tuple[PublishedResult, ...]:
+    """The figures of the tables [[results]].
+
+    Raises:
+        OptionError: no list of tables, a missing or unknown key, a value that a figure cannot have.
+    """
+    where = f"{path}, [[results]]"
+    if not isinstance(data, list):
+        raise OptionError("tables of figures, [[results]]", f"{where}: {data!r}", "[[results]]")
+    return tuple(_made(PublishedResult, _fields(PublishedResult, row, where), path) for row in data)
 
 
 def _fields(kind: type, data: Any, where: str, skip: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from .loop import Interrupted, Run, Step, fit
 from .options import RunOptions
 from .ranks import share_statistics
 from .rates import optimizer_of, rate_at
+from .recipes import recipe_results
 
 # option -> smallest value that means anything
 LEAST = {
@@ -180,10 +181,12 @@ def open_run(
         log.warning("the part maps of %s are not trained: only joints are labelled", network.arch)
     optimizer = optimizer_of(whole, options)
     model, optimizer = fabric.setup(Compiled(whole) if options.compile else whole, optimizer)
-    options_then = shaping(options)
+    options_then, results = shaping(options), [result.to_dict() for result in recipe_results(options)]
 
     def pack(epoch: int, best: float, optimizer_state: Mapping, facts: Mapping) -> dict:
         facts = {**facts, "method": method, "options": options_then}
+        if results:
+            facts["results"] = results
         return checkpoints.pack(
             plain_model,
             network.arch,

@@ -23,6 +23,7 @@ from zoopose.datasets.sample import PoseDataset
 from zoopose.datasets.sources import check_joints
 from zoopose.errors import OptionError
 from zoopose.evaluation.options import load_network, refuse_joints
+from zoopose.evaluation.published_results import comparison
 from zoopose.evaluation.score import score_network
 from zoopose.options import command
 from zoopose.pose import checkpoints
@@ -34,7 +35,7 @@ from zoopose.train import building, rates, session, supervised, validation
 from zoopose.train.data import training_and_validation
 from zoopose.train.labelled_feed import published_mean
 from zoopose.train.options import TrainOptions
-from zoopose.train.recipes import load_recipe
+from zoopose.train.recipes import load_recipe, recipe_results
 from zoopose.train.stages import Staged
 
 LAST, ALIASES = "checkpoint.pth.tar", ("last.pth.tar",)
@@ -83,11 +84,19 @@ def run(options: TrainOptions) -> Path:
     if options.start_epoch and earlier is None:
         task.epoch, task.step = options.start_epoch, 0
     data = {"training": training.describe(), "validation": valid.describe()}
+    compared = comparison(recipe_results(options)) if options.recipe else []
     session.banner(task, start, data, epochs, [start.note] if start.note else [])
     validate = validation.Validation(valid, start, fabric, options)
     session.carry_out(task, step, options, epochs, validate, "val/pck", "train", data, restore is not None, start)
     if fabric.is_global_zero:
-        validation.finish(validate, task, options, {"method": "supervised training", **data})
+        facts = {"method": "supervised training", **data}
+        if compared:
+            facts["published / ours"] = "; ".join(compared)
+        validation.finish(validate, task, options, facts)
+    for line in compared:
+        log.info("%s: %s", options.recipe, line)
+    if compared:
+        log.info("the published measure is another than the PCK above: `zoopose test` with this checkpoint takes it")
     log.info(
         "next: zoopose test --dataset %s --resume %s",
         options.valid or options.dataset,

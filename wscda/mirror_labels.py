@@ -131,6 +131,6 @@ class MirrorLabeller(ChunkLabeller):
         form, skeleton = self.form, self.crops.dataset.skeleton
         pad = (self.crops.size - form.size) // 2
         inner = crops[..., pad : pad + form.size, pad : pad + form.size].to(self.device).float() / 255
-        images = form.normalise(inner).contiguous(memory_format=torch.channels_last)
+        images = form.normalise_exact(inner).contiguous(memory_format=torch.channels_last)
         upright, mirrored = (form.joint_maps(model(each), len(skeleton)) for each in (images, images.flip(-1)))
         return upright, heatmap.flip_back(mirrored, skeleton.flip_order)

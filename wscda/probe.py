@@ -51,7 +51,7 @@ class _Views(Dataset):
         sample = self.dataset[row]
         # pictures of one recording are alike: they stay on one side of a fold
         group = str(sample.meta.get("group") or self.dataset.shots[row] or sample.meta["id"])
-        return network_input(sample, self.dataset.crop_factor, self.form)[0], group
+        return network_input(self.dataset, row, sample, self.form)[0], group
 
 
 def domain_probe(

@@ -12,6 +12,7 @@ from torch import nn
 from ...errors import OptionError
 from .cpn import cpn50, cpn101
 from .hourglass import hg, hg_dark, hg_multitask
+from .hourglass_mmpose import hourglass52, hourglass104
 from .hourglass_princeton import hg_princeton
 from .hrnet import hrnet_w32, hrnet_w48, udp_hrnet_w32, udp_hrnet_w48
 from .lpn import lpn50, lpn101, lpn152
@@ -32,6 +33,8 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "hg_multitask": hg_multitask,
     "hg_dark": hg_dark,
     "hg_princeton": hg_princeton,
+    "hourglass52": hourglass52,
+    "hourglass104": hourglass104,
     "sb_pose_resnet18": sb_pose_resnet18,
     "sb_pose_resnet34": sb_pose_resnet34,
     "sb_pose_resnet50": sb_pose_resnet50,

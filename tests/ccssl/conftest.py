@@ -1,4 +1,4 @@
-"""A source model that has learnt a little, and labels of made-up frames, once for all tests of the adaptation."""
+"""A source model that sees bright spots, and labels of made-up frames, once for all tests of the adaptation."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ def source_data(tmp_path_factory, tiny_coco) -> Path:
 
 
 @pytest.fixture(scope="session")
-def source_model(tmp_path_factory, source_data, tiny_options) -> Path:
+def source_model(tmp_path_factory, source_data, tiny_options, seeing) -> Path:
+    """A checkpoint as training leaves it, with weights whose outputs are known."""
     options = tiny_options(
         tmp_path_factory.mktemp("run"), dataset=f"coco:{source_data}", valid=f"coco:{source_data}", epochs=1
     )
     folder = train.run(TrainOptions(**options))
-    return folder / "model_best.pth.tar"
+    return seeing(folder / "model_best.pth.tar")
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import os
 import random
 import signal
 
+import numpy as np
 import pytest
 
 from zoopose.ccssl import labelling
@@ -86,6 +87,14 @@ def test_by_default_a_teacher_follows_every_batch_and_labels_are_calibrated(unin
     ]
     assert facts[0]["network"] != facts[1]["network"], "the second round's labels are the moved teacher's"
     assert {"selfcheck/score", "selfcheck/views", "selfcheck/teacher"} <= set(uninterrupted["log.csv"][0])
+
+
+def test_the_start_sees_its_spots_by_a_wide_margin(uninterrupted):
+    """What these tests show must not hang on rounding: every round admits its whole share, and has a clear peak everywhere."""
+    for round_, share in enumerate((0.15, 0.5)):
+        labels = uninterrupted[f"labels_round_{round_:02d}.h5"]
+        assert np.mean(json.loads(labels["admitted"].lower())) == pytest.approx(share, abs=0.01)
+        assert np.min(json.loads(labels["peak"])) > 0.05
 
 
 def test_without_teacher_calibration_and_framing_it_goes_on_just_so(tmp_path, monkeypatch, command, run_state):

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 ROOT = Path(os.environ.get("ZOOPOSE_GOLDEN") or Path(__file__).parent / "golden")
 
@@ -72,3 +75,28 @@ def golden(request) -> Golden:
 def stretched_tolerance() -> float:
     """What crops may differ by: two grey levels, the rounding of other Pillow versions."""
     return 2.001 / 255
+
+
+@pytest.fixture(scope="session")
+def filled() -> Callable[..., dict[str, torch.Tensor]]:
+    """(manifest) -> the state dict of its network: every tensor follows from its key, the salt and the gain."""
+
+    def value(key: str, shape: tuple[int, ...], salt: int, gain: float) -> torch.Tensor:
+        if key.endswith("num_batches_tracked"):
+            return torch.zeros(shape, dtype=torch.int64)
+        rng = np.random.default_rng([zlib.crc32(key.encode()), salt])
+        if key.endswith("running_var") or (len(shape) == 1 and key.endswith("weight")):
+            drawn = rng.uniform(0.5, 1.5, shape)
+        elif key.endswith("running_mean") or len(shape) == 1:
+            drawn = 0.1 * rng.standard_normal(shape)
+        else:
+            drawn = rng.standard_normal(shape) / np.sqrt(np.prod(shape[1:])) * gain
+        return torch.from_numpy(np.asarray(drawn)).float()
+
+    def fill(manifest: dict) -> dict[str, torch.Tensor]:
+        kept, salt, gain = set(manifest.get("keep_as_built", ())), manifest["salt"], manifest.get("weight_gain", 1.0)
+        return {
+            key: value(key, tuple(shape), salt, gain) for key, shape, _ in manifest["state_dict"] if key not in kept
+        }
+
+    return fill

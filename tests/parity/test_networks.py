@@ -5,8 +5,6 @@ A family joins by its folder prefix in KNOWN.
 
 from __future__ import annotations
 
-import zlib
-
 import numpy as np
 import pytest
 import torch
@@ -19,20 +17,6 @@ KNOWN += ("cpn", "mspn", "rsn", "dark_hourglass", "hg_bearpaw", "hg_princeton")
 NOT_NETWORKS = ()
 
 
-def filled(key: str, shape: tuple[int, ...], salt: int, weight_gain: float) -> torch.Tensor:
-    """The value that a key of a state dict has in the published numbers."""
-    if key.endswith("num_batches_tracked"):
-        return torch.zeros(shape, dtype=torch.int64)
-    rng = np.random.default_rng([zlib.crc32(key.encode()), salt])
-    if key.endswith("running_var") or (len(shape) == 1 and key.endswith("weight")):
-        value = rng.uniform(0.5, 1.5, shape)
-    elif key.endswith("running_mean") or len(shape) == 1:
-        value = 0.1 * rng.standard_normal(shape)
-    else:
-        value = rng.standard_normal(shape) / np.sqrt(np.prod(shape[1:])) * weight_gain
-    return torch.from_numpy(np.asarray(value)).float()
-
-
 def inputs(manifest: dict) -> list[torch.Tensor]:
     """The input; a module alone has a second one, drawn after it."""
     rng = np.random.default_rng(manifest["input"]["seed"])
@@ -41,13 +25,9 @@ def inputs(manifest: dict) -> list[torch.Tensor]:
 
 
 @pytest.mark.golden(*KNOWN, but_not=NOT_NETWORKS)
-def test_network(golden):
+def test_network(golden, filled):
     manifest = golden.manifest
-    kept = set(manifest.get("keep_as_built", ()))
-    salt, gain = manifest["salt"], manifest.get("weight_gain", 1.0)
-    keys = {key: tuple(shape) for key, shape, _ in manifest["state_dict"]}
-    state = {key: filled(key, shape, salt, gain) for key, shape in keys.items() if key not in kept}
-    model = load_published(golden.name, state)
+    model = load_published(golden.name, filled(manifest))
     if "params" in manifest:
         assert sum(p.numel() for p in model.parameters()) == manifest["params"]
     with torch.no_grad():

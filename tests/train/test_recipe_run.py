@@ -53,6 +53,11 @@ scale = [0.7, 1.3]
 rotation_deg = 40.0
 flip = 0.5
 half_body = 0.3
+[[results]]
+measure = "AP"
+published = 12.5
+protocol = "made-up people"
+source = "nowhere"
 """
 
 
@@ -102,7 +107,7 @@ def test_the_recipe_fills_in_what_is_not_given(tmp_path):
         pytest.param("megvii", "megvii", marks=pytest.mark.slow),
     ],
 )
-def test_a_recipe_trains_in_stages_and_its_network_scores(tmp_path, people, frame, codec):
+def test_a_recipe_trains_in_stages_and_its_network_scores(tmp_path, people, messages, frame, codec):
     run = tmp_path / "run"
     words = f"--recipe {recipe(tmp_path, frame, codec)} --dataset coco_person:{people} --checkpoint {run} -j 0 --accelerator cpu"
     assert cli.main(["train", *words.split()]) == 0
@@ -114,8 +119,15 @@ def test_a_recipe_trains_in_stages_and_its_network_scores(tmp_path, people, fram
     assert rates == pytest.approx([1e-3, 1e-4, 1e-3, 1e-4])
     out = tmp_path / "scores.json"
     words = f"--dataset coco_person:{people} --resume {run / 'last.pth.tar'} --json {out} -j 0 --accelerator cpu --flip"
+    said = [m for m in messages if "published  12.50   ours not run" in m]
+    assert len(said) == 1 and "measured now" not in said[0] and any("another than the PCK" in m for m in messages)
+    messages.clear()
     assert cli.main(["test", *words.split()]) == 0
-    assert 0 <= json.loads(out.read_text())["mean"] <= 1
+    scores = json.loads(out.read_text())
+    assert 0 <= scores["mean"] <= 1
+    if "oks" in scores["protocols"]:  # where the package that counts is there
+        ap = 100 * scores["protocols"]["oks"]["numbers"]["OKS"]["AP"]
+        assert [f"measured now {ap:.2f}" in m for m in messages if "published  12.50" in m] == [True]
 
 
 def test_a_stage_begins_with_the_best_weights_and_a_fresh_optimiser(tmp_path):

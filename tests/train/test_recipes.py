@@ -38,6 +38,7 @@ def test_every_family_and_both_data_sets_are_there():
         "omnipose",
         "hg_bearpaw",
         "hg_princeton",
+        "hourglass52",
     )
     assert all(any(name.split("/")[1].startswith(family) for name in NAMES) for family in families)
     assert {name.split("/")[0] for name in NAMES} == {"coco", "mpii"}
@@ -227,7 +228,7 @@ def test_a_recipe_there_is_not():
     with pytest.raises(OptionError, match=r"(?s)'coco/hrnet_w32'.*--recipe coco/hrnet_w32_256x192, or"):
         load_recipe("coco/hrnet_w32")
     for name in ("../recipes/coco/hrnet_w32_256x192", "nowhere.toml", ""):
-        with pytest.raises(OptionError, match="one of the 8. recipes of"):
+        with pytest.raises(OptionError, match=f"one of the {len(NAMES)} recipes of"):
             load_recipe(name)
 
 

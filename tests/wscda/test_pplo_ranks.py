@@ -28,12 +28,12 @@ run(PploOptions(**json.loads(sys.argv[1])))
 
 
 @pytest.fixture(scope="module")
-def refine(tmp_path_factory, tiny_coco, tiny_options):
+def refine(tmp_path_factory, tiny_coco, tiny_options, seeing):
     """Number of processes -> run folder; 75 target frames in 3 chunks, batches of 8 + 8 in all."""
     animal = f"coco:{tiny_coco(tmp_path_factory.mktemp('animal'))}"
     target = f"coco:{tiny_coco(tmp_path_factory.mktemp('target'), n=75, seed=9, video=True)}"
     options = tiny_options(tmp_path_factory.mktemp("start"), dataset=animal, valid=animal, epochs=1)
-    start = train.run(TrainOptions(**options)) / "model_best.pth.tar"
+    start = seeing(train.run(TrainOptions(**options)) / "model_best.pth.tar")
 
     def run(world: int):
         folder = tmp_path_factory.mktemp("runs")
