@@ -14,6 +14,7 @@ import numpy as np
 from ..datasets.foreign import ForeignFileError
 from ..datasets.hdf5_file import array_of, decoded, encoded, read_whole, written_sealed
 from ..errors import DataError
+from ..pose.atomic import json_text
 from ..pose.description import SKELETON, skeleton_of
 from ..pose.schema import anything, choice, maybe, named, number, record, text, whole
 from ..pose.skeleton import Skeleton
@@ -64,7 +65,7 @@ class Record:
         }
         with written_sealed(folder / NAME) as file:
             file.attrs["format"] = FORMAT
-            file.create_dataset("about", data=json.dumps(about, default=_plain))
+            file.create_dataset("about", data=json_text(about))
             file.create_dataset("ids", data=[encoded(i) for i in self.found.ids], dtype=h5py.string_dtype())
             for name in _arrays():
                 file.create_dataset(name, data=getattr(self.found, name))
@@ -146,8 +147,3 @@ def _predictions_of(data: Mapping[str, Any], about: Mapping[str, Any], k: int) -
 
 def _arrays() -> list[str]:
     return [f.name for f in fields(Predictions) if f.name not in _ABOUT]
-
-
-def _plain(value: Any) -> Any:
-    """What json cannot write by itself, as the report would show it."""
-    return value.tolist() if isinstance(value, np.generic | np.ndarray) else str(value)
