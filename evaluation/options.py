@@ -35,6 +35,8 @@ class DataOptions:
     """species, for data sets that hold several"""
     partners: str = ""
     """left/right pairs of a COCO file whose names do not tell: LEFT:RIGHT,LEFT:RIGHT,..."""
+    mirror: Literal["auto", "always", "never"] = "auto"
+    """mirror pictures, in training (augmentation) and with --flip; auto: unless a joint looks left or right and has no partner"""
     classes: str = ""
     """of animal_pose and coco_animals: take these only, e.g. dog,cat; default: all"""
     min_size: Annotated[float | None, Limits(0, 1_000_000)] = None
@@ -176,6 +178,7 @@ def load_network(path: str, trained_on: str, options: Any, mean: Any = None) -> 
     Args:
         trained_on: data set name: `real_animal` means TigDog's own mean and, for tigers, the joint order of its files
             (ccssl section 1); any other name the mean of the renderings.
+        options: --partners, where it names the network's joints, takes the place of the checkpoint's pairs.
         mean: RGB mean in place of that, from a data set that knows its own.
     """
     real = trained_on.partition(":")[0] == "real_animal"
@@ -183,7 +186,10 @@ def load_network(path: str, trained_on: str, options: Any, mean: Any = None) -> 
         species = species_of(options)
         mean = real_mean(options.image_path, species) if real else synthetic_mean(options.image_path, species)
     order = TIGER_TO_MODEL if real and species_of(options) == "tiger" else None
-    return load(path, mean, order)
+    network, pairs = load(path, mean, order), partner_pairs(options.partners)
+    if pairs and all(name in network.skeleton.joints for pair in pairs for name in pair):
+        network.skeleton = network.skeleton.with_partners(pairs)
+    return network
 
 
 def open_data(

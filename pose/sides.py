@@ -54,6 +54,14 @@ WORDS = {
     for side, words in enumerate(pair)
     for word in words.split()
 }
+_SPOKEN = {
+    word: frozenset(
+        language
+        for language, pair in _LANGUAGES.items()
+        if word in unicodedata.normalize("NFD", " ".join(pair)).split()
+    )
+    for word in WORDS
+}
 # too short to be believed alone; not v and h, which are front and hind in German
 _LETTERS = (("li", "re"), ("g", "d"), ("e", "d"), ("i", "d"), ("s", "d"), ("iz", "de"))
 # words that mean something else alone: only believed with their other side
@@ -66,20 +74,23 @@ _LIMB = re.compile(
     r"|(?P<rest3>[fbhv])(?P<side3>[lr])(?P<more3>.+)|(?P<more4>.+?)(?P<rest4>[fbhv])(?P<side4>[lr])"
     r"|(?P<more5>.+?)(?P<side5>[lr])(?P<rest5>[fbhv])"
 )
-_CASES = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])|(?<=[左右])|(?=[左右])")
+_EAST = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"  # kana, Chinese characters, Hangul
+_CASES = re.compile(
+    rf"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])|(?<=[左右])|(?=[左右])|(?<=[{_EAST}])(?=[^{_EAST}])|(?<=[^{_EAST}])(?=[{_EAST}])"
+)
 
 # words of place and of the body that may stand in one another's place without meaning sides
 _PLACES = frozenset(
     "front back fore hind rear upper lower top bottom up down base tip start end mid middle inner outer in out inside outside "
     "proximal distal dorsal ventral anterior posterior medial lateral near far first second third center centre root point "
-    "head neck nose eye ear mouth chin jaw throat withers shoulder elbow wrist knee paw hoof foot feet hand leg arm hip thigh ankle "
-    "hock stifle tail spine body back chest belly wing beak crown toe finger heel forehead eyebrow lip tongue horn face limb "
+    "head neck nose eye ear mouth chin jaw throat withers shoulder elbow wrist knee paw hoof foot feet hand leg arm hip thigh "
+    "ankle hock stifle tail spine body back chest belly wing beak crown toe finger heel forehead eyebrow lip tongue horn face limb "
     "a b c d e f x y z".split()
 )
 
 
 def words_of(name: str) -> list[str]:
-    """Words of a name in small letters, without accents: at _ and other signs, at capitals (earL, LFPaw), at digits, at 左 and 右."""
+    """Words of a name in small letters, without accents: cut at _ and other signs, capitals (earL, LFPaw), digits, 左 and 右."""
     parts = re.split(r"[\W_]+", unicodedata.normalize("NFC", name))
     return [_plain(word) for part in parts for piece in _CASES.split(part) for word in _at_capitals(piece) if word]
 
@@ -109,12 +120,14 @@ class Reading(NamedTuple):
         side: LEFT or RIGHT.
         rest: the words of the name, with a mark where the side stood.
         weak: alone the word may well mean something else.
+        languages: that have the word, of style `word`.
     """
 
     style: str
     side: int
     rest: tuple[str, ...]
     weak: bool
+    languages: frozenset[str] = frozenset()
 
 
 def readings(name: str) -> list[Reading]:
@@ -129,6 +142,7 @@ def readings(name: str) -> list[Reading]:
         if word in WORDS:
             numbered = word in ("l", "r") and i + 1 < len(words) and words[i + 1].isdecimal()  # L1: a vertebra, maybe
             note("word", WORDS[word], i, "~", word in _COMMON or numbered)
+            found[-1] = found[-1]._replace(languages=_SPOKEN[word])
     if found:
         return found
     for i, word in enumerate(words):
@@ -165,21 +179,28 @@ def partners_from_names(names: Sequence[str]) -> list[tuple[int, int]]:
 def _pair_up(read: list, words: list, style: str, pairs: dict[int, int], numbered: bool = False) -> None:
     """Adds the pairs of one style among joints without a partner; with `numbered` the numbers in their names may differ."""
     taken = {i for pair in pairs.items() for i in pair}
-    places: dict[tuple, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+    places: dict[tuple, tuple[list, list]] = defaultdict(lambda: ([], []))
     for i, kinds in enumerate(read):
         for own in kinds:
             if own.style == style and i not in taken:
                 key = tuple(word for word in own.rest if not word.isdecimal()) if numbered else own.rest
-                places[key][own.side].append(i)
+                places[key][own.side].append((i, own))
     for rest, (left, right) in places.items():
         if not left or not right or (numbered and (len(left) > 1 or len(right) > 1)):
             continue
-        if taken & {left[0], right[0]} or left[0] == right[0]:
+        (a, left_word), (b, right_word) = left[0], right[0]
+        if taken & {a, b} or a == b:
             continue
+        if (
+            (left_word.weak or right_word.weak)
+            and left_word.languages.isdisjoint(right_word.languages)
+            and style == "word"
+        ):
+            continue  # sol and dir are sides, of two languages
         if style.startswith("letters") and _others_there(rest, words, _LETTERS[int(style.removeprefix("letters"))]):
             continue
-        pairs[left[0]] = right[0]
-        taken |= {left[0], right[0]}
+        pairs[a] = b
+        taken |= {a, b}
 
 
 def _others_there(rest: tuple[str, ...], words: list[tuple[str, ...]], letters: tuple[str, str]) -> bool:
@@ -205,18 +226,19 @@ def doubtful_sides(names: Sequence[str], partners: Sequence[tuple[int, int]]) ->
         return []
     paired = {i for pair in partners for i in pair}
     read = [readings(str(name)) for name in names]
-    sides = {(own.style, own.side) for kinds in read for own in kinds}
+    sides = {(own.style, own.side, language) for kinds in read for own in kinds for language in own.languages or ("",)}
     found = {i for pair in by_name for i in pair} - paired
     for i, kinds in enumerate(read):
-        if i not in paired and any(_looks_sided(own, (own.style, 1 - own.side) in sides) for own in kinds):
+        if i not in paired and any(_looks_sided(own, sides) for own in kinds):
             found.add(i)
     if not found and not paired:
         found = {i for pair in look_alikes(names) for i in pair}
     return sorted(found)
 
 
-def _looks_sided(own: Reading, other_side_there: bool) -> bool:
+def _looks_sided(own: Reading, sides: set[tuple[str, int, str]]) -> bool:
     """Whether a reading means a side though no joint is its partner; weak ones only where the other side is there too."""
+    other_side_there = any((own.style, 1 - own.side, language) in sides for language in own.languages or ("",))
     if own.style == "limb":
         return other_side_there and any(re.fullmatch(r"~[fbhv]", word) for word in own.rest)
     return own.style in ("word", "fused") and (other_side_there or not own.weak)

@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import DataError
 from .sides import doubtful_sides, partners_from_names, suggestion
 
+
 @dataclass(frozen=True, eq=False)
 class Skeleton:
     """What a pose is made of. K joints.
@@ -68,7 +69,7 @@ class Skeleton:
 
     @cached_property
     def doubtful(self) -> tuple[str, ...]:
-        """Joints that look left or right by their names and have no partner: a mirrored picture would call them what they are not."""
+        """Joints that look left or right by their names and have no partner: in a mirrored picture they would be mistaken."""
         return tuple(self.joints[i] for i in doubtful_sides(self.joints, self.partners))
 
     def suggested_partners(self) -> str:
