@@ -129,8 +129,8 @@ def check_source(
     Returns:
         plain data: `source` (what the set says of itself), `items`, `read`, `faulty` (path and reason of every picture
         that is there and cannot be read), `picture_px` and `box_px` (min, median, max of the longer side), `partners` (left/right
-        pairs by name), `without_partner` (sided by name, but alone) and, where there are such, `suggested` (what to type); for sets with
-        labels `joints` (name -> labelled, hidden),
+        pairs by name), `without_partner` (sided by name, but alone) and, where there are such, `suggested` (what to type); for
+        sets with labels `joints` (name -> labelled, hidden),
         `joints_per_item` (min, median, max), `never_labelled`, `outside_picture` and `outside_box` (joints, and the first ids);
         for sets of annotations `classes` (class -> annotations), `skipped` (reason -> annotations left out) and
         `missing_pictures` (how many of how many, the first paths). What is missing is not opened; its boxes still count.
