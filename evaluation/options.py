@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal
 
+import numpy as np
 import torch
 import tyro
 
@@ -144,12 +145,22 @@ def load_network(path: str, trained_on: str, options: Any, mean: Any = None) -> 
             (ccssl section 1); any other name the mean of the renderings.
         mean: RGB mean in place of that, from a data set that knows its own.
     """
+    mean = mean_of(trained_on, options) if mean is None else mean
+    return load(path, mean, joint_order(trained_on, options))
+
+
+def mean_of(trained_on: str, options: Any) -> np.ndarray | None:
+    """(3,) RGB mean that the published code takes off pictures for a network trained on a data set; None where it has none."""
+    species = species_of(options)
+    if trained_on.partition(":")[0] == "real_animal":
+        return real_mean(options.image_path, species)
+    return synthetic_mean(options.image_path, species)
+
+
+def joint_order(trained_on: str, options: Any) -> np.ndarray | None:
+    """(18,) joint of each channel of a published network trained on a data set: TigDog's tigers have an order of their own."""
     real = trained_on.partition(":")[0] == "real_animal"
-    if mean is None:
-        species = species_of(options)
-        mean = real_mean(options.image_path, species) if real else synthetic_mean(options.image_path, species)
-    order = TIGER_TO_MODEL if real and species_of(options) == "tiger" else None
-    return load(path, mean, order)
+    return TIGER_TO_MODEL if real and species_of(options) == "tiger" else None
 
 
 def open_data(

@@ -98,7 +98,7 @@ def load(
     if own is None:
         arch = state.get("arch") or "hg"
         if channel_order is not None:
-            state["state_dict"] = _reordered(state["state_dict"], np.asarray(channel_order))
+            state["state_dict"] = reordered(state["state_dict"], np.asarray(channel_order))
             state.pop("optimizer", None)  # its averages are in the file's order
         model = weights.build_from(state["state_dict"], "hg_multitask" if arch == "hg_multitask" else "hg")
         numbers = weights.hourglass_numbers(state["state_dict"])
@@ -123,7 +123,7 @@ def load(
     return Loaded(model.eval(), arch, numbers, skeleton, form, state, note)
 
 
-def _reordered(state_dict: Mapping[str, Any], order: np.ndarray) -> dict[str, Any]:
+def reordered(state_dict: Mapping[str, Any], order: np.ndarray) -> dict[str, Any]:
     """The tensors of a stacked hourglass with its joint channels in another order."""
     out = dict(state_dict)
     for key, tensor in state_dict.items():
