@@ -16,8 +16,8 @@ from ..pose.atomic import atomic_path
 CSV_NAME, TEXT_NAME, TENSORBOARD_NAME = "log.csv", "log.txt", "tensorboard"
 
 # heading in log.txt -> name of the value given to `RunLog.write`. A published heading stands over the published number only. The
-# three others hold what is trained and validated with here: the published Train Loss, Val Loss and Train Acc average in another way,
-# over other targets and joints (docs/protocols.md).
+# three others hold what is trained and validated with here: the published Train Loss, Val Loss and Train Acc average in another
+# way, over other targets and joints (docs/protocols.md).
 TEXT_COLUMNS: Mapping[str, str] = {
     "Epoch": "epoch",
     "LR": "lr",
