@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
 from .errors import ZooposeError
+from .faults import explained
 from .progress import console, log
 
 O = TypeVar("O")  # noqa: E741
@@ -126,16 +127,13 @@ def command(
     except ZooposeError as error:
         print(f"{prog}: error\n{error}", file=sys.stderr)  # noqa: T201
         return error.exit_code
-    except OSError as error:
-        print(f"{prog}: error\nfound:    {error}", file=sys.stderr)  # noqa: T201
-        return 2
     except KeyboardInterrupt as stop:
         log.info(str(stop) or "stopped; what was written is whole")
         return 130
-    except RuntimeError as error:
-        if "out of memory" not in str(error):
+    except Exception as error:
+        fault = explained(error, options)
+        if fault is None and not isinstance(error, OSError):
             raise
-        remedy = "a smaller --train-batch, --inp-res or --stacks"
-        print(f"{prog}: error\nfound:    {str(error).splitlines()[0]}\ntry:      {remedy}", file=sys.stderr)  # noqa: T201
+        print(f"{prog}: error\n{fault or f'found:    {error}'}", file=sys.stderr)  # noqa: T201
         return 2
     return 0

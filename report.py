@@ -129,6 +129,7 @@ def _training(folder: Path, facts: Mapping[str, Any], record: Record | None, ask
         else:
             _same_frames(judged, record, name)
         more = _target_blocks(folder, options, skeleton, asked) if getattr(options, "target", "") else []
+        more = [*[table.block() for table in record.tables], *more]
         return training_report(folder, judged, record.found, record.scores, skeleton, record.facts, more)
 
 

@@ -15,7 +15,6 @@ Annotations are counted even where their pictures are missing; a set without any
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import tyro
 
-from ..pose.atomic import atomic_path
+from ..pose.atomic import atomic_json
 from ..pose.skeleton import Skeleton
 from ..progress import log, track
 from .pictures import PictureError
@@ -83,8 +82,7 @@ def run(options: CheckOptions) -> dict[str, Any]:
     else:
         log.info("no sheet of samples: none of the pictures is there")
     if options.json:
-        with atomic_path(options.json) as temporary:
-            temporary.write_text(json.dumps(facts, indent=2, default=str) + "\n")
+        atomic_json(options.json, facts, 2)
     return facts
 
 

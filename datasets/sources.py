@@ -122,6 +122,7 @@ class _View:
         self.dataset = dataset
         self.skeleton, self.crop_factor = dataset.skeleton, dataset.crop_factor
         self.ids, self.shots, self.labels = dataset.ids, dataset.shots, dataset.labels
+        self.parts = getattr(dataset, "parts", None)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -145,7 +146,7 @@ class Unlabelled(_View):
 
     def __init__(self, dataset: PoseDataset, skeleton: Skeleton | None = None):
         super().__init__(dataset)
-        self.labels, self.skeleton = None, skeleton or self.skeleton
+        self.labels, self.skeleton, self.parts = None, skeleton or self.skeleton, None
 
     def __getitem__(self, index: int) -> PoseSample:
         sample = self.dataset[index]

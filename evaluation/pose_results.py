@@ -3,7 +3,6 @@ file."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ import numpy as np
 from ..datasets.coco_truth import CocoTruth
 from ..datasets.json_file import none_of, read_json
 from ..errors import DataError
-from ..pose.atomic import atomic_path
+from ..pose.atomic import atomic_json
 
 _RESULTS = (
     "COCO keypoint results: a JSON list of objects with image_id, category_id, keypoints [x, y, score, ...] and score"
@@ -61,8 +60,7 @@ class PoseResults:
 
     def write(self, path: Path) -> None:
         """Write a results file, whole or not at all."""
-        with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(self.entries()), encoding="utf-8")
+        atomic_json(path, self.entries())
 
 
 def read_results(path: Path, truth: CocoTruth, joints: int) -> PoseResults:

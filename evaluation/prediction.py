@@ -13,12 +13,10 @@ Pictures without boxes are taken whole: crop them around the animal, or give box
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import cv2
 import numpy as np
 import pandas as pd
 import tyro
@@ -26,7 +24,7 @@ import tyro
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import check_joints, has_splits
 from ..errors import OptionError
-from ..pose.atomic import atomic_path
+from ..pose.atomic import atomic_json, atomic_path, atomic_picture
 from ..pose.draw import draw_pose
 from ..pose.skeleton import Skeleton
 from ..progress import log, track
@@ -108,8 +106,7 @@ def write_coco_results(path: Path, found: Predictions) -> None:
         }
         for i in np.flatnonzero(found.read)
     ]
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(rows))
+    atomic_json(path, rows)
 
 
 def write_overlays(
@@ -125,5 +122,4 @@ def write_overlays(
     for i in track(rows, "overlays", len(rows)) if options.overlays else ():
         crop, (xy,) = crop_of(dataset, int(i), np.nan_to_num(found.xy_px[i]), size=384)
         picture = draw_pose(crop, xy, skeleton, found.score[i] >= options.shown_from)
-        with atomic_path(folder / f"{i:06d}.jpg") as temporary:
-            cv2.imwrite(str(temporary), picture[..., ::-1])
+        atomic_picture(folder / f"{i:06d}.jpg", picture[..., ::-1])

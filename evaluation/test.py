@@ -25,8 +25,9 @@ from pathlib import Path
 from zoopose.datasets.sources import check_joints, has_splits
 from zoopose.errors import OptionError
 from zoopose.evaluation.given_scores import score_detections, score_given
-from zoopose.evaluation.human_scores import check_options, network_tables, usable_sigmas
+from zoopose.evaluation.human_scores import check_options, network_tables, shown, usable_sigmas
 from zoopose.evaluation.options import TestOptions, compute_device, load_network, open_data
+from zoopose.evaluation.part_iou import counter_for
 from zoopose.evaluation.published_results import comparison, measured, read_results
 from zoopose.evaluation.record import Record
 from zoopose.evaluation.runs import frame_overlays, test_report
@@ -62,8 +63,10 @@ def run(options: TestOptions) -> dict:
         log.info("    Total params: %.2fM", sum(p.numel() for p in network.model.parameters()) / 1e6)
         log.info("    %s", network.form.describe())
         if options.boxes in ("", "gt"):
-            scores, found = score_network(network, dataset, device, options, folder)
+            parts = counter_for(dataset, network)
+            scores, found = score_network(network, dataset, device, options, folder, parts and parts.observe)
             tables = network_tables(found, dataset, sigmas, network.form, options, folder)
+            tables += shown([parts.table({"data": source})] if parts else [])
         else:
             scores, found, tables = score_detections(network, dataset, source, split, sigmas, device, options, folder)
         results = read_results(network.state.get("zoopose", {}).get("run", {}).get("results"))

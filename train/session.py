@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import sys
@@ -21,7 +20,7 @@ from ..errors import OptionError, WeightsError
 from ..evaluation.runlog import RunLog
 from ..options import plain, size_of, size_text
 from ..pose import checkpoints
-from ..pose.atomic import atomic_path, sweep
+from ..pose.atomic import atomic_json, sweep
 from ..pose.geometry import hw_of
 from ..progress import log
 from .compiled import Compiled
@@ -291,8 +290,7 @@ def write_facts(folder: Path, options: RunOptions, method: str, data: Mapping[st
         "started_in": os.getcwd(),
         "data": data,
     }
-    with atomic_path(folder / "run.json") as temporary:
-        temporary.write_text(json.dumps(facts, indent=2, default=str) + "\n")
+    atomic_json(folder / "run.json", facts, 2)
 
 
 def _quieten() -> None:

@@ -31,7 +31,7 @@ from zoopose.pose.correspondence import for_joints
 from zoopose.pose.frames import FRAMES
 from zoopose.pose.inputs import InputForm
 from zoopose.progress import log
-from zoopose.train import building, rates, session, supervised, validation
+from zoopose.train import building, multitask, rates, session, supervised, validation
 from zoopose.train.data import training_and_validation
 from zoopose.train.labelled_feed import published_mean
 from zoopose.train.options import TrainOptions
@@ -73,7 +73,7 @@ def run(options: TrainOptions) -> Path:
         model, numbers = building.new_network(options, training.skeleton, form)
         start = checkpoints.Loaded(model, options.arch, numbers, training.skeleton, form, {})
     check_joints(training, start.skeleton, options.dataset)
-    step = supervised.step_for(options, training, start, fabric)
+    step = supervised.step_for(options, training, start, fabric, multitask.step_class(options, training, start))
     epochs = rates.epochs_of(options, step.steps)
     task = session.open_run(
         options, fabric, "train", start, options.epochs, restore.state if restore else None, LAST, ALIASES

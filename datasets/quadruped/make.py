@@ -26,7 +26,7 @@ from typing import Literal
 import cv2
 
 from ...errors import OptionError
-from ...pose.atomic import atomic_path
+from ...pose.atomic import atomic_json
 from ...progress import Progress, log
 from .plans import body_of
 from .source import check_size
@@ -179,8 +179,7 @@ def same_as_before(out: Path, options: object, names: Sequence[str]) -> None:
                 "another --out FOLDER",
             )
     else:
-        with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(now, indent=2) + "\n", encoding="utf-8")
+        atomic_json(path, now, 2)
 
 
 @contextmanager
