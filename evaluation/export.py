@@ -74,9 +74,8 @@ def write_published(network: Loaded, path: Path, options: ExportOptions) -> None
     Raises:
         OptionError: see `published_checkpoint`.
     """
-    mean, order = mean_of(options.trained_on, options), joint_order(options.trained_on, options)
-    if mean is None:
-        raise OptionError("an animal of the published data", f"--animal {options.animal}", "--animal horse or tiger")
+    mean = mean_of(options.trained_on, options, options.resume)
+    order = joint_order(options.trained_on, options)
     found = published_checkpoint(network, tuple(map(float, mean)), order)
     with atomic_path(path) as temporary:
         torch.save(found, temporary, _use_new_zipfile_serialization=False)
