@@ -25,6 +25,7 @@ from ..options import dead, size_of, size_text
 from ..pose.checkpoints import Loaded, load
 from ..pose.skeleton import TIGER_TO_MODEL, Skeleton
 from ..progress import log
+from .box_fill import outcome_of
 
 _arg = tyro.conf.arg
 
@@ -188,7 +189,10 @@ def load_network(path: str, trained_on: str, options: Any, mean: Any = None) -> 
     def published_mean() -> Any:
         return mean_of(trained_on, options, path) if mean is None else mean
 
-    return load(path, published_mean, joint_order(trained_on, options), joint_names(getattr(options, "joints", "")))
+    loaded = load(path, published_mean, joint_order(trained_on, options), joint_names(getattr(options, "joints", "")))
+    if outcome := outcome_of(loaded.state):
+        log.warning("%s is the end of a run that was stopped: %s", path, outcome)
+    return loaded
 
 
 def mean_of(trained_on: str, options: Any, path: str) -> np.ndarray:
