@@ -74,15 +74,11 @@ def step_for(
     seen = augmentation_for(options, options.target_augment, network.skeleton)
     if options.target_occlusion is not None:
         seen = replace(seen, occlusion=options.target_occlusion)
+    drawn = augmentation_for(options, options.source_augment, network.skeleton)
     feeds = [
-        CropFeed(
-            source,
-            network.form,
-            augmentation_for(options, options.source_augment, network.skeleton),
-            stream=0,
-            **common,
-        ),
-        CropFeed(target, network.form, seen, stream=1, **common),
+        CropFeed(source, network.form, drawn, stream=0, **common),
+        # labels are made on these crops too, and must not depend on what the training does to them
+        CropFeed(target, network.form, seen, stream=1, padded=True, **common),
     ]
     labeller = Labeller(
         feeds[1].crops, list(target.shots), network.form, options.seed, fabric.device, views_for(options, network.skeleton),
