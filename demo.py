@@ -32,15 +32,17 @@ from .evaluation.predict import Predictions, predict
 from .evaluation.protocol import Score, text_table, write_metrics
 from .evaluation.runs import curves_of, overlays
 from .evaluation.score import MAIN, score_predictions
+from .limits import check_limits
 from .options import plain
 from .pose import checkpoints
-from .pose.atomic import atomic_path
+from .pose.atomic import atomic_json
 from .pose.skeleton import Skeleton
 from .progress import duration, log
 
 
 def run(options: DemoOptions) -> dict[str, Score]:
     """Run every step and write report.html and metrics.json; returns the scores by network."""
+    check_limits(options)
     begun = time.monotonic()
     options = settled(options)
     plan = PLANS[options.method](options)
@@ -84,8 +86,7 @@ def _same_as_before(options: DemoOptions) -> None:
         raise OptionError(
             "a new folder, or the same demo to go on with", f"{options.out} holds one of {other}", "--out FOLDER"
         )
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(now, indent=2) + "\n", encoding="utf-8")
+    atomic_json(path, now, 2)
 
 
 def print_table(scores: dict[str, Score]) -> None:

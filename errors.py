@@ -35,5 +35,17 @@ class WeightsError(ZooposeError):
     """A checkpoint that cannot be read, or does not fit the network."""
 
 
+class StorageError(ZooposeError):
+    """A file cannot be written: the disk is full or read-only, a limit is reached, or a folder has vanished."""
+
+
+class ResourceError(ZooposeError):
+    """The machine lacks memory, file handles or processes for what is asked of it."""
+
+
+class DivergenceError(ZooposeError):
+    """A loss, a weight or a heatmap is no longer a finite number."""
+
+
 def _indent(text: str) -> str:
     return text.strip("\n").replace("\n", "\n" + " " * 10)

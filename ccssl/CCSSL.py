@@ -27,6 +27,7 @@ from zoopose.ccssl.opening import describe_target_labels, fresh_network, open_ta
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.datasets.sources import has_splits
 from zoopose.evaluation.label_report import label_blocks
+from zoopose.limits import check_limits
 from zoopose.options import command
 from zoopose.progress import log
 from zoopose.train import session, validation
@@ -37,6 +38,7 @@ LAST = "last.pth.tar"
 
 def run(options: CcsslOptions) -> Path:
     """Adapt as the options say; returns the run folder."""
+    check_limits(options)
     options = protocol.settled(options)
     fabric = session.open_fabric(options)
     opening = open_adaptation(

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from ..errors import DataError
+from ..faults import is_of_machine
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,8 @@ def read_rgb(path: str | os.PathLike, turn: bool = True) -> np.ndarray:
     except FileNotFoundError:
         raise PictureError(path, "there is no such file") from None
     except OSError as error:
+        if is_of_machine(error):
+            raise
         raise PictureError(path, error.strerror or str(error)) from error
     if not data:
         raise PictureError(path, "the file is empty")
@@ -65,6 +68,8 @@ def read_rgb(path: str | os.PathLike, turn: bool = True) -> np.ndarray:
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
+        if is_of_machine(error):
+            raise
         raise PictureError(path, f"OpenCV cannot decode it: {error.err}") from error
     if image is None:
         raise PictureError(path, f"not a picture, or a broken one; it begins with {data[:12]!r}")

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import DataError
 from ..pose import geometry
-from ..pose.atomic import atomic_path
+from ..pose.atomic import atomic_picture
 from ..pose.draw import draw_pose
 from .crops import crop_image
 from .pictures import PictureError
@@ -47,9 +47,7 @@ def overlay_sheet(dataset: PoseDataset, path: str | Path, n: int = 12, columns: 
     blank = np.full_like(tiles[0], _PAPER[0])
     tiles += [blank] * (-len(tiles) % columns)
     rows = [np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)]
-    with atomic_path(Path(path).with_suffix(".png")) as temporary:
-        if not cv2.imwrite(str(temporary), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)):
-            raise DataError("a picture that can be written", f"OpenCV could not write {path}")
+    atomic_picture(Path(path).with_suffix(".png"), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR))
     return Path(path).with_suffix(".png")
 
 

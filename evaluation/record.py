@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 
 from ..errors import DataError
-from ..pose.atomic import atomic_path
+from ..pose.atomic import atomic_path, json_text
 from ..pose.skeleton import Skeleton
 from .predict import Predictions
 from .protocol import Score
@@ -61,7 +60,7 @@ class Record:
         }
         with atomic_path(folder / NAME) as temporary, h5py.File(temporary, "w") as file:
             file.attrs["format"] = FORMAT
-            file.create_dataset("about", data=json.dumps(about, default=_plain))
+            file.create_dataset("about", data=json_text(about))
             file.create_dataset("ids", data=[i.encode() for i in self.found.ids], dtype=h5py.string_dtype())
             for name in _arrays():
                 file.create_dataset(name, data=getattr(self.found, name))
@@ -97,8 +96,3 @@ class Record:
 
 def _arrays() -> list[str]:
     return [f.name for f in fields(Predictions) if f.name not in _ABOUT]
-
-
-def _plain(value: Any) -> Any:
-    """What json cannot write by itself, as the report would show it."""
-    return value.tolist() if isinstance(value, np.generic | np.ndarray) else str(value)

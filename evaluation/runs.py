@@ -8,14 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from ..datasets.crops import crop_image
 from ..datasets.pictures import PictureError
 from ..datasets.sample import PoseDataset
 from ..errors import DataError
-from ..pose.atomic import atomic_path
+from ..pose.atomic import atomic_picture
 from ..pose.geometry import apply, crop_matrix, square_box
 from ..pose.skeleton import Skeleton
 from ..progress import track
@@ -93,8 +92,7 @@ def _overlay(dataset: PoseDataset, found: Predictions, skeleton: Skeleton, i: in
 def frame_overlays(folder: Path, dataset: PoseDataset, found: Predictions, skeleton: Skeleton) -> None:
     """Write every frame's overlay as a picture named after its number."""
     for i in track(np.flatnonzero(found.read), "overlays", int(found.read.sum())):
-        with atomic_path(folder / f"{i:06d}.jpg") as temporary:
-            cv2.imwrite(str(temporary), _overlay(dataset, found, skeleton, int(i))[..., ::-1])
+        atomic_picture(folder / f"{i:06d}.jpg", _overlay(dataset, found, skeleton, int(i))[..., ::-1])
 
 
 def test_report(

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from ..errors import WeightsError
+from ..faults import is_of_machine
 from .atomic import atomic_path
 from .file_kinds import archive_fault, kind_of
 from .models import (
@@ -41,12 +42,25 @@ _SAFE = [
 
 
 def save(path: str | Path, state: Mapping[str, Any]) -> None:
-    """Write a checkpoint to a temporary name, seal it (see `pose.seal`) and rename it: no reader ever meets half a file."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as temporary:
-        torch.save(dict(state), temporary)
+    """Write a checkpoint to a temporary name, seal it (see `pose.seal`) and rename it: no reader ever meets half a file.
+
+    Raises:
+        StorageError: the disk is full or gone, see `atomic_path`.
+    """
+    with atomic_path(path, _bytes_of(state)) as temporary:
+        # through a file of our own: torch's says nothing of what the system refused
+        with temporary.open("wb") as file:
+            torch.save(dict(state), file)
         seal_zip(temporary)
+
+
+def _bytes_of(state: Any) -> int:
+    """Bytes that the tensors of a checkpoint hold."""
+    if isinstance(state, torch.Tensor):
+        return state.nbytes
+    if isinstance(state, Mapping):
+        return sum(map(_bytes_of, state.values()))
+    return sum(map(_bytes_of, state)) if isinstance(state, list | tuple) else 0
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -68,9 +82,9 @@ def read(path: str | Path) -> dict[str, Any]:
             f"{path}: {_foreign_objects(error)}",
             "save its tensors alone, where that class is known: torch.save(model.state_dict(), FILE)",
         ) from error
-    except MemoryError:
-        raise
     except Exception as error:  # a damaged file makes torch stumble in any way, over assertions and struct.error too
+        if is_of_machine(error):
+            raise
         raise damaged(path, _line(error)) from error
     if isinstance(state, Mapping) and state and all(isinstance(v, torch.Tensor) for v in state.values()):
         state = {"state_dict": state}

@@ -78,6 +78,8 @@ def open_adaptation(
             f"train one: zoopose train --dataset {labelled} --checkpoint runs/source, then --resume runs/source/model_best.pth.tar"
             + ("; or --resume '' for fresh weights" if fresh else ""),
         )
+    if options.resume:
+        building.refuse_new_network(options, options.resume)
     data, valid = training_and_validation(labelled, options.valid, options)
     if begins_fresh:
         start = fresh(data)

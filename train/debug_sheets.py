@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..pose.atomic import atomic_path
+from ..pose.atomic import atomic_picture
 from ..pose.checkpoints import Loaded
 from ..pose.draw import draw_pose
 from ..progress import log
@@ -138,6 +138,4 @@ def _grid(tiles: list[np.ndarray], columns: int) -> np.ndarray:
 
 
 def _write(path: Path, image: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(cv2.imencode(".jpg", np.ascontiguousarray(image[..., ::-1]))[1].tobytes())
+    atomic_picture(path, image[..., ::-1])

@@ -18,7 +18,7 @@ from ..evaluation import report
 from ..evaluation.predict import predict
 from ..evaluation.runs import crop_of
 from ..pose import checkpoints
-from ..pose.atomic import atomic_path
+from ..pose.atomic import atomic_json
 from ..pose.draw import draw_pose
 from ..pose.skeleton import Skeleton
 from ..train.labelling import fingerprint
@@ -99,8 +99,7 @@ def write_probes(folder: Path, probes: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def _write(path: Path, facts: Mapping[str, Any]) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(facts, indent=1) + "\n")
+    atomic_json(path, facts, 1)
 
 
 def _read(path: Path) -> dict[str, Any] | None:

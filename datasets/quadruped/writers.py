@@ -16,6 +16,7 @@ import numpy as np
 from scipy.io import savemat
 
 from ...errors import DataError, OptionError
+from ...pose.atomic import atomic_path, atomic_picture
 from ...pose.skeleton import TIGER_TO_MODEL
 from .frames import Frame
 from .plans import body_of
@@ -226,16 +227,8 @@ def made_folder(folder: Path) -> Path:
 
 def replace_file(path: Path, write: Callable[[str], object]) -> None:
     """Write under a hidden name beside `path`, then move it there. The ending stays, since writers go by it."""
-    draft = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
+    with atomic_path(path) as draft:
         write(str(draft))
-        os.replace(draft, path)
-    except OSError as error:
-        raise DataError(
-            f"room and leave to write {path}", str(error), "free some space, or --out another/folder"
-        ) from error
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _write_array(path: str, values: np.ndarray) -> None:
@@ -244,13 +237,5 @@ def _write_array(path: str, values: np.ndarray) -> None:
 
 def write_picture(path: str, values: np.ndarray) -> None:
     """Write (H, W, 3) uint8 BGR or (H, W) uint8 as PNG or JPEG, by the ending, at once or not at all."""
-
-    def write(draft: str) -> None:
-        if not cv2.imwrite(
-            draft,
-            np.ascontiguousarray(values),
-            [cv2.IMWRITE_PNG_COMPRESSION, 1] if path.endswith(".png") else [cv2.IMWRITE_JPEG_QUALITY, 93],
-        ):
-            raise OSError(f"the picture was not written: {draft}")
-
-    replace_file(Path(path), write)
+    png = path.endswith(".png")
+    atomic_picture(path, values, [cv2.IMWRITE_PNG_COMPRESSION, 1] if png else [cv2.IMWRITE_JPEG_QUALITY, 93])

@@ -44,8 +44,7 @@ def test_a_save_that_fails_leaves_the_old_file(model, tmp_path, monkeypatch, fau
     before = path.read_bytes()
 
     def half(state, file):
-        with open(file, "wb") as out:
-            out.write(before[:100])
+        file.write(before[:100])
         raise fault("disk full")
 
     monkeypatch.setattr(torch, "save", half)
