@@ -176,9 +176,8 @@ def score_network(
     Raises:
         DataError: without labels, or with mostly unreadable pictures.
     """
-import zlib
     found = predict_with(network, dataset, device, options, observe)
-    notes = ("mirrored picture averaged in",) if options.flip else ()
+    notes = (*(("mirrored picture averaged in",) if options.flip else ()), *trained_on_notes(network, dataset))
     name = str(dataset.describe().get("name", ""))
     scores = score_predictions(found, network.skeleton, network.form.published_cells, name, options.test_batch, notes)
     print_scores(scores)
