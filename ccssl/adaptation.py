@@ -60,8 +60,6 @@ def step_for(
         few: labelled target pictures, where the run has any.
     """
     run.patience = options.patience * refresh_of(options)
-    if not network.state:
-        run.extra["from_scratch"] = True
     if few is not None:
         # in the checkpoint, so that a test on these pictures can say that they were trained on
         run.extra["target_labels"] = {"data": options.target_labels, "marks": label_marks(few)}

@@ -15,6 +15,7 @@ from ..datasets.pseudo_labels import CHECKS, REASONS, PseudoLabels
 from ..errors import DataError
 from ..pose.augment import generator_for, restyle
 from ..progress import log
+from ..train.adapting import FROM_SCRATCH
 from ..train.curriculum import admit, frame_confidence, share_at
 from ..train.feed import CropFeed
 from ..train.selftraining import Pair, SelfTrainingStep, labels_path
@@ -65,7 +66,7 @@ class CcsslStep(SelfTrainingStep):
         self.share, self.per = share, per
         self.scorer: Callable[[PseudoLabels], float] | None = None  # diagnosis of the labels, for the log alone
         self.scored: dict[str, float] = {}
-        self.from_scratch = bool(kept.get("from_scratch"))  # the run began with fresh weights
+        self.from_scratch = bool(kept.get(FROM_SCRATCH))  # the run began with fresh weights
         self.teacher, self.calibrator, self.limit, self.style = teacher, calibrator, limit, style
         if teacher:
             if "teacher" in kept:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 import tyro
 
+from ..datasets import synthetic_animal, tigdog
 from ..datasets.coco_categories import NoSuchCategory
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import Unlabelled, class_names, has_splits, open_source, partner_pairs, takes
@@ -21,6 +24,7 @@ from ..options import dead, size_of, size_text
 from ..pose.checkpoints import Loaded, load
 from ..pose.skeleton import TIGER_TO_MODEL, Skeleton
 from ..progress import log
+from .box_fill import outcome_of
 
 _arg = tyro.conf.arg
 
@@ -33,6 +37,8 @@ class DataOptions:
     """root of the published data sets"""
     animal: str = "horse"
     """species, for data sets that hold several"""
+    joints: str = ""
+    """names of the joints of a checkpoint that does not name them, in its order: NAME,NAME,... or a FILE with a name a line"""
     partners: str = ""
     """left/right pairs of a COCO file whose names do not tell: LEFT:RIGHT,LEFT:RIGHT,..."""
     classes: str = ""
@@ -178,12 +184,60 @@ def load_network(path: str, trained_on: str, options: Any, mean: Any = None) -> 
             (ccssl section 1); any other name the mean of the renderings.
         mean: RGB mean in place of that, from a data set that knows its own.
     """
-    real = trained_on.partition(":")[0] == "real_animal"
-    if mean is None:
-        species = species_of(options)
-        mean = real_mean(options.image_path, species) if real else synthetic_mean(options.image_path, species)
-    order = TIGER_TO_MODEL if real and species_of(options) == "tiger" else None
-    return load(path, mean, order)
+    real, species = trained_on.partition(":")[0] == "real_animal", species_of(options)
+    order = TIGER_TO_MODEL if real and species == "tiger" else None
+
+    def published_mean() -> Any:
+        if mean is not None:
+            return mean
+        known = tigdog.MEANS if real else synthetic_animal.MEANS
+        if species not in known:
+            flag = "--species" if hasattr(options, "species") else "--animal"
+            raise OptionError(
+                f"{flag} out of {', '.join(known)}: {path} does not say what it was trained on, "
+                "and the mean colour of those pictures is taken off every picture",
+                repr(species),
+                f"{flag} {difflib.get_close_matches(species, known, 1, 0)[0]}",
+            )
+        return (real_mean if real else synthetic_mean)(options.image_path, species)
+
+    loaded = load(path, published_mean, order, joint_names(getattr(options, "joints", "")))
+    if outcome := outcome_of(loaded.state):
+        log.warning("%s is the end of a run that was stopped: %s", path, outcome)
+    return loaded
+
+
+def joint_names(text: str) -> list[str] | None:
+    """The names of --joints: with commas, or a FILE with one a line; None for an empty text.
+
+    Raises:
+        OptionError: an empty name, or one twice.
+    """
+    if not text:
+        return None
+    path = Path(text).expanduser()
+    if "," not in text and path.is_file():
+        try:
+            lines = path.read_text(encoding="utf-8-sig").replace(",", "\n").splitlines()
+        except UnicodeDecodeError as error:
+            raise OptionError("--joints FILE, a text with a name a line", f"{path}: {error.reason}") from error
+        names = [line.strip() for line in lines if line.strip()]
+    else:
+        names = [name.strip() for name in text.split(",")]
+    if not names or not all(names) or len(set(names)) != len(names):
+        raise OptionError("--joints with names that are all different, NAME,NAME,... or a FILE", repr(text))
+    return names
+
+
+def refuse_joints(options: Any) -> None:
+    """Refuse --joints where no checkpoint is read whose joints it could name.
+
+    Raises:
+        OptionError: --joints is given.
+    """
+    if options.joints:
+        found = f"--joints {options.joints} without a checkpoint"
+        raise OptionError("--joints beside a checkpoint that does not name its joints", found, "leave --joints out")
 
 
 def open_data(

@@ -22,7 +22,7 @@ from pathlib import Path
 from zoopose.datasets.sample import PoseDataset
 from zoopose.datasets.sources import check_joints
 from zoopose.errors import OptionError
-from zoopose.evaluation.options import load_network
+from zoopose.evaluation.options import load_network, refuse_joints
 from zoopose.evaluation.published_results import comparison
 from zoopose.evaluation.score import score_network
 from zoopose.limits import check_limits
@@ -66,6 +66,7 @@ def run(options: TrainOptions) -> Path:
     if start is not None and restore is None:
         start = _begun_from(start, training, options)
     if start is None:
+        refuse_joints(options)
         form = _form(options, training)
         model, numbers = building.new_network(options, training.skeleton, form)
         start = checkpoints.Loaded(model, options.arch, numbers, training.skeleton, form, {})

@@ -11,7 +11,7 @@ from lightning_fabric import Fabric
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import check_joints, has_splits
 from ..errors import OptionError
-from ..evaluation.options import load_network, open_target
+from ..evaluation.options import load_network, open_target, refuse_joints
 from ..pose import checkpoints
 from ..pose.checkpoints import Loaded
 from ..pose.correspondence import for_joints
@@ -147,6 +147,7 @@ def start_of(options: WscdaOptions, domains: Domains, restore: Loaded | None) ->
         return restore, None, restore.note
     adapter = options.adapter if domains.animal is not None else 0
     if not options.resume:
+        refuse_joints(options)
         form = building.input_form(options)
         model, numbers = building.new_network(options, skeleton, form, adapter)
         note = "fresh weights; a network trained on humans is a better start (zoopose train, then --resume)"
