@@ -14,8 +14,9 @@ from time import monotonic
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import Dataset, default_collate
 
+from ..datasets.loading import Loader
 from ..datasets.pictures import Fault, FaultLog, SafeDataset
 from ..datasets.pseudo_labels import PseudoLabels
 from ..datasets.published_crops import PublishedCropCache, whole_again
@@ -79,9 +80,7 @@ class PublishedLabeller:
         begin = resume_partial(partial, out, mark, 0, tuple(out))
         chunks = [list(range(i, min(i + CHUNK, n))) for i in range(begin, n, CHUNK)]
         items = _ViewedCrops(self, round_)
-        loader = DataLoader(
-            SafeDataset(items, self.strict), batch_sampler=chunks, num_workers=self.workers, collate_fn=_collate
-        )
+        loader = Loader(SafeDataset(items, self.strict), chunks, self.workers, _collate)
         training = model.training
         model.eval()
         before, saved = self._before(out, begin), 0.0

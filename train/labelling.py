@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import nn
-from torch.utils.data import DataLoader
 
 from ..datasets.crops import CropCache, collate
+from ..datasets.loading import Loader
 from ..datasets.pictures import FaultLog, SafeDataset
 from ..pose.atomic import atomic_path
 from ..progress import Progress
@@ -112,11 +112,11 @@ class ChunkLabeller:
         self.faults.check()
         self.gather(out, names, slice(first, end))
 
-    def loader(self, chunks: Sequence[Sequence[int]]) -> DataLoader:
+    def loader(self, chunks: Sequence[Sequence[int]]) -> Loader:
         """Batches of the chunks' crops; decoded by workers only while they are not all kept."""
         workers = 0 if self.crops.filled() == len(self.crops) else self.workers
         safe = SafeDataset(self.crops, self.strict)
-        return DataLoader(safe, batch_sampler=chunks, num_workers=workers, collate_fn=collate)
+        return Loader(safe, chunks, workers, collate)
 
     def gather(self, out: dict[str, np.ndarray], names: Sequence[str], mine: slice) -> None:
         """Give every rank the rows of all; each row is one rank's own."""

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, default_collate
+from torch.utils.data import default_collate
 
+from ..datasets.loading import Loader
 from ..datasets.pictures import Fault, FaultLog, SafeDataset
 from ..datasets.published_items import PublishedItems
 from ..datasets.sample import PoseDataset
@@ -44,7 +45,7 @@ class PublishedFeed:
         span = self.batch_size * self.world
         shares = [order[i * span : (i + 1) * span][self.rank :: self.world] for i in range(start, self.steps)]
         shares = [share if len(share) else order[:1] for share in shares]
-        for raw in DataLoader(self._safe, batch_sampler=shares, num_workers=self.workers, collate_fn=_collate):
+        for raw in Loader(self._safe, shares, self.workers, _collate):
             batch = self.faults.take(raw)
             if batch is None:
                 yield None
