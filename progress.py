@@ -75,7 +75,7 @@ class Progress:
             self._bar.unpause()
 
     def add(self, count: int = 1, note: str = "") -> None:
-        """`count` more units are finished; `note` goes beside the bar or the line. A command that was asked to stop may end here."""
+        """`count` more units are finished; `note` goes beside the bar or the line. A command that was asked to stop ends here."""
         check()
         self.done += count
         self._counted += count

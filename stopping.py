@@ -2,8 +2,8 @@
 
 While a command listens, a first signal raises `Stopped` where the command is, so that files are written whole or not at all. Where
 work must first be saved (in the training loop, while labelling) it `defers` the signal, asks for it between two pieces of work,
-saves, and raises `Stopped` itself. A second signal ends the command at once. The exit code is 128 and the signal's number: 130 after
-Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.
+saves, and raises `Stopped` itself. A second signal ends the command at once. The exit code is 128 and the signal's number: 130
+after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.
 """
 
 from __future__ import annotations

@@ -26,7 +26,8 @@ from ..pose.inputs import InputForm
 from ..pose.published_crop import color_normalize
 from ..pose.published_heatmap import peaks
 from ..progress import Progress
-from ..train.labelling import PARTIAL_SECONDS, fingerprint, keep_partial, resume_partial
+from ..stopping import asked, deferring
+from ..train.labelling import PARTIAL_SECONDS, fingerprint, keep_partial, resume_partial, stop_together
 from .published import label_of, label_views, temporal_step, upright_maps
 
 CHUNK = 8  # frames in one forward pass; no label depends on it
@@ -84,16 +85,19 @@ class PublishedLabeller:
         training = model.training
         model.eval()
         before, saved = self._before(out, begin), 0.0
-        with Progress(f"labelling, round {round_}", n, "frames") as progress:
+        with deferring(), Progress(f"labelling, round {round_}", n, "frames") as progress:
             progress.skip(begin)
             for chunk, raw in zip(chunks, loader):
                 batch = self.faults.take(raw)
                 if batch is not None:
                     before = self._chunk(model, batch, out, before)
                 progress.add(len(chunk))
-                if partial and monotonic() - saved > PARTIAL_SECONDS:
+                if partial and (monotonic() - saved > PARTIAL_SECONDS or asked()):
                     saved = monotonic()
                     keep_partial(partial, out, mark, 0, chunk[-1] + 1, tuple(out))
+                if asked():
+                    break
+            stop_together(None)
         model.train(training)
         self.faults.check()
         crop_px = out["matrix"][:, 0, 0].astype(np.float32)

@@ -19,6 +19,7 @@ from ..datasets.loading import Loader
 from ..datasets.pictures import FaultLog, SafeDataset
 from ..pose.atomic import atomic_path
 from ..progress import Progress
+from ..stopping import Stopped, asked, deferring
 
 PARTIAL_SECONDS = 30.0  # between two writings of what is done
 
@@ -96,7 +97,7 @@ class ChunkLabeller:
         chunks = [range(i, min(i + size, end)) for i in range(begin, end, size)]
         training = model.training
         model.eval()
-        with Progress(title, end - first, "frames") as progress:
+        with deferring(), Progress(title, end - first, "frames") as progress:
             progress.skip(begin - first)
             saved = 0.0
             for chunk, raw in zip(chunks, self.loader(chunks)):
@@ -105,9 +106,12 @@ class ChunkLabeller:
                     label(batch, chunk[0])
                 progress.add(len(chunk))
                 clock = time.monotonic()
-                if partial and (clock - saved > partial.seconds or chunk[-1] + 1 == end):
+                if partial and (clock - saved > partial.seconds or chunk[-1] + 1 == end or asked()):
                     saved = clock
                     keep_partial(path, out, mark, first, chunk[-1] + 1, names)
+                if asked():
+                    break
+            stop_together(self.fabric)
         model.train(training)
         self.faults.check()
         self.gather(out, names, slice(first, end))
@@ -129,6 +133,19 @@ class ChunkLabeller:
             parts = torch.from_numpy(whole.reshape(-1).view(np.uint8)).to(self.device)
             parts = self.fabric.all_reduce(parts, reduce_op="sum")
             out[name][:] = parts.cpu().numpy().view(whole.dtype).reshape(whole.shape)
+
+
+def stop_together(fabric: Fabric | None) -> None:
+    """Stop on all ranks if any was asked to; to be called on all of them.
+
+    Raises:
+        Stopped: on every rank.
+    """
+    stop = asked()
+    if fabric is not None and fabric.world_size > 1:
+        stop = bool(fabric.all_reduce(torch.tensor(float(stop), device=fabric.device), reduce_op="sum") > 0)
+    if stop:
+        raise Stopped
 
 
 def fingerprint(model: nn.Module) -> str:

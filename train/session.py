@@ -23,6 +23,7 @@ from ..pose import checkpoints
 from ..pose.atomic import atomic_json, sweep
 from ..pose.geometry import hw_of
 from ..progress import log
+from ..stopping import Stopped
 from .compiled import Compiled
 from .debug_sheets import Watched
 from .loop import Interrupted, Run, Step, fit
@@ -135,7 +136,8 @@ def same_run(loaded: checkpoints.Loaded, options: RunOptions, method: str) -> bo
 
 def goes_on(options: RunOptions, path: Path) -> str:
     """What to say when a run was stopped."""
-    return f"saved {path}; the same command{' without --restart' if options.restart else ''} goes on from there"
+    saved = f"saved {path}" if path.is_file() else "stopped before the first checkpoint"
+    return f"{saved}; the same command{' without --restart' if options.restart else ''} goes on from there"
 
 
 def shaping(options: RunOptions) -> dict[str, Any]:
@@ -238,7 +240,7 @@ def carry_out(
         restored: the run goes on, and so does its log.
 
     Raises:
-        KeyboardInterrupt: the user stopped the run; all is saved.
+        Stopped: the user stopped the run; all is saved.
     """
     runlog = None
     if run.fabric.is_global_zero:
@@ -249,7 +251,7 @@ def carry_out(
     try:
         fit(run, step, epochs, validate, select, runlog)
     except Interrupted:
-        raise KeyboardInterrupt(goes_on(options, run.folder / run.last_name)) from None
+        raise Stopped(goes_on(options, run.folder / run.last_name)) from None
     finally:
         if runlog:
             runlog.close()
