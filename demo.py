@@ -32,6 +32,7 @@ from .evaluation.predict import Predictions, predict
 from .evaluation.protocol import Score, text_table, write_metrics
 from .evaluation.runs import curves_of, overlays
 from .evaluation.score import MAIN, score_predictions
+from .limits import check_limits
 from .options import plain
 from .pose import checkpoints
 from .pose.atomic import atomic_json
@@ -41,6 +42,7 @@ from .progress import duration, log
 
 def run(options: DemoOptions) -> dict[str, Score]:
     """Run every step and write report.html and metrics.json; returns the scores by network."""
+    check_limits(options)
     begun = time.monotonic()
     options = settled(options)
     plan = PLANS[options.method](options)

@@ -18,6 +18,7 @@ from .errors import OptionError
 from .evaluation.label_report import label_blocks
 from .evaluation.options import open_data
 from .evaluation.report import Block
+from .limits import COUNT, SEED, Limits
 from .pose.models import options_of
 from .pose.skeleton import Skeleton
 from .train import train
@@ -41,31 +42,31 @@ class DemoOptions:
     """network; unless given, an hourglass small enough for a few minutes on a CPU. Any other learns at a quarter of the rate"""
     out: str = "zoopose_demo"
     """folder for data, runs and report"""
-    seed: int = 0
+    seed: Annotated[int, SEED] = 0
     """of the animals and of the training"""
     animal: Literal["horse", "tiger"] | None = None
     """whose renderings and videos, for ccssl: horse, unless given"""
-    people: int | None = None
+    people: Annotated[int | None, COUNT] = None
     """labelled pictures of people, for wscda: 400, unless given"""
-    pictures: int | None = None
+    pictures: Annotated[int | None, COUNT] = None
     """labelled pictures of animals"""
-    shots: int = 60
+    shots: Annotated[int, COUNT] = 60
     """target videos; a fifth is held out for the test"""
-    frames: int = 8
+    frames: Annotated[int, COUNT] = 8
     """frames a video"""
-    gap: float | None = None
+    gap: Annotated[float | None, Limits(0, 2)] = None
     """how far the target's world lies from the source's, 0 to 2"""
-    source_epochs: int | None = None
+    source_epochs: Annotated[int | None, COUNT] = None
     """epochs of the source model"""
-    rounds: int | None = None
+    rounds: Annotated[int | None, Limits(1, 100)] = None
     """rounds of labelling while adapting"""
-    steps: int | None = None
+    steps: Annotated[int | None, COUNT] = None
     """batches a round"""
-    oracle_epochs: int = 10
+    oracle_epochs: Annotated[int, COUNT] = 10
     """epochs of the oracle, from the source model"""
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     """where to compute"""
-    workers: int = 2
+    workers: Annotated[int, Limits(1, 512)] = 2
     """processes that draw the animals"""
 
 
@@ -87,10 +88,6 @@ def settled(options: DemoOptions) -> DemoOptions:
             raise OptionError(
                 f"options of --method {options.method}", f"--{name} {getattr(options, name)}", f"leave --{name} out"
             )
-    for name in ("people", "pictures", "shots", "frames", "source_epochs", "rounds", "steps", "oracle_epochs"):
-        value = getattr(options, name)
-        if value is not None and value < 1:
-            raise OptionError(f"--{name.replace('_', '-')} of at least 1", f"{value}")
     if options.arch:
         options_of(options.arch)  # refuses what is no network, before anything is drawn
     return replace(options, **{n: v for n, v in numbers.items() if getattr(options, n) is None})

@@ -22,6 +22,7 @@ from typing import Annotated
 import torch
 
 from .errors import OptionError
+from .limits import Limits, check_limits
 from .options import sized
 from .progress import log
 
@@ -39,14 +40,15 @@ class DoctorOptions:
     models: bool = False
     """also the networks: parameters, multiply-adds of a picture, options for --arch-options; and the recipes with their published
     figures and ours"""
-    inp_res: Annotated[int | tuple[int, int], sized()] = (256, 192)
+    inp_res: Annotated[int | tuple[int, int], Limits(8, 8192), sized()] = (256, 192)
     """for --models: side of the input, px, or rows and columns"""
-    joints: int = 17
+    joints: Annotated[int, Limits(1, 10_000)] = 17
     """for --models: joints of the networks"""
 
 
 def run(options: DoctorOptions) -> None:
     """Print what is found."""
+    check_limits(options)
     log.info("python      %s on %s, %d cores", platform.python_version(), platform.platform(), os.cpu_count() or 0)
     for name in ("zoopose", *PACKAGES):
         log.info("%-25s %s", name, _version(name))

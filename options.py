@@ -6,23 +6,36 @@ import dataclasses
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 from .errors import ZooposeError
 from .faults import explained
+from .limits import check_limits, flag_of
 from .progress import console, log
 from .stopping import Stopped, listening
 
 O = TypeVar("O")  # noqa: E741
 
-DEAD = "accepted and ignored, as in the published code"
+DEAD = "accepted and ignored"
+UNUSED = "the published code never used it"
 
 
-def dead(*aliases: str) -> Any:
-    """Annotation of a published flag that never did anything there and does nothing here but warn."""
+def dead(*aliases: str, why: str = UNUSED) -> Any:
+    """Annotation of a published flag that does nothing here but warn, so that published commands run as they are written.
+
+    Args:
+        why: the reason, for the help and the warning.
+    """
     import tyro
 
-    return tyro.conf.arg(help=DEAD, aliases=list(aliases))
+    return tyro.conf.arg(help=f"{DEAD}: {why}", aliases=list(aliases))
+
+
+def why_dead(options: type, name: str) -> str:
+    """The reason that the annotation of an ignored flag gives."""
+    metadata = getattr(get_type_hints(options, include_extras=True)[name], "__metadata__", ())
+    helps = [text for part in metadata if isinstance(text := getattr(part, "help", None), str)]
+    return next((text.removeprefix(f"{DEAD}: ") for text in helps if text.startswith(DEAD)), UNUSED)
 
 
 def size_of(text: str) -> int | tuple[int, int]:
@@ -84,6 +97,7 @@ def parse(options: type[O], argv: Sequence[str] | None, prog: str, description: 
         description=description,
         compact_help=False,
     )
+    check_limits(found)
     warn_of_dead_flags(found)
     return found
 
@@ -108,8 +122,7 @@ def warn_of_dead_flags(options: Any) -> None:
         default = next(f.default for f in dataclasses.fields(options) if f.name == name)
         if getattr(options, name) != default:
             console()
-            log.warning("--%s does nothing: it was never used by the published code, and is accepted for its commands' sake",
-                        name.replace("_", "-"))  # fmt: skip
+            log.warning("%s does nothing: %s", flag_of(name), why_dead(type(options), name))
 
 
 def plain(options: Any) -> dict[str, Any]:

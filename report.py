@@ -24,15 +24,15 @@ import tyro
 
 from .ccssl.options import CcsslOptions
 from .datasets.sample import PoseDataset
-from .datasets.sources import has_splits
 from .errors import DataError
 from .evaluation.label_report import label_blocks
-from .evaluation.options import TestOptions, adopt, compute_device, open_data, open_target
+from .evaluation.options import TestOptions, adopt, compute_device, open_data, open_selecting, open_target
 from .evaluation.predict import predict
 from .evaluation.record import NAME, Record
 from .evaluation.report import Block
 from .evaluation.runs import run_facts, test_report, training_report
 from .evaluation.score import BATCH, score_predictions
+from .limits import PROCESSES, check_limits
 from .pose import checkpoints
 from .pose.checkpoints import Loaded
 from .pose.skeleton import Skeleton
@@ -62,7 +62,7 @@ class ReportOptions:
     """run folder of zoopose train, ccssl, wscda, pplo or test"""
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     """where to compute, when a run that was stopped must be scored first"""
-    workers: Annotated[int, tyro.conf.arg(aliases=["-j"])] = min(4, os.cpu_count() or 1)
+    workers: Annotated[int, PROCESSES, tyro.conf.arg(aliases=["-j"])] = min(4, os.cpu_count() or 1)
     """processes that read pictures then"""
 
 
@@ -72,6 +72,7 @@ def run(options: ReportOptions) -> Path:
     Raises:
         DataError: no run folder, or data that are no longer what the run saw.
     """
+    check_limits(options)
     folder = Path(options.run).expanduser().resolve()
     facts = run_facts(folder)
     record = Record.read(folder) if (folder / NAME).is_file() else None
@@ -129,6 +130,7 @@ def _training(folder: Path, facts: Mapping[str, Any], record: Record | None, ask
         else:
             _same_frames(judged, record, name)
         more = _target_blocks(folder, options, skeleton, asked) if getattr(options, "target", "") else []
+        more = [*[table.block() for table in record.tables], *more]
         return training_report(folder, judged, record.found, record.scores, skeleton, record.facts, more)
 
 
@@ -136,8 +138,7 @@ def _judged(options: RunOptions, labelled: str, skeleton: Skeleton) -> tuple[Pos
     """The data that chose the best checkpoint, and their name."""
     on_target = getattr(options, "select_on_target", "")
     if on_target:
-        split = "valid" if has_splits(on_target) else "all"
-        return open_data(on_target, split, options, skeleton=skeleton), on_target
+        return open_selecting(options, skeleton), on_target
     dataset = validation_data(labelled, options.valid, options)
     adopt(dataset, skeleton, options)
     return dataset, options.valid or labelled

@@ -22,6 +22,7 @@ from zoopose.ccssl import adaptation, protocol
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.datasets.sources import has_splits
 from zoopose.evaluation.label_report import label_blocks
+from zoopose.limits import check_limits
 from zoopose.options import command
 from zoopose.progress import log
 from zoopose.train import session, validation
@@ -32,6 +33,7 @@ LAST = "last.pth.tar"
 
 def run(options: CcsslOptions) -> Path:
     """Adapt as the options say; returns the run folder."""
+    check_limits(options)
     options = protocol.settled(options)
     fabric = session.open_fabric(options)
     opening = open_adaptation(

@@ -11,9 +11,9 @@ from torch import nn
 
 from ..datasets.crops import CropCache
 from ..datasets.sample import PoseDataset
-from ..datasets.sources import check_joints, has_splits
+from ..datasets.sources import check_joints
 from ..errors import OptionError
-from ..evaluation.options import load_network, open_data, open_target
+from ..evaluation.options import load_network, open_selecting, open_target
 from ..pose.augment import Augmentation
 from ..pose.checkpoints import Loaded
 from ..train.feed import CropFeed, cache_for, margin_px
@@ -155,8 +155,7 @@ def judge_for(
 ) -> Judge:
     """What is scored after every epoch, and the score that chooses model_best."""
     if options.select_on_target:
-        split = "valid" if has_splits(options.select_on_target) else "all"
-        data = open_data(options.select_on_target, split, options, skeleton=network.skeleton)
+        data = open_selecting(options, network.skeleton)
         check_joints(data, network.skeleton, options.select_on_target)
         if data.labels is None:
             raise OptionError("labelled target data to select on", f"{options.select_on_target}, without labels")

@@ -28,7 +28,7 @@ class Request:
 def _coco(r: Request) -> PoseDataset:
     from .coco import CocoKeypoints
 
-    return CocoKeypoints(r.path, r.split, r.labelled, r.partners, need_pictures=r.need_pictures)
+    return CocoKeypoints(r.path, r.split, r.labelled, r.partners, need_pictures=r.need_pictures, **r.options)
 
 
 def _coco_person(r: Request) -> PoseDataset:
@@ -87,6 +87,12 @@ def _synthetic_animal(r: Request) -> PoseDataset:
     return SyntheticAnimal(r.path, r.animal, r.split)
 
 
+def _synthetic_parts(r: Request) -> PoseDataset:
+    from .synthetic_animal import SyntheticAnimal
+
+    return SyntheticAnimal(r.path, r.animal, r.split, with_parts=True)
+
+
 def _refuse_valid(name: str, r: Request) -> None:
     if r.split == "valid":
         found = f"split 'valid' of {name}:{r.path}"
@@ -119,13 +125,21 @@ SOURCES: dict[str, tuple[str, str, Callable[[Request], PoseDataset]]] = {
         "the same pictures under the name CC-SSL's strong augmentation uses",
         _synthetic_animal,
     ),
+    "synthetic_animal_sp_multitask": (
+        "[ROOT]",
+        "the same pictures with their maps of body parts, for --arch hg_multitask",
+        _synthetic_parts,
+    ),
 }
+# the spelling of the published training notes
+SOURCES["synthetic_animal_multitask"] = SOURCES["synthetic_animal_sp_multitask"]
 
 # sets that are what the user has, without parts that are for training and for validation
 WITHOUT_SPLITS = ("coco", "images", "video")
 
 # name -> options that only such sets have; `open_source` hands them on
 OPTIONS: dict[str, tuple[str, ...]] = {
+    "coco": ("category", "as_is"),
     "coco_person": ("boxes",),
     "coco_animals": ("classes", "min_size"),
     "animal_pose": ("classes",),

@@ -23,6 +23,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import tyro
 
+from ..limits import COUNT_OR_ZERO, Limits, check_limits
 from ..pose.atomic import atomic_json
 from ..pose.skeleton import Skeleton
 from ..progress import log, track
@@ -50,9 +51,13 @@ class CheckOptions:
     """left/right pairs of a COCO file whose names do not tell: LEFT:RIGHT,LEFT:RIGHT,..."""
     classes: str = ""
     """of animal_pose and coco_animals: take these only, e.g. dog,cat; default: all"""
-    min_size: float | None = None
+    min_size: Annotated[float | None, Limits(0, 1_000_000)] = None
     """of coco_animals: smallest shorter side of a box in px; default 32"""
-    read: int = 0
+    category: str = ""
+    """of a COCO file: name or id of the category to take, or several with commas; needed where its categories have other joints"""
+    as_is: bool = False
+    """of a COCO file: take joints and boxes for pixels even where they look like something else (0..1, percent, two corners)"""
+    read: Annotated[int, COUNT_OR_ZERO] = 0
     """read so many pictures, evenly spread; 0: all"""
     sheet: str = "data_check.png"
     """where the sheet of 12 samples goes"""
@@ -62,6 +67,7 @@ class CheckOptions:
 
 def run(options: CheckOptions) -> dict[str, Any]:
     """Check as the options say; prints the facts and writes the sheet."""
+    check_limits(options)
     dataset = open_source(
         options.data,
         split=options.split,
@@ -71,6 +77,8 @@ def run(options: CheckOptions) -> dict[str, Any]:
         need_pictures=False,
         classes=class_names(options.classes),
         min_size=options.min_size,
+        category=options.category or None,
+        as_is=options.as_is or None,
     )
     total = min(options.read or len(dataset), len(dataset))
     facts = check_source(dataset, options.read or None, lambda rows: track(rows, "reading", total))

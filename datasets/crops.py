@@ -18,7 +18,7 @@ from torch.utils.data import Dataset, default_collate
 from ..errors import DataError
 from ..pose import geometry
 from .pictures import Fault
-from .sample import PoseDataset, PoseSample
+from .sample import IGNORED, PoseDataset, PoseSample
 
 LET_GO_BYTES = 256 << 20  # of a mapped file, touched before they are given back
 
@@ -72,7 +72,9 @@ def crop_sample(
     known = sample.visible > 0
     xy_crop = geometry.apply(matrix, np.where(known[:, None], sample.xy_px, 0).astype(np.float64))
     crop = crop_image(sample.image, rectangle, size)
+    parts = {} if sample.parts is None else {"parts": torch.from_numpy(crop_parts(sample.parts, matrix, size))}
     return {
+        **parts,
         "index": index,
         "crop": torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1))),
         "xy_crop": torch.from_numpy(np.where(known[:, None], xy_crop, 0).astype(np.float32)),
@@ -82,11 +84,21 @@ def crop_sample(
     }
 
 
+def crop_parts(parts: np.ndarray, crop_from_image: np.ndarray, size: int | tuple[int, int]) -> np.ndarray:
+    """(S, T) uint8 crop of a part map (H, W), nearest pixel; `IGNORED` where the crop leaves the picture."""
+    rows, columns = geometry.hw_of(size)
+    return cv2.warpAffine(
+        parts, crop_from_image, (columns, rows),
+        flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=IGNORED,
+    )  # fmt: skip
+
+
 class CropDataset(Dataset):
     """Crops of one size around the animals of a data set.
 
     An item is a dict: index (int), crop (3, S, T) uint8, xy_crop (K, 2) float32 in crop px (0 where not labelled),
-    visible (K,) uint8, crop_from_image (2, 3) float64, box_side_px (float, longer side of the animal's box).
+    visible (K,) uint8, crop_from_image (2, 3) float64, box_side_px (float, longer side of the animal's box); of a set with part
+    maps also parts (S, T) uint8.
 
     Args:
         dataset: what to cut from.
@@ -143,8 +155,10 @@ class CropCache(CropDataset):
                 ("xy_crop", "f4", (k, 2)),
                 ("crop_from_image", "f8", (2, 3)),
                 ("box_side_px", "f8"),
+                *([("parts", "u1", geometry.hw_of(self.size))] if getattr(self.dataset, "parts", None) else []),
             ]
         )
+        self._arrays = [name for name in record.names if name != "box_side_px"]
         need = record.itemsize * len(self.dataset)
         self._records, self._map, self._touched = None, None, 0
         # apart from the records, so that counting does not read the file; shared with forked workers like them
@@ -169,11 +183,10 @@ class CropCache(CropDataset):
         row = self._records[index]
         self._let_go(self._records.itemsize)
         if self._filled[index]:
-            keys = ("crop", "xy_crop", "visible", "crop_from_image")
-            kept = {key: torch.from_numpy(row[key].copy()) for key in keys}
+            kept = {key: torch.from_numpy(row[key].copy()) for key in self._arrays}
             return {"index": index, **kept, "box_side_px": float(row["box_side_px"])}
         item = super().__getitem__(index)
-        for key in ("crop", "xy_crop", "visible", "crop_from_image"):
+        for key in self._arrays:
             row[key] = item[key].numpy()
         row["box_side_px"] = item["box_side_px"]
         self._filled[index] = 1  # last, so that no other process takes a half-written record

@@ -106,6 +106,8 @@ _RENDERED_WAY = Way(
 WAYS: dict[str, Way] = {
     "coco_person": _COCO_WAY,
     "coco_animals": _COCO_WAY,
+    "synthetic_animal_sp_multitask": _RENDERED_WAY,
+    "synthetic_animal_multitask": _RENDERED_WAY,
     "mpii": Way(
         "mpii",
         "http://human-pose.mpi-inf.mpg.de",

@@ -10,6 +10,8 @@ import numpy as np
 
 from ..pose.skeleton import Skeleton
 
+IGNORED = 255  # pixel of a part map whose part is not known
+
 
 @dataclass
 class PoseSample:
@@ -21,6 +23,7 @@ class PoseSample:
         visible: (K,) uint8, COCO's flags: 0 not labelled, 1 labelled but hidden, 2 labelled and seen.
         box_xywh: (4,) float32, the animal's box.
         meta: `id` (text, unique within the data set and stable between runs), `path`, and what the set knows beside.
+        parts: None, or (H, W) uint8, the body part of every pixel: 0 background, `IGNORED` where it is not known.
     """
 
     image: np.ndarray
@@ -28,6 +31,20 @@ class PoseSample:
     visible: np.ndarray
     box_xywh: np.ndarray
     meta: dict[str, Any] = field(default_factory=dict)
+    parts: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class PartLabels:
+    """What the values of a set's part maps mean.
+
+    Attributes:
+        names: P names; value i of a map is names[i].
+        mirrored: (P,) the value that value i becomes in a mirrored picture: left and right change places.
+    """
+
+    names: tuple[str, ...]
+    mirrored: tuple[int, ...]
 
 
 class PoseDataset(Protocol):
@@ -40,6 +57,8 @@ class PoseDataset(Protocol):
         shots: N texts: items with the same non-empty text are neighbouring frames of one video, in order.
         labels: None, or (xy_px (N,K,2) float32, visible (N,K) uint8) for a set without labels / with labels;
             known without reading pictures.
+
+    A set whose samples have part maps also has `parts`, a `PartLabels`.
     """
 
     skeleton: Skeleton

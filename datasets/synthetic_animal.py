@@ -8,6 +8,7 @@ Joints: 18, `TIGDOG18`; the elephant has 7 more along its trunk. Split: 8000 / 2
 Tree below `root` (the animal_data folder), <stem> = <n>_<mesh>_<animation>_<ratio>_<distance>_<azimuth>_<elevation>.png
     synthetic_animal/<animal>_combineds5r5_texture/<stem>_img.png       640 x 480 RGB or RGBA
     synthetic_animal/<animal>_combineds5r5_texture/<stem>_kpts.npy      (3299, 3) x, y, visible of every mesh vertex
+    synthetic_animal/<animal>_combineds5r5_texture/<stem>_partseg.png   uint8 0 to 9, see `PARTS`; 255 is ignored (multi-task only)
     ../data/synthetic_animal/<animal>_combineds5r5_texture/{train,valid}_idxs.npy, mean.pth.tar       published caches
 The list of pictures is sorted as text (10_ before 9_); cached indices count in that order.
 """
@@ -26,12 +27,14 @@ from PIL import Image
 from ..errors import DataError, OptionError
 from ..pose.published_geometry import BOX_UNIT_PX
 from ..pose.skeleton import TIGDOG18
+from .arrays import mapped_array
 from .pictures import PictureError, read_rgb
 from .published_index import PublishedAnnotation, Split, cached_mean, cached_split, check_options, seeded_fifth
-from .sample import PoseSample
+from .sample import IGNORED, PartLabels, PoseSample
 from .tree import missing_tree
 
 CROP_FACTOR = 1.25
+FARTHEST_PX = 1e6  # of a vertex from the picture's corner; beyond lies no picture
 SPLIT_FILES = ("train_idxs.npy", "valid_idxs.npy")
 
 # rows of the vertex files that hold the joints; the elephant's last 7 run along the trunk
@@ -75,6 +78,13 @@ ELEPHANT25 = replace(
 )
 
 
+# values of the part maps; 5-8 are limbs, whose sides change places in a mirrored picture
+PARTS = PartLabels(
+    ("background", "head", "eye", "ear", "torso", "left_front", "right_front", "left_back", "right_back", "tail"),
+    (0, 1, 2, 3, 4, 6, 5, 8, 7, 9),
+)
+
+
 class SyntheticAnimal:
     """The rendered pictures: the published synthetic_animal and synthetic_animal_sp. See the module for the tree.
 
@@ -87,6 +97,7 @@ class SyntheticAnimal:
         split: train, valid or all.
         trunk: the elephant's 25 joints instead of the first 18.
         seed: of the split, where none is cached.
+        with_parts: samples also have the map of body parts, for multi-task training.
 
     Raises:
         DataError: when the tree is incomplete.
@@ -96,7 +107,14 @@ class SyntheticAnimal:
     crop_factor = CROP_FACTOR
 
     def __init__(
-        self, root: str | Path, animal: str = "horse", split: str = "train", *, trunk: bool = False, seed: int = 0
+        self,
+        root: str | Path,
+        animal: str = "horse",
+        split: str = "train",
+        *,
+        trunk: bool = False,
+        seed: int = 0,
+        with_parts: bool = False,
     ):
         check_options(animal, ANIMALS, split)
         if trunk and animal != "elephant":
@@ -105,7 +123,10 @@ class SyntheticAnimal:
         self.folder = self.root / "synthetic_animal" / f"{animal}_combineds5r5_texture"
         self.skeleton = ELEPHANT25 if trunk else TIGDOG18
         self._rows = np.array(VERTICES[animal][: len(self.skeleton)])
+        self.parts = PARTS if with_parts else None
         pictures = self._pictures()
+        if with_parts:
+            self._check_parts(pictures)
         parts = _split(self.root, self.folder.name, len(pictures), seed)
         self.split_rule = parts.rule
         self.items = parts.part(split, np.arange(len(pictures)))
@@ -133,6 +154,15 @@ class SyntheticAnimal:
             )
         return pictures
 
+    def _check_parts(self, pictures: list[Path]) -> None:
+        bare = [path for path in pictures if not _parts(path).is_file()]
+        if bare:
+            raise DataError(
+                "a part map <stem>_partseg.png beside every picture, for multi-task training",
+                f"{len(bare)} of {len(pictures)} missing in {self.folder}, the first {_parts(bare[0]).name}",
+                "zoopose data make (its renderings have them), or --dataset synthetic_animal_sp to train on joints alone",
+            )
+
     def __len__(self) -> int:
         return len(self.paths)
 
@@ -141,7 +171,9 @@ class SyntheticAnimal:
         vertices = self._vertices(index)
         xy, visible = self._joints(vertices)
         meta = {"id": self.ids[index], "path": str(path), "list_index": int(self.items[index])}
-        return PoseSample(read_rgb(path, turn=False), xy, visible, self._box(vertices), meta)
+        image = read_rgb(path, turn=False)
+        parts = None if self.parts is None else _read_parts(_parts(path), image.shape[:2], len(self.parts.names))
+        return PoseSample(image, xy, visible, self._box(vertices), meta, parts)
 
     @cached_property
     def labels(self) -> tuple[np.ndarray, np.ndarray]:
@@ -171,19 +203,23 @@ class SyntheticAnimal:
             "joints": len(self.skeleton),
             "split_rule": self.split_rule,
             "root": str(self.root),
+            **({"parts": len(self.parts.names)} if self.parts else {}),
         }
 
     def _vertices(self, index: int, whole: bool = True) -> np.ndarray:
         """(V, 3) x, y, visible of all vertices, or (K, 3) of the joints alone, which reads little of the file."""
         path = _kpts(self.paths[index])
         try:
-            vertices = np.load(path, mmap_mode=None if whole else "r", allow_pickle=False)
+            vertices = mapped_array(path)
             if vertices.ndim != 2 or vertices.shape[1] < 3 or len(vertices) <= self._rows.max():
                 raise ValueError(f"shape {vertices.shape}")
-        except (ValueError, OSError, EOFError) as error:
+            vertices = np.array(vertices if whole else vertices[self._rows])
+            if not (np.abs(vertices[:, :2]) <= FARTHEST_PX).all():
+                raise ValueError(f"vertices beyond {FARTHEST_PX:g} px")
+        except (ValueError, OSError) as error:
             expected = f"an array of at least {self._rows.max() + 1} vertices x (x, y, visible)"
             raise DataError(expected, f"{path}: {error}", how_to_get(self.root, self.animal)) from error
-        return vertices if whole else vertices[self._rows]
+        return vertices
 
     def _joints(self, vertices: np.ndarray, whole: bool = True) -> tuple[np.ndarray, np.ndarray]:
         """(K, 2) float32 and (K,) uint8: 2 seen, 1 hidden, 0 outside the picture."""
@@ -234,6 +270,29 @@ def _stem(path: Path) -> str:
 
 def _kpts(path: Path) -> Path:
     return path.with_name(path.name.removesuffix("img.png") + "kpts.npy")
+
+
+def _parts(path: Path) -> Path:
+    return path.with_name(path.name.removesuffix("img.png") + "partseg.png")
+
+
+def _read_parts(path: Path, size_hw: tuple[int, int], count: int) -> np.ndarray:
+    """(H, W) uint8 part map of a picture.
+
+    Raises:
+        PictureError: a file that cannot be read, has another size than its picture, or values that are no part.
+    """
+    try:
+        with Image.open(path) as picture:
+            found = np.asarray(picture)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise PictureError(path, str(error)) from error
+    if found.dtype != np.uint8 or found.shape != tuple(size_hw):
+        raise PictureError(path, f"a part map of {found.shape} {found.dtype} for a picture of {tuple(size_hw)}")
+    wrong = found[(found >= count) & (found != IGNORED)]
+    if wrong.size:
+        raise PictureError(path, f"part {wrong[0]}, where 0 to {count - 1} and {IGNORED} (ignored) are known")
+    return found
 
 
 def _size(path: Path) -> tuple[int, int]:

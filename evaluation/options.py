@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 import tyro
 
+from ..datasets import synthetic_animal, tigdog
+from ..datasets.coco_categories import NoSuchCategory
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import Unlabelled, class_names, has_splits, open_source, partner_pairs, takes
 from ..datasets.synthetic_animal import synthetic_mean
 from ..datasets.tigdog import real_mean
 from ..errors import OptionError
-from ..options import dead
+from ..limits import PROCESSES, SHARE, SIDE, Limits, flag_of
+from ..options import dead, size_of, size_text
 from ..pose.checkpoints import Loaded, load
 from ..pose.skeleton import TIGER_TO_MODEL, Skeleton
 from ..progress import log
@@ -30,19 +36,25 @@ class DataOptions:
     """root of the published data sets"""
     animal: str = "horse"
     """species, for data sets that hold several"""
+    joints: str = ""
+    """names of the joints of a checkpoint that does not name them, in its order: NAME,NAME,... or a FILE with a name a line"""
     partners: str = ""
     """left/right pairs of a COCO file whose names do not tell: LEFT:RIGHT,LEFT:RIGHT,..."""
     classes: str = ""
     """of animal_pose and coco_animals: take these only, e.g. dog,cat; default: all"""
-    min_size: float | None = None
+    min_size: Annotated[float | None, Limits(0, 1_000_000)] = None
     """of coco_animals: smallest shorter side of a box in px; default 32"""
+    category: str = ""
+    """of a COCO file: name or id of the category to take, or several with commas; needed where its categories have other joints"""
+    as_is: bool = False
+    """of a COCO file: take joints and boxes for pixels even where they look like something else (0..1, percent, two corners)"""
     strict_data: bool = False
     """stop at the first picture that cannot be read, instead of naming and counting it"""
-    workers: Annotated[int, _arg(aliases=["-j"])] = min(4, os.cpu_count() or 1)
+    workers: Annotated[int, PROCESSES, _arg(aliases=["-j"])] = min(4, os.cpu_count() or 1)
     """processes that read pictures"""
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     """where to compute"""
-    test_batch: int = 6
+    test_batch: Annotated[int, Limits(1, 65_536)] = 6
     """batch that the published score is averaged over"""
     flip: Annotated[bool, _arg(aliases=["-f"])] = False
     """predict with the mirrored picture averaged in"""
@@ -50,6 +62,17 @@ class DataOptions:
     """run folder: what is written goes here"""
     json: str = ""
     """write the scores here instead of metrics.json in the run folder"""
+
+
+# why a test ignores flags of the published test.py, which has all flags of its train.py
+TRAINING = "it is of training"
+TARGETS = "scores are taken of joints, not of target maps"
+AUGMENTED = "pictures are not augmented in a test"
+NETWORK = "the checkpoint says what network it holds"
+
+
+def _network(*aliases: str) -> Any:
+    return _arg(help="the checkpoint says it; a warning where that says otherwise", aliases=list(aliases))
 
 
 @dataclass
@@ -74,30 +97,30 @@ class TestOptions(DataOptions):
     debug: Annotated[bool, _arg(aliases=["-d"])] = False
     """also write every frame's overlay to FOLDER/overlays"""
 
-    arch: Annotated[str, dead("-a")] = "hg"
-    stacks: Annotated[int, dead("-s")] = 4
-    blocks: Annotated[int, dead("-b")] = 1
+    arch: Annotated[str, _network("-a")] = "hg"
+    stacks: Annotated[int, Limits(1, 64), _network("-s")] = 4
+    blocks: Annotated[int, Limits(1, 64), _network("-b")] = 1
     features: Annotated[int, dead()] = 256
-    resnet_layers: Annotated[int, dead()] = 50
+    resnet_layers: Annotated[int, dead(why=NETWORK)] = 50
     year: Annotated[int, dead()] = 2014
-    inp_res: Annotated[int, dead()] = 256
-    out_res: Annotated[int, dead()] = 64
-    solver: Annotated[str, dead()] = "rms"
-    epochs: Annotated[int, dead()] = 100
-    start_epoch: Annotated[int, dead()] = 0
-    train_batch: Annotated[int, dead()] = 6
-    lr: Annotated[float, dead("--learning-rate")] = 2.5e-4
-    momentum: Annotated[float, dead()] = 0.0
-    weight_decay: Annotated[float, dead("--wd")] = 0.0
-    schedule: Annotated[tuple[int, ...], dead()] = (60, 90)
-    gamma: Annotated[float, dead()] = 0.1
+    inp_res: Annotated[int, SIDE, _network()] = 256
+    out_res: Annotated[int, SIDE, _network()] = 64
+    solver: Annotated[str, dead(why=TRAINING)] = "rms"
+    epochs: Annotated[int, dead(why=TRAINING)] = 100
+    start_epoch: Annotated[int, dead(why=TRAINING)] = 0
+    train_batch: Annotated[int, dead(why=TRAINING)] = 6
+    lr: Annotated[float, dead("--learning-rate", why=TRAINING)] = 2.5e-4
+    momentum: Annotated[float, dead(why=TRAINING)] = 0.0
+    weight_decay: Annotated[float, dead("--wd", why=TRAINING)] = 0.0
+    schedule: Annotated[tuple[int, ...], dead(why=TRAINING)] = (60, 90)
+    gamma: Annotated[float, dead(why=TRAINING)] = 0.1
     target_weight: Annotated[bool, dead()] = False
-    sigma: Annotated[float, dead()] = 1.0
-    scale_factor: Annotated[float, dead()] = 0.25
-    rot_factor: Annotated[float, dead()] = 30.0
-    sigma_decay: Annotated[float, dead()] = 0.0
-    label_type: Annotated[str, dead()] = "Gaussian"
-    snapshot: Annotated[int, dead()] = 0
+    sigma: Annotated[float, dead(why=TARGETS)] = 1.0
+    scale_factor: Annotated[float, dead(why=AUGMENTED)] = 0.25
+    rot_factor: Annotated[float, dead(why=AUGMENTED)] = 30.0
+    sigma_decay: Annotated[float, dead(why=TRAINING)] = 0.0
+    label_type: Annotated[str, dead(why=TARGETS)] = "Gaussian"
+    snapshot: Annotated[int, dead(why=TRAINING)] = 0
 
     boxes: str = ""
     """whose boxes to crop: `gt`, the annotated ones (default); of coco_person, a FILE of detections in COCO results form"""
@@ -106,14 +129,13 @@ class TestOptions(DataOptions):
     sigmas: str = ""
     """OKS sigmas: one number for all joints, one for each with commas, or coco17, ap10k17, animal_pose20; default: by the joints'
     names"""
-    nms: float = 0.9
+    nms: Annotated[float, SHARE] = 0.9
     """poses more alike (OKS) than this are one"""
     soft_nms: bool = False
     """rank poses that are alike lower, in place of leaving them out"""
-    joint_threshold: float = 0.2
+    joint_threshold: Annotated[float, SHARE] = 0.2
     """of joint scores that count in the score of a pose"""
 
-    # the network and its input are read off the checkpoint, so these need no warning: what they say is either true or wrong
     DEAD_FLAGS: ClassVar[tuple[str, ...]] = (
         "features", "resnet_layers", "year", "solver", "epochs", "start_epoch", "train_batch", "lr", "momentum", "weight_decay",
         "schedule", "gamma", "target_weight", "sigma", "scale_factor", "rot_factor", "sigma_decay", "label_type", "snapshot",
@@ -136,6 +158,23 @@ def species_of(options: Any) -> str:
     return getattr(options, "species", options.animal)
 
 
+def warn_of_other_network(options: Any, network: Loaded) -> None:
+    """One line for every option of a network, given on the command line, that the network of a checkpoint does not have."""
+    numbers = {name.removeprefix("num_"): number for name, number in network.numbers.items() if name != "adapter"}
+    size, out = (size_of(size_text(side)) for side in (network.form.size_hw, network.form.heatmap_hw))
+    for name, number in {
+        **numbers,
+        "inp_res": size,
+        "out_res": out,
+        "codec": network.form.codec,
+        "arch": network.arch,
+    }.items():
+        if getattr(options, name, None) not in (number, getattr(type(options), name, None)):
+            log.warning(
+                "%s %s is not used: the network of the checkpoint has %s", flag_of(name), getattr(options, name), number
+            )
+
+
 def load_network(path: str, trained_on: str, options: Any, mean: Any = None) -> Loaded:
     """Network of a checkpoint; files of the published code do not say what they were trained on, so the caller does.
 
@@ -144,12 +183,57 @@ def load_network(path: str, trained_on: str, options: Any, mean: Any = None) -> 
             (ccssl section 1); any other name the mean of the renderings.
         mean: RGB mean in place of that, from a data set that knows its own.
     """
-    real = trained_on.partition(":")[0] == "real_animal"
-    if mean is None:
-        species = species_of(options)
-        mean = real_mean(options.image_path, species) if real else synthetic_mean(options.image_path, species)
-    order = TIGER_TO_MODEL if real and species_of(options) == "tiger" else None
-    return load(path, mean, order)
+    real, species = trained_on.partition(":")[0] == "real_animal", species_of(options)
+    order = TIGER_TO_MODEL if real and species == "tiger" else None
+
+    def published_mean() -> Any:
+        if mean is not None:
+            return mean
+        known = tigdog.MEANS if real else synthetic_animal.MEANS
+        if species not in known:
+            flag = "--species" if hasattr(options, "species") else "--animal"
+            raise OptionError(
+                f"{flag} out of {', '.join(known)}: {path} does not say what it was trained on, "
+                "and the mean colour of those pictures is taken off every picture",
+                repr(species),
+                f"{flag} {difflib.get_close_matches(species, known, 1, 0)[0]}",
+            )
+        return (real_mean if real else synthetic_mean)(options.image_path, species)
+
+    return load(path, published_mean, order, joint_names(getattr(options, "joints", "")))
+
+
+def joint_names(text: str) -> list[str] | None:
+    """The names of --joints: with commas, or a FILE with one a line; None for an empty text.
+
+    Raises:
+        OptionError: an empty name, or one twice.
+    """
+    if not text:
+        return None
+    path = Path(text).expanduser()
+    if "," not in text and path.is_file():
+        try:
+            lines = path.read_text(encoding="utf-8-sig").replace(",", "\n").splitlines()
+        except UnicodeDecodeError as error:
+            raise OptionError("--joints FILE, a text with a name a line", f"{path}: {error.reason}") from error
+        names = [line.strip() for line in lines if line.strip()]
+    else:
+        names = [name.strip() for name in text.split(",")]
+    if not names or not all(names) or len(set(names)) != len(names):
+        raise OptionError("--joints with names that are all different, NAME,NAME,... or a FILE", repr(text))
+    return names
+
+
+def refuse_joints(options: Any) -> None:
+    """Refuse --joints where no checkpoint is read whose joints it could name.
+
+    Raises:
+        OptionError: --joints is given.
+    """
+    if options.joints:
+        found = f"--joints {options.joints} without a checkpoint"
+        raise OptionError("--joints beside a checkpoint that does not name its joints", found, "leave --joints out")
 
 
 def open_data(
@@ -159,19 +243,27 @@ def open_data(
     labelled: bool = True,
     skeleton: Skeleton | None = None,
     need_pictures: bool = True,
+    must_have: bool = True,
 ) -> PoseDataset:
-    """A data set of the command line, with the command's root, species, pairs, classes and smallest box.
+    """A data set of the command line, with the command's root, species, pairs, classes, smallest box and category.
+
+    Args:
+        must_have: --category must be one of the file's. Otherwise a file that has it not is taken whole: --category may be meant
+            for another of the command's files.
 
     Raises:
-        OptionError: classes or a smallest box where none of the command's data sets has any.
+        OptionError: classes, a smallest box or a category where none of the command's data sets has any.
+        NoSuchCategory: the file has not the category.
     """
     own = {"classes": class_names(options.classes), "min_size": options.min_size}
+    own |= {"category": options.category or None, "as_is": options.as_is or None}
     beside = [text for text in vars(options).values() if isinstance(text, str)]
     for option in own:
         # where another of the command's sets has the option it is meant for that one
         if not takes(option, source) and any(takes(option, text) for text in beside):
             own[option] = None
-    dataset = open_source(
+    opened = partial(
+        open_source,
         source,
         split=split,
         labelled=labelled,
@@ -180,15 +272,20 @@ def open_data(
         partners=partner_pairs(options.partners) if source.startswith("coco:") else None,
         skeleton=skeleton,
         need_pictures=need_pictures,
-        **own,
     )
+    try:
+        dataset = opened(**own)
+    except NoSuchCategory:
+        if must_have:
+            raise
+        dataset = opened(**own | {"category": None})
     if skeleton is not None:
         adopt(dataset, skeleton, options)
     return dataset
 
 
 def open_target(options: Any, skeleton: Skeleton, labelled: bool = False) -> PoseDataset:
-    """The data of --target, of the classes of --target-classes: their training part, where they have one.
+    """The data of --target, of --target-classes or --target-category: their training part, where they have one.
 
     Of a set of other joints only pictures and boxes are taken, unless its labels are wanted.
 
@@ -201,14 +298,28 @@ def open_target(options: Any, skeleton: Skeleton, labelled: bool = False) -> Pos
                 "a --target that holds several classes", f"{options.target}", "leave --target-classes out"
             )
         options = replace(options, classes=options.target_classes)
+    named = getattr(options, "target_category", "")
+    if named:
+        if not takes("category", options.target):
+            found = f"--target-category {named} for {options.target}"
+            raise OptionError("a --target that is a COCO file, coco:PATH.json", found, "leave --target-category out")
+        options = replace(options, category=named)
     split = "train" if has_splits(options.target) else "all"
     if labelled:
-        return open_data(options.target, split, options, labelled, skeleton)
+        return open_data(options.target, split, options, labelled, skeleton, must_have=bool(named))
     # the joints, and their left/right pairs, are those of the network: nobody labels others here
-    dataset = open_data(options.target, split, replace(options, partners=""), labelled, skeleton)
+    dataset = open_data(options.target, split, replace(options, partners=""), labelled, skeleton, must_have=bool(named))
     if dataset.skeleton.joints != skeleton.joints:
         log.info("%s has other joints than the network: only its pictures and boxes are taken", options.target)
     return Unlabelled(dataset, skeleton)
+
+
+def open_selecting(options: Any, skeleton: Skeleton) -> PoseDataset:
+    """The labelled target data of --select-on-target, of the category of --target-category where that is given."""
+    text, named = options.select_on_target, options.target_category
+    split = "valid" if has_splits(text) else "all"
+    own = replace(options, category=named or options.category)
+    return open_data(text, split, own, skeleton=skeleton, must_have=bool(named))
 
 
 def adopt(dataset: PoseDataset, skeleton: Skeleton, options: Any) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset, default_collate
 
-from ..datasets.crops import crop_image
+from ..datasets.crops import crop_image, crop_parts
 from ..datasets.loading import Loader
 from ..datasets.person_boxes import frame_box
 from ..datasets.pictures import Fault, FaultLog, SafeDataset
@@ -24,6 +24,7 @@ from ..pose import heatmap
 from ..pose.frames import FRAMES
 from ..pose.geometry import apply
 from ..pose.inputs import InputForm
+from ..pose.models.hourglass import part_maps
 from ..pose.published_crop import image_to_chw, published_crop
 from ..pose.published_geometry import BOX_UNIT_PX, published_transform
 from ..pose.published_heatmap import draw_labelmaps, peaks
@@ -124,10 +125,12 @@ class _Inputs(Dataset):
     def __getitem__(self, index: int) -> dict:
         sample, side = self.dataset[index], self.form.published_cells
         image, matrix = network_input(self.dataset, index, sample, self.form)
+        parts = {} if sample.parts is None else {"parts": crop_parts(sample.parts, matrix, self.form.size_hw)}
         cells = np.zeros_like(sample.xy_px)
         if side and self.dataset.labels is not None:
             cells = published_target_cells(published_box_of(self.dataset, index, sample, self.form), side)
         return {
+            **parts,
             "index": index,
             "image": image,
             "matrix": matrix,
@@ -169,6 +172,8 @@ def predict(
         batches: only so many; the other rows stay unread.
         strict: stop at the first unreadable picture.
         observe: called with the maps (B, C, h, w) and the raw batch (`xy`, `visible`, `matrix` crop_from_image) of every batch.
+            Where both data set and network have parts, the batch also holds `parts` (B, R, Q) and `part_maps` (B, P, R, Q), of
+            the picture that is not mirrored.
 
     Raises:
         DataError: no picture, or mostly unreadable ones.
@@ -190,7 +195,10 @@ def predict(
         for chunk, raw in zip(chunks, loader):
             batch = faults.take(raw)
             if batch is not None:
-                maps = _maps(model, batch["image"], form, device, k, flip, dataset.skeleton.flip_order)
+                maps, outputs = _maps(model, batch["image"], form, device, k, flip, dataset.skeleton.flip_order)
+                of_parts = part_maps(outputs, form.size_hw)
+                if "parts" in batch and of_parts:
+                    batch["part_maps"] = of_parts[-1]
                 _fill(found, batch, maps, form)
                 if observe:
                     observe(maps, batch)
@@ -203,13 +211,15 @@ def predict(
 
 def _maps(
     model: nn.Module, images: torch.Tensor, form: InputForm, device: torch.device, k: int, flip: bool, order: np.ndarray
-) -> torch.Tensor:
+) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """The joints' maps, and all outputs for the picture that is not mirrored."""
     images = form.normalise(images.to(device)).contiguous(memory_format=torch.channels_last)
-    maps = form.joint_maps(model(images), k)
+    outputs = model(images)
+    maps = form.joint_maps(outputs, k)
     if flip:
         mirrored = form.joint_maps(model(images.flip(-1)), k)
         maps = (maps + form.flip_back(mirrored, order)) / 2
-    return maps
+    return maps, outputs
 
 
 def _fill(found: Predictions, batch: dict, maps: torch.Tensor, form: InputForm) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,8 @@ import tyro
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import check_joints, has_splits
 from ..errors import OptionError
+from ..limits import COUNT_OR_ZERO, Limits, check_limits
+from ..options import dead
 from ..pose.atomic import atomic_json, atomic_path, atomic_picture
 from ..pose.draw import draw_pose
 from ..pose.skeleton import Skeleton
@@ -32,6 +34,8 @@ from .options import DataOptions, compute_device, load_network, open_data
 from .predict import Predictions, predict
 from .runs import crop_of
 from .score import BATCH
+
+NO_SCORES = "predictions are not scored; zoopose test does that"
 
 
 @dataclass
@@ -46,14 +50,20 @@ class PredictOptions(DataOptions):
     """checkpoint of the network"""
     trained_on: str = ""
     """for files of the published code, which do not say: real_animal, or nothing for renderings"""
-    overlays: int = 24
+    overlays: Annotated[int, COUNT_OR_ZERO] = 24
     """how many crops with drawn joints to write, evenly spread; 0: none"""
-    shown_from: float = 0.2
+    shown_from: Annotated[float, Limits(-1000, 1000)] = 0.2
     """joints with a lower peak are not drawn"""
+
+    test_batch: Annotated[int, dead(why=NO_SCORES)] = 6
+    json: Annotated[str, dead(why=NO_SCORES)] = ""
+
+    DEAD_FLAGS: ClassVar[tuple[str, ...]] = ("test_batch", "json")
 
 
 def run(options: PredictOptions) -> Predictions:
     """Predict as the options say; writes predictions.csv and predictions.json (COCO results form)."""
+    check_limits(options)
     if not options.data or not options.resume:
         raise OptionError(
             "data to look at and a checkpoint",

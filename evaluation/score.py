@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -125,23 +125,35 @@ def write_predictions(path: Path, found: Predictions) -> None:
         savemat(temporary, {"preds": np.nan_to_num(found.xy_px, nan=-1), "counted_from": 0}, appendmat=False)
 
 
-def predict_with(network: Loaded, dataset: PoseDataset, device: torch.device, options: DataOptions) -> Predictions:
-    """Joints of a data set by a loaded network, as the command's options say."""
+def predict_with(
+    network: Loaded,
+    dataset: PoseDataset,
+    device: torch.device,
+    options: DataOptions,
+    observe: Callable[[torch.Tensor, dict], None] | None = None,
+) -> Predictions:
+    """Joints of a data set by a loaded network, as the command's options say; `observe` as in `predict`."""
     model = network.model.to(device, memory_format=torch.channels_last)
     return predict(
-        model, dataset, network.form, device, BATCH, options.workers, options.flip, strict=options.strict_data, phase="scoring"
+        model, dataset, network.form, device, BATCH, options.workers, options.flip, strict=options.strict_data, phase="scoring",
+        observe=observe,
     )  # fmt: skip
 
 
 def score_network(
-    network: Loaded, dataset: PoseDataset, device: torch.device, options: DataOptions, folder: Path
+    network: Loaded,
+    dataset: PoseDataset,
+    device: torch.device,
+    options: DataOptions,
+    folder: Path,
+    observe: Callable[[torch.Tensor, dict], None] | None = None,
 ) -> tuple[dict[str, Score], Predictions]:
-    """Score a loaded network, print the table, write metrics.json (or --json) and preds_valid.mat.
+    """Score a loaded network, print the table, write metrics.json (or --json) and preds_valid.mat; `observe` as in `predict`.
 
     Raises:
         DataError: without labels, or with mostly unreadable pictures.
     """
-    found = predict_with(network, dataset, device, options)
+    found = predict_with(network, dataset, device, options, observe)
     notes = ("mirrored picture averaged in",) if options.flip else ()
     name = str(dataset.describe().get("name", ""))
     scores = score_predictions(found, network.skeleton, network.form.published_cells, name, options.test_batch, notes)

@@ -25,18 +25,21 @@ from pathlib import Path
 from zoopose.datasets.sources import check_joints, has_splits
 from zoopose.errors import OptionError
 from zoopose.evaluation.given_scores import score_detections, score_given
-from zoopose.evaluation.human_scores import check_options, network_tables, usable_sigmas
-from zoopose.evaluation.options import TestOptions, compute_device, load_network, open_data
+from zoopose.evaluation.human_scores import check_options, network_tables, shown, usable_sigmas
+from zoopose.evaluation.options import TestOptions, compute_device, load_network, open_data, warn_of_other_network
+from zoopose.evaluation.part_iou import counter_for
 from zoopose.evaluation.published_results import comparison, measured, read_results
 from zoopose.evaluation.record import Record
 from zoopose.evaluation.runs import frame_overlays, test_report
 from zoopose.evaluation.score import score_network, write_scores
+from zoopose.limits import check_limits
 from zoopose.options import command, plain
 from zoopose.progress import log
 
 
 def run(options: TestOptions) -> dict:
     """Score as the options say; returns the scores by protocol."""
+    check_limits(options)
     source = options.dataset or options.dataset2 or options.dataset1
     if not source or not (options.resume or options.predictions):
         raise OptionError(
@@ -53,6 +56,7 @@ def run(options: TestOptions) -> dict:
         scores, found, tables = score_given(dataset, options)
     else:
         network = load_network(options.resume, options.dataset1 or source, options)
+        warn_of_other_network(options, network)
         skeleton, facts = network.skeleton, {"network": network.note, "input": network.form.describe()}
         facts["trained on"] = options.dataset1
         dataset = open_data(source, split, options, skeleton=skeleton)
@@ -62,8 +66,10 @@ def run(options: TestOptions) -> dict:
         log.info("    Total params: %.2fM", sum(p.numel() for p in network.model.parameters()) / 1e6)
         log.info("    %s", network.form.describe())
         if options.boxes in ("", "gt"):
-            scores, found = score_network(network, dataset, device, options, folder)
+            parts = counter_for(dataset, network)
+            scores, found = score_network(network, dataset, device, options, folder, parts and parts.observe)
             tables = network_tables(found, dataset, sigmas, network.form, options, folder)
+            tables += shown([parts.table({"data": source})] if parts else [])
         else:
             scores, found, tables = score_detections(network, dataset, source, split, sigmas, device, options, folder)
         results = read_results(network.state.get("zoopose", {}).get("run", {}).get("results"))

@@ -6,6 +6,7 @@ The flip order is always derived from the partners, and the partners from the na
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -77,7 +78,7 @@ class Skeleton:
     def __post_init__(self):
         k = len(self.joints)
         if len(set(self.joints)) != k:
-            twice = sorted({j for j in self.joints if self.joints.count(j) > 1})
+            twice = sorted(joint for joint, count in Counter(self.joints).items() if count > 1)[:10]
             raise DataError(
                 "joint names that are all different", f"in skeleton {self.name!r} twice: {', '.join(twice)}"
             )

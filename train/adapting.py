@@ -72,6 +72,8 @@ def open_adaptation(
             "no --resume",
             f"train one: zoopose train --dataset {labelled} --checkpoint runs/source, then --resume runs/source/model_best.pth.tar",
         )
+    if options.resume:
+        building.refuse_new_network(options, options.resume)
     data, valid = training_and_validation(labelled, options.valid, options)
     start = restore or load_network(options.resume, labelled, options, getattr(data, "mean", None))
     if restore is None and session.same_run(start, options, method):

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from ..errors import OptionError
+from ..limits import flag_of
 from ..options import size_of, size_text
 from ..pose import checkpoints, weights
 from ..pose.geometry import hw_of
@@ -43,6 +44,21 @@ def new_network(
         )
     check_input(network, options.arch, numbers, form)
     return network, numbers
+
+
+def refuse_new_network(options: RunOptions, start: str) -> None:
+    """Refuse options of a network that is built anew beside `start`, a checkpoint whose network is taken as it is.
+
+    Raises:
+        OptionError: --trunk-weights or --arch-options.
+    """
+    for name in ("trunk_weights", "arch_options"):
+        if getattr(options, name) and not (name == "arch_options" and getattr(options, "recipe", "")):
+            raise OptionError(
+                "a network that is built anew",
+                f"{flag_of(name)} beside {start}, a network as it is",
+                f"leave {flag_of(name)} out, or {start}",
+            )
 
 
 def with_sigma(network: checkpoints.Loaded, options: RunOptions) -> checkpoints.Loaded:

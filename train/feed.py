@@ -7,7 +7,7 @@ had, whatever the number of workers.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,12 @@ import torch
 from ..datasets.crops import CropCache, collate
 from ..datasets.loading import Loader
 from ..datasets.pictures import FaultLog, SafeDataset
-from ..datasets.sample import PoseDataset
+from ..datasets.sample import IGNORED, PoseDataset
 from ..errors import DataError
 from ..pose import heatmap
 from ..pose.augment import Augmentation, Part, augment, generator_for
 from ..pose.codecs import CODECS
-from ..pose.geometry import apply
+from ..pose.geometry import apply, warp
 from ..pose.inputs import InputForm
 from .options import RunOptions
 
@@ -127,7 +127,7 @@ class CropFeed:
 
         Yields:
             images (B, 3, R, Q) normalised, target as the form's codec has it ((B, K, h, w) for one map a joint), weight (B, K),
-            index (B,).
+            index (B,); of a set with part maps also parts (B, R, Q) int64.
         """
         order, span = self.order(epoch), self.batch_size * self.world
         self._sigma_now = self.sigma * self.sigma_decay**epoch if self.sigma_decay else self.sigma
@@ -167,7 +167,7 @@ class CropFeed:
             xy_px, own = (torch.as_tensor(a[batch["index"].numpy()]) for a in self.labels)
             xy_crop = apply(batch["crop_from_image"], torch.nan_to_num(xy_px.double())).float()
             weight = own.float()
-        images, xy_view, weight, _ = augment(
+        images, xy_view, weight, view_from_crop = augment(
             batch["crop"].to(device),
             xy_crop.to(device),
             weight.to(device),
@@ -179,12 +179,40 @@ class CropFeed:
         )
         target, weight = self._targets(xy_view, weight)
         images = self.form.normalise_exact(images).contiguous(memory_format=torch.channels_last)
-        return {"images": images, "target": target, "weight": weight, "index": batch["index"]}
+        made = {"images": images, "target": target, "weight": weight, "index": batch["index"]}
+        if "parts" in batch:
+            made["parts"] = part_views(
+                batch["parts"].to(device), view_from_crop, self.form.size_hw, self.dataset.parts.mirrored
+            )
+        return made
 
     def _targets(self, xy_view: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         xy_heatmap = apply(self.form.heatmap_from_crop(xy_view), xy_view)
         weight = weight * heatmap.in_frame(xy_heatmap, self.form.heatmap_hw)
         return targets(self.form, xy_heatmap, weight, self._sigma_now, self.encoding), weight
+
+
+def part_views(
+    parts: torch.Tensor, view_from_crop: torch.Tensor, size_hw: tuple[int, int], mirrored: Sequence[int]
+) -> torch.Tensor:
+    """Part maps moved as their pictures were: nearest pixel, `IGNORED` where a view leaves its crop.
+
+    Args:
+        parts: (B, S, T) uint8.
+        view_from_crop: (B, 2, 3), as `augment` gives them; where one mirrors, left and right parts change places.
+        size_hw: rows and columns R, Q of the views.
+        mirrored: the set's `PartLabels.mirrored`.
+
+    Returns:
+        (B, R, Q) int64.
+    """
+    # `warp` fills with 0, so values are moved up by one, and what was filled becomes IGNORED
+    moved = warp(parts[:, None].float() + 1, view_from_crop, size_hw, "nearest")[:, 0].round().long() - 1
+    moved = torch.where(moved < 0, IGNORED, moved)
+    swapped = torch.arange(IGNORED + 1, device=parts.device)
+    swapped[: len(mirrored)] = torch.tensor(mirrored, device=parts.device)
+    flipped = torch.linalg.det(view_from_crop[:, :, :2]) < 0
+    return torch.where(flipped[:, None, None].to(moved.device), swapped[moved], moved)
 
 
 def targets(

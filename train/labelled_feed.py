@@ -17,8 +17,8 @@ from ..pose.codecs import CODECS
 from ..pose.frames import FRAMES
 from ..pose.inputs import InputForm
 from ..pose.person_augment import PersonAugmentation
-from ..progress import log
 from .feed import CropFeed, cache_for
+from .idle import given, warn_nothing
 from .options import RunOptions, TrainOptions
 from .person_feed import PersonFeed
 from .published_feed import PublishedFeed, training_items
@@ -62,7 +62,16 @@ def feed_for(
     spread = {"rank": fabric.global_rank, "world": fabric.world_size}
     if name == "published":
         _does_nothing(options, ("hidden", "sigma_decay"), "published")
-        return PublishedFeed(training_items(training, form, options), form.std, options, *spread.values())
+        items = training_items(training, form, options)
+        if items.augment == "strong":
+            _does_nothing(options, ("scale_factor", "rot_factor"), "published of renderings, which is strong")
+        return PublishedFeed(items, form.std, options, *spread.values())
+    if name not in (
+        "standard",
+        "recipe",
+        options.augment,
+    ):  # what was asked for by name is told of with the other options
+        _does_nothing(options, ("scale_factor", "rot_factor"), name)
     hidden = trains_hidden(options, options.dataset)
     if name == "recipe":
         _does_nothing(options, ("sigma_decay", "label_type"), "recipe")
@@ -77,10 +86,10 @@ def feed_for(
     )  # fmt: skip
 
 
-def _does_nothing(options: TrainOptions, flags: tuple[str, ...], augment: str) -> None:
-    for flag in flags:
-        if getattr(options, flag) != getattr(TrainOptions, flag):
-            log.warning("--%s does nothing with --augment %s", flag.replace("_", "-"), augment)
+def _does_nothing(options: TrainOptions, names: tuple[str, ...], augment: str) -> None:
+    for name in names:
+        if given(options, name):
+            warn_nothing(name, f"with --augment {augment}")
 
 
 def person_augmentation(options: TrainOptions) -> PersonAugmentation:

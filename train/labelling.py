@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from ..datasets.crops import CropCache, collate
 from ..datasets.loading import Loader
 from ..datasets.pictures import FaultLog, SafeDataset
 from ..pose.atomic import atomic_path
+from ..pose.seal import is_whole, seal_zip
 from ..progress import Progress
 from ..stopping import Stopped, asked, deferring
 
@@ -167,9 +167,11 @@ def inner_from_image(crop_from_image: torch.Tensor, crop_size: int, size: int) -
 
 
 def keep_partial(path: Path, out: dict, mark: str, first: int, done: int, names: Sequence[str]) -> None:
-    """Keep the rows of a labelling that are done."""
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, mark=np.array(mark), done=done, **{k: out[k][first:done] for k in names})
+    """Keep the rows of a labelling that are done, in a sealed file."""
+    with atomic_path(path) as temporary:
+        with temporary.open("wb") as file:
+            np.savez(file, mark=np.array(mark), done=done, **{k: out[k][first:done] for k in names})
+        seal_zip(temporary)
 
 
 def resume_partial(path: Path | None, out: dict, mark: str, first: int, names: Sequence[str]) -> int:
@@ -177,13 +179,20 @@ def resume_partial(path: Path | None, out: dict, mark: str, first: int, names: S
     if path is None or not path.is_file():
         return first
     try:
+        if is_whole(path) is False:
+            return first
         with np.load(path, allow_pickle=False) as kept:
             if str(kept["mark"]) != mark:
                 return first
-            found = {key: kept[key] for key in ("done", *names)}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            done, found = int(kept["done"]), {key: kept[key] for key in names}
+    except MemoryError:
+        raise
+    except Exception:  # a damaged archive fails in zipfile, zlib or NumPy, each with errors of its own
         return first  # what cannot be read is made again
-    done = int(found["done"])
+    for key in names:
+        rows = out[key][first:done]
+        if not first <= done <= len(out[key]) or found[key].shape != rows.shape or found[key].dtype != rows.dtype:
+            return first
     for key in names:
         out[key][first:done] = found[key]
     return done

@@ -8,9 +8,11 @@ from typing import Annotated, Any, ClassVar, Literal
 import tyro
 
 from ..evaluation.options import DataOptions
+from ..limits import COUNT, COUNT_OR_ZERO, SEED, SHARE, SIDE, Limits, zero_or
 from ..options import dead, number_or_none, sized
 
 _arg = tyro.conf.arg
+RESNET = "the name of a network says how many layers it has: --arch sb_pose_resnet50"
 HOURGLASS = {
     "num_stacks": "stacks",
     "num_blocks": "blocks",
@@ -24,7 +26,7 @@ class RunOptions(DataOptions):
     """What every training command takes."""
 
     # data
-    cache_gib: float = 2.0
+    cache_gib: Annotated[float, Limits(0, 1_000_000)] = 2.0
     """memory for decoded crops; beyond it they go to a file; 0: keep none, decode them anew every epoch"""
     cache_folder: str = ""
     """where that file may lie; default: the run folder; it has no name and goes with the run"""
@@ -35,17 +37,17 @@ class RunOptions(DataOptions):
     """further numbers of the network, NAME=VALUE,NAME=VALUE,...; `zoopose doctor --models` lists them too"""
     trunk_weights: str = ""
     """of a new network: a state dict file to start its trunk from, of torchvision's ResNet or the published HRNet (ImageNet)"""
-    stacks: Annotated[int, _arg(aliases=["-s"])] = 4
+    stacks: Annotated[int, Limits(1, 64), _arg(aliases=["-s"])] = 4
     """hg: hourglasses in a row"""
-    blocks: Annotated[int, _arg(aliases=["-b"])] = 1
+    blocks: Annotated[int, Limits(1, 64), _arg(aliases=["-b"])] = 1
     """hg: residual blocks at every place of an hourglass"""
-    width: int = 128
+    width: Annotated[int, Limits(2, 4096)] = 128
     """hg: planes of the blocks; the maps inside have twice as many channels"""
-    depth: int = 0
+    depth: Annotated[int, Limits(0, 10)] = 0
     """hg: halvings in an hourglass; 0: the published 4, or as many as the input side allows"""
-    inp_res: Annotated[int | tuple[int, int], sized()] = 0
+    inp_res: Annotated[int | tuple[int, int], SIDE, sized()] = 0
     """side of the input, px, or rows and columns: 256x192; 0: that of the network to start from, else 256"""
-    out_res: Annotated[int | tuple[int, int], sized()] = 0
+    out_res: Annotated[int | tuple[int, int], zero_or(1, 8192), sized()] = 0
     """side of the heatmaps, cells, or rows and columns; 0: a quarter of the input's"""
     codec: str = ""
     """how maps mean joints: dark, argmax, quarter, softargmax, udp, udp_offset, udp_offset4, grmi, megvii, cpn; default: that of
@@ -54,49 +56,49 @@ class RunOptions(DataOptions):
     """joints that are labelled but hidden; auto: train on them where a person has placed them, as in COCO files; ignore them in
     TigDog, as published, and in renderings, where left and right legs behind each other only confuse"""
     # optimisation
-    train_batch: int = 6
+    train_batch: Annotated[int, Limits(1, 65_536)] = 6
     """pictures in a training batch, of every domain, on every device"""
     solver: Literal["rms", "adam"] = "rms"
     """optimiser: RMSprop or Adam"""
-    lr: Annotated[float, _arg(aliases=["--learning-rate"])] = 2.5e-4
+    lr: Annotated[float, Limits(0, 1000), _arg(aliases=["--learning-rate"])] = 2.5e-4
     """learning rate"""
-    momentum: float = 0.0
+    momentum: Annotated[float, SHARE] = 0.0
     """of RMSprop"""
-    weight_decay: Annotated[float, _arg(aliases=["--wd"])] = 0.0
+    weight_decay: Annotated[float, Limits(0, 1000), _arg(aliases=["--wd"])] = 0.0
     """L2 penalty"""
     decay_norms: bool = True
     """the penalty acts on norms and biases too, as in all published trainings but OpenPose's; --no-decay-norms spares them"""
     decay: Literal["step", "cosine", "linear"] = "step"
     """how the rate falls: by --gamma at the epochs of --schedule, along a cosine to a fiftieth, or in a straight line to 0"""
-    schedule: tuple[int, ...] = (60, 90)
+    schedule: Annotated[tuple[int, ...], COUNT_OR_ZERO] = (60, 90)
     """epochs after which the rate falls, counted from 0"""
-    gamma: float = 0.1
+    gamma: Annotated[float, Limits(0, 1000)] = 0.1
     """factor at those epochs"""
     loss: str = "auto"
     """what is minimised, of the maps' squared error. balanced: mean over labelled joints, peaks weighted up (learns much faster);
     mean: without the weighting; published: the published reduction. auto: published for published crops, else balanced, or what
     belongs to the codec"""
-    sigma: float = 0.0
+    sigma: Annotated[float, zero_or(0.05, 1000)] = 0.0
     """width of the target peaks, cells; 0: that of the network to start from, else 1"""
     label_type: Literal["Gaussian", "Cauchy"] = "Gaussian"
     """shape of the target peaks"""
     # augmentation
-    scale_factor: float = 0.25
+    scale_factor: Annotated[float, Limits(0, 1)] = 0.25
     """standard augmentation: relative change of size"""
-    rot_factor: float = 30.0
+    rot_factor: Annotated[float, Limits(0, 360)] = 30.0
     """standard augmentation: standard deviation of the turn, degrees"""
     # run
     restart: bool = False
     """begin anew in a folder that holds an earlier run of other options, or of the same"""
-    snapshot: int = 0
+    snapshot: Annotated[int, COUNT_OR_ZERO] = 0
     """keep checkpoint_N.pth.tar every so many epochs; 0: never"""
-    seed: int = 0
+    seed: Annotated[int, SEED] = 0
     """of every draw"""
-    devices: int = 1
+    devices: Annotated[int, Limits(1, 256)] = 1
     """devices to train on; more than one starts as many processes, torchrun works too"""
     precision: Literal["32", "bf16-mixed"] = "32"
     """number format of the forward pass"""
-    debug: Annotated[int, number_or_none(), _arg(aliases=["-d"])] = 0
+    debug: Annotated[int, COUNT_OR_ZERO, number_or_none(), _arg(aliases=["-d"])] = 0
     """draw the first so many batches to RUN FOLDER/debug: pictures with true and predicted joints, target and predicted maps"""
     compile: bool = False
     """torch.compile: about a minute at the start, faster steps after"""
@@ -116,23 +118,23 @@ class TrainOptions(RunOptions):
     """labelled data, NAME[:PATH]: coco:PATH.json, real_animal, real_animal_sp, synthetic_animal, synthetic_animal_sp, ..."""
     valid: str = ""
     """validation data, NAME[:PATH]; default: the validation split of --dataset"""
-    epochs: int = 100
+    epochs: Annotated[int, COUNT] = 100
     """epochs in all"""
     recipe: str = ""
     """a published training, e.g. coco/hrnet_w32_256x192: all options that are not given are then the recipe's"""
-    iterations: int = 0
+    iterations: Annotated[int, COUNT_OR_ZERO] = 0
     """length of the training in batches instead of --epochs; 0: --epochs counts"""
-    warmup: int = 0
+    warmup: Annotated[int, COUNT_OR_ZERO] = 0
     """batches over which the rate rises at the beginning"""
-    warmup_factor: float = 0.0
+    warmup_factor: Annotated[float, SHARE] = 0.0
     """share of the rate at the first of them"""
-    stages: int = 1
+    stages: Annotated[int, Limits(1, 1000)] = 1
     """how many times the whole schedule is run, each time from the best weights so far (LPN)"""
     joint_weights: bool = False
     """recipes: elbows and knees count 1.2, wrists and ankles 1.5 times"""
-    start_epoch: int = 0
+    start_epoch: Annotated[int, COUNT_OR_ZERO] = 0
     """count from this epoch instead of the checkpoint's"""
-    sigma_decay: float = 0.0
+    sigma_decay: Annotated[float, Limits(0, 10)] = 0.0
     """multiply --sigma by this every epoch; 0: constant"""
     augment: Literal["auto", "strong", "standard", "none", "published", "recipe"] = "auto"
     """auto: strong, but standard for real_animal and synthetic_animal; published: that of CC-SSL, crops and targets too; recipe:
@@ -145,7 +147,7 @@ class TrainOptions(RunOptions):
     """score the checkpoint of --resume on the validation data, and stop"""
     year: Annotated[int, dead()] = 2014
     features: Annotated[int, dead()] = 256
-    resnet_layers: Annotated[int, dead()] = 50
+    resnet_layers: Annotated[int, dead(why=RESNET)] = 50
     target_weight: Annotated[bool, dead()] = False
 
     DEAD_FLAGS: ClassVar[tuple[str, ...]] = ("year", "features", "resnet_layers", "target_weight")

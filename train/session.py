@@ -17,49 +17,21 @@ from torch import nn
 
 from .. import __version__
 from ..errors import OptionError, WeightsError
+from ..evaluation.options import warn_of_other_network
 from ..evaluation.runlog import RunLog
-from ..options import plain, size_of, size_text
+from ..options import plain
 from ..pose import checkpoints
 from ..pose.atomic import atomic_json, sweep
-from ..pose.geometry import hw_of
 from ..progress import log
 from ..stopping import Stopped
 from .compiled import Compiled
 from .debug_sheets import Watched
+from .idle import warn_of_idle
 from .loop import Interrupted, Run, Step, fit
 from .options import RunOptions
 from .ranks import share_statistics
 from .rates import optimizer_of, rate_at
 from .recipes import recipe_results
-
-# option -> smallest value that means anything
-LEAST = {
-    "epochs": 1, "num_epochs": 1, "train_batch": 1, "test_batch": 1, "stacks": 1, "blocks": 1, "width": 2, "depth": 0, "inp_res": 0,
-    "out_res": 0, "refresh": 0, "steps": 0, "views": 0, "seed": 0, "workers": 0, "devices": 1, "snapshot": 0, "cache_gib": 0,
-    "scale_factor": 0, "view_scale": 0, "lr": 0, "gamma_": 0, "share_first": 0, "share_last": 0, "sigma": 0, "start_epoch": 0,
-    "target_style": 0, "target_occlusion": 0, "ema": 0, "check_limit": 0, "patience": 0, "debug": 0,
-    "iterations": 0, "warmup": 0, "warmup_factor": 0, "stages": 1,
-    "w1": 0, "w2": 0, "alpha_warmup": 0, "discriminator_steps": 0,
-    "adapter": 0, "rounds": 1, "refresh_every": 0, "warmup_epochs": 0, "target_weight": 0, "threshold": 0, "stop_below": 0,
-}  # fmt: skip
-
-
-def check_numbers(options: RunOptions) -> None:
-    """Refuse numbers that cannot work before anything is opened.
-
-    Raises:
-        OptionError: naming the option.
-    """
-    for name, least in LEAST.items():
-        value = getattr(options, name, least)
-        smallest = min(value) if isinstance(value, tuple) else value
-        if smallest is not None and not smallest >= least:
-            raise OptionError(f"--{name.replace('_', '-').rstrip('-')} of at least {least}", f"{value}")
-    if options.inp_res and min(hw_of(options.inp_res)) < 8:
-        raise OptionError("--inp-res of at least 8", size_text(options.inp_res))
-    for name in ("share_first", "share_last", "target_style", "target_occlusion", "ema", "alpha_warmup"):
-        if (getattr(options, name, 0) or 0) > 1:
-            raise OptionError(f"--{name.replace('_', '-')} between 0 and 1", f"{getattr(options, name)}")
 
 
 def open_fabric(options: RunOptions) -> Fabric:
@@ -68,7 +40,6 @@ def open_fabric(options: RunOptions) -> Fabric:
     Raises:
         OptionError: when the machine has no such device.
     """
-    check_numbers(options)
     if options.accelerator == "cuda" and not torch.cuda.is_available():
         raise OptionError("a CUDA device", "none that torch can use", "--accelerator cpu")
     kind = options.accelerator
@@ -166,15 +137,8 @@ def open_run(
             nothing else. The checkpoint's `state_dict` is the network's alone.
         restore: a checkpoint whose progress and optimiser are taken over, or None.
     """
-    built = {name: number for name, number in network.numbers.items() if name != "adapter"}
-    built |= {"inp_res": size_of(size_text(network.form.size_hw)), "codec": network.form.codec, "arch": network.arch}
-    for name, number in built.items():
-        flag = name.removeprefix("num_")
-        asked = getattr(options, flag, None)
-        if asked not in (number, getattr(RunOptions, flag, None)):
-            log.warning(
-                "--%s %s is not used: the network of the checkpoint has %s", flag.replace("_", "-"), asked, number
-            )
+    warn_of_other_network(options, network)
+    warn_of_idle(options)
     plain_model = network.model.to(memory_format=torch.channels_last)
     whole = share_statistics(plain_model if whole is None else whole.to(memory_format=torch.channels_last), fabric)
     if hasattr(plain_model, "score_seg"):

@@ -113,7 +113,10 @@ class SupervisedStep:
         """Nothing follows."""
 
     def __call__(self, model: nn.Module, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        outputs = model(batch["images"])
+        return self.losses(model(batch["images"]), batch)
+
+    def losses(self, outputs: list[torch.Tensor], batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Losses of a batch by name, from the network's outputs."""
         (factor,) = loss_factors(self.fabric, [mean_over(self.loss, batch)])
         total = factor * stage_loss(outputs, batch["target"], batch["weight"], self.loss)
         return {"total": total, "acc": cell_accuracy(outputs, batch["target"], batch["weight"])}
@@ -152,6 +155,12 @@ def loss_for(options: RunOptions, network: Loaded) -> str:
     return "published" if network.form.kind == "published" and targets == "maps" else codec.loss
 
 
-def step_for(options: TrainOptions, training: PoseDataset, network: Loaded, fabric: Fabric) -> SupervisedStep:
-    """The supervised step that the options ask for."""
-    return SupervisedStep(feed_for(options, training, network.form, fabric), fabric, loss_for(options, network))
+def step_for(
+    options: TrainOptions,
+    training: PoseDataset,
+    network: Loaded,
+    fabric: Fabric,
+    kind: type[SupervisedStep] = SupervisedStep,
+) -> SupervisedStep:
+    """The supervised step that the options ask for; `kind` is its class."""
+    return kind(feed_for(options, training, network.form, fabric), fabric, loss_for(options, network))

@@ -22,16 +22,17 @@ from pathlib import Path
 from zoopose.datasets.sample import PoseDataset
 from zoopose.datasets.sources import check_joints
 from zoopose.errors import OptionError
-from zoopose.evaluation.options import load_network
+from zoopose.evaluation.options import load_network, refuse_joints
 from zoopose.evaluation.published_results import comparison
 from zoopose.evaluation.score import score_network
+from zoopose.limits import check_limits
 from zoopose.options import command
 from zoopose.pose import checkpoints
 from zoopose.pose.correspondence import for_joints
 from zoopose.pose.frames import FRAMES
 from zoopose.pose.inputs import InputForm
 from zoopose.progress import log
-from zoopose.train import building, rates, session, supervised, validation
+from zoopose.train import building, multitask, rates, session, supervised, validation
 from zoopose.train.data import training_and_validation
 from zoopose.train.labelled_feed import published_mean
 from zoopose.train.options import TrainOptions
@@ -43,6 +44,7 @@ LAST, ALIASES = "checkpoint.pth.tar", ("last.pth.tar",)
 
 def run(options: TrainOptions) -> Path:
     """Train (or, with `evaluate`, score) as the options say; returns the run folder."""
+    check_limits(options)
     fabric = session.open_fabric(options)
     training, valid = training_and_validation(options.dataset, options.valid, options)
     check_joints(valid, training.skeleton, options.valid or options.dataset)
@@ -54,13 +56,8 @@ def run(options: TrainOptions) -> Path:
             "--resume, to go on with a run, or --init-weights, to begin one with its weights", "both", "one of them"
         )
     given = options.resume or options.init_weights
-    if given and (options.trunk_weights or (options.arch_options and not options.recipe)):
-        flag = "--trunk-weights" if options.trunk_weights else "--arch-options"
-        raise OptionError(
-            "a network that is built anew",
-            f"{flag} beside {given}, a network as it is",
-            f"leave {flag} out, or {given}",
-        )
+    if given:
+        building.refuse_new_network(options, given)
     start = restore or (
         load_network(given, options.dataset, options, getattr(training, "mean", None)) if given else None
     )
@@ -69,11 +66,12 @@ def run(options: TrainOptions) -> Path:
     if start is not None and restore is None:
         start = _begun_from(start, training, options)
     if start is None:
+        refuse_joints(options)
         form = _form(options, training)
         model, numbers = building.new_network(options, training.skeleton, form)
         start = checkpoints.Loaded(model, options.arch, numbers, training.skeleton, form, {})
     check_joints(training, start.skeleton, options.dataset)
-    step = supervised.step_for(options, training, start, fabric)
+    step = supervised.step_for(options, training, start, fabric, multitask.step_class(options, training, start))
     epochs = rates.epochs_of(options, step.steps)
     task = session.open_run(
         options, fabric, "train", start, options.epochs, restore.state if restore else None, LAST, ALIASES

@@ -11,13 +11,15 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from ..datasets.sample import PoseDataset
+from ..evaluation.human_scores import shown
+from ..evaluation.part_iou import counter_for
 from ..evaluation.predict import Predictions, predict
-from ..evaluation.protocol import Score, write_metrics
+from ..evaluation.protocol import Score
 from ..evaluation.published_pck import area_under_curve, joint_distances
 from ..evaluation.record import Record
 from ..evaluation.report import Block
 from ..evaluation.runs import training_report
-from ..evaluation.score import BATCH, MAIN, print_scores, score_predictions, scores_json, write_predictions
+from ..evaluation.score import BATCH, MAIN, print_scores, score_predictions, write_predictions, write_scores
 from ..pose import weights
 from ..pose.checkpoints import Loaded
 from ..pose.geometry import apply, compose
@@ -57,11 +59,20 @@ class Validation:
 
     def __call__(self, model: nn.Module, batches: int | None) -> Mapping[str, float]:
         losses: list[tuple[float, int]] = []
-        found = self.predict(model, batches, lambda maps, batch: losses.append(self._loss(maps, batch)))
+        parts = counter_for(self.dataset, self.network)
+
+        def observe(maps: torch.Tensor, batch: dict) -> None:
+            losses.append(self._loss(maps, batch))
+            if parts:
+                parts.observe(maps, batch)
+
+        found = self.predict(model, batches, observe)
         if batches is not None and not (found.visible[found.read] == 2).any():
             return {}  # the first batches may hold hidden joints only; the whole set is scored later
         scores = self.scores(found)
         told = {"loss": sum(loss * n for loss, n in losses) / sum(n for _, n in losses), "pck": scores[MAIN].mean}
+        if parts:
+            told["iou"] = parts.mean
         size = self.network.form.published_cells
         if size:
             distances = joint_distances(found.cells[found.read], found.target_cells[found.read], size)
@@ -89,15 +100,18 @@ def finish(
     """After the last epoch: score the best checkpoint, print, write metrics.json, predictions and the report."""
     best = weights.read(run.folder / "model_best.pth.tar")
     weights.load_into(run.plain, best["state_dict"])
-    found = validation.predict(run.plain)
+    parts = counter_for(validation.dataset, validation.network)
+    found = validation.predict(run.plain, observe=parts and parts.observe)
     scores = validation.scores(found)
+    tables = shown([parts.table({"data": str(validation.dataset.describe().get("name", ""))})] if parts else [])
     log.info("model_best.pth.tar: epoch %d", run.best_epoch)
     print_scores(scores)
-    write_metrics(Path(options.json) if options.json else run.folder / "metrics.json", scores_json(scores))
+    write_scores(Path(options.json) if options.json else run.folder / "metrics.json", scores, tables)
     write_predictions(run.folder / "preds_best.mat", found)
     skeleton = validation.network.skeleton
     facts = {**facts, "input": validation.network.form.describe()}
-    Record("run", found, scores, skeleton, facts, epoch=int(best.get("epoch", 0))).write(run.folder)
+    Record("run", found, scores, skeleton, facts, epoch=int(best.get("epoch", 0)), tables=tables).write(run.folder)
+    more = [*[table.block() for table in tables], *more]
     path = training_report(run.folder, validation.dataset, found, scores, skeleton, facts, more)
     log.info("report: %s", path)
     if found.faults:

@@ -20,6 +20,7 @@ import sys
 from pathlib import Path
 
 from zoopose.evaluation.label_report import label_blocks
+from zoopose.limits import check_limits
 from zoopose.options import command
 from zoopose.progress import log
 from zoopose.train import session, validation
@@ -33,6 +34,7 @@ CHOSEN = "best on the labelled validation animals; target labels were not read"
 
 def run(options: PploOptions) -> Path:
     """Refine as the options say; returns the run folder."""
+    check_limits(options)
     options = rounds.settled(options)
     fabric = session.open_fabric(options)
     opening = open_adaptation(options, "pplo", options.animal, "animal", LAST)

@@ -21,6 +21,7 @@ import sys
 from pathlib import Path
 
 from zoopose.evaluation.options import adopt
+from zoopose.limits import check_limits
 from zoopose.options import command
 from zoopose.progress import log
 from zoopose.train import session, validation
@@ -35,6 +36,8 @@ LAST = "last.pth.tar"
 
 def run(options: WscdaOptions) -> Path:
     """Adapt as the options say; returns the run folder."""
+    check_limits(options)
+    options = adaptation.with_defaults(options)
     fabric = session.open_fabric(options)
     adaptation.check(options)
     restore = session.earlier_run(options, "wscda", LAST)

@@ -9,7 +9,6 @@ from .options import PploOptions
 
 EPOCHS = 30  # where nothing is said
 THRESHOLD = 0.5  # of --select threshold
-MOST = 100  # rounds: their number is two digits in the name of their file
 
 
 def settled(options: PploOptions) -> PploOptions:
@@ -19,10 +18,6 @@ def settled(options: PploOptions) -> PploOptions:
         OptionError: numbers that do not fit each other, or an option that the chosen selection has no use for.
     """
     rounds, every, epochs = options.rounds, options.refresh_every, options.num_epochs
-    if not 1 <= rounds <= MOST:
-        raise OptionError(f"--rounds between 1 and {MOST}", f"{rounds}")
-    if every < 0:
-        raise OptionError("--refresh-every of at least 0", f"{every}")
     if every and epochs and epochs != rounds * every:
         raise OptionError(
             "--num-epochs that are --rounds times --refresh-every",

@@ -28,6 +28,7 @@ from typing import Annotated, Literal
 import tyro
 
 from zoopose.errors import OptionError
+from zoopose.limits import PROCESSES, Limits, check_limits
 from zoopose.options import command
 from zoopose.progress import log
 
@@ -64,9 +65,9 @@ class BenchmarkOptions:
     """whole numbers; default: those of the configuration"""
     set: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME.OPTION=VALUE ...")] = ()
     """options of a column; a NAME that is none becomes an ablation"""
-    jobs: int = 1
+    jobs: Annotated[int, Limits(1, 512)] = 1
     """cells at once, with as many threads each as that leaves"""
-    threads: int = 0
+    threads: Annotated[int, PROCESSES] = 0
     """of all of them together; 0: as many as there are processors"""
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     """where to compute"""
@@ -81,12 +82,11 @@ class BenchmarkOptions:
 
 def run(options: BenchmarkOptions) -> dict:
     """Run the cells, write results.json and results.md; returns the results."""
+    check_limits(options)
     config = CONFIGS[options.config]
     folder = Path(options.out).resolve() / options.config
     pairs = _listed(options.pairs) or list(COMPARISONS[options.comparison].pairs)
     seeds = [_seed(text) for text in _listed(options.seeds)] or list(config.seeds)
-    if options.jobs < 1 or options.threads < 0:
-        raise OptionError("--jobs of 1 or more, --threads of 0 or more", f"{options.jobs} and {options.threads}")
     wanted = _listed(options.columns) or COMPARISONS[options.comparison].columns
     columns = columns_of(wanted, options.ablations, options.set)
     comparison = compared(options.comparison, columns)

@@ -21,15 +21,15 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import cv2
 
 from ...errors import OptionError
+from ...limits import COUNT, SEED, Limits, check_limits
 from ...pose.atomic import atomic_json
 from ...progress import Progress, log
 from .plans import body_of
-from .source import check_size
 from .writers import JOINT_ROWS, made_folder, synthetic_folder, write_synthetic_animal, write_tigdog
 
 DOMAINS = ("source", "target", "both")
@@ -43,29 +43,29 @@ class MakeOptions:
     """folder that gets the trees"""
     animal: tuple[str, ...] = ("horse",)
     """which animals"""
-    pictures: int = 1000
+    pictures: Annotated[int, COUNT] = 1000
     """labelled pictures of the source, for every animal"""
-    shots: int = 20
+    shots: Annotated[int, COUNT] = 20
     """videos of the target, for every animal"""
-    frames: int = 30
+    frames: Annotated[int, COUNT] = 30
     """frames in a video"""
-    seed: int = 0
+    seed: Annotated[int, SEED] = 0
     """the same seed makes the same bytes"""
-    size: tuple[int, int] = (480, 640)
+    size: Annotated[tuple[int, int], Limits(32, 2048)] = (480, 640)
     """height and width of source pictures; published readers expect 480 640"""
-    target_size: tuple[int, int] = (360, 640)
+    target_size: Annotated[tuple[int, int], Limits(32, 2048)] = (360, 640)
     """height and width of target frames"""
     domain: Literal["source", "target", "both"] = "both"
     """what to make"""
     views: Literal["all", "side"] = "all"
     """source pictures from all around, as published, or from the side, as animals are filmed"""
-    gap: float = 1.0
+    gap: Annotated[float, Limits(0, 2)] = 1.0
     """how far the target lies from the source, 0 to 2"""
     site: bool = False
     """all videos from one place, in one light, by one camera; else each has its own"""
-    zoom: float = 1.0
+    zoom: Annotated[float, Limits(0.2, 5)] = 1.0
     """factor on the size of the animal, for small pictures"""
-    workers: int = 1
+    workers: Annotated[int, Limits(1, 512)] = 1
     """processes"""
 
 
@@ -91,6 +91,7 @@ def check(options: MakeOptions) -> None:
     Raises:
         OptionError: naming the option.
     """
+    check_limits(options)
     if options.domain not in DOMAINS:
         raise OptionError(f"a domain out of {', '.join(DOMAINS)}", repr(options.domain), "--domain both")
     if not options.animal:
@@ -101,15 +102,6 @@ def check(options: MakeOptions) -> None:
             raise OptionError(
                 f"a source animal out of {', '.join(JOINT_ROWS)}", repr(animal), "--domain target, or another --animal"
             )
-    for name in ("pictures", "shots", "frames", "workers"):
-        if getattr(options, name) < 1:
-            raise OptionError(f"--{name} of 1 or more", f"{getattr(options, name)}")
-    if not 0 <= options.gap <= 2:
-        raise OptionError("a --gap between 0 (source-like) and 2", f"{options.gap}")
-    if not 0.2 <= options.zoom <= 5:
-        raise OptionError("a --zoom between 0.2 and 5", f"{options.zoom}")
-    check_size(options.size)
-    check_size(options.target_size)
 
 
 def make(options: MakeOptions, progress: Callable[[str, int, int], None] | None = None) -> list[Path]:

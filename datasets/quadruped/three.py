@@ -19,9 +19,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from ...errors import OptionError
+from ...limits import COUNT, SEED, Limits, check_limits
 from ...pose.skeleton import COCO17, TIGDOG18
 from ...progress import Progress, log
 from .coco_set import CocoSet, Drawn, category, write_set
@@ -43,29 +44,29 @@ class ThreeOptions:
     """species with labels"""
     target: str = "cow"
     """species without"""
-    people: int = 500
+    people: Annotated[int, COUNT] = 500
     """labelled pictures of people"""
-    pictures: int = 500
+    pictures: Annotated[int, COUNT] = 500
     """labelled pictures of animals, of all species together"""
-    shots: int = 60
+    shots: Annotated[int, COUNT] = 60
     """videos of the target"""
-    frames: int = 8
+    frames: Annotated[int, COUNT] = 8
     """frames in a video"""
-    held_out: int = 5
+    held_out: Annotated[int, Limits(2, 1_000_000_000)] = 5
     """one of so many pictures, and videos, is held out"""
-    seed: int = 0
+    seed: Annotated[int, SEED] = 0
     """the same seed makes the same bytes"""
-    size: tuple[int, int] = (112, 144)
+    size: Annotated[tuple[int, int], Limits(32, 2048)] = (112, 144)
     """height and width of pictures of animals; those of people stand upright, width and height exchanged"""
     views: Literal["all", "side"] = "side"
     """labelled animals from all around or from the side, as animals are filmed"""
-    gap: float = 1.0
+    gap: Annotated[float, Limits(0, 2)] = 1.0
     """how far the target's world lies from the labelled one, 0 to 2"""
     site: bool = True
     """one place, one light and one camera for all videos; --no-site gives each its own"""
-    zoom: float = 1.2
+    zoom: Annotated[float, Limits(0.2, 5)] = 1.2
     """factor on the size of the animal"""
-    workers: int = 1
+    workers: Annotated[int, Limits(1, 512)] = 1
     """processes"""
 
 
@@ -114,6 +115,7 @@ def check(options: ThreeOptions) -> None:
     Raises:
         OptionError: naming the option.
     """
+    check_limits(options)
     o = options
     if not o.animal or len(set(o.animal)) != len(o.animal):
         raise OptionError(
@@ -123,21 +125,11 @@ def check(options: ThreeOptions) -> None:
         body_of(animal)
     if o.target in o.animal:
         raise OptionError("a --target that is not among the labelled species", o.target, "--target tiger")
-    for name in ("frames", "workers"):
-        if getattr(o, name) < 1:
-            raise OptionError(f"--{name} of 1 or more", f"{getattr(o, name)}")
-    if o.held_out < 2:
-        raise OptionError("--held-out of 2 or more", f"{o.held_out}")
     for name, least in (("people", o.held_out), ("pictures", o.held_out * len(o.animal)), ("shots", o.held_out)):
         if getattr(o, name) < least:
             raise OptionError(
                 f"--{name} of {least} or more, so that some are held out", f"{getattr(o, name)}", f"--{name} {least}"
             )
-    if not 0 <= o.gap <= 2:
-        raise OptionError("a --gap between 0 (like the labelled animals') and 2", f"{o.gap}")
-    if not 0.2 <= o.zoom <= 5:
-        raise OptionError("a --zoom between 0.2 and 5", f"{o.zoom}")
-    check_size(o.size)
 
 
 def make_three(options: ThreeOptions, progress: Callable[[str, int, int], None] | None = None) -> ThreeDomains:

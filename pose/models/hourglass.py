@@ -122,7 +122,7 @@ class MultitaskHourglass(StackedHourglass):
 
     def __init__(self, num_joints: int, num_stacks: int = 8, num_parts: int = 10, **options):
         super().__init__(num_joints, num_stacks, **options)
-        features = self.feature_channels
+        features, self.num_parts = self.feature_channels, num_parts
         self.score_seg = nn.ModuleList(nn.Conv2d(features, num_parts, 1) for _ in range(num_stacks))
         self.score_seg_ = nn.ModuleList(nn.Conv2d(num_parts, features, 1) for _ in range(num_stacks - 1))
         self.score_seg_.requires_grad_(False)
@@ -138,6 +138,16 @@ class MultitaskHourglass(StackedHourglass):
             if i < len(self.fc_):
                 x = x + self.fc_[i](y) + self.score_[i](maps[-1])
         return maps + parts
+
+
+def part_maps(outputs: list[torch.Tensor], size_hw: tuple[int, int]) -> list[torch.Tensor]:
+    """The part maps (B, parts, H, W) among a network's outputs, one a stack; empty for a network of joints alone.
+
+    Args:
+        outputs: of the network.
+        size_hw: rows and columns of its input. Part maps have its size, joint maps a quarter of it.
+    """
+    return [o for o in outputs if tuple(o.shape[-2:]) == tuple(size_hw)]
 
 
 def hg(num_joints: int, num_stacks: int = 4, num_blocks: int = 1, width: int = 128, depth: int = 4) -> StackedHourglass:

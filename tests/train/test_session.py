@@ -10,6 +10,7 @@ import torch
 
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.errors import OptionError, WeightsError
+from zoopose.limits import check_limits
 from zoopose.train import building, loop, rates, session
 from zoopose.train.labelled_feed import trains_hidden
 from zoopose.train.loop import Meter
@@ -171,21 +172,21 @@ def test_scores_that_are_no_numbers_choose_nothing_and_break_nothing(tmp_path, c
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
-        ("ema", 1.5, "--ema between 0 and 1"), ("ema", -0.1, "--ema of at least 0"), ("ema", math.nan, "--ema"),
-        ("target_style", 1.1, "--target-style between"), ("target_occlusion", -1.0, "--target-occlusion of at least"),
+        ("ema", 1.5, "--ema between 0 and 1"), ("ema", -0.1, "--ema between 0 and 1"), ("ema", math.nan, "--ema"),
+        ("target_style", 1.1, "--target-style between"), ("target_occlusion", -1.0, "--target-occlusion between"),
         ("target_occlusion", 2.0, "--target-occlusion between"), ("check_limit", -0.1, "--check-limit"),
-        ("patience", -1, "--patience"), ("share_last", 1.2, "--share-last"), ("gamma_", -1.0, "--gamma of"),
+        ("patience", -1, "--patience"), ("share_last", 1.2, "--share-last"), ("gamma_", -1.0, "--gamma between"),
     ],
 )  # fmt: skip
 def test_numbers_of_an_adaptation_that_cannot_work_are_refused(name, value, told):
     with pytest.raises(OptionError, match=told):
-        session.check_numbers(CcsslOptions(**{name: value}))
+        check_limits(CcsslOptions(**{name: value}))
 
 
 def test_numbers_at_their_ends_are_taken():
     ends = {"ema": 1.0, "target_style": 1.0, "target_occlusion": 0.0, "check_limit": math.inf, "patience": 0}
-    session.check_numbers(CcsslOptions(**ends))
-    session.check_numbers(CcsslOptions())
+    check_limits(CcsslOptions(**ends))
+    check_limits(CcsslOptions())
 
 
 @pytest.mark.parametrize(

@@ -54,11 +54,8 @@ def test_epochs_are_shared_out_among_the_rounds():
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"rounds": 0}, "--rounds"),
-        ({"rounds": 101}, "--rounds"),
         ({"num_epochs": 5}, "epochs for 6 rounds"),
         ({"num_epochs": 8, "refresh_every": 2}, "times --refresh-every"),
-        ({"refresh_every": -1}, "--refresh-every"),
         ({"share_first": 0.9}, "shrinks"),
         ({"source_ratio": 0.0}, "--source-ratio"),
         ({"source_ratio": 1.0}, "--source-ratio"),

@@ -269,7 +269,7 @@ def test_data_without_labels_are_refused_where_labels_are_needed(tmp_path, comma
 def test_mistakes_are_told_in_one_line(tmp_path, command, domains):
     with pytest.raises(OptionError, match="labelled data"):
         run(WscdaOptions(target=f"coco:{domains['target']}", checkpoint=str(tmp_path)))
-    with pytest.raises(OptionError, match="--alpha of at most 0"):
+    with pytest.raises(OptionError, match="--alpha between -1000000 and 0"):
         run(command(tmp_path, alpha=0.5))
     with pytest.raises(OptionError, match="balanced or --loss mean"):
         run(command(tmp_path, loss="published"))

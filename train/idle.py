@@ -1,0 +1,66 @@
+"""Options that have no effect beside the others of a command: one warning for each that was given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..limits import flag_of
+from ..progress import log
+from .options import RunOptions
+
+Rule = tuple[str, Callable[[Any], bool], str]
+
+
+def _augmented(options: Any) -> set[str]:
+    """Names of the augmentations of a run; `auto` where the data decide."""
+    return {
+        getattr(options, name) for name in ("augment", "source_augment", "target_augment") if hasattr(options, name)
+    }
+
+
+def _never_standard(options: Any) -> bool:
+    return not _augmented(options) & {"standard", "auto", "published", "recipe"}
+
+
+def _never_falls(options: Any) -> bool:
+    """Whether the rate keeps its value: no epoch of --schedule lies within the run."""
+    epochs = getattr(options, "num_epochs", 0) or getattr(options, "epochs", 0)
+    return not getattr(options, "iterations", 0) and all(epoch >= epochs for epoch in options.schedule)
+
+
+# option, whether it has no effect, beside what
+RULES: tuple[Rule, ...] = (
+    ("momentum", lambda o: o.solver != "rms", "with --solver adam"),
+    ("schedule", lambda o: o.decay != "step", "without --decay step"),
+    ("gamma", lambda o: o.decay != "step", "without --decay step"),
+    ("schedule", lambda o: o.decay == "step" and o.schedule and _never_falls(o), "after the last epoch of the run"),
+    ("gamma", lambda o: o.decay == "step" and _never_falls(o), "without an epoch of --schedule within the run"),
+    ("decay_norms", lambda o: o.weight_decay == 0, "without --weight-decay"),
+    ("cache_folder", lambda o: o.cache_gib == 0, "with --cache-gib 0"),
+    ("warmup_factor", lambda o: not o.warmup, "without --warmup"),
+    ("scale_factor", _never_standard, "without standard augmentation"),
+    ("rot_factor", _never_standard, "without standard augmentation"),
+)
+
+
+def given(options: Any, name: str) -> bool:
+    """Whether an option has another value than its default."""
+    return getattr(options, name, None) != getattr(type(options), name, None)
+
+
+def warn_of_idle(options: RunOptions, rules: tuple[Rule, ...] = RULES) -> None:
+    """One line for every option that was given and has no effect.
+
+    Args:
+        options: of a training command; choices that were left open (`auto`) are filled in where the command can.
+        rules: (option, whether it has no effect, beside what).
+    """
+    for name, idle, beside in rules:
+        if given(options, name) and idle(options):
+            warn_nothing(name, beside)
+
+
+def warn_nothing(name: str, beside: str) -> None:
+    """Say that an option has no effect."""
+    log.warning("%s does nothing %s", flag_of(name), beside)
