@@ -18,7 +18,7 @@ from ..datasets.pictures import Fault, FaultLog, SafeDataset
 from ..datasets.published_crops import box_matrix
 from ..datasets.published_index import PublishedAnnotation
 from ..datasets.published_items import annotation_of
-from ..datasets.sample import PoseDataset, PoseSample
+from ..datasets.sample import PoseDataset, PoseSample, reading_processes
 from ..errors import DataError
 from ..pose import heatmap
 from ..pose.frames import FRAMES
@@ -188,7 +188,7 @@ def predict(
     )  # fmt: skip
     chunks = [range(i, min(i + batch_size, n)) for i in range(0, n, batch_size)][:batches]
     safe, faults = SafeDataset(_Inputs(dataset, form), strict), FaultLog()
-    loader = Loader(safe, chunks, workers, _collate)
+    loader = Loader(safe, chunks, reading_processes(dataset, workers), _collate)
     training = model.training
     model.eval()
     with Progress(phase, sum(map(len, chunks))) as progress:

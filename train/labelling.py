@@ -16,6 +16,7 @@ from torch import nn
 from ..datasets.crops import CropCache, collate
 from ..datasets.loading import Loader
 from ..datasets.pictures import FaultLog, SafeDataset
+from ..datasets.sample import reading_processes
 from ..pose.atomic import atomic_path
 from ..pose.seal import is_whole, seal_zip
 from ..progress import Progress
@@ -118,7 +119,8 @@ class ChunkLabeller:
 
     def loader(self, chunks: Sequence[Sequence[int]]) -> Loader:
         """Batches of the chunks' crops; decoded by workers only while they are not all kept."""
-        workers = 0 if self.crops.filled() == len(self.crops) else self.workers
+        kept = self.crops.filled() == len(self.crops)
+        workers = 0 if kept else reading_processes(self.crops.dataset, self.workers)
         safe = SafeDataset(self.crops, self.strict)
         return Loader(safe, chunks, workers, collate)
 
