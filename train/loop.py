@@ -20,6 +20,7 @@ from ..pose.checkpoints import alias
 from ..progress import Progress, duration, log
 from ..stopping import Stopped, asked, deferring
 from .finite import bad_losses, bad_weights, diverged
+from .meter import Meter
 from .ranks import mean_losses
 
 
@@ -82,25 +83,6 @@ class Finished(Exception):
 
 class Interrupted(Exception):
     """The user asked to stop; everything is saved."""
-
-
-@dataclass
-class Meter:
-    """Means of the losses of the running epoch; part of the checkpoint, so that a resumed epoch logs the same means."""
-
-    sums: dict[str, float] = field(default_factory=dict)
-    count: int = 0
-
-    def add(self, losses: Mapping[str, torch.Tensor]) -> dict[str, float]:
-        """Take in the losses of a batch; returns them as plain numbers."""
-        numbers = {name: float(value.detach()) for name, value in losses.items()}
-        self.count += 1
-        for name, value in numbers.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-        return numbers
-
-    def means(self) -> dict[str, float]:
-        return {name: total / max(self.count, 1) for name, total in self.sums.items()}
 
 
 @dataclass
@@ -268,10 +250,9 @@ def fit(
         if watch:
             watch.begin()
         for epoch in range(run.epoch, epochs):
-            if reason := _reason_to_end(run, select, watch):
-                log.info("%s: done after %d of %d epochs", reason, epoch, epochs)
-                break
             try:
+                if reason := _reason_to_end(run, select, watch):
+                    raise Finished(reason)
                 facts = _before_epoch(run, step, epoch)
             except Finished as reason:
                 log.info("%s: done after %d of %d epochs", reason, epoch, epochs)
