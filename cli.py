@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "joints of your own pictures or video",
     ),
     "import": ("train.imported", "train.imported:ImportOptions", "take a published checkpoint"),
+    "export": ("evaluation.export", "evaluation.export:ExportOptions", "write a network for other code"),
     "report": ("report", "report:ReportOptions", "make a run's report.html again"),
     "data make": (
         "datasets.quadruped.make",

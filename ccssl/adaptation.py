@@ -73,7 +73,8 @@ def step_for(
         seen = replace(seen, occlusion=options.target_occlusion)
     feeds = [
         CropFeed(source, network.form, augmentation_for(options, options.source_augment), stream=0, **common),
-        CropFeed(target, network.form, seen, stream=1, **common),
+        # labels are made on these crops too, and must not depend on what the training does to them
+        CropFeed(target, network.form, seen, stream=1, padded=True, **common),
     ]
     labeller = Labeller(
         feeds[1].crops, list(target.shots), network.form, options.seed, fabric.device, views_for(options),

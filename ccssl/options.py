@@ -39,7 +39,7 @@ class CcsslOptions(RunOptions):
     steps: Annotated[int, COUNT_OR_ZERO] = 0
     """batches an epoch; 0: until the larger of the two sets is through, in the published protocol the smaller"""
     refresh: Annotated[int, COUNT_OR_ZERO] = 0
-    """epochs between two rounds of labelling; 0: six rounds, as published"""
+    """epochs between two rounds of labelling; 0: six rounds, whatever --num-epochs; in the published protocol 10 epochs"""
     gamma_: Annotated[float, Limits(0, 1_000_000)] = 0.0
     """weight of the target's loss; 0: 10 with the published loss (as published), else 1"""
     source_augment: Literal["auto", "strong", "standard", "none"] = "auto"

@@ -12,7 +12,8 @@ from ..progress import log
 from ..train.options import RunOptions
 from .options import CcsslOptions
 
-ROUNDS = 6  # as published: 60 epochs, labels renewed every 10
+ROUNDS = 6  # as in 60 published epochs, however many there are here
+ROUND_EPOCHS = 10  # between two labellings of the published protocol, however many epochs there are
 # what an option left open ("auto", or none given) becomes
 PRESETS: dict[str, dict[str, Any]] = {
     "zoopose": {
@@ -85,7 +86,9 @@ def _refuse(options: CcsslOptions) -> None:
 
 
 def refresh_of(options: CcsslOptions) -> int:
-    """Epochs of a round."""
+    """Epochs between two labellings."""
+    if options.protocol == "published":
+        return options.refresh or ROUND_EPOCHS
     return options.refresh or math.ceil(options.num_epochs / ROUNDS)
 
 

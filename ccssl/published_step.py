@@ -19,15 +19,14 @@ from ..pose.checkpoints import Loaded
 from ..train.feed import stream
 from ..train.loop import Run
 from ..train.published_feed import PublishedFeed, published_items
+from ..train.ranks import loss_factors
 from ..train.selftraining import Pair
-from ..train.supervised import LOSSES, cell_accuracy, loss_for, stage_loss
+from ..train.supervised import LOSSES, cell_accuracy, loss_for, mean_over, stage_loss
 from .options import CcsslOptions
-from .protocol import gamma_of, refresh_of
+from .protocol import ROUND_EPOCHS, gamma_of, refresh_of
 from .published import confidence_schedule
 from .published_labelling import PublishedLabeller
 from .step import CcsslStep
-
-ROUND_EPOCHS = 10  # between two labellings, as published; a round of another length admits what the published one does
 
 
 class PublishedTargetFeed(PublishedFeed):
@@ -60,6 +59,7 @@ class PublishedStep(CcsslStep):
         labels.admitted = np.zeros(labels.confidence.shape, bool)
         for at in columns:
             found = labels.confidence[read][:, at]
+            # a round of another length admits what the published one of its number does
             share, _, flags = confidence_schedule(found, ROUND_EPOCHS * round_, *self.share)
             labels.admitted[np.ix_(read, np.arange(labels.admitted.shape[1])[at])] = flags > 0
         labels.reason = np.where(labels.admitted, REASONS.index("admitted"), REASONS.index("share")).astype(np.uint8)
@@ -79,12 +79,14 @@ class PublishedStep(CcsslStep):
     def __call__(self, model: nn.Module, batch: Pair) -> dict[str, torch.Tensor]:
         """Each domain by itself, so that batch norm sees one at a time; gradients add up to one step of the optimiser."""
         source, target = batch
+        factors = loss_factors(self.fabric, [mean_over(self.loss, own) for own in batch])
         outputs = model(source["images"])
-        loss = stage_loss(outputs, source["target"], source["weight"], self.loss)
+        loss = factors[0] * stage_loss(outputs, source["target"], source["weight"], self.loss)
         self.fabric.backward(loss)
         losses = {"source": loss.detach(), "acc": cell_accuracy(outputs, source["target"], source["weight"])}
         del outputs
-        losses["target"] = stage_loss(model(target["images"]), target["target"], target["weight"], self.loss)
+        found = stage_loss(model(target["images"]), target["target"], target["weight"], self.loss)
+        losses["target"] = factors[1] * found
         return {"total": losses["source"] + self.gamma * losses["target"], **losses}
 
 
@@ -109,7 +111,7 @@ def published_step(
     feeds = PublishedFeed(items, *common), PublishedTargetFeed(labelled, *common)
     labeller = PublishedLabeller(
         crops, form, options.seed, fabric.device, options.views, options.view_scale, options.view_rotation, options.flow == "lk",
-        options.workers, options.strict_data,
+        options.workers, options.strict_data, fabric=fabric,
     )  # fmt: skip
     refresh = refresh_of(options)
     loss = loss_for(options, network)

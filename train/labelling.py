@@ -75,6 +75,7 @@ class ChunkLabeller:
         names: Sequence[str],
         title: str,
         partial: Partial | None = None,
+        loader: Callable[[Sequence[Sequence[int]]], DataLoader] | None = None,
     ) -> None:
         """Label every frame once. To be called on all ranks, with the same network; all get all rows.
 
@@ -86,6 +87,7 @@ class ChunkLabeller:
             out: by name, arrays with a row for every frame.
             names: of the arrays that `label` fills.
             title: for the progress line.
+            loader: (chunks of rows) -> their batches; default: `loader`, of the crops as they are.
         """
         n, count = len(self.crops), -(-len(self.crops) // size)
         # whole chunks: what a frame's labels are may follow from the chunk it is in
@@ -101,7 +103,7 @@ class ChunkLabeller:
         with deferring(), Progress(title, end - first, "frames") as progress:
             progress.skip(begin - first)
             saved = 0.0
-            for chunk, raw in zip(chunks, self.loader(chunks)):
+            for chunk, raw in zip(chunks, (loader or self.loader)(chunks)):
                 batch = self.faults.take(raw)
                 if batch is not None:
                     label(batch, chunk[0])

@@ -105,6 +105,7 @@ class PersonFeed:
             made = self._ready({key: value.to(device) for key, value in batch.items() if key != "index"})
             if empty:
                 made["weight"].zero_()
+                made["pictures"] = 0
             yield made | {"index": batch["index"]}
 
     def _ready(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -44,8 +44,10 @@ class PublishedFeed:
         order = np.random.default_rng([self.seed, *stream, epoch]).permutation(len(self.items))
         span = self.batch_size * self.world
         shares = [order[i * span : (i + 1) * span][self.rank :: self.world] for i in range(start, self.steps)]
+        # a rank without a picture computes along with one that counts nothing
+        empty = [not len(share) for share in shares]
         shares = [share if len(share) else order[:1] for share in shares]
-        for raw in Loader(self._safe, shares, self.workers, _collate):
+        for without, raw in zip(empty, Loader(self._safe, shares, self.workers, _collate)):
             batch = self.faults.take(raw)
             if batch is None:
                 yield None
@@ -54,8 +56,9 @@ class PublishedFeed:
             yield {
                 "images": images,
                 "target": batch["target"].to(device),
-                "weight": batch["weight"].to(device),
+                "weight": batch["weight"].to(device) * (not without),
                 "index": batch["index"],
+                "pictures": 0 if without else len(batch["index"]),
             }
 
 
