@@ -75,7 +75,7 @@ class ChunkLabeller:
         names: Sequence[str],
         title: str,
         partial: Partial | None = None,
-        loader: Callable[[Sequence[Sequence[int]]], DataLoader] | None = None,
+        loader: Callable[[Sequence[Sequence[int]]], Loader] | None = None,
     ) -> None:
         """Label every frame once. To be called on all ranks, with the same network; all get all rows.
 
