@@ -22,6 +22,7 @@ from zoopose.ccssl import adaptation, protocol
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.datasets.sources import has_splits
 from zoopose.evaluation.label_report import label_blocks
+from zoopose.evaluation.mirroring import say_pairs
 from zoopose.limits import check_limits
 from zoopose.options import command
 from zoopose.train import session, validation
@@ -46,6 +47,7 @@ def run(options: CcsslOptions) -> Path:
     data = {**opening.describe(), "protocol": protocol.describe(options)}
     guard = guard_for(options, opening, start, task)
     session.banner(task, start, data, options.num_epochs, [f"start      {start.note}"])
+    say_pairs(options, start.skeleton)
     step = adaptation.step_for(options, source, valid, target, start, fabric, task)
     step.scorer = adaptation.scorer_for(options, start)
     judge = adaptation.judge_for(options, valid, target, start, fabric, step)

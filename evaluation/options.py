@@ -42,6 +42,8 @@ class DataOptions:
     """names of the joints of a checkpoint that does not name them, in its order: NAME,NAME,... or a FILE with a name a line"""
     partners: str = ""
     """left/right pairs of a COCO file whose names do not tell: LEFT:RIGHT,LEFT:RIGHT,..."""
+    mirror: Literal["auto", "always", "never"] = "auto"
+    """mirror pictures, in training (augmentation) and with --flip; auto: unless a joint looks left or right and has no partner"""
     classes: str = ""
     """of animal_pose and coco_animals: take these only, e.g. dog,cat; default: all"""
     min_size: Annotated[float | None, Limits(0, 1_000_000)] = None
@@ -183,6 +185,7 @@ def load_network(path: str, trained_on: str, options: Any, mean: Any = None) -> 
     Args:
         trained_on: data set name: `real_animal` means TigDog's own mean and, for tigers, the joint order of its files
             (ccssl section 1); any other name the mean of the renderings.
+        options: --partners, where it names the network's joints, takes the place of the checkpoint's pairs.
         mean: RGB mean in place of that, from a data set that knows its own.
     """
 
@@ -192,6 +195,9 @@ def load_network(path: str, trained_on: str, options: Any, mean: Any = None) -> 
     loaded = load(path, published_mean, joint_order(trained_on, options), joint_names(getattr(options, "joints", "")))
     if outcome := outcome_of(loaded.state):
         log.warning("%s is the end of a run that was stopped: %s", path, outcome)
+    pairs = partner_pairs(options.partners)
+    if pairs and all(name in loaded.skeleton.joints for pair in pairs for name in pair):
+        loaded.skeleton = loaded.skeleton.with_partners(pairs)
     return loaded
 
 

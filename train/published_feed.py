@@ -12,6 +12,7 @@ from ..datasets.loading import Loader
 from ..datasets.pictures import Fault, FaultLog, SafeDataset
 from ..datasets.published_items import PublishedItems
 from ..datasets.sample import PoseDataset
+from ..evaluation.mirroring import mirrors
 from ..pose.inputs import InputForm
 from .options import RunOptions, TrainOptions
 
@@ -69,12 +70,13 @@ def published_items(
 
     Args:
         augment: none, standard or strong, see `PublishedItems`.
-        flip: mirror half of them.
+        flip: mirror half of them, unless left and right are in doubt, see `mirrors`.
         stream: tells the data sets of one run apart.
     """
     return PublishedItems(
         dataset, inp_res=form.size, out_res=form.heatmap_size, sigma=form.sigma, scale_factor=options.scale_factor,
-        rot_factor=options.rot_factor, label_type=options.label_type, augment=augment, flip=flip,
+        rot_factor=options.rot_factor, label_type=options.label_type, augment=augment,
+        flip=flip and mirrors(options, dataset.skeleton),
         mean=np.array(form.mean, np.float32), seed=options.seed, stream=stream,
     )  # fmt: skip
 
