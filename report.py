@@ -24,10 +24,10 @@ import tyro
 
 from .ccssl.options import CcsslOptions
 from .datasets.sample import PoseDataset
-from .datasets.sources import has_splits
 from .errors import DataError
 from .evaluation.label_report import label_blocks
-from .evaluation.options import TestOptions, adopt, compute_device, open_data, open_target
+from .evaluation.mirroring import flips
+from .evaluation.options import TestOptions, adopt, compute_device, open_data, open_selecting, open_target
 from .evaluation.predict import predict
 from .evaluation.record import NAME, Record
 from .evaluation.report import Block
@@ -139,8 +139,7 @@ def _judged(options: RunOptions, labelled: str, skeleton: Skeleton) -> tuple[Pos
     """The data that chose the best checkpoint, and their name."""
     on_target = getattr(options, "select_on_target", "")
     if on_target:
-        split = "valid" if has_splits(on_target) else "all"
-        return open_data(on_target, split, options, skeleton=skeleton), on_target
+        return open_selecting(options, skeleton), on_target
     dataset = validation_data(labelled, options.valid, options)
     adopt(dataset, skeleton, options)
     return dataset, options.valid or labelled
@@ -159,10 +158,10 @@ def _scored(
     """Predictions and scores of a run's best checkpoint, as the run itself would take them at its end."""
     device = compute_device(asked.accelerator)
     found = predict(
-        network.model.to(device), dataset, network.form, device, BATCH, asked.workers, options.flip, None,
+        network.model.to(device), dataset, network.form, device, BATCH, asked.workers, flips(options, dataset.skeleton), None,
         options.strict_data, "scoring",
     )  # fmt: skip
-    notes = ("mirrored picture averaged in",) if options.flip else ()
+    notes = ("mirrored picture averaged in",) if flips(options, dataset.skeleton) else ()
     name = str(dataset.describe().get("name", ""))
     scores = score_predictions(found, network.skeleton, network.form.published_cells, name, options.test_batch, notes)
     told = {

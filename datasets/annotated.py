@@ -13,11 +13,16 @@ import numpy as np
 
 from ..errors import DataError, OptionError
 from ..pose.skeleton import Skeleton
+from .json_file import plain
+from .picture_places import Places, is_file
 from .pictures import PictureError, read_rgb
 from .sample import PoseSample
 from .tree import missing_tree
 
 _PICTURES_LOOKED_FOR = 20
+LARGEST_BOX = (
+    4  # longer sides of its picture: animals that leave the picture are not so much larger than what is seen of them
+)
 
 
 class Unusable(Exception):
@@ -53,6 +58,7 @@ class AnnotatedPictures:
 
     Attributes:
         skipped: reason -> ids of the annotations left out.
+        mended: what was wrong, and what is taken instead -> ids of the annotations that are items all the same.
         classes: class -> annotations of it that were looked at, those left out among them.
         boxes: (N, 4) float32 x, y, w, h in px; w = h = 0 stands for a whole picture of unknown size.
         split_rule: where the split comes from; "" where the set's own files are the split.
@@ -65,6 +71,7 @@ class AnnotatedPictures:
     def __init__(self, name: str, split: str, annotations: str | Path):
         self.name, self.split = name, split
         self.skipped: dict[str, list] = {}
+        self.mended: dict[str, list] = {}
         self.classes: Counter[str] = Counter()
         self._looked_at: set[str] = set()
         self._annotations = Path(annotations)
@@ -74,6 +81,9 @@ class AnnotatedPictures:
 
     def _skip(self, reason: str, annotation_id: Any) -> None:
         self.skipped.setdefault(reason, []).append(annotation_id)
+
+    def _mend(self, what: str, annotation_id: Any) -> None:
+        self.mended.setdefault(what, []).append(annotation_id)
 
     def _count(self, kind: str, file_name: str) -> None:
         """Notes an annotation that is looked at, whether it becomes an item or not."""
@@ -104,9 +114,11 @@ class AnnotatedPictures:
             raise DataError(
                 f"at least one animal with a {'labelled joint' if labelled else 'box'} in split {self.split!r}",
                 f"{found}, none usable" + (f" ({why})" if why else ""),
-                "" if labelled else "for pictures without annotations name their folder: images:FOLDER",
+                "correct these annotations in the file, or take another split"
+                if labelled
+                else "for pictures without annotations name their folder: images:FOLDER",
             )
-        self._folder = folder
+        self._places = Places(folder)
         self.ids, self.shots = [a.id for a in animals], [a.shot for a in animals]
         self.boxes = np.array([a.box_xywh or (0, 0, *(a.size_wh or (0, 0))) for a in animals], np.float32)
         self._entries = [(a.file_name, a.size_wh, a.meta) for a in animals]
@@ -118,9 +130,9 @@ class AnnotatedPictures:
         """Raises the error that shows the tree where none of some pictures, evenly spread, is there."""
         step = max(1, len(self) // _PICTURES_LOOKED_FOR)
         names = [self._entries[i][0] for i in range(0, len(self), step)]
-        if not any((self._folder / name).is_file() for name in names):
-            entries = [(name, False) for name in names[:3]] + [("...", None)]
-            raise missing_tree(f"the pictures of {self._annotations}", self._folder, entries, remedy)
+        if not any(is_file(self._places.path_of(name)) for name in names):
+            entries = [(plain(name), False) for name in names[:3]] + [("...", None)]
+            raise missing_tree(f"the pictures of {self._annotations}", self._places.folder, entries, remedy)
 
     # ---- the protocol
 
@@ -135,7 +147,7 @@ class AnnotatedPictures:
 
     def path_of(self, index: int) -> Path:
         """The picture of an item, whether it is there or not."""
-        return self._folder / self._entries[index][0]
+        return self._places.path_of(self._entries[index][0])
 
     def meta_of(self, index: int) -> dict[str, Any]:
         """What the set knows of an item beside its box and joints, without reading the picture."""
@@ -153,12 +165,18 @@ class AnnotatedPictures:
     def __getitem__(self, index: int) -> PoseSample:
         """Raises PictureError when the picture cannot be read, is not of the size annotated, or lies beside the box."""
         name, size_wh, meta = self._entries[index]
-        path = self._folder / name
+        path = self._places.path_of(name)
         image = read_as_annotated(path, size_wh, self._annotations)
         box = self.boxes[index].copy()
         h, w = image.shape[:2]
         if box[2] == 0:
             box[2:] = w, h
+        if max(box[2:]) > LARGEST_BOX * max(
+            w, h
+        ):  # annotations that do not give the picture's size could not be checked before
+            raise PictureError(
+                path, f"the box of {self.ids[index]} is {box[2]:.0f} x {box[3]:.0f} px, the picture {w} x {h} px"
+            )
         if box[0] >= w or box[1] >= h:
             raise PictureError(path, f"the box of {self.ids[index]} lies wholly outside its {w} x {h} px")
         if self.labels is None:
@@ -181,6 +199,8 @@ class AnnotatedPictures:
             "joints": None if self.skeleton is None else len(self.skeleton),
             "skipped": {reason: len(ids) for reason, ids in self.skipped.items()},
         }
+        if self.mended:
+            facts["mended"] = {what: len(ids) for what, ids in self.mended.items()}
         return facts | ({"split_rule": self.split_rule} if self.split_rule else {})
 
 

@@ -28,7 +28,7 @@ class Request:
 def _coco(r: Request) -> PoseDataset:
     from .coco import CocoKeypoints
 
-    return CocoKeypoints(r.path, r.split, r.labelled, r.partners, need_pictures=r.need_pictures)
+    return CocoKeypoints(r.path, r.split, r.labelled, r.partners, need_pictures=r.need_pictures, **r.options)
 
 
 def _coco_person(r: Request) -> PoseDataset:
@@ -139,6 +139,7 @@ WITHOUT_SPLITS = ("coco", "images", "video")
 
 # name -> options that only such sets have; `open_source` hands them on
 OPTIONS: dict[str, tuple[str, ...]] = {
+    "coco": ("category", "as_is"),
     "coco_person": ("boxes",),
     "coco_animals": ("classes", "min_size"),
     "animal_pose": ("classes",),

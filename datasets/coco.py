@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
+from ..pose.skeleton import from_coco_category
 from . import coco_file, recordings
 from .annotated import Animal, AnnotatedPictures, Unusable
+from .coco_categories import category_skeleton, choose_categories, select_joints
 from .coco_file import CocoFile
 from .coco_truth import CocoTruth, truth_of_files
-from .tree import missing_tree
+from .json_file import plain
+from .picture_places import find_pictures, picture_size
+from .units import check_pixels, numbers_of
 
-_PICTURES_LOOKED_FOR = 20
+_SIZES_READ = 50  # pictures whose size is looked up where the file does not give it
 
 
 class CocoKeypoints(AnnotatedPictures):
@@ -26,15 +30,16 @@ class CocoKeypoints(AnnotatedPictures):
                            annotations: id, image_id, category_id, bbox [x, y, w, h], keypoints [x, y, v] * K, iscrowd
                            categories: id, name, keypoints (K names), skeleton (1-based limbs)
         <file_name> ...    below FILE.json's folder; else below images/ in it, or in, images/ or data/ of, its
-                           parent, or two folders up
+                           parent, or two folders up; else where `picture_places` finds names of other tools and machines
 
     Beyond COCO, an image may have `group` (the recording; the splits keep it together), `split` ("train" or "valid"), and
     `frame_id` (or `frame`) with `video_id` (or `vid_id`): numbered frames of a video make its items neighbours (`shots`),
     in the order of the numbers. Several animals in a frame need a `track_id` per annotation for that.
 
     An item is an annotation that is no crowd and has a labelled joint; without labels, one that has a box. Its box is
-    `bbox`; else the box around the labelled joints; else the whole picture. Annotations left out are named in `skipped`
-    and counted in `describe()`; a file that does not make sense as a whole is a DataError.
+    `bbox`; else (no box, or one without size) the box around the labelled joints; else the whole picture. Annotations left out
+    are named in `skipped`, those of which a part is not taken as it stands in `mended`; `describe()` counts both. A file that does
+    not make sense as a whole is a DataError. In a file whose flags are all 0 or 1 a 1 says labelled, which is COCO's 2.
 
     Args:
         path: the JSON file.
@@ -43,13 +48,16 @@ class CocoKeypoints(AnnotatedPictures):
         labelled: False keeps the keypoints out of sight: nothing of `keypoints` is read. Then `labels` is None, and
             `skeleton` too where the categories name no joints, until `with_skeleton`.
         partners: left/right pairs by joint name, instead of those read off the names.
-        category: name or id of the category to take; needed when the file's categories have different joints.
+        category: name or id of the category to take, or several with commas; needed when the file's categories have different
+            joints.
         joints: names of the joints to keep, in this order; the names themselves where the category has none.
         split_fraction, split_seed: share of the pictures in "valid", and the seed of the draw.
         need_pictures: False allows a file without its pictures, to look at what it says.
+        as_is: take joints and boxes for pixels even where `units` finds that they are something else.
 
     Raises:
         DataError: file missing, cut short, not COCO keypoints, contradictory, or without a usable item or picture.
+        NoSuchCategory: the file has not the category.
     """
 
     def __init__(
@@ -63,15 +71,16 @@ class CocoKeypoints(AnnotatedPictures):
         split_fraction: float = 0.2,
         split_seed: int = 0,
         need_pictures: bool = True,
+        as_is: bool = False,
     ):
         self.path = Path(path)
         super().__init__(f"coco:{self.path}", split, self.path)
         file = coco_file.read_coco(self.path)
-        categories = coco_file.choose_categories(file, category)
-        base = coco_file.category_skeleton(file, categories, joints)
+        categories = choose_categories(file, category)
+        base = category_skeleton(file, categories, joints)
         if base is None and labelled:
-            first = next(iter(file.categories.values()), {})
-            coco_file.from_coco_category(first)  # raises: a category without joint names
+            first = next(iter(categories.values()), {})
+            from_coco_category(first)  # raises: a category without joint names
         in_split = recordings.images_of_split(file.images, split, split_fraction, split_seed)
         if labelled:
             coco_file.check_keypoint_lengths(file, categories, len(base))
@@ -81,14 +90,27 @@ class CocoKeypoints(AnnotatedPictures):
         columns, self._asked = None, (category, split_fraction, split_seed)
         self.skeleton = base
         if joints and base is not None:
-            columns, self.skeleton = coco_file.select_joints(base, joints)
+            columns, self.skeleton = select_joints(base, joints)
         if partners and self.skeleton is not None:
             self.skeleton = self.skeleton.with_partners(partners)
         self._animals = self._in_order(rows, file, categories, columns)
-        found = f"{file.path}: {len(in_split)} images and {len(file.annotations)} annotations"
+        found = f"{plain(str(file.path))}: {len(in_split)} images and {len(file.annotations)} annotations"
         self._finish(self.path.absolute().parent, labelled, found)
-        names = [self._entries[i][0] for i in range(0, len(self), max(1, len(self) // _PICTURES_LOOKED_FOR))]
-        self._folder = _find_pictures(self.path, names, need_pictures)
+        self._places = find_pictures(self.path, self.file_names, need_pictures)
+        if not as_is:
+            self._check_units(rows)
+
+    def _check_units(self, rows: list[tuple]) -> None:
+        """Raises DataError where joints or boxes are no pixels; sizes that the file does not give are read off some pictures."""
+        sizes: dict[str, tuple[int, int] | None] = {}
+        for _, image, *_ in rows:
+            name = image["file_name"]
+            if name not in sizes:
+                read = len(sizes) < _SIZES_READ
+                sizes[name] = coco_file.size_of(image) or (picture_size(self._places.path_of(name)) if read else None)
+        joints = None if self.labels is None else [(xy, visible) for *_, xy, visible in rows]
+        boxes = [ann.get("bbox") for ann, *_ in rows]
+        check_pixels(numbers_of(boxes, joints, [sizes[image["file_name"]] for _, image, *_ in rows]), self.path)
 
     # ---- from annotations to items
 
@@ -107,17 +129,29 @@ class CocoKeypoints(AnnotatedPictures):
         for i, ann, image in self._candidates(file, categories, in_split):
             try:
                 xy, visible = coco_file.read_joints(ann, count)
-                box = coco_file.read_box(ann, coco_file.size_of(image)) or coco_file.box_of_joints(xy, visible)
+                box = self._box(i, ann, image) or coco_file.box_of_joints(xy, visible)
                 rows.append((ann, image, box, xy, visible))
             except Unusable as reason:
                 self._skip(str(reason), i)
+        if rows and not coco_file.has_flag(file, categories, 2):
+            for ann, *_, visible in rows:
+                visible[visible > 0] = 2
+                self._mend("flags of 0 and 1 only: 1 is labelled and seen, COCO's 2", ann["id"])
         return rows
+
+    def _box(self, i: Any, ann: dict, image: dict) -> tuple[float, float, float, float] | None:
+        """The box of an annotation; None where there is none, or one without size."""
+        try:
+            return coco_file.read_box(ann, coco_file.size_of(image))
+        except coco_file.NoSize as reason:
+            self._mend(f"{reason}: taken for none", i)
+            return None
 
     def _unlabelled_rows(self, file: CocoFile, categories: Mapping, in_split: set) -> list[tuple]:
         rows, boxed, boxless = [], set(), []
         for i, ann, image in self._candidates(file, categories, in_split):
             try:
-                box = coco_file.read_box(ann, coco_file.size_of(image))
+                box = self._box(i, ann, image)
             except Unusable as reason:
                 self._skip(str(reason), i)
                 continue
@@ -168,7 +202,7 @@ class CocoKeypoints(AnnotatedPictures):
             raise DataError("labelled joints to score against", f"{self.name} without labels")
         category, fraction, seed = self._asked
         file = coco_file.read_coco(self.path)
-        categories = coco_file.choose_categories(file, category)
+        categories = choose_categories(file, category)
         in_split = recordings.images_of_split(file.images, self.split, fraction, seed)
         own = [str(joint) for joint in next(iter(categories.values())).get("keypoints") or self.skeleton.joints]
         columns = None if tuple(own) == self.skeleton.joints else [own.index(joint) for joint in self.skeleton.joints]
@@ -178,19 +212,3 @@ class CocoKeypoints(AnnotatedPictures):
         """Plain facts: name, file, split, counts, whether labelled, and what was left out."""
         groups = {meta["group"] for *_, meta in self._entries} - {""}
         return super().describe() | {"groups": len(groups), "videos": len(set(self.shots) - {""})}
-
-
-def _find_pictures(path: Path, names: list[str], needed: bool) -> Path:
-    """The folder the file names start from; the file's own unless the pictures lie in a usual place beside it."""
-    here = path.absolute().parent
-    above = here.parent
-    folders = [here, here / "images", above, above / "images", above / "data", above.parent]
-    for folder in folders:
-        if any((folder / name).is_file() for name in names):
-            return folder
-    if not needed:
-        return here
-    entries = [(path.name, True), *((name, False) for name in names[:3]), ("...", None)]
-    others = ", ".join(str(folder) for folder in folders[1:])
-    remedy = f"put the pictures beside the file as named in it (also looked in {others}), or correct file_name"
-    raise missing_tree(f"the pictures of {path}", here, entries, remedy)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
-from ..pose.skeleton import Skeleton, from_coco_category
-from .annotated import Unusable
-from .json_file import none_of, read_json
-
-log = logging.getLogger(__name__)
+from .annotated import LARGEST_BOX, Unusable
+from .json_file import none_of, plain, read_json
+from .schema import FURTHEST_PX, MOST_JOINTS, Ids, as_id, is_file_name, is_name, is_number, kind_of
 
 _COCO = "a COCO keypoints file: a JSON object with the lists 'images', 'annotations' and 'categories'"
+_MISSING = object()
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,8 @@ class CocoFile:
 
     Attributes:
         path: the JSON file.
-        images, annotations, categories: id -> entry, in the file's order.
+        images, annotations, categories: id -> entry, in the file's order. Ids are whole numbers or texts; `image_id` and
+            `category_id` of an annotation are ids that `images` and `categories` have.
     """
 
     path: Path
@@ -39,140 +38,107 @@ class CocoFile:
 def read_coco(path: Path, remedy: str = "give the path of the JSON file: coco:PATH.json") -> CocoFile:
     """Reads a file and checks that its parts belong together; keypoints are not looked at, outlines are let go.
 
+    An id 1.0 is 1. An `image_id` or `category_id` "1" refers to the id 1, and 1 to "1", where the file has one of the two.
+
     Args:
         path: the JSON file.
         remedy: what to type where there is none.
 
     Raises:
-        DataError: file missing, cut short, not JSON, not COCO, ids missing or given twice, or an annotation whose image
-            or category is not there. The text names the file, the first id and how many.
+        DataError: file missing, cut short, not JSON, not COCO, ids missing, of another type or given twice, names that are no
+            texts, or an annotation whose image or category is not there. The text names the file, the first id and how many.
     """
     data = read_json(path, _COCO, remedy, drop=("segmentation",))
     lists = ("images", "annotations", "categories")
     if not isinstance(data, dict) or not all(isinstance(data.get(key), list) for key in lists):
         if isinstance(data, dict):
-            found = f"an object with {', '.join(map(repr, list(data)[:8])) or 'nothing'}"
+            found = f"an object with {', '.join(repr(plain(key)) for key in list(data)[:8]) or 'nothing'}"
         else:
             found = f"a {type(data).__name__}"
         raise DataError(
             _COCO, f"{path}: {found}", "convert the labels to COCO keypoints; datasets/README.md shows how it looks"
         )
     images, annotations, categories = (_by_id(data[key], key[:-1], path) for key in lists)
-    nameless = [i for i, image in images.items() if not isinstance(image.get("file_name"), str)]
-    none_of("a file_name for every image", nameless, "image", path)
-    lost = [i for i, ann in annotations.items() if _get(images, ann.get("image_id")) is None]
-    none_of("an image for every annotation's image_id", lost, "annotation", path)
-    lost = [i for i, ann in annotations.items() if _get(categories, ann.get("category_id")) is None]
-    none_of("a category for every annotation's category_id", lost, "annotation", path)
+    _check_names(images, path)
+    _check_categories(categories, path)
+    _connect(annotations, images, "image_id", "an image", path)
+    _connect(annotations, categories, "category_id", "a category", path)
     return CocoFile(path, images, annotations, categories)
 
 
 def _by_id(entries: list, what: str, path: Path) -> dict[Any, dict]:
     found: dict[Any, dict] = {}
-    nameless, twice = [], []
+    others, nameless, twice = {}, {}, []
     for number, entry in enumerate(entries):
-        key = entry.get("id") if isinstance(entry, dict) else None
-        if not isinstance(key, int | str):
-            nameless.append(f"number {number}")
-        elif key in found:
+        if not isinstance(entry, dict):
+            others[f"number {number}"] = entry
+            continue
+        key = entry.get("id")
+        if type(key) is not int or key.bit_length() > 59:
+            key = as_id(key)
+            if key is None:
+                nameless[f"number {number}"] = entry.get("id") if "id" in entry else _MISSING
+                continue
+            entry["id"] = key
+        if key in found:
             twice.append(key)
         else:
             found[key] = entry
-    none_of(f"an id for every {what}", nameless, what, path)
+    none_of(f"an object for every {what}", others, what, path, _kind(others))
+    none_of(f"an id for every {what}, a whole number or a text", nameless, what, path, _kind(nameless, "has "))
     none_of(f"{what} ids that are all different", twice, what, path)
     return found
 
 
-def _get(entries: Mapping, key: Any) -> dict | None:
-    return entries.get(key) if isinstance(key, int | str) else None
+def _kind(offenders: Mapping, verb: str = "is ") -> str:
+    value = next(iter(offenders.values()), _MISSING)
+    return f" ({verb}none)" if value is _MISSING else f" ({verb}{kind_of(value)})"
 
 
-def choose_categories(file: CocoFile, category: str | int | None) -> dict[Any, dict]:
-    """The categories to take, all with the same joints: id -> entry.
-
-    Args:
-        category: name or id; None for every category that annotations use.
-
-    Raises:
-        DataError: no such category, or categories with different joints and no choice made.
-    """
-    names = ", ".join(f"{entry.get('name')} (id {i})" for i, entry in list(file.categories.items())[:12])
-    if category is not None:
-        chosen = {i: c for i, c in file.categories.items() if category == c.get("name") or str(category) == str(i)}
-        if not chosen:
-            raise DataError(f"category {category!r} in {file.path}", names or "no category at all")
-        return chosen
-    used = {ann["category_id"] for ann in file.annotations.values()}
-    chosen = {i: c for i, c in file.categories.items() if i in used} or dict(file.categories)
-    # categories without joints stand beside the animals' in some files (boxes of other objects)
-    with_joints = {i: c for i, c in chosen.items() if c.get("keypoints")}
-    if len({tuple(map(str, c["keypoints"])) for c in with_joints.values()}) > 1:
-        sizes = ", ".join(f"{c.get('name')}: {len(c['keypoints'])}" for c in with_joints.values())
-        raise DataError(
-            "categories with the same joints, or one category named",
-            f"{file.path}: categories with different joints ({sizes})",
-            f"choose one with category=: {names}",
-        )
-    return with_joints or chosen
+def _check_names(images: Mapping[Any, dict], path: Path) -> None:
+    names = {i: image.get("file_name", _MISSING) for i, image in images.items()}
+    lost = {i: name for i, name in names.items() if not is_file_name(name)}
+    none_of("a file_name for every image: the name of a file", lost, "image", path, _kind(lost, "has "))
 
 
-def category_skeleton(file: CocoFile, categories: Mapping[Any, dict], joints: Sequence[str] | None) -> Skeleton | None:
-    """The skeleton in the order of the file's keypoints; None where neither the categories nor `joints` name any."""
-    if not categories:
-        return None
-    first = dict(next(iter(categories.values())))
-    if len(categories) > 1:
-        first["name"] = file.path.stem
-    if not first.get("keypoints"):
-        if not joints:
-            return None
-        first["keypoints"] = list(joints)
-    first["skeleton"] = _limbs(first)
-    return from_coco_category(first)
-
-
-def _limbs(category: dict) -> list[tuple[int, int]]:
-    """1-based limbs of a category; none where the file's cannot be meant, since they only serve to draw."""
-    count = len(category["keypoints"])
-    try:
-        limbs = [(int(a), int(b)) for a, b in category.get("skeleton") or ()]
-    except (TypeError, ValueError):
-        limbs = [(-1, -1)]
-    ends = [end for limb in limbs for end in limb]
-    if ends and min(ends) == 0 and max(ends) < count:  # counted from 0, as some published files do
-        return [(a + 1, b + 1) for a, b in limbs]
-    if all(1 <= end <= count for end in ends):
-        return limbs
-    log.warning("limbs left out: those of category %r do not fit its %d joints", category.get("name"), count)
-    return []
-
-
-def select_joints(skeleton: Skeleton, joints: Sequence[str]) -> tuple[list[int], Skeleton]:
-    """Columns of the named joints, and the skeleton of just those, in the order given.
-
-    Raises:
-        DataError: a joint the skeleton has not.
-    """
-    unknown = [name for name in joints if name not in skeleton.joints]
-    if unknown:
-        raise DataError(f"joints out of {', '.join(skeleton.joints)}", ", ".join(unknown))
-    columns = [skeleton.joints.index(name) for name in joints]
-    place = {column: i for i, column in enumerate(columns)}
-
-    def moved(pairs):
-        return tuple((place[a], place[b]) for a, b in pairs if a in place and b in place)
-
-    groups = {g: tuple(place[c] for c in members if c in place) for g, members in skeleton.groups.items()}
-    sigmas = None if skeleton.sigmas is None else tuple(skeleton.sigmas[c] for c in columns)
-    names = tuple(skeleton.joints[c] for c in columns)
-    return columns, Skeleton(
-        skeleton.name,
-        names,
-        moved(skeleton.limbs),
-        moved(skeleton.partners),
-        {g: m for g, m in groups.items() if m},
-        sigmas,
+def _check_categories(categories: Mapping[Any, dict], path: Path) -> None:
+    kinds = (
+        ("a text for every category's name", "name", lambda v: v is None or is_name(v) or is_number(v)),
+        ("a list of joint names for every category's keypoints", "keypoints", _joint_names),
+        ("a list of numbers above 0 for every category's sigmas", "sigmas", _sigmas),
     )
+    for expected, key, fits in kinds:
+        wrong = {i: c[key] for i, c in categories.items() if not fits(c.get(key))}
+        none_of(expected, wrong, "category", path, _kind(wrong, "has "))
+    large = {i: c["keypoints"] for i, c in categories.items() if len(c.get("keypoints") or ()) > MOST_JOINTS}
+    none_of(f"at most {MOST_JOINTS} joints in every category", large, "category", path, _kind(large, "has "))
+
+
+def _joint_names(value: Any) -> bool:
+    return value is None or (isinstance(value, list) and all(is_name(v) or is_number(v) for v in value))
+
+
+def _sigmas(value: Any) -> bool:
+    return not value or (isinstance(value, list) and all(is_number(v) and v > 0 for v in value))
+
+
+def _connect(annotations: Mapping[Any, dict], entries: Mapping[Any, dict], key: str, what: str, path: Path) -> None:
+    """Makes every annotation's reference the id that the entry has.
+
+    Raises:
+        DataError: a reference to nothing.
+    """
+    ids, lost = Ids(entries), {}
+    for i, ann in annotations.items():
+        value = ann.get(key, _MISSING)
+        if type(value) is not int or value not in entries:
+            found = ids.find(value)
+            if found not in entries:
+                lost[i] = value
+            ann[key] = found
+    first = next(iter(lost.values()), _MISSING)
+    detail = f" (its {key} is {'missing' if first is _MISSING else kind_of(first)})"
+    none_of(f"{what} for every annotation's {key}", lost, "annotation", path, detail)
 
 
 def check_keypoint_lengths(file: CocoFile, categories: Collection, count: int) -> None:
@@ -195,13 +161,14 @@ def read_joints(ann: dict, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Keypoints of one annotation: xy (K, 2) float32, 0 where not labelled, and visible (K,) uint8.
 
     Raises:
-        Unusable: none labelled; a coordinate of a labelled joint, or a flag, that is no proper number.
+        Unusable: none labelled; a coordinate of a labelled joint, or a flag, that is no proper number; a joint that no picture
+            can hold.
     """
     if not ann.get("keypoints"):
         raise Unusable("no labelled joint")
     try:
         triples = np.array(ann["keypoints"], np.float64).reshape(count, 3)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise Unusable("keypoints that are not numbers") from None
     flags = triples[:, 2]
     if not ((flags == 0) | (flags == 1) | (flags == 2)).all():
@@ -211,26 +178,48 @@ def read_joints(ann: dict, count: int) -> tuple[np.ndarray, np.ndarray]:
         raise Unusable("no labelled joint")
     if not np.isfinite(triples[known, :2]).all():
         raise Unusable("joint coordinates that are not finite")
+    if np.abs(triples[known, :2]).max() > FURTHEST_PX:
+        raise Unusable(f"joint coordinates beyond {FURTHEST_PX:,.0f} px")
     return np.where(known[:, None], triples[:, :2], 0).astype(np.float32), flags.astype(np.uint8)
+
+
+def has_flag(file: CocoFile, categories: Collection, flag: int) -> bool:
+    """Whether a joint of these categories has a visibility flag, anywhere in the file."""
+    return any(
+        ann["category_id"] in categories and isinstance(ann.get("keypoints"), list) and flag in ann["keypoints"][2::3]
+        for ann in file.annotations.values()
+    )
+
+
+class NoSize(Unusable):
+    """A box of zero size, or less than a pixel: what tools write where they know no box."""
 
 
 def read_box(ann: dict, size_wh: tuple[int, int] | None) -> tuple[float, float, float, float] | None:
     """The annotation's box x, y, w, h in px; None where it has none.
 
     Raises:
-        Unusable: a box that is not four finite numbers, has no size, or lies wholly outside the picture.
+        NoSize: a side below 1 px, but not below 0.
+        Unusable: a box that is not four finite numbers, has a negative side, lies wholly outside the picture, or is so much larger
+            than its picture that it cannot be an animal's.
     """
     box = ann.get("bbox")
     if box is None or box == []:
         return None
     try:
+        if not isinstance(box, list | tuple):
+            raise TypeError
         x, y, w, h = (float(v) for v in box)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise Unusable("box that is not four numbers") from None
     if not all(map(math.isfinite, (x, y, w, h))):
         raise Unusable("box that is not finite")
-    if w <= 0 or h <= 0:
-        raise Unusable("box of zero size")
+    if w < 0 or h < 0:
+        raise Unusable("box of negative size")
+    if w < 1 or h < 1:
+        raise NoSize("box of zero size" if w == 0 or h == 0 else "box of less than a pixel")
+    if max(w, h) > (LARGEST_BOX * max(size_wh) if size_wh else FURTHEST_PX):
+        raise Unusable(f"box more than {LARGEST_BOX} times as large as its picture")
     if x + w <= 0 or y + h <= 0 or (size_wh and (x >= size_wh[0] or y >= size_wh[1])):
         raise Unusable("box wholly outside the picture")
     return x, y, w, h
@@ -239,7 +228,7 @@ def read_box(ann: dict, size_wh: tuple[int, int] | None) -> tuple[float, float, 
 def size_of(image: dict) -> tuple[int, int] | None:
     """Width and height in px as the file gives them; None where it does not."""
     w, h = image.get("width"), image.get("height")
-    if isinstance(w, int | float) and isinstance(h, int | float) and w >= 1 and h >= 1:
+    if is_number(w) and is_number(h) and 1 <= w <= FURTHEST_PX and 1 <= h <= FURTHEST_PX:
         return int(w), int(h)
     return None
 

@@ -12,6 +12,7 @@ from ..errors import DataError
 from ..pose.skeleton import COCO17
 from . import coco_file
 from .annotated import Animal, AnnotatedPictures, Unusable
+from .coco_categories import choose_categories
 from .coco_tree import CocoPart, read_parts
 from .coco_truth import CocoTruth, truth_of_files
 from .json_file import read_json
@@ -80,12 +81,12 @@ class CocoPerson(AnnotatedPictures):
     def truth(self) -> CocoTruth:
         """What COCO's evaluation scores against: everyone in the split, crowds and people without joints too; read anew."""
         parts = read_parts(self.root, "person_keypoints", self.split, HOW_TO_GET)
-        people = {i: c for part in parts for i, c in coco_file.choose_categories(part.file, "person").items()}
+        people = {i: c for part in parts for i, c in choose_categories(part.file, "person").items()}
         metas = [meta for *_, meta in self._entries]
         return truth_of_files([(part.file, part.file.images.keys()) for part in parts], people, len(COCO17), metas)
 
     def _take_people(self, part: CocoPart, labelled: bool) -> None:
-        people = coco_file.choose_categories(part.file, "person")
+        people = choose_categories(part.file, "person")
         if labelled:
             joints = tuple(next(iter(people.values())).get("keypoints") or ())
             if joints != COCO17.joints:
@@ -101,7 +102,7 @@ class CocoPerson(AnnotatedPictures):
         if not isinstance(found, list) or not all(isinstance(d, dict) and "bbox" in d for d in found):
             raise DataError(_DETECTIONS, f"{path}: a {type(found).__name__} of other things")
         pictures = {image_id: (image, part) for part in parts for image_id, image in part.file.images.items()}
-        person = {i for part in parts for i in coco_file.choose_categories(part.file, "person")}
+        person = {i for part in parts for i in choose_categories(part.file, "person")}
         for number, detection in enumerate(found):
             if detection.get("category_id") not in person:
                 self._skip("not a person", number)

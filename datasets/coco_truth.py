@@ -14,6 +14,7 @@ from . import coco_file
 from .annotated import AnnotatedPictures, Unusable
 from .coco_file import CocoFile
 from .sample import PoseDataset
+from .schema import is_number
 
 
 @dataclass
@@ -74,14 +75,16 @@ def truth_of_files(
         metas: N, of the data set's items, with `image_id` and, where there are several categories, `category_id`.
         columns: of the joints, those that the data set has.
     """
-    images, annotations, left_out = [], [], Counter()
+    images, annotations, left_out, miscounted = [], [], Counter(), 0
     for file, wanted in parts:
         images += [{"id": i, "file_name": file.images[i]["file_name"]} for i in file.images if i in wanted]
         for i, ann in file.annotations.items():
             if ann["image_id"] not in wanted or ann["category_id"] not in categories:
                 continue
             try:
-                annotations.append(_annotation(i, ann, joints, columns))
+                own, right = _annotation(i, ann, joints, columns)
+                annotations.append(own)
+                miscounted += not right
             except Unusable as reason:
                 left_out[str(reason)] += 1
     names = [{"id": i, "name": str(c.get("name", i))} for i, c in categories.items()]
@@ -90,15 +93,22 @@ def truth_of_files(
     notes = []
     without = sum(ann.get("area") is None for ann in annotations)
     if without:
-        notes.append(f"{without} annotations without an area count with their box's")
+        notes.append(f"{without} annotations without an area above 0 count with their box's")
+    if miscounted:
+        notes.append(f"{miscounted} annotations whose num_keypoints is wrong count with the joints they have labelled")
     return CocoTruth(images, annotations, names, items, left_out, notes=tuple(notes))
 
 
-def _annotation(annotation_id: Any, ann: dict, joints: int, columns: Sequence[int] | None) -> dict[str, Any]:
-    """One annotation, cut to what scoring reads.
+def _annotation(
+    annotation_id: Any, ann: dict, joints: int, columns: Sequence[int] | None
+) -> tuple[dict[str, Any], bool]:
+    """One annotation, cut to what scoring reads, and whether its `num_keypoints` is right, or not there.
+
+    `num_keypoints` is counted here: a file's own, where it is wrong, would take labelled animals out of the score. An area, or a
+    box, of no size is left out.
 
     Raises:
-        Unusable: joints, or an area, that are no proper numbers.
+        Unusable: joints that are no proper numbers.
     """
     known = {"id": annotation_id, "image_id": ann["image_id"], "category_id": ann["category_id"]}
     keypoints = np.zeros((joints, 3))
@@ -112,18 +122,14 @@ def _annotation(annotation_id: Any, ann: dict, joints: int, columns: Sequence[in
         keypoints = np.where(visible[:, None] > 0, np.array(ann["keypoints"], float).reshape(joints, 3), 0)
     own = keypoints if columns is None else keypoints[columns]
     known |= {"keypoints": own.ravel().tolist(), "iscrowd": int(bool(ann.get("iscrowd")))}
-    # the file's own count, unless joints were chosen: COCO's evaluation believes it
-    counts = columns is None and isinstance(ann.get("num_keypoints"), int)
-    known["num_keypoints"] = ann["num_keypoints"] if counts else int((own[:, 2] > 0).sum())
-    area = ann.get("area")
-    if area is not None:
-        if not isinstance(area, int | float) or not np.isfinite(area):
-            raise Unusable("area that is not a finite number")
-        known["area"] = area
+    known["num_keypoints"] = int((own[:, 2] > 0).sum())
+    given = ann.get("num_keypoints")
+    if is_number(ann.get("area")) and ann["area"] > 0:
+        known["area"] = ann["area"]
     box = ann.get("bbox")
-    if isinstance(box, list) and len(box) == 4 and all(isinstance(v, int | float) and np.isfinite(v) for v in box):
+    if isinstance(box, list) and len(box) == 4 and all(map(is_number, box)) and min(box[2:]) > 0:
         known["bbox"] = box
-    return known
+    return known, given is None or given == int((keypoints[:, 2] > 0).sum())
 
 
 def truth_of_items(

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.io import loadmat
 
 from ..errors import DataError, OptionError
 from ..pose.skeleton import MPII16
 from .annotated import Animal, AnnotatedPictures, Unusable
 from .coco_file import read_joints
+from .foreign import ForeignFileError, read_foreign, real_numbers
 from .json_file import none_of, read_json
 from .name_split import drawn
 from .person_boxes import mpii_centre_size
@@ -178,9 +178,9 @@ def _head_boxes(path: Path, count: int) -> np.ndarray | None:
         return None
     expected = f"the head boxes of the {count} people of {path.name}: headboxes_src (2, 2, {count})"
     try:
-        boxes = np.asarray(loadmat(beside)["headboxes_src"], np.float64)
-    except Exception as error:  # a file cut short fails in zlib, in numpy or in scipy, each with errors of its own
-        raise DataError(expected, f"{beside}: {type(error).__name__} {error}", "fetch it again") from error
+        boxes = real_numbers(read_foreign("mat", beside), "headboxes_src")
+    except ForeignFileError as error:
+        raise DataError(expected, f"{beside}: {error}", "fetch it again") from error
     if boxes.shape != (2, 2, count):
         raise DataError(expected, f"{beside}: {boxes.shape}", "put the file that belongs to it there, or none")
     return np.moveaxis(boxes, -1, 0)

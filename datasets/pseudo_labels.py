@@ -11,8 +11,11 @@ import h5py
 import numpy as np
 
 from ..errors import DataError
-from ..pose.atomic import atomic_path
+from ..pose.description import skeleton_of
+from ..pose.schema import Mismatch, anything, named, record, text, whole
 from ..pose.skeleton import Skeleton
+from .foreign import ForeignFileError
+from .hdf5_file import array_of, decoded, encoded, read_whole, written_sealed
 
 FORMAT = "zoopose pseudo-labels 2"
 
@@ -68,12 +71,12 @@ class PseudoLabels:
             self.reason = np.where(self.admitted, REASONS.index("admitted"), REASONS.index("share")).astype(np.uint8)
 
     def write(self, path: str | Path) -> None:
-        """Write the file whole or not at all."""
-        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        """Write the file whole or not at all, with a seal, see `pose.seal`."""
+        with written_sealed(path) as file:
             file.attrs["format"] = FORMAT
             file.attrs["skeleton"] = json.dumps(self.skeleton.to_dict())
             file.attrs["facts"] = json.dumps(self.facts)
-            file.create_dataset("frame_ids", data=[i.encode() for i in self.ids], dtype=h5py.string_dtype())
+            file.create_dataset("frame_ids", data=[encoded(i) for i in self.ids], dtype=h5py.string_dtype())
             file.create_dataset("xy", data=self.xy_px.astype(np.float32))
             file.create_dataset("confidence", data=self.confidence.astype(np.float32))
             file.create_dataset("admitted", data=self.admitted.astype(bool))
@@ -116,30 +119,56 @@ class PseudoLabels:
         """Read a file written by `write`.
 
         Raises:
-            DataError: no such file, or not such a file.
+            DataError: no such file, not such a file, or a damaged one.
         """
         path = Path(path)
-        remedy = "run the adaptation again; it makes the round's labels anew"
+        remedy = "run the adaptation again, which makes labels anew that are missing or damaged"
         if not path.is_file():
             raise DataError("a file of pseudo-labels", f"no file {path}", remedy)
         try:
-            with h5py.File(path, "r") as file:
-                if file.attrs.get("format") != FORMAT:
-                    raise DataError(f"a file marked {FORMAT!r}", f"{path} marked {file.attrs.get('format')!r}", remedy)
-                return cls(
-                    [i.decode() for i in file["frame_ids"][()]],
-                    file["xy"][()],
-                    file["confidence"][()],
-                    file["admitted"][()],
-                    file["agreement_px"][()],
-                    file["carried"][()],
-                    Skeleton.from_dict(json.loads(file.attrs["skeleton"])),
-                    json.loads(file.attrs["facts"]),
-                    file["crop_px"][()] if "crop_px" in file else None,
-                    file["peak"][()],
-                    {name: file["checks"][name][()] for name in file["checks"]},
-                    file["reason"][()],
-                    *(file[name][()] if name in file else None for name in ("score", "replaced")),
-                )
-        except (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError) as error:
+            attrs, data = read_whole(path)
+            if attrs.get("format") != FORMAT:
+                raise DataError(f"a file marked {FORMAT!r}", f"{path} marked {attrs.get('format')!r}", remedy)
+            return _labels_of(attrs, data)
+        except (ForeignFileError, LookupError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise DataError("a whole file of pseudo-labels", f"{path}: {error}", remedy) from error
+
+
+_FACTS = record(
+    {}, {"round": whole(0), "network": text(), "mark": text(), "ranked_by": text(), "calibration": named(anything)}
+)
+
+
+def _labels_of(attrs: dict[str, Any], data: dict[str, Any]) -> PseudoLabels:
+    """Labels out of what a file holds.
+
+    Raises:
+        LookupError: something is missing. ValueError, TypeError: something is of another type, shape or range.
+    """
+    skeleton = skeleton_of(json.loads(attrs["skeleton"]))
+    facts = json.loads(attrs["facts"])
+    _FACTS(facts, "facts")
+    ids = decoded(data["frame_ids"])
+    n, k = len(ids), len(skeleton)
+    joints, pairs = (n, k), (n, k, 2)
+    found = {
+        "xy_px": array_of(data, "xy", pairs, np.floating),
+        "confidence": array_of(data, "confidence", joints, np.floating),
+        "admitted": array_of(data, "admitted", joints, np.bool_),
+        "agreement_px": array_of(data, "agreement_px", joints, np.floating),
+        "carried": array_of(data, "carried", joints, np.bool_),
+        "peak": array_of(data, "peak", joints, np.floating),
+        "reason": array_of(data, "reason", joints, np.uint8),
+    }
+    for name, shape, kind in (
+        ("crop_px", (n,), np.floating),
+        ("score", joints, np.floating),
+        ("replaced", joints, np.bool_),
+    ):
+        if name in data:
+            found[name] = array_of(data, name, shape, kind)
+    checks = [name.partition("/")[2] for name in data if name.startswith("checks/")]
+    found["checks"] = {name: array_of(data, f"checks/{name}", joints, np.floating) for name in checks}
+    if found["reason"].max(initial=0) >= len(REASONS):
+        raise Mismatch("reason", f"numbers below {len(REASONS)}", int(found["reason"].max()))
+    return PseudoLabels(ids=ids, skeleton=skeleton, facts=facts, **found)

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from ..errors import DataError, OptionError
+from ..errors import DataError, OptionError, WeightsError
+from ..pose import weights
+from .arrays import mapped_array
 
 SPLITS = ("train", "valid", "all")
 
@@ -84,7 +85,7 @@ def cached_split(root: Path, folder: str, names: tuple[str, str], items: np.ndar
     paths = [cached_file(root, f"{folder}/{name}") for name in names]
     if None in paths:
         return None, ""
-    train, valid = (np.load(path, allow_pickle=False).astype(np.int64).ravel() for path in paths)
+    train, valid = map(_item_numbers, paths)
     together = np.concatenate([train, valid])
     shown = f"{paths[0].parent}/{{{','.join(names)}}}"
     if not np.isin(together, items).all():
@@ -92,6 +93,22 @@ def cached_split(root: Path, folder: str, names: tuple[str, str], items: np.ndar
     if len(np.unique(together)) != len(together):
         return None, f"{shown} overlap"
     return Split(train, valid, f"cached files {shown}"), ""
+
+
+def _item_numbers(path: Path) -> np.ndarray:
+    """(N,) int64 out of a cached index file.
+
+    Raises:
+        DataError: it holds no whole numbers from 0.
+    """
+    try:
+        array = np.array(mapped_array(path)).ravel()
+        if not ((array >= 0) & (array < 2**31) & (array == np.floor(array))).all():
+            raise ValueError("other than whole numbers from 0")
+    except (ValueError, OSError) as error:
+        expected = "a cached split: an array of item numbers"
+        raise DataError(expected, f"{path}: {error}", f"copy it again, or delete {path.parent}") from error
+    return array.astype(np.int64)
 
 
 def seeded_fifth(groups: Sequence[Any], seed: int) -> np.ndarray:
@@ -113,11 +130,12 @@ def cached_mean(root: Path, relative: str, default: Sequence[float]) -> np.ndarr
     if path is None:
         return np.array(default, np.float32)
     try:
-        mean = np.asarray(torch.load(path, map_location="cpu", weights_only=True)["mean"], np.float32).ravel()
-        if mean.shape != (3,):
-            raise ValueError(f"shape {mean.shape}")
-    except Exception as error:  # torch.load has no common error type
-        raise DataError(
-            "a dict with 'mean', three numbers, saved by torch", f"{path}: {error}", f"delete {path}"
-        ) from error
+        mean = np.asarray(weights.load_data(path)["mean"], np.float32).ravel()
+        if mean.shape != (3,) or not ((mean >= 0) & (mean <= 1)).all():
+            raise ValueError(f"{mean.tolist()[:4]}" if mean.size else "no number")
+    except WeightsError as error:
+        raise DataError("a cached mean, saved by torch", error.found, f"copy it again, or delete {path}") from error
+    except (LookupError, TypeError, ValueError) as error:
+        expected = "a dict with 'mean', three numbers from 0 to 1, saved by torch"
+        raise DataError(expected, f"{path}: {error}", f"copy it again, or delete {path}") from error
     return mean

@@ -78,7 +78,8 @@ def order_shots(items: Sequence[tuple[dict, dict]], stem: str) -> tuple[list[str
             keys.append("")
             continue
         video = text(video_of(image)) or text(image.get("group")) or stem
-        keys.append(f"{video}/{ann['track_id']}" if ann.get("track_id") is not None else video)
+        track = text(ann.get("track_id"))
+        keys.append(f"{video}/{track}" if track else video)
     seen, crowded = set(), set()
     for key, (_, image) in zip(keys, items):
         place = key, frame_of(image)
@@ -101,11 +102,14 @@ def video_of(image: dict) -> Any:
 def frame_of(image: dict) -> int | None:
     """The frame number of an image entry; None for a still."""
     try:
-        return int(image.get("frame_id", image.get("frame")))
-    except (TypeError, ValueError):
+        number = int(image.get("frame_id", image.get("frame")))
+    except (TypeError, ValueError, OverflowError):
         return None
+    return number if abs(number) < 2**31 else None
 
 
 def text(value: Any) -> str:
-    """A value as text, nothing as the empty text."""
-    return "" if value is None else str(value)
+    """A text or a number as text, anything else as the empty text; halves of surrogate pairs are spelt out."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return ""
+    return str(value).encode("utf-8", "backslashreplace").decode()

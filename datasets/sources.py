@@ -71,7 +71,8 @@ def open_source(
         partners: left/right pairs by joint name, instead of those read off the joint names; for coco only.
         skeleton: for sets that have none of their own (images, video, coco_animals, COCO files with boxes only).
         need_pictures: False opens sets of annotations without their pictures, to look at what they say.
-        options: those of `OPTIONS` that the set has: classes (names), min_size (px), boxes (a file); None is not given.
+        options: those of `OPTIONS` that the set has: classes (names), min_size (px), boxes (a file), category (name or id), as_is
+            (numbers are pixels, whatever they look like); None is not given.
 
     Raises:
         OptionError: an unknown name, an option the set cannot honour, or no path where one is needed.
@@ -93,9 +94,8 @@ def open_source(
         if not takes(option, text):
             having = ", ".join(name for name, theirs in OPTIONS.items() if option in theirs)
             found = f"{option.replace('_', '-')} for {text!r}"
-            raise OptionError(
-                f"{option.replace('_', '-')} for a set that has it: {having or 'none'}", found, "leave it out"
-            )
+            remedy = "--category NAME, in a COCO file" if option == "classes" and name == "coco" else "leave it out"
+            raise OptionError(f"{option.replace('_', '-')} for a set that has it: {having or 'none'}", found, remedy)
     where = str(Path(path or image_path or IMAGE_PATH).expanduser())
     dataset = opener(Request(where, split, labelled, animal, partners, skeleton, need_pictures, options))
     if not labelled and dataset.labels is not None:
@@ -122,6 +122,7 @@ class _View:
         self.dataset = dataset
         self.skeleton, self.crop_factor = dataset.skeleton, dataset.crop_factor
         self.ids, self.shots, self.labels = dataset.ids, dataset.shots, dataset.labels
+        self.reads_in_order = getattr(dataset, "reads_in_order", False)
         self.parts = getattr(dataset, "parts", None)
 
     def __len__(self) -> int:

@@ -27,12 +27,14 @@ from PIL import Image
 from ..errors import DataError, OptionError
 from ..pose.published_geometry import BOX_UNIT_PX
 from ..pose.skeleton import TIGDOG18
+from .arrays import mapped_array
 from .pictures import PictureError, read_rgb
 from .published_index import PublishedAnnotation, Split, cached_mean, cached_split, check_options, seeded_fifth
 from .sample import IGNORED, PartLabels, PoseSample
 from .tree import missing_tree
 
 CROP_FACTOR = 1.25
+FARTHEST_PX = 1e6  # of a vertex from the picture's corner; beyond lies no picture
 SPLIT_FILES = ("train_idxs.npy", "valid_idxs.npy")
 
 # rows of the vertex files that hold the joints; the elephant's last 7 run along the trunk
@@ -208,13 +210,16 @@ class SyntheticAnimal:
         """(V, 3) x, y, visible of all vertices, or (K, 3) of the joints alone, which reads little of the file."""
         path = _kpts(self.paths[index])
         try:
-            vertices = np.load(path, mmap_mode=None if whole else "r", allow_pickle=False)
+            vertices = mapped_array(path)
             if vertices.ndim != 2 or vertices.shape[1] < 3 or len(vertices) <= self._rows.max():
                 raise ValueError(f"shape {vertices.shape}")
-        except (ValueError, OSError, EOFError) as error:
+            vertices = np.array(vertices if whole else vertices[self._rows])
+            if not (np.abs(vertices[:, :2]) <= FARTHEST_PX).all():
+                raise ValueError(f"vertices beyond {FARTHEST_PX:g} px")
+        except (ValueError, OSError) as error:
             expected = f"an array of at least {self._rows.max() + 1} vertices x (x, y, visible)"
             raise DataError(expected, f"{path}: {error}", how_to_get(self.root, self.animal)) from error
-        return vertices if whole else vertices[self._rows]
+        return vertices
 
     def _joints(self, vertices: np.ndarray, whole: bool = True) -> tuple[np.ndarray, np.ndarray]:
         """(K, 2) float32 and (K,) uint8: 2 seen, 1 hidden, 0 outside the picture."""

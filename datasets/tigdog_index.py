@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from scipy.io import loadmat
 
 from ..errors import DataError
 from ..pose.skeleton import TIGDOG18
+from .foreign import ForeignFileError, ForeignReader
 from .published_index import Split, cached_split, seeded_fifth
 from .tree import missing_tree
 
 ANIMALS = ("horse", "tiger")
 MIN_VISIBLE = 10
+MOST_FRAMES = 10**8  # a picture's name has 8 digits
+FARTHEST_PX = 1e5  # of a position from the picture's corner; beyond lies no picture
 SPLIT_FILES = ("train_idxs_by_video.npy", "valid_idxs_by_video.npy")
 
 # the published validation set: a kept frame is in it when its number in the list lies in one of these runs
@@ -66,24 +69,40 @@ def read_index(folder: Path, animal: str) -> TigDogIndex:
     Raises:
         DataError: for a file that does not mean what it should.
     """
-    ranges = _matlab(folder / "ranges" / animal / "ranges.mat", "ranges")
     parts: list[tuple] = []
-    for shot, first, last in np.asarray(ranges).reshape(-1, 3).astype(int):
-        path = folder / "landmarks" / animal / f"{shot}.mat"
-        if not path.is_file():
-            continue
-        landmarks = _matlab(path, "landmarks").ravel()
-        count = last - first + 1
-        if len(landmarks) < count:
-            raise DataError(
-                f"landmarks of {count} frames, {first} to {last}, as ranges.mat has it", f"{len(landmarks)} in {path}"
-            )
-        joints = np.stack([_joints(cell, path) for cell in landmarks[:count]])
-        frames = np.arange(first, last + 1)
-        parts.append((frames, np.full(count, shot), frames - first, joints[..., :2], joints[..., 2]))
+    with ForeignReader() as reader:
+        for shot, first, last in _ranges(reader, folder / "ranges" / animal / "ranges.mat"):
+            path = folder / "landmarks" / animal / f"{shot}.mat"
+            if not path.is_file():
+                continue
+            landmarks, count = np.ravel(_matlab(reader, path, "landmarks")), last - first + 1
+            if len(landmarks) < count:
+                found = f"{len(landmarks)} in {path}"
+                raise DataError(f"landmarks of {count} frames, {first} to {last}, as ranges.mat has it", found)
+            joints = np.stack([_joints(cell, path, first + i) for i, cell in enumerate(landmarks[:count])])
+            frames = np.arange(first, last + 1)
+            parts.append((frames, np.full(count, shot), frames - first, joints[..., :2], joints[..., 2]))
     if not parts:
         raise DataError(f"landmarks of at least one shot of {folder / 'ranges' / animal}", "none")
     return TigDogIndex(*(np.concatenate(column) for column in zip(*parts)))
+
+
+def _ranges(reader: ForeignReader, path: Path) -> list[tuple[int, int, int]]:
+    """Shot, first frame and last frame (inclusive) of every shot.
+
+    Raises:
+        DataError: it is no table of three whole numbers a row, or a shot ends before it begins.
+    """
+    table = _matlab(reader, path, "ranges")
+    expected = "ranges: a table of shot, first frame, last frame: whole numbers from 0, the last not below the first"
+    remedy = "unpack it again"
+    if not isinstance(table, np.ndarray) or table.ndim != 2 or table.shape[1] != 3 or table.dtype.kind not in "iuf":
+        found = f"{table.dtype} {table.shape}" if isinstance(table, np.ndarray) else type(table).__name__
+        raise DataError(expected, f"{path}: {found}", remedy)
+    for row, (shot, first, last) in enumerate(table.tolist(), 1):
+        if not all(0 <= v < MOST_FRAMES and v == int(v) for v in (shot, first, last)) or last < first:
+            raise DataError(expected, f"{path}: row {row} is {shot:g}, {first:g}, {last:g}", remedy)
+    return [tuple(row) for row in table.astype(int).tolist()]
 
 
 def split_of(index: TigDogIndex, root: Path, animal: str, seed: int = 0) -> Split:
@@ -132,23 +151,29 @@ def how_to_get(root: Path) -> str:
     )
 
 
-def _matlab(path: Path, name: str) -> np.ndarray:
+def _matlab(reader: ForeignReader, path: Path, name: str) -> np.ndarray:
+    expected = f"a MATLAB v5 file with the variable {name!r}"
     try:
-        return loadmat(path)[name]
-    except Exception as error:  # a file cut short fails in zlib, in numpy or in scipy, each with errors of its own
-        raise DataError(
-            f"a MATLAB v5 file with the variable {name!r}", f"{path}: {type(error).__name__} {error}", "unpack it again"
-        ) from error
+        found = reader.read("mat", path)
+    except ForeignFileError as error:
+        raise DataError(expected, f"{path}: {error}", "unpack it again") from error
+    if name not in found:
+        raise DataError(expected, f"{path} with {', '.join(found) or 'nothing'}", "unpack it again")
+    return found[name]
 
 
-def _joints(cell: np.ndarray, path: Path) -> np.ndarray:
+def _joints(cell: Any, path: Path, frame: int) -> np.ndarray:
     """(18, 3) x, y, flag of one frame's cell: a struct of positions and flags; an empty cell has no joint."""
     joints = len(TIGDOG18)
-    if cell.size == 0:
+    if np.size(cell) == 0:
         return np.zeros((joints, 3))
     try:
-        record = cell.reshape(-1)[0]
+        record = np.reshape(cell, -1)[0]
         xy, flag = np.asarray(record[0], float), np.asarray(record[1], float).reshape(-1, 1)
-        return np.nan_to_num(np.concatenate([xy[:joints, :2], flag[:joints]], 1)).reshape(joints, 3)
+        found = np.nan_to_num(np.concatenate([xy[:joints, :2], flag[:joints]], 1), posinf=np.inf, neginf=-np.inf)
+        found = found.reshape(joints, 3)
+        if not (np.abs(found[:, :2]) <= FARTHEST_PX).all() or not np.isin(found[:, 2], (0, 1)).all():
+            raise ValueError(f"positions beyond {FARTHEST_PX:g} px, or flags other than 0 and 1")
+        return found
     except (IndexError, TypeError, ValueError) as error:
-        raise DataError("19 positions and 19 visibility flags a frame", f"{path}: {error}") from error
+        raise DataError("19 positions and 19 visibility flags a frame", f"{path}, frame {frame}: {error}") from error

@@ -52,9 +52,9 @@ def keypoint_numbers(
     """Score results against annotations.
 
     Args:
-        truth: `images`, `annotations` and `categories` of a COCO keypoints file. An annotation without `area` counts with its
-            box's, one without `bbox` with the box of its labelled joints, and one without `num_keypoints` with the joints it has
-            labelled.
+        truth: `images`, `annotations` and `categories` of a COCO keypoints file. An annotation without an `area` above 0 counts
+            with its box's, one without `bbox` with the box of its labelled joints, and one without `num_keypoints` with the joints
+            it has labelled.
         results: COCO results: image_id, category_id, keypoints (x, y, score) * K, score. As in pycocotools a result's area, by
             which it is medium or large, is the extent of its joints; of its `bbox`, where all results have one.
         sigmas: (K,).
@@ -117,9 +117,12 @@ def faster_coco_eval() -> ModuleType:
 
 
 def _numbered(entries: Sequence[Mapping]) -> dict[Any, int]:
-    """Id -> number: the id where all are positive whole numbers, else their places in order, which decides between equal scores."""
+    """Id -> number: the id where all are positive whole numbers of 31 bits, else their places in order.
+
+    The order of the numbers decides between equal scores.
+    """
     ids = [entry["id"] for entry in entries]
-    if all(isinstance(i, int | np.integer) and not isinstance(i, bool) and i > 0 for i in ids):
+    if all(isinstance(i, int | np.integer) and not isinstance(i, bool) and 0 < i < 2**31 for i in ids):
         return {i: int(i) for i in ids}
     order = sorted(ids, key=lambda i: (isinstance(i, str), i))
     places = {i: number for number, i in enumerate(order, 1)}
@@ -146,7 +149,7 @@ def _filled(annotation: Mapping, number: int, k: int, images: Mapping, categorie
         "keypoints": keypoints.tolist(),
         "num_keypoints": int(annotation.get("num_keypoints", labelled.sum())),
         "bbox": [float(v) for v in box],
-        "area": float(box[2] * box[3] if area is None else area),
+        "area": float(area if area is not None and area > 0 else box[2] * box[3]),
     }
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
 from ..datasets.annotated import AnnotatedPictures
 from ..datasets.coco_truth import CocoTruth, coco_truth
 from ..datasets.mpii import Mpii
+from ..datasets.picture_places import picture_size
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import open_source
 from ..errors import DataError, OptionError
@@ -25,7 +25,6 @@ from .protocol import Score
 from .score import predict_with, print_scores, score_predictions
 from .score_table import ScoreTable
 
-_EXIF_ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)
 _GIVEN = "each animal has the best-scored result that is nearest to it; without one its joints are wrong"
 
 
@@ -128,7 +127,7 @@ def _frames(dataset: AnnotatedPictures) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         DataError: an animal without a box, whose box is its picture, in one that is not there.
     """
-    sizes_wh = [dataset.size_of(i) or _picture_size(dataset.path_of(i)) for i in range(len(dataset))]
+    sizes_wh = [dataset.size_of(i) or picture_size(dataset.path_of(i)) or (0, 0) for i in range(len(dataset))]
     whole = np.array([[0, 0, w, h] for w, h in sizes_wh], np.float32)
     boxes = np.where(dataset.boxes[:, 2:3] > 0, dataset.boxes, whole)
     lost = np.flatnonzero(boxes[:, 2] == 0)
@@ -137,13 +136,3 @@ def _frames(dataset: AnnotatedPictures) -> tuple[np.ndarray, np.ndarray]:
             "a box, or a picture, of every animal", f"neither of {dataset.ids[lost[0]]}", "put the picture there"
         )
     return boxes, np.array(sizes_wh, np.int64)[:, ::-1]
-
-
-def _picture_size(path: Path) -> tuple[int, int]:
-    """Width and height of a picture as it is read, (0, 0) where it is not there."""
-    try:
-        with Image.open(path) as image:
-            w, h = image.size
-            return (h, w) if image.getexif().get(_EXIF_ORIENTATION) in _TURNED else (w, h)
-    except OSError:
-        return 0, 0

@@ -37,7 +37,12 @@ def check_options(options: TestOptions) -> None:
         found = f"--nms {options.nms:g}, --joint-threshold {options.joint_threshold:g}"
         raise OptionError("--nms above 0 and up to 1, --joint-threshold from 0 to below 1", found)
     if options.predictions:
-        given = [("--resume", options.resume), ("--boxes", options.boxes), ("--flip", options.flip)]
+        given = [
+            ("--resume", options.resume),
+            ("--boxes", options.boxes),
+            ("--flip", options.flip),
+            ("--joints", options.joints),
+        ]
         useless = [name for name, value in given if value] + _asked(options, "soft_nms", "nms", "joint_threshold")
         if useless:
             expected = "--predictions alone: they are scored as they stand"

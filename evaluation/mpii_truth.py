@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.io import loadmat, savemat
+from scipy.io import savemat
 
+from ..datasets.foreign import ForeignFileError, read_foreign, real_numbers
 from ..datasets.mpii import Mpii
 from ..errors import DataError
 from ..pose.atomic import atomic_path
@@ -19,6 +20,7 @@ from .pckh import head_size
 _NAMES = "rank rkne rhip lhip lkne lank pelv thor neck head rwri relb rsho lsho lelb lwri".split()
 _NECK, _TOP = MPII16.joints.index("upper_neck"), MPII16.joints.index("head_top")
 _LAYOUT = "pos_gt_src (16, 2, N), headboxes_src (2, 2, N) and jnt_missing (16, N)"
+_TRUTH = ("pos_gt_src", "headboxes_src", "jnt_missing")
 _PREDS = "predictions of MPII: a .mat file with preds (N, 16, 2)"
 HEAD_BOX, HEAD_JOINTS = "0.6 x diagonal of the head box", "upper neck to head top, since there are no head boxes"
 
@@ -125,8 +127,8 @@ def read_gt_mat(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     Raises:
         DataError: another file.
     """
-    found = _loaded(path, f"MPII's truth: {_LAYOUT}", ("pos_gt_src", "headboxes_src", "jnt_missing"))
-    xy, corners, missing = (np.asarray(found[key], float) for key in ("pos_gt_src", "headboxes_src", "jnt_missing"))
+    found = _loaded(path, f"MPII's truth: {_LAYOUT}", _TRUTH)
+    xy, corners, missing = (found[key] for key in _TRUTH)
     n = xy.shape[-1]
     if xy.shape != (16, 2, n) or corners.shape != (2, 2, n) or missing.shape != (16, n):
         raise DataError(_LAYOUT, f"{path}: {xy.shape}, {corners.shape} and {missing.shape}")
@@ -150,16 +152,18 @@ def read_preds(path: Path, truth: MpiiTruth) -> np.ndarray:
         DataError: another file, or of another number of people.
     """
     found = _loaded(path, _PREDS, ("preds",))
-    preds = np.asarray(found["preds"], float)
+    preds = found["preds"]
     if preds.ndim != 3 or preds.shape[1:] != (16, 2) or len(preds) not in (truth.file_count, len(truth.items)):
         expected = f"preds ({truth.file_count}, 16, 2), for the people of {truth.source}"
         raise DataError(
             expected, f"{path}: {preds.shape}", "name the split that was predicted: --split train, valid or all"
         )
     missing = ~np.isfinite(preds).all(-1) | (preds == -1).all(-1)
-    first = int(np.ravel(found.get("counted_from", 1))[0])
+    first = np.ravel(found.get("counted_from", 1))[:1].tolist()
+    if first not in ([0], [1]):
+        raise DataError(_PREDS, f"{path}: counted_from {first}, which is 0 or 1", "predict again")
     preds = np.where(
-        missing[..., None], np.nan, preds + (1 - first)
+        missing[..., None], np.nan, preds + (1 - first[0])
     )  # unchanged to the last bit where it counts from 1
     return preds[truth.file_rows] if len(preds) == truth.file_count else truth.of_all(preds)
 
@@ -171,11 +175,9 @@ def write_preds(path: Path, preds: np.ndarray) -> None:
 
 
 def _loaded(path: Path, expected: str, keys: tuple[str, ...]) -> dict:
+    """The variables of a .mat file, those of `keys` as float64."""
     try:
-        found = loadmat(path)
-    except Exception as error:  # a file cut short fails in zlib, in numpy or in scipy, each with errors of its own
-        raise DataError(expected, f"{path}: {type(error).__name__} {error}", "give the path of such a file") from error
-    if any(key not in found for key in keys):
-        names = ", ".join(name for name in found if not name.startswith("__"))
-        raise DataError(expected, f"{path} with {names or 'nothing'}")
-    return found
+        found = read_foreign("mat", path)
+        return {**found, **{key: real_numbers(found, key) for key in keys}}
+    except ForeignFileError as error:
+        raise DataError(expected, f"{path}: {error}", "give the path of such a file") from error

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
+import numpy as np
 import torch
 import tyro
 
+from ..datasets import synthetic_animal, tigdog
+from ..datasets.coco_categories import NoSuchCategory
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import SOURCES, Unlabelled, class_names, has_splits, open_source, partner_pairs, takes
 from ..datasets.synthetic_animal import synthetic_mean
@@ -19,6 +25,7 @@ from ..options import dead, size_of, size_text
 from ..pose.checkpoints import Loaded, load
 from ..pose.skeleton import TIGER_TO_MODEL, Skeleton
 from ..progress import log
+from .box_fill import outcome_of
 
 _arg = tyro.conf.arg
 
@@ -31,12 +38,20 @@ class DataOptions:
     """root of the published data sets"""
     animal: str = "horse"
     """species, for data sets that hold several"""
+    joints: str = ""
+    """names of the joints of a checkpoint that does not name them, in its order: NAME,NAME,... or a FILE with a name a line"""
     partners: str = ""
     """left/right pairs of a COCO file whose names do not tell: LEFT:RIGHT,LEFT:RIGHT,..."""
+    mirror: Literal["auto", "always", "never"] = "auto"
+    """mirror pictures, in training (augmentation) and with --flip; auto: unless a joint looks left or right and has no partner"""
     classes: str = ""
     """of animal_pose and coco_animals: take these only, e.g. dog,cat; default: all"""
     min_size: Annotated[float | None, Limits(0, 1_000_000)] = None
     """of coco_animals: smallest shorter side of a box in px; default 32"""
+    category: str = ""
+    """of a COCO file: name or id of the category to take, or several with commas; needed where its categories have other joints"""
+    as_is: bool = False
+    """of a COCO file: take joints and boxes for pixels even where they look like something else (0..1, percent, two corners)"""
     strict_data: bool = False
     """stop at the first picture that cannot be read, instead of naming and counting it"""
     workers: Annotated[int, PROCESSES, _arg(aliases=["-j"])] = min(4, os.cpu_count() or 1)
@@ -188,14 +203,81 @@ def load_network(path: str, trained_on: str, options: Any, mean: Any = None) -> 
     Args:
         trained_on: data set name: `real_animal` means TigDog's own mean and, for tigers, the joint order of its files
             (ccssl section 1); any other name the mean of the renderings.
+        options: --partners, where it names the network's joints, takes the place of the checkpoint's pairs.
         mean: RGB mean in place of that, from a data set that knows its own.
     """
+
+    def published_mean() -> Any:
+        return mean_of(trained_on, options, path) if mean is None else mean
+
+    loaded = load(path, published_mean, joint_order(trained_on, options), joint_names(getattr(options, "joints", "")))
+    if outcome := outcome_of(loaded.state):
+        log.warning("%s is the end of a run that was stopped: %s", path, outcome)
+    pairs = partner_pairs(options.partners)
+    if pairs and all(name in loaded.skeleton.joints for pair in pairs for name in pair):
+        loaded.skeleton = loaded.skeleton.with_partners(pairs)
+    return loaded
+
+
+def mean_of(trained_on: str, options: Any, path: str) -> np.ndarray:
+    """(3,) RGB mean that the published code takes off pictures for a network trained on a data set.
+
+    Args:
+        path: of the network, for the message.
+
+    Raises:
+        OptionError: a species of which it has none.
+    """
+    real, species = trained_on.partition(":")[0] == "real_animal", species_of(options)
+    known = tigdog.MEANS if real else synthetic_animal.MEANS
+    if species not in known:
+        flag = "--species" if hasattr(options, "species") else "--animal"
+        raise OptionError(
+            f"{flag} out of {', '.join(known)}: {path} does not say what it was trained on, "
+            "and the mean colour of those pictures is taken off every picture",
+            repr(species),
+            f"{flag} {difflib.get_close_matches(species, known, 1, 0)[0]}",
+        )
+    return (real_mean if real else synthetic_mean)(options.image_path, species)
+
+
+def joint_order(trained_on: str, options: Any) -> np.ndarray | None:
+    """(18,) joint of each channel of a published network trained on a data set: TigDog's tigers have an order of their own."""
     real = trained_on.partition(":")[0] == "real_animal"
-    if mean is None:
-        species = species_of(options)
-        mean = real_mean(options.image_path, species) if real else synthetic_mean(options.image_path, species)
-    order = TIGER_TO_MODEL if real and species_of(options) == "tiger" else None
-    return load(path, mean, order)
+    return TIGER_TO_MODEL if real and species_of(options) == "tiger" else None
+
+
+def joint_names(text: str) -> list[str] | None:
+    """The names of --joints: with commas, or a FILE with one a line; None for an empty text.
+
+    Raises:
+        OptionError: an empty name, or one twice.
+    """
+    if not text:
+        return None
+    path = Path(text).expanduser()
+    if "," not in text and path.is_file():
+        try:
+            lines = path.read_text(encoding="utf-8-sig").replace(",", "\n").splitlines()
+        except UnicodeDecodeError as error:
+            raise OptionError("--joints FILE, a text with a name a line", f"{path}: {error.reason}") from error
+        names = [line.strip() for line in lines if line.strip()]
+    else:
+        names = [name.strip() for name in text.split(",")]
+    if not names or not all(names) or len(set(names)) != len(names):
+        raise OptionError("--joints with names that are all different, NAME,NAME,... or a FILE", repr(text))
+    return names
+
+
+def refuse_joints(options: Any) -> None:
+    """Refuse --joints where no checkpoint is read whose joints it could name.
+
+    Raises:
+        OptionError: --joints is given.
+    """
+    if options.joints:
+        found = f"--joints {options.joints} without a checkpoint"
+        raise OptionError("--joints beside a checkpoint that does not name its joints", found, "leave --joints out")
 
 
 def open_data(
@@ -205,19 +287,27 @@ def open_data(
     labelled: bool = True,
     skeleton: Skeleton | None = None,
     need_pictures: bool = True,
+    must_have: bool = True,
 ) -> PoseDataset:
-    """A data set of the command line, with the command's root, species, pairs, classes and smallest box.
+    """A data set of the command line, with the command's root, species, pairs, classes, smallest box and category.
+
+    Args:
+        must_have: --category must be one of the file's. Otherwise a file that has it not is taken whole: --category may be meant
+            for another of the command's files.
 
     Raises:
-        OptionError: classes or a smallest box where none of the command's data sets has any.
+        OptionError: classes, a smallest box or a category where none of the command's data sets has any.
+        NoSuchCategory: the file has not the category.
     """
     own = {"classes": class_names(options.classes), "min_size": options.min_size}
+    own |= {"category": options.category or None, "as_is": options.as_is or None}
     beside = [text for text in vars(options).values() if isinstance(text, str)]
     for option in own:
         # where another of the command's sets has the option it is meant for that one
         if not takes(option, source) and any(takes(option, text) for text in beside):
             own[option] = None
-    dataset = open_source(
+    opened = partial(
+        open_source,
         source,
         split=split,
         labelled=labelled,
@@ -226,15 +316,20 @@ def open_data(
         partners=partner_pairs(options.partners) if source.startswith("coco:") else None,
         skeleton=skeleton,
         need_pictures=need_pictures,
-        **own,
     )
+    try:
+        dataset = opened(**own)
+    except NoSuchCategory:
+        if must_have:
+            raise
+        dataset = opened(**own | {"category": None})
     if skeleton is not None:
         adopt(dataset, skeleton, options)
     return dataset
 
 
 def open_target(options: Any, skeleton: Skeleton, labelled: bool = False) -> PoseDataset:
-    """The data of --target, of the classes of --target-classes: their training part, where they have one.
+    """The data of --target, of --target-classes or --target-category: their training part, where they have one.
 
     Of a set of other joints only pictures and boxes are taken, unless its labels are wanted.
 
@@ -247,14 +342,28 @@ def open_target(options: Any, skeleton: Skeleton, labelled: bool = False) -> Pos
                 "a --target that holds several classes", f"{options.target}", "leave --target-classes out"
             )
         options = replace(options, classes=options.target_classes)
+    named = getattr(options, "target_category", "")
+    if named:
+        if not takes("category", options.target):
+            found = f"--target-category {named} for {options.target}"
+            raise OptionError("a --target that is a COCO file, coco:PATH.json", found, "leave --target-category out")
+        options = replace(options, category=named)
     split = "train" if has_splits(options.target) else "all"
     if labelled:
-        return open_data(options.target, split, options, labelled, skeleton)
+        return open_data(options.target, split, options, labelled, skeleton, must_have=bool(named))
     # the joints, and their left/right pairs, are those of the network: nobody labels others here
-    dataset = open_data(options.target, split, replace(options, partners=""), labelled, skeleton)
+    dataset = open_data(options.target, split, replace(options, partners=""), labelled, skeleton, must_have=bool(named))
     if dataset.skeleton.joints != skeleton.joints:
         log.info("%s has other joints than the network: only its pictures and boxes are taken", options.target)
     return Unlabelled(dataset, skeleton)
+
+
+def open_selecting(options: Any, skeleton: Skeleton) -> PoseDataset:
+    """The labelled target data of --select-on-target, of the category of --target-category where that is given."""
+    text, named = options.select_on_target, options.target_category
+    split = "valid" if has_splits(text) else "all"
+    own = replace(options, category=named or options.category)
+    return open_data(text, split, own, skeleton=skeleton, must_have=bool(named))
 
 
 def adopt(dataset: PoseDataset, skeleton: Skeleton, options: Any) -> None:

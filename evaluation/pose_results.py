@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..datasets.coco_truth import CocoTruth
-from ..datasets.json_file import none_of, read_json
+from ..datasets.json_file import none_of, plain, read_json
+from ..datasets.schema import Ids, is_number, kind_of
 from ..errors import DataError
 from ..pose.atomic import atomic_json
 
@@ -68,14 +69,15 @@ def read_results(path: Path, truth: CocoTruth, joints: int) -> PoseResults:
 
     Results of pictures or categories that the truth has not are left out and counted. A truth of one category that is its own
     making (a set that is no COCO file) takes results of any category. A picture may be named by `file_name` in place of
-    `image_id`.
+    `image_id`. An id 1.0 or "1" means 1, see `schema.Ids`.
 
     Raises:
         DataError: no such file, results that are not of these joints or no proper numbers, or none of the truth's pictures.
     """
     data = read_json(path, _RESULTS, "give the path of the results")
     if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
-        raise DataError(_RESULTS, f"{path}: a {type(data).__name__} of other things")
+        what = f"an object of {len(data)}" if isinstance(data, dict) else f"a {type(data).__name__} of other things"
+        raise DataError(_RESULTS, f"{path}: {what}")
     lost = [i for i, e in enumerate(data) if not isinstance(e.get("keypoints"), list)]
     none_of("keypoints in every result", lost, "result", path)
     lost = {i: len(e["keypoints"]) for i, e in enumerate(data) if len(e["keypoints"]) != 3 * joints}
@@ -84,21 +86,23 @@ def read_results(path: Path, truth: CocoTruth, joints: int) -> PoseResults:
     lost = [i for i, e in enumerate(data) if not _numbers([*e["keypoints"], e.get("score")])]
     none_of("finite numbers and a score in every result", lost, "result", path)
     names = {image["file_name"]: image["id"] for image in truth.images}
-    images, categories = set(names.values()), {c["id"] for c in truth.categories}
+    images, categories = Ids({i: True for i in names.values()}), Ids({c["id"]: True for c in truth.categories})
     kept, left_out = [], Counter()
     for entry in data:
-        image_id = entry["image_id"] if "image_id" in entry else names.get(entry.get("file_name"))
-        category = next(iter(categories)) if truth.one_category else entry.get("category_id")
-        if not _in(image_id, images):
+        image_id = images.find(entry["image_id"]) if "image_id" in entry else _named(entry.get("file_name"), names)
+        category = next(iter(categories.known)) if truth.one_category else categories.find(entry.get("category_id"))
+        if image_id not in images.known:
             left_out["of a picture that is not in the data"] += 1
-        elif not _in(category, categories):
+        elif category not in categories.known:
             left_out["of another category"] += 1
         else:
             kept.append((image_id, category, entry))
     if data and not kept:
-        ids = ", ".join(repr(image["id"]) for image in truth.images[:3])
-        expected = f"results of the {len(images)} pictures of the data, {ids}, ..., and of category {sorted(map(str, categories))}"
-        first = f"the first of picture {data[0].get('image_id')!r}, category {data[0].get('category_id')!r}"
+        ids = ", ".join(plain(repr(image["id"])) for image in truth.images[:3])
+        own = ", ".join(plain(str(i)) for i in list(categories.known)[:12])
+        expected = f"results of the {len(images.known)} pictures of the data, {ids}, ..., and of category {own}"
+        picture, category = (kind_of(data[0].get(key)) for key in ("image_id", "category_id"))
+        first = f"the first has {picture} for image_id, {category} for category_id"
         raise DataError(expected, f"{path}: {len(data)} results, none of these; {first}")
     boxed = bool(kept) and all(_numbers(e.get("bbox")) and len(e["bbox"]) == 4 for *_, e in kept)
     return PoseResults(
@@ -112,13 +116,11 @@ def read_results(path: Path, truth: CocoTruth, joints: int) -> PoseResults:
 
 
 def _numbers(values: Any) -> bool:
-    if not isinstance(values, list) or not all(isinstance(v, int | float) for v in values):
-        return False
-    return bool(np.isfinite(values).all())
+    return isinstance(values, list) and all(map(is_number, values))
 
 
-def _in(value: Any, known: set) -> bool:
-    return isinstance(value, int | float | str) and value in known  # 785.0 is 785, as for other programs
+def _named(name: Any, names: Mapping[str, Any]) -> Any:
+    return names.get(name) if isinstance(name, str) else None
 
 
 def given_to_animals(

@@ -9,9 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 
+from ..datasets.foreign import ForeignFileError
+from ..datasets.hdf5_file import array_of, decoded, encoded, read_whole, written_sealed
 from ..errors import DataError
-from ..pose.atomic import atomic_path, json_text
+from ..pose.atomic import json_text
+from ..pose.description import SKELETON, skeleton_of
+from ..pose.schema import anything, choice, maybe, named, number, record, text, whole
 from ..pose.skeleton import Skeleton
 from .predict import Predictions
 from .protocol import Score
@@ -46,7 +51,7 @@ class Record:
     tables: Sequence[ScoreTable] = ()
 
     def write(self, folder: Path) -> None:
-        """Write the file whole or not at all."""
+        """Write the file whole or not at all, with a seal, see `pose.seal`."""
         about = {
             "kind": self.kind,
             "scores": {name: score.to_json() for name, score in self.scores.items()},
@@ -58,10 +63,10 @@ class Record:
             "crop_factor": float(self.found.crop_factor),
             "faults": self.found.faults,
         }
-        with atomic_path(folder / NAME) as temporary, h5py.File(temporary, "w") as file:
+        with written_sealed(folder / NAME) as file:
             file.attrs["format"] = FORMAT
             file.create_dataset("about", data=json_text(about))
-            file.create_dataset("ids", data=[i.encode() for i in self.found.ids], dtype=h5py.string_dtype())
+            file.create_dataset("ids", data=[encoded(i) for i in self.found.ids], dtype=h5py.string_dtype())
             for name in _arrays():
                 file.create_dataset(name, data=getattr(self.found, name))
 
@@ -76,22 +81,68 @@ class Record:
         if not path.is_file():
             raise DataError("predictions of a run", f"no file {path}", remedy)
         try:
-            with h5py.File(path, "r") as file:
-                if file.attrs.get("format") != FORMAT:
-                    raise DataError(f"a file marked {FORMAT!r}", f"{path} marked {file.attrs.get('format')!r}", remedy)
-                about = json.loads(file["about"][()])
-                found = Predictions(
-                    ids=[i.decode() for i in file["ids"][()]],
-                    crop_factor=about["crop_factor"],
-                    faults=about["faults"],
-                    **{name: file[name][()] for name in _arrays()},
-                )
+            attrs, data = read_whole(path)
+            if attrs.get("format") != FORMAT:
+                raise DataError(f"a file marked {FORMAT!r}", f"{path} marked {attrs.get('format')!r}", remedy)
+            about = json.loads(data["about"])
+            _ABOUT_CHECK(about, "about")
+            skeleton = skeleton_of(about["skeleton"], "about.skeleton")
+            found = _predictions_of(data, about, len(skeleton))
             scores = {name: Score.from_json(score) for name, score in about["scores"].items()}
-            skeleton = Skeleton.from_dict(about["skeleton"])
             tables = [ScoreTable.from_json(name, table) for name, table in about.get("tables", {}).items()]
             return cls(about["kind"], found, scores, skeleton, about["facts"], about["options"], about["epoch"], tables)
-        except (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError) as error:
+        except DataError as error:
+            raise DataError(
+                error.expected, error.found if str(path) in error.found else f"{path}: {error.found}", remedy
+            ) from error
+        except (
+            ForeignFileError,
+            LookupError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            ArithmeticError,
+            RecursionError,
+        ) as error:
             raise DataError("a whole file of predictions", f"{path}: {error}", remedy) from error
+
+
+_ABOUT_CHECK = record(
+    {
+        "kind": choice("run", "test"),
+        "scores": named(named(anything)),
+        "skeleton": SKELETON,
+        "facts": named(anything),
+        "options": named(anything),
+        "epoch": maybe(whole(0)),
+        "crop_factor": number(0, 1e6),
+        "faults": text(100_000),
+    },
+    {"tables": named(named(anything))},
+)
+
+
+def _predictions_of(data: Mapping[str, Any], about: Mapping[str, Any], k: int) -> Predictions:
+    """The arrays of a file of predictions of K joints.
+
+    Raises:
+        LookupError: one is missing. ValueError: one is of another type or shape.
+    """
+    ids = decoded(data["ids"])
+    n, number_, whole_ = len(ids), np.floating, np.integer
+    shapes = {
+        "xy_px": ((n, k, 2), number_),
+        "score": ((n, k), number_),
+        "cells": ((n, k, 2), np.number),
+        "target_cells": ((n, k, 2), np.number),
+        "xy_true_px": ((n, k, 2), number_),
+        "visible": ((n, k), whole_),
+        "box_xywh": ((n, 4), number_),
+        "size_hw": ((n, 2), whole_),
+        "read": ((n,), np.bool_),
+    }
+    arrays = {name: array_of(data, name, *shapes.get(name, (np.shape(data[name]), np.generic))) for name in _arrays()}
+    return Predictions(ids=ids, crop_factor=about["crop_factor"], faults=about["faults"], **arrays)
 
 
 def _arrays() -> list[str]:

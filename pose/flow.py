@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..errors import OptionError, WeightsError
+from .weights import check_tensors, load_data
 
 # window and levels of the published code (CC-SSL); its criteria too
 _LK = {
@@ -89,11 +89,11 @@ def load_raft(path: str | Path) -> nn.Module:
         ) from error
     remedy = "a state dict of torchvision's raft_large or raft_small, as torch.save writes it; or --flow dis"
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        raise WeightsError(
-            "a readable file of weights for RAFT", f"{path}: {str(error).splitlines()[0]}", remedy
-        ) from error
+        state = load_data(path)
+        if isinstance(state, Mapping):
+            check_tensors(state, Path(path))
+    except WeightsError as error:
+        raise WeightsError("a readable file of weights for RAFT", error.found, error.remedy or remedy) from error
     names = set(state) if isinstance(state, dict) else set()
     # only the large one upsamples by a learnt mask
     build = raft_large if any(name.startswith("mask_predictor") for name in names) else raft_small

@@ -72,10 +72,27 @@ def read(path: str | Path) -> dict[str, Any]:
         WeightsError: no such file, not a checkpoint, cut short, changed since it was written, or holding objects that are not data.
     """
     path = Path(path)
+    state = load_data(path)
+    if isinstance(state, Mapping) and state and all(isinstance(v, torch.Tensor) for v in state.values()):
+        state = {"state_dict": state}
+    if not isinstance(state, Mapping) or not isinstance(state.get("state_dict"), Mapping):
+        found = ", ".join(map(str, list(state)[:8])) if isinstance(state, Mapping) else type(state).__name__
+        raise WeightsError("a checkpoint with a state_dict", f"{path} holds {found}")
+    check_tensors(state["state_dict"], path)
+    return {**state, "state_dict": without_prefix(state["state_dict"])}
+
+
+def load_data(path: str | Path) -> Any:
+    """What a file of torch.save holds, on the CPU: tensors and plain data; no code in it is run.
+
+    Raises:
+        WeightsError: no such file, another kind of file, a damaged one, or one with objects that are not data.
+    """
+    path = Path(path)
     check_readable(path)
     try:
         with torch.serialization.safe_globals(_SAFE):
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(
             "a checkpoint that holds tensors and plain data only",
@@ -86,13 +103,6 @@ def read(path: str | Path) -> dict[str, Any]:
         if is_of_machine(error):
             raise
         raise damaged(path, _line(error)) from error
-    if isinstance(state, Mapping) and state and all(isinstance(v, torch.Tensor) for v in state.values()):
-        state = {"state_dict": state}
-    if not isinstance(state, Mapping) or not isinstance(state.get("state_dict"), Mapping):
-        found = ", ".join(map(str, list(state)[:8])) if isinstance(state, Mapping) else type(state).__name__
-        raise WeightsError("a checkpoint with a state_dict", f"{path} holds {found}")
-    check_tensors(state["state_dict"], path)
-    return {**state, "state_dict": without_prefix(state["state_dict"])}
 
 
 def fault_of(path: str | Path) -> str:
@@ -189,6 +199,21 @@ def without_prefix(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Te
     return {re.sub(r"^(?:module\.|_orig_mod\.)+", "", k): v for k, v in state_dict.items()}
 
 
+def check_finite(state_dict: Mapping[str, torch.Tensor], what: str) -> None:
+    """Refuse tensors with NaN or infinity.
+
+    Raises:
+        WeightsError: naming them.
+    """
+    bad = [k for k, v in state_dict.items() if v.is_floating_point() and not bool(v.isfinite().all())]
+    if bad:
+        raise WeightsError(
+            f"finite numbers in {what}",
+            f"NaN or infinity in {len(bad)} of {len(state_dict)} tensors: {', '.join(bad[:3])}{', ...' if len(bad) > 3 else ''}",
+            "a checkpoint from before the training diverged; a training with a lower --lr",
+        )
+
+
 def load_into(model: nn.Module, state_dict: Mapping[str, torch.Tensor], what: str = "checkpoint") -> str:
     """Load every tensor or nothing.
 
@@ -196,7 +221,18 @@ def load_into(model: nn.Module, state_dict: Mapping[str, torch.Tensor], what: st
         A line such as "684 of 684 tensors".
 
     Raises:
-        WeightsError: naming the missing, unknown and misshapen tensors.
+        WeightsError: naming the missing, unknown and misshapen tensors, or those with numbers that are none.
+    """
+    count = check_fit(model, state_dict, what)
+    model.load_state_dict(without_prefix(state_dict))
+    return f"{count} of {count} tensors"
+
+
+def check_fit(model: nn.Module, state_dict: Mapping[str, torch.Tensor], what: str = "checkpoint") -> int:
+    """How many tensors a network has, all of which must be there, and no others.
+
+    Raises:
+        WeightsError: naming the missing, unknown and misshapen tensors, or those with numbers that are none.
     """
     own = model.state_dict()
     state_dict = without_prefix(state_dict)
@@ -215,8 +251,8 @@ def load_into(model: nn.Module, state_dict: Mapping[str, torch.Tensor], what: st
             "\n".join([f"{len(own) - len(missing) - len(shaped)} of {len(own)} fit", *faults]),
             "give the options the file was trained with (--arch, --stacks, --blocks, --width, number of joints)",
         )
-    model.load_state_dict(state_dict)
-    return f"{len(own)} of {len(own)} tensors"
+    check_finite(state_dict, what)
+    return len(own)
 
 
 def hourglass_numbers(state_dict: Mapping[str, torch.Tensor]) -> dict[str, int]:
@@ -237,6 +273,8 @@ def hourglass_numbers(state_dict: Mapping[str, torch.Tensor]) -> dict[str, int]:
         raise WeightsError(
             "the tensors of a stacked hourglass", f"no {error.args[0]!r} among {len(state_dict)} tensors"
         ) from error
+    except TypeError as error:  # the length of a tensor without dimensions
+        raise WeightsError("the tensors of a stacked hourglass", f"tensors of other shapes ({error})") from error
 
 
 def build_from(state_dict: Mapping[str, torch.Tensor], arch: str = "hg") -> nn.Module:
@@ -374,6 +412,6 @@ def load_published(name: str, state_dict: Mapping[str, torch.Tensor], num_joints
 
 def _count(state_dict: Mapping[str, torch.Tensor], pattern: str) -> int:
     found = {int(m.group(1)) for k in state_dict if (m := re.fullmatch(pattern, k))}
-    if not found:
+    if not found or found != set(range(len(found))):
         raise KeyError(pattern)
-    return max(found) + 1
+    return len(found)

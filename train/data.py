@@ -18,17 +18,17 @@ def training_and_validation(source: str, valid: str, options: RunOptions) -> tup
 def validation_data(source: str, valid: str, options: RunOptions) -> PoseDataset:
     """The second of the two alone."""
     split = "valid" if not valid or has_splits(valid) else "all"
-    return labelled_data(valid or source, split, options, "validate on")
+    return labelled_data(valid or source, split, options, "validate on", must_have=not valid)
 
 
-def labelled_data(name: str, split: str, options: RunOptions, purpose: str) -> PoseDataset:
-    """A data set that must have labels.
+def labelled_data(name: str, split: str, options: RunOptions, purpose: str, must_have: bool = True) -> PoseDataset:
+    """A data set that must have labels, and with `must_have` the category of --category.
 
     Raises:
         DataError: it has none.
     """
     kind = name.partition(":")[0]
-    dataset = None if kind in ("images", "video") else open_data(name, split, options)
+    dataset = None if kind in ("images", "video") else open_data(name, split, options, must_have=must_have)
     if dataset is None or dataset.labels is None:
         remedy = "coco:PATH.json, or a data set with labels"
         raise DataError(f"labelled data to {purpose}", f"{name}, which has no labels", remedy)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import OptionError, WeightsError
+from ..evaluation.options import joint_names
 from ..evaluation.published_results import comparison
 from ..pose import checkpoints, weights
 from ..pose.models import build_model, parse_options
@@ -38,6 +39,8 @@ class ImportOptions:
     """the published training it is from, e.g. coco/hrnet_w32_256x192"""
     arch_options: str = ""
     """numbers of the network other than the recipe's, NAME=VALUE,...: wasp=v1 for OmniPose's published weights"""
+    joints: str = ""
+    """names of its joints, in its order, where the recipe's data have others: NAME,NAME,... or a FILE with a name a line"""
     out: str = ""
     """file to write; default: WEIGHTS.zoopose.pth.tar beside the published one"""
 
@@ -56,7 +59,8 @@ def run(options: ImportOptions) -> Path:
             f"--recipe NAME, out of {', '.join(recipes()[:6])}, ...; `zoopose import --help`",
         )
     recipe = load_recipe(options.recipe)
-    form, skeleton = recipe.form, SKELETONS[recipe.data]
+    names = joint_names(options.joints)
+    form, skeleton = recipe.form, Skeleton("named", tuple(names)) if names else SKELETONS[recipe.data]
     numbers = {**recipe.options, **parse_options(recipe.arch, options.arch_options)}
     if form.maps_per_joint != 1:
         numbers["maps_per_joint"] = form.maps_per_joint
@@ -65,7 +69,9 @@ def run(options: ImportOptions) -> Path:
     try:
         loaded = weights.load_into(model, weights.own_names(recipe.arch, state), options.weights)
     except WeightsError as error:
-        raise WeightsError(error.expected, error.found, "the recipe the file is from; or --arch-options") from error
+        raise WeightsError(
+            error.expected, error.found, "the recipe the file is from; or --arch-options, --joints"
+        ) from error
     out = Path(options.out or f"{options.weights}.zoopose.pth.tar")
     facts = {"method": "published", "recipe": recipe.name, "options": {}}
     facts["results"] = [result.to_dict() for result in recipe.results]

@@ -11,11 +11,12 @@ from lightning_fabric import Fabric
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import check_joints, has_splits
 from ..errors import OptionError
-from ..evaluation.options import load_network, open_target
+from ..evaluation.options import load_network, open_target, refuse_joints
 from ..pose import checkpoints
 from ..pose.checkpoints import Loaded
 from ..pose.correspondence import for_joints
 from ..pose.inputs import InputForm
+from ..pose.skeleton import Skeleton
 from ..progress import log
 from ..train import building
 from ..train.data import labelled_data, training_and_validation
@@ -56,6 +57,10 @@ class Domains:
         """Those that train, in the order in which a batch holds them."""
         found = {"human": self.human, "animal": self.animal, "target": self.target}
         return {name: data for name, data in found.items() if data is not None}
+
+    def skeletons(self) -> list[Skeleton]:
+        """Joints of the labelled domains."""
+        return [data.skeleton for data in (self.human, self.animal) if data is not None]
 
     def human_skeleton(self) -> dict | None:
         """Joints of the human head, plain data."""
@@ -131,7 +136,8 @@ def open_domains(options: WscdaOptions) -> Domains:
     human = None
     if options.animal and options.human:
         split = "train" if has_splits(options.human) else "all"
-        human = labelled_data(options.human, split, replace(options, partners=""), "train on")  # pairs are the animals'
+        own = replace(options, partners="")  # pairs are the animals'
+        human = labelled_data(options.human, split, own, "train on", must_have=False)
     target = None
     if options.target:
         target = open_target(options, main.skeleton)
@@ -146,6 +152,7 @@ def start_of(options: WscdaOptions, domains: Domains, restore: Loaded | None) ->
         return restore, None, restore.note
     adapter = options.adapter if domains.animal is not None else 0
     if not options.resume:
+        refuse_joints(options)
         form = building.input_form(options)
         model, numbers = building.new_network(options, skeleton, form, adapter)
         note = "fresh weights; a network trained on humans is a better start (zoopose train, then --resume)"
@@ -213,7 +220,8 @@ def step_for(options: WscdaOptions, domains: Domains, whole: WscdaNetwork, form:
     sources = {"human": options.human, "animal": options.animal}
     feeds = {
         domain: CropFeed(
-            data, form, augmentation_for(options, name), options.train_batch, options.seed, stream=number, sigma=form.sigma,
+            data, form, augmentation_for(options, name, data.skeleton), options.train_batch, options.seed, stream=number,
+            sigma=form.sigma,
             encoding=encoding_of(options), workers=options.workers,
             **cache_for(options, 1 / len(named)), strict=options.strict_data,
             hidden=trains_hidden(options, sources.get(domain, "")), rank=fabric.global_rank, world=fabric.world_size,

@@ -164,8 +164,13 @@ def test_without_labels_a_boxless_animal_beside_others_is_left_out(write):
 @pytest.mark.parametrize(
     ("key", "value", "reason"),
     [
-        ("bbox", [5, 5, 0, 0], "box of zero size"),
-        ("bbox", [5, 5, -3, 4], "box of zero size"),
+        ("bbox", [5, 5, -3, 4], "box of negative size"),
+        ("bbox", [0, 0, 1e7, 1e7], "box more than 4 times as large as its picture"),
+        ("bbox", {"x": 1}, "box that is not four numbers"),
+        ("bbox", "1234", "box that is not four numbers"),
+        ("bbox", [10**400, 5, 10, 10], "box that is not four numbers"),
+        ("keypoints", [10**400, 8, 2, 30, 20, 1, 0, 0, 0], "keypoints that are not numbers"),
+        ("keypoints", [1e30, 8, 2, 30, 20, 1, 0, 0, 0], "joint coordinates beyond 1,000,000 px"),
         ("bbox", [60, 5, 10, 10], "box wholly outside the picture"),
         ("bbox", [-20, 5, 20, 10], "box wholly outside the picture"),
         ("bbox", [float("nan"), 5, 10, 10], "box that is not finite"),

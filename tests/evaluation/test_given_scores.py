@@ -13,7 +13,7 @@ import torch
 from scipy.io import loadmat, savemat
 
 from zoopose import cli
-from zoopose.datasets.coco_file import select_joints
+from zoopose.datasets.coco_categories import select_joints
 from zoopose.datasets.coco_truth import coco_truth
 from zoopose.datasets.sources import has_splits, open_source
 from zoopose.errors import DataError, OptionError, ZooposeError
@@ -217,13 +217,20 @@ def test_results_that_are_none(coco_tree, written, made_by_hand, tmp_path):
         ([good[0] | {"keypoints": [1.0] * 48}], r"3 x 17 numbers(?s:.*)48 numbers"),
         ([good[0] | {"score": None}], "a score in every result"),
         ([good[0] | {"keypoints": ["1"] * 51}], "finite numbers"),
-        ([r | {"image_id": str(r["image_id"])} for r in good], r"5 results, none of these(?s:.*)picture '1'"),
-        ([r | {"category_id": 3} for r in good], r"category \['1'\](?s:.*)category 3"),
+        (
+            [r | {"image_id": f"p{r['image_id']}"} for r in good],
+            r"5 results, none of these(?s:.*)the text 'p1' for image_id",
+        ),
+        ([r | {"image_id": None} for r in good], r"5 results, none of these(?s:.*)null for image_id"),
+        ([r | {"category_id": 3} for r in good], r"category 1(?s:.*)the number 3 for category_id"),
+        ([good[0] | {"score": 10**400}], "finite numbers"),
+        ([good[0] | {"keypoints": [True] * 51}], "finite numbers"),
     ]:
         with pytest.raises(DataError, match=text):
             Scored(source, written(bad))
-    as_floats = [r | {"image_id": float(r["image_id"])} for r in good]
-    assert set(Scored(source, written(as_floats)).pck.values()) == {1.0}
+    for other in (float, str):
+        written_otherwise = [r | {"image_id": other(r["image_id"])} for r in good]
+        assert set(Scored(source, written(written_otherwise)).pck.values()) == {1.0}
     with pytest.raises(DataError, match="does not exist"):
         Scored(source, tmp_path / "nothing.json")
 

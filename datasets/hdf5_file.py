@@ -1,0 +1,71 @@
+"""HDF5 files of ours: written whole and sealed; read here where the seal fits, in a process of their own where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from ..pose.atomic import atomic_path
+from ..pose.schema import Mismatch
+from ..pose.seal import USER_BLOCK, is_whole, seal_hdf5
+from .foreign import ForeignFileError, read_foreign
+from .foreign_child import hdf5_contents
+
+
+@contextmanager
+def written_sealed(path: str | Path) -> Iterator[h5py.File]:
+    """An open file to be filled; it takes its place, with a seal, when the block ends well."""
+    with atomic_path(path) as temporary:
+        with h5py.File(temporary, "w", userblock_size=USER_BLOCK) as file:
+            yield file
+        seal_hdf5(temporary)
+
+
+def read_whole(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Attributes, and data sets by their path ("group/name"), of a file that is there.
+
+    Raises:
+        ForeignFileError: the file is damaged, or no HDF5 file.
+    """
+    try:
+        whole = is_whole(path)
+    except OSError as error:
+        raise ForeignFileError(str(error)) from error
+    if whole is False:
+        raise ForeignFileError("it is damaged: some of its bytes have changed since it was written")
+    found = hdf5_contents(path) if whole else read_foreign("hdf5", path)
+    return found["attrs"], found["data"]
+
+
+def array_of(data: dict[str, Any], name: str, shape: tuple[int, ...], kind: type[np.generic]) -> np.ndarray:
+    """A data set of a certain shape and kind of numbers.
+
+    Raises:
+        KeyError: there is none. Mismatch: it has another shape or kind.
+    """
+    array = data[name]
+    if not isinstance(array, np.ndarray) or array.shape != shape or not np.issubdtype(array.dtype, kind):
+        found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+        raise Mismatch(name, f"{kind.__name__} {shape}", found)
+    return array
+
+
+def encoded(text: str) -> bytes:
+    """A text as HDF5 keeps it; file names that are no UTF-8 keep their bytes."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def decoded(array: Any) -> list[str]:
+    """Texts out of a data set of bytes, the way back from `encoded`.
+
+    Raises:
+        Mismatch: it is no list of texts.
+    """
+    if not isinstance(array, np.ndarray) or array.ndim != 1 or not all(isinstance(i, bytes) for i in array):
+        raise Mismatch("ids", "a list of texts", type(array).__name__)
+    return [bytes(i).decode("utf-8", "surrogateescape") for i in array]

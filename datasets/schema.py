@@ -1,0 +1,108 @@
+"""Kinds of values in annotation files, checked before anything else touches them."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from .json_file import plain
+
+LONGEST_NAME = 4096  # characters; the longest path that Linux opens
+MOST_JOINTS = 1000  # the largest published skeleton, COCO-WholeBody's, has 133
+FURTHEST_PX = 1e6  # the largest picture that OpenCV reads has sides of 2^20 px
+
+_WHOLE = re.compile(r"\s*([+-]?\d{1,18})(?:\.0*)?\s*")
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number that a float holds; True and False are none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond 1e308
+        return False
+
+
+def is_name(value: Any) -> bool:
+    """Whether a value is a text that can be printed and stored: not empty, no NUL, no half of a surrogate pair."""
+    if not isinstance(value, str) or not value or len(value) > LONGEST_NAME or "\0" in value:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def is_file_name(value: Any) -> bool:
+    """Whether a text can be the name of a file here; bytes that are no UTF-8 come as surrogates, as `os.listdir` gives them."""
+    if not isinstance(value, str) or not value or len(value) > LONGEST_NAME or "\0" in value:
+        return False
+    try:
+        os.fsencode(value)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def kind_of(value: Any) -> str:
+    """A value in words, for an error: its kind, and the value where it is short."""
+    if isinstance(value, bool) or value is None:
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, str):
+        return f"the text {plain(value, 40)!r}"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    if isinstance(value, dict):
+        return f"an object of {len(value)}"
+    if isinstance(value, int) and abs(value) >= 10**18:
+        return "a whole number of more than 18 digits"
+    return f"the number {value!r}"
+
+
+def as_id(value: Any) -> int | str | None:
+    """An id as COCO's tools have it: 1.0 is 1; None for what is no id (null, true, a list, NaN)."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value if abs(value) < 10**18 else None
+    if isinstance(value, float):
+        return int(value) if math.isfinite(value) and value.is_integer() and abs(value) < 10**18 else None
+    return value if is_name(value) else None
+
+
+class Ids:
+    """Finds what an id refers to: the same id, else the only one that is the same whole number written otherwise.
+
+    1.0 is 1. The text "1" refers to the id 1, and 1 to the id "1", unless the file has both.
+
+    Args:
+        known: id -> entry, ids as `as_id` gives them.
+    """
+
+    def __init__(self, known: Mapping[int | str, Any]):
+        self.known = known
+        self._by_number: dict[int, int | str | None] = {}
+        for own in known:
+            number = _whole(own)
+            if number is not None:
+                self._by_number[number] = None if number in self._by_number else own
+
+    def find(self, value: Any) -> int | str | None:
+        """The id among `known` that a value refers to; None for none, or several."""
+        own = as_id(value)
+        if own is None or own in self.known:
+            return own
+        number = _whole(own)
+        return None if number is None else self._by_number.get(number)
+
+
+def _whole(value: int | str) -> int | None:
+    if isinstance(value, int):
+        return value
+    found = _WHOLE.fullmatch(value)
+    return int(found[1]) if found else None

@@ -1,0 +1,206 @@
+"""Do the numbers of an annotation file mean pixels, and its boxes x, y, width, height? Found out from the numbers alone.
+
+Every test compares two readings of the same numbers: the one that COCO's format has, and one that other formats have. A file is
+refused only where COCO's reading contradicts itself (joints outside their boxes, boxes outside their pictures, poses of one pixel)
+and the other reading does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError
+
+FEWEST = 4  # animals; fewer prove nothing
+MANY = 16  # animals that prove something where only the joints' places do
+MOST = 0.95  # share of the joints for which the other reading must hold
+SOME = 0.1  # share of the animals that must contradict COCO's reading, where one that does is no accident
+APART = 0.3  # share of a box's side by which its corner must lie off 0 for the readings of boxes to differ
+UNIT = 1.05  # largest share of a picture's side, of labels that lie a little outside
+SLACK = 0.1  # of a box's or a picture's side: labels lie a little outside their boxes
+REMEDY = "convert them to pixels and write the file again; if they are right as they are, --as-is takes them so"
+
+
+@dataclass
+class Numbers:
+    """The numbers of N annotations as a file has them; nan where it has none.
+
+    Attributes:
+        boxes: (N, 4).
+        xy: (N, K, 2) labelled joints; None for a set without labels.
+        size_wh: (N, 2) of the pictures.
+    """
+
+    boxes: np.ndarray
+    xy: np.ndarray | None
+    size_wh: np.ndarray
+
+
+def numbers_of(
+    boxes: Sequence[Any], joints: Sequence[tuple[np.ndarray, np.ndarray]] | None, sizes_wh: Sequence[tuple | None]
+) -> Numbers:
+    """Numbers of annotations.
+
+    Args:
+        boxes: N values of `bbox`, whatever they are.
+        joints: N pairs xy (K, 2) and flags (K,), or None.
+        sizes_wh: N.
+    """
+    xy = None
+    if joints is not None and len(joints):
+        xy = np.stack([np.where(flags[:, None] > 0, at, np.nan) for at, flags in joints]).astype(np.float64)
+    sizes = np.array([size or (np.nan, np.nan) for size in sizes_wh], np.float64).reshape(-1, 2)
+    return Numbers(np.array([_four(box) for box in boxes], np.float64).reshape(-1, 4), xy, sizes)
+
+
+def _four(box: Any) -> tuple[float, ...]:
+    try:
+        found = tuple(map(float, box)) if isinstance(box, list | tuple) else ()
+    except (TypeError, ValueError, OverflowError):
+        found = ()
+    # a box without any size is none
+    whole = len(found) == 4 and all(map(np.isfinite, found)) and (found[2] > 0 or found[3] > 0)
+    return found if whole else (np.nan,) * 4
+
+
+def check_pixels(numbers: Numbers, path: Path) -> None:
+    """Refuse numbers that are no pixels, or boxes that are not x, y, width, height.
+
+    Raises:
+        DataError: what was found, for how many annotations, and what to do.
+    """
+    with np.errstate(all="ignore"):
+        found = _shares(numbers) or _percent(numbers) or _corners(numbers) or _moved(numbers)
+    if found:
+        what, example = found
+        expected = "joints in pixels, and boxes as x, y, width, height in pixels"
+        raise DataError(expected, f"{path}: {what}; e.g. {example}", REMEDY)
+
+
+def _shares(n: Numbers) -> tuple[str, str] | None:
+    """Coordinates or boxes in 0..1. No picture with a pose in it has joints, or a box, within its first pixel only."""
+    large = ~(n.size_wh.max(1) < 4)
+    if n.xy is not None:
+        known = np.isfinite(n.xy).all(-1)
+        several = (known.sum(1) >= min(2, known.shape[1])) & large
+        inside = (np.abs(np.nan_to_num(n.xy)) <= UNIT).all((1, 2))
+        fractions = (np.nan_to_num(n.xy) % 1 != 0).any((1, 2))
+        own = several & inside & fractions
+        if own.sum() >= (1 if known.shape[1] > 1 else FEWEST) and own.sum() >= SOME * several.sum():
+            return f"the joints of {own.sum()} of {several.sum()} annotations lie in 0..1", _joints(n.xy[own][0])
+    boxed = np.isfinite(n.boxes[:, 0]) & large
+    own = boxed & (np.abs(n.boxes) <= UNIT).all(1) & (n.boxes % 1 != 0).any(1)
+    if own.any() and own.sum() >= SOME * boxed.sum():
+        return f"the boxes of {own.sum()} of {boxed.sum()} annotations lie in 0..1", _box(n.boxes[own][0])
+    return None
+
+
+def _percent(n: Numbers) -> tuple[str, str] | None:
+    """Coordinates or boxes in 0..100, as Label Studio has them."""
+    scale = n.size_wh / 100
+    boxes_scaled = n.boxes * np.tile(scale, 2)
+    if n.xy is not None:
+        xy_scaled = n.xy * scale[:, None]
+        if _within_100(n.xy):
+            if _better(_joints_in(n.xy, n.boxes), _joints_in(xy_scaled, n.boxes)):
+                return "its joints lie in their boxes only when taken for percent of the pictures' sides", _joints(
+                    n.xy[0]
+                )
+            outside = (n.xy > n.size_wh[:, None] + 2).any((1, 2))
+            if outside.sum() >= FEWEST / 2 and outside.mean() >= SOME and np.isfinite(n.size_wh).all():
+                return "its joints lie in the pictures only when taken for percent of their sides", _joints(n.xy[0])
+            if _fills_100(n.xy, n.size_wh):
+                found = "all its joints lie in 0..100 and fill that range, though the pictures are larger: percent"
+                return found, _joints(n.xy[0])
+        if _within_100(n.boxes) and _better(_joints_in(n.xy, n.boxes), _joints_in(n.xy, boxes_scaled)):
+            return "its boxes hold their joints only when taken for percent of the pictures' sides", _box(n.boxes[0])
+    elif _within_100(_corners_of(n.boxes)) and _fills_100(_corners_of(n.boxes).reshape(len(n.boxes), 2, 2), n.size_wh):
+        return "all its boxes lie in 0..100 and fill that range, though the pictures are larger: percent", _box(
+            n.boxes[0]
+        )
+    return None
+
+
+def _corners(n: Numbers) -> tuple[str, str] | None:
+    """Boxes as x1, y1, x2, y2. Where the corner is far from 0 the two readings differ."""
+    x, y, w, h = n.boxes.T
+    apart = (x >= APART * w) | (y >= APART * h)
+    ordered = (w > x) & (h > y)
+    asked = apart & np.isfinite(x)
+    if asked.sum() < FEWEST or ordered[asked].mean() < MOST:
+        return None
+    as_corners = np.stack([x, y, w - x, h - y], 1)
+    what = "its boxes are x1, y1, x2, y2, two corners: "
+    beyond = (_corners_of(n.boxes)[:, 2:] > n.size_wh * 1.02 + 1).any(1)[asked]
+    if n.xy is not None:
+        # in a box x, y, width, height some joints lie beyond x = width or y = height, since the box begins at x, not at 0
+        inside = _joints_in(n.xy, as_corners)[asked]
+        inside = inside[np.isfinite(inside)]
+        enough = FEWEST if beyond.mean() >= SOME else MANY
+        if len(inside) >= enough and inside.mean() >= MOST:
+            return what + "no joint lies beyond the second of them", _box(n.boxes[asked][0])
+        return None
+    fits = (n.boxes[:, 2:] <= n.size_wh + 1).all(1)[asked]
+    if np.isfinite(n.size_wh[asked]).all() and beyond.mean() >= 0.3 and fits.mean() >= MOST:
+        return what + "taken for width and height they leave their pictures", _box(n.boxes[asked][0])
+    return None
+
+
+def _moved(n: Numbers) -> tuple[str, str] | None:
+    """Boxes whose x, y is the middle; joints as y, x."""
+    if n.xy is None:
+        return None
+    as_is = _joints_in(n.xy, n.boxes)
+    boxes = n.boxes - np.concatenate([n.boxes[:, 2:] / 2, 0 * n.boxes[:, 2:]], 1)
+    if _better(as_is, _joints_in(n.xy, boxes)):
+        return "its boxes hold their joints only when x, y is taken for the middle of the box", _box(n.boxes[0])
+    if _better(as_is, _joints_in(n.xy[..., ::-1], n.boxes)):
+        return "its joints lie in their boxes only when taken for y, x", _joints(n.xy[0])
+    return None
+
+
+def _joints_in(xy: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """(N,) share of an annotation's labelled joints in its box, nan without joints or box."""
+    low = boxes[:, None, :2] - SLACK * boxes[:, None, 2:]
+    high = boxes[:, None, :2] + (1 + SLACK) * boxes[:, None, 2:]
+    known = np.isfinite(xy).all(-1)
+    inside = ((xy >= low) & (xy <= high)).all(-1) & known
+    share = inside.sum(1) / np.where(known.any(1), known.sum(1), np.nan)
+    return np.where(np.isfinite(boxes).all(1), share, np.nan)
+
+
+def _better(as_is: np.ndarray, otherwise: np.ndarray) -> bool:
+    """Whether most joints lie outside in one reading and inside in the other."""
+    both = np.isfinite(as_is) & np.isfinite(otherwise)
+    return bool(both.sum() >= FEWEST and as_is[both].mean() <= 0.7 and otherwise[both].mean() >= MOST)
+
+
+def _corners_of(boxes: np.ndarray) -> np.ndarray:
+    return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], 1)
+
+
+def _within_100(values: np.ndarray) -> bool:
+    known = values[np.isfinite(values)]
+    return bool(known.size and known.min() >= -1 and known.max() <= 101)
+
+
+def _fills_100(xy: np.ndarray, size_wh: np.ndarray) -> bool:
+    """Whether points in 0..100 are spread as points of whole pictures are, and the pictures are much larger than 100 px."""
+    flat = xy.reshape(-1, 2)
+    flat = flat[np.isfinite(flat).all(-1)]
+    large = np.isfinite(size_wh).all(1) & (size_wh >= 200).all(1)
+    return bool(len(xy) >= 2 * FEWEST and large.all() and len(flat) and (np.ptp(flat, axis=0) >= 60).all())
+
+
+def _joints(xy: np.ndarray) -> str:
+    known = xy[np.isfinite(xy).all(-1)][:3]
+    return "joints at " + ", ".join(f"({x:.4g}, {y:.4g})" for x, y in known)
+
+
+def _box(box: np.ndarray) -> str:
+    return f"a box {[float(f'{v:.4g}') for v in box]}"
