@@ -65,6 +65,10 @@ def recorded(name: str) -> Callable[[Path, str], bool]:
 COMMON = {
     "image_path": warns("elsewhere"),
     "partners": effect("nose:tail"),
+    "mirror": effect("never"),
+    "category": refused("wombat", says="wombat"),
+    "as_is": elsewhere("tests/datasets/test_units.py", "only for files whose numbers do not look like pixels"),
+    "joints": refused("a,b,c,d,e,f", says="names its joints"),
     "classes": refused("dog", says="classes"),
     "min_size": refused(4.0, says="min-size"),
     "strict_data": refused(True, says="can be read", labelled="coco:BROKEN"),
@@ -101,11 +105,14 @@ STARTED = {
     "arch": warns("hrnet_w32"), "stacks": warns(2), "blocks": warns(2), "width": warns(8), "depth": warns(2), "inp_res": warns(64),
     "out_res": warns(16), "codec": warns("quarter"), "arch_options": refused("skip=1"), "trunk_weights": refused("resnet.pth"),
     "sigma": effect(2.0), "resume": effect("OTHER_MODEL"), "target": effect("coco:OTHER"), "valid": effect("coco:OTHER"),
-    "target_classes": refused("dog", says="--target"), "num_epochs": effect(1), "steps": effect(1),
+    "target_classes": refused("dog", says="--target"), "target_category": refused("wombat", says="wombat"),
+    "num_epochs": effect(1), "steps": effect(1),
 }  # fmt: skip
+GUARD = "only a run that goes wrong is ended"
 STANDARD = {"target_augment": "standard"}
 TABLES = {
     "train": COMMON | {
+        "joints": refused("a,b"),
         "animal": warns("tiger"), "arch": effect("hg_multitask"), "arch_options": refused("nothing=1", says="nothing"),
         "trunk_weights": refused("none.pth", says="none.pth"), "stacks": effect(2), "blocks": effect(2), "width": effect(6),
         "depth": effect(2), "inp_res": effect(64), "codec": effect("quarter"), "out_res": refused(16), "sigma": effect(2.0),
@@ -124,7 +131,10 @@ TABLES = {
         "framing_from": effect("OTHER_MODEL"), "check_limit": effect(0.02), "confidence": effect("peak"), "flow": effect("none"),
         "raft_weights": warns("raft.pth"), "share_first": effect(0.6), "share_last": effect(0.9), "per": effect("joint"),
         "select_on_target": effect("coco:OTHER"), "select": effect("source"), "patience": effect(1, num_epochs=4, lr=0.0),
-        "score_labels": effect(True), "scale_factor": effect(0.1, **STANDARD), "rot_factor": effect(5.0, **STANDARD),
+        "score_labels": effect(True), "target_labels": effect("coco:OTHER"),
+        "no_guard": elsewhere("tests/ccssl/test_guard.py", GUARD),
+        "guard_limit": elsewhere("tests/ccssl/test_guard.py", GUARD),
+        "scale_factor": effect(0.1, **STANDARD), "rot_factor": effect(5.0, **STANDARD),
     },
     "wscda": COMMON | STARTED | {
         "species": warns("tiger"), "animal": effect("coco:OTHER"), "human": effect("coco:OTHER"), "alpha": effect(-0.1),
@@ -137,6 +147,7 @@ TABLES = {
         "species": warns("tiger"), "animal": effect("coco:OTHER"), "rounds": effect(1), "refresh_every": refused(5),
         "select": effect("small_loss"), "threshold": effect(0.3), "share_first": effect(0.6), "share_last": effect(0.9),
         "grow": effect("cosine", rounds=3, num_epochs=3), "per": effect("global"), "check_limit": effect(0.02),
+        "no_guard": elsewhere("tests/ccssl/test_guard.py", GUARD), "guard_limit": elsewhere("tests/ccssl/test_guard.py", GUARD),
         "no_hold": effect(True), "target_weight": effect(3.0), "warmup_epochs": effect(0), "source_ratio": effect(0.25),
         "stop_below": effect(1e9, rounds=4, num_epochs=4), "source_augment": effect("none"), "target_augment": effect("none"),
         "scale_factor": effect(0.1, **STANDARD), "rot_factor": effect(5.0, **STANDARD),
@@ -185,7 +196,7 @@ def base(files, tiny_options) -> Callable:
                 prefix, _, word = value.rpartition(":") if isinstance(value, str) else ("", "", "")
                 if word in files:
                     named[name] = f"{prefix}:{files[word]}" if prefix else files[word]
-            return CLASSES[command](**tiny_options(folder, **named))
+            return CLASSES[command](**{**tiny_options(folder), **named})
 
         return options
 
