@@ -17,8 +17,8 @@ Examples:
 
     zoopose test --dataset coco:cattle_a/all.json --resume runs/horse_to_cattle/
 
-A folder as --resume: all its checkpoints are scored, and the best is named. A file that cannot be read is named too; the command then
-ends with code 2, after all others are scored and written.
+A folder as --resume: all its checkpoints are scored, and the best is named. A file that cannot be read is named too; then the
+command ends with code 2, after all others are scored and written.
 """
 
 from __future__ import annotations
