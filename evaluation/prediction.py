@@ -24,6 +24,7 @@ import tyro
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import check_joints, has_splits
 from ..errors import OptionError
+from ..folder_lock import alone_in
 from ..limits import COUNT_OR_ZERO, Limits, check_limits
 from ..options import dead
 from ..pose.atomic import atomic_json, atomic_path, atomic_picture
@@ -61,6 +62,7 @@ class PredictOptions(DataOptions):
     DEAD_FLAGS: ClassVar[tuple[str, ...]] = ("test_batch", "json")
 
 
+@alone_in("checkpoint", shared=True)
 def run(options: PredictOptions) -> Predictions:
     """Predict as the options say; writes predictions.csv and predictions.json (COCO results form)."""
     check_limits(options)

@@ -47,11 +47,13 @@ from zoopose.evaluation.published_results import comparison, measured, read_resu
 from zoopose.evaluation.record import Record
 from zoopose.evaluation.runs import frame_overlays, test_report
 from zoopose.evaluation.score import score_network, write_scores
+from zoopose.folder_lock import alone_in
 from zoopose.limits import check_limits
 from zoopose.options import command, plain
 from zoopose.progress import log
 
 
+@alone_in(lambda options: options.checkpoint or _folder(options), shared=True)
 def run(options: TestOptions) -> dict:
     """Score as the options say; returns the scores by protocol."""
     check_limits(options)

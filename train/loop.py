@@ -13,10 +13,11 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from .. import folder_lock
 from ..errors import DivergenceError, OptionError
 from ..evaluation.runlog import RunLog
 from ..pose import weights
-from ..pose.checkpoints import alias
+from ..pose.checkpoints import copy_as
 from ..progress import Progress, duration, log
 from ..stopping import Stopped, asked, deferring
 from .finite import bad_losses, bad_weights, diverged
@@ -147,7 +148,8 @@ class Run:
             state = self.pack(self.epoch, self.best, self.optimizer.state_dict(), self.facts(self.extra))
             weights.save(self.folder / first, state)
             for name in more:
-                alias(self.folder / first, name)
+                copy_as(self.folder / first, name)
+            folder_lock.check(self.folder)
         self.fabric.barrier()
 
     def diverged(self, found: str) -> DivergenceError:

@@ -26,6 +26,7 @@ from zoopose.evaluation.mirroring import flips, say_pairs
 from zoopose.evaluation.options import load_network, read_as, refuse_joints
 from zoopose.evaluation.published_results import comparison
 from zoopose.evaluation.score import score_network
+from zoopose.folder_lock import alone_in
 from zoopose.limits import check_limits
 from zoopose.options import command
 from zoopose.pose import checkpoints
@@ -43,6 +44,7 @@ from zoopose.train.stages import Staged
 LAST, ALIASES = "checkpoint.pth.tar", ("last.pth.tar",)
 
 
+@alone_in("checkpoint")
 def run(options: TrainOptions) -> Path:
     """Train (or, with `evaluate`, score) as the options say; returns the run folder."""
     check_limits(options)
