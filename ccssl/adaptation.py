@@ -15,6 +15,7 @@ from ..datasets.sources import check_joints
 from ..errors import OptionError
 from ..evaluation.mirroring import mirrors
 from ..evaluation.options import load_network, open_selecting, open_target
+from ..evaluation.score import label_marks
 from ..pose.augment import Augmentation
 from ..pose.checkpoints import Loaded
 from ..pose.skeleton import Skeleton
@@ -28,6 +29,7 @@ from .consistency import Views
 from .framing import FRAMINGS
 from .label_score import LabelScore
 from .labelling import Labeller, Temporal
+from .opening import labelled_feed
 from .options import CcsslOptions
 from .protocol import gamma_of, refresh_of
 from .published_step import published_step
@@ -53,11 +55,21 @@ def step_for(
     network: Loaded,
     fabric: Fabric,
     run: Run,
+    few: PoseDataset | None = None,
 ) -> CcsslStep:
-    """The adaptation step of a run."""
+    """The adaptation step of a run.
+
+    Args:
+        few: labelled target pictures, where the run has any.
+    """
     run.patience = options.patience * refresh_of(options)
+    if few is not None:
+        # in the checkpoint, so that a test on these pictures can say that they were trained on
+        run.extra["target_labels"] = {"data": options.target_labels, "marks": label_marks(few)}
     if options.protocol == "published":
-        return published_step(options, source, target, network, fabric, run)
+        step = published_step(options, source, target, network, fabric, run)
+        step.labelled_target = None if few is None else labelled_feed(options, few, network, fabric, {})
+        return step
     loss = loss_for(options, network)
     common = {
         "batch_size": options.train_batch,
@@ -98,14 +110,17 @@ def step_for(
             fabric.device,
             str(valid.describe().get("name", "")),
         )
+    few_feed = None if few is None else labelled_feed(options, few, network, fabric, common)
     teacher = Teacher(run.plain, options.ema) if options.ema else None
     refresh = refresh_of(options)
     rounds = math.ceil(options.num_epochs / refresh)
-    return CcsslStep(
+    step = CcsslStep(
         feeds[0], feeds[1], labeller, fabric, LOSSES[loss], gamma_of(options, loss), rounds, refresh,
         (options.share_first, options.share_last), options.per, run.folder, run.extra, options.steps,
         teacher, calibrator, options.check_limit, options.target_style,
     )  # fmt: skip
+    step.labelled_target = few_feed
+    return step
 
 
 def judge_of_framing(options: CcsslOptions, network: Loaded) -> nn.Module | None:
@@ -191,8 +206,11 @@ def judge_for(
 
 def selection_note(options: CcsslOptions) -> str:
     """How model_best was chosen, for the log and the report."""
+    read = "target labels were not read"
+    if options.target_labels:
+        read = f"the target labels of {options.target_labels} were trained on, and chose nothing"
     if options.select_on_target:
         return f"CHOSEN ON TARGET LABELS ({options.select_on_target}): its score there is no honest estimate"
     if options.select == "source":
-        return "best on the source validation; target labels were not read"
-    return "agrees best with itself on the target and with the source's labels; target labels were not read"
+        return f"best on the source validation; {read}"
+    return f"agrees best with itself on the target and with the source's labels; {read}"

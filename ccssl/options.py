@@ -32,8 +32,11 @@ class CcsslOptions(RunOptions):
     valid: str = ""
     """labelled source data on which labels' confidence is calibrated and checkpoints are scored; default: the validation split of
     --source"""
-    resume: str = ""
-    """the source model to start from; or the last.pth.tar of an interrupted adaptation, to go on with it"""
+    target_labels: str = ""
+    """a few labelled target pictures, NAME[:PATH], to train on beside source and pseudo-labels (CC-SSL-R); the report says so"""
+    resume: str | None = None
+    """the source model to start from; or the last.pth.tar of an interrupted adaptation, to go on with it; '' (an empty text): no
+    source model, fresh weights of --arch, as in the paper's row "no pre-training\""""
     num_epochs: Annotated[int, COUNT, _arg(aliases=["--epochs"])] = 60
     """epochs in all"""
     steps: Annotated[int, COUNT_OR_ZERO] = 0

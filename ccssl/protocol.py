@@ -37,9 +37,9 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 # options of the adaptation itself that the published protocol has a use for; flags that only leave out what it lacks are harmless
 PUBLISHED = frozenset(
-    "source target target_classes valid resume num_epochs steps refresh gamma_ source_augment target_augment views view_rotation "
-    "view_scale no_view_flip no_invariance flow share_first share_last per select_on_target checkpoint train_batch protocol "
-    "score_labels select patience no_guard".split()
+    "source target target_classes target_labels valid resume num_epochs steps refresh gamma_ source_augment target_augment "
+    "views view_rotation view_scale no_view_flip no_invariance flow share_first share_last per select_on_target checkpoint "
+    "train_batch protocol score_labels select patience no_guard".split()
 )
 
 

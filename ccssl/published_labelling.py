@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import Dataset, default_collate
 
+from ..datasets.loading import Loader
 from ..datasets.pictures import Fault, FaultLog, SafeDataset
 from ..datasets.pseudo_labels import PseudoLabels
 from ..datasets.published_crops import PublishedCropCache, whole_again
@@ -122,10 +123,10 @@ class PublishedLabeller(ChunkLabeller):
         found = self.form.joint_maps(model(images), len(self.crops.dataset.skeleton))
         return found.cpu().numpy()
 
-    def _viewed(self, chunks: Sequence[Sequence[int]], round_: int) -> DataLoader:
+    def _viewed(self, chunks: Sequence[Sequence[int]], round_: int) -> Loader:
         """Batches of crops with their views."""
         safe = SafeDataset(_ViewedCrops(self, round_), self.strict)
-        return DataLoader(safe, batch_sampler=chunks, num_workers=self.workers, collate_fn=_collate)
+        return Loader(safe, chunks, self.workers, _collate)
 
     def _chunk(self, model: nn.Module, batch: dict, out: dict) -> None:
         """Labels of one chunk, before they flow."""

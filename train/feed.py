@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
 
 from ..datasets.crops import CropCache, collate
+from ..datasets.loading import Loader
 from ..datasets.pictures import FaultLog, SafeDataset
 from ..datasets.sample import IGNORED, PoseDataset
 from ..errors import DataError
@@ -144,7 +144,7 @@ class CropFeed:
         empty = self.rank >= len(order)
         kept = self.crops.filled() == len(self.dataset)
         workers = 0 if kept else self.workers
-        loader = DataLoader(self._safe, batch_sampler=shares, num_workers=workers, collate_fn=collate)
+        loader = Loader(self._safe, shares, workers, collate)
         for step, raw in enumerate(loader, start):
             batch = self.faults.take(raw)
             if batch is None:  # nothing readable: the step is counted and left out

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
 
 from ..datasets.crops import collate
+from ..datasets.loading import Loader
 from ..datasets.person_crops import PersonCrops
 from ..datasets.pictures import FaultLog, SafeDataset
 from ..datasets.sample import PoseDataset
@@ -99,7 +99,7 @@ class PersonFeed:
         shares = [share if len(share) else order[:1] for share in shares]
         empty = self.rank >= len(order)
         items = SafeDataset(self.crops.of_epoch(epoch), self.strict)
-        for raw in DataLoader(items, batch_sampler=shares, num_workers=self.workers, collate_fn=collate):
+        for raw in Loader(items, shares, self.workers, collate):
             batch = self.faults.take(raw)
             if batch is None:  # nothing readable: the step is counted and left out
                 yield None

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, default_collate
+from torch.utils.data import default_collate
 
+from ..datasets.loading import Loader
 from ..datasets.pictures import Fault, FaultLog, SafeDataset
 from ..datasets.published_items import PublishedItems
 from ..datasets.sample import PoseDataset
@@ -47,8 +48,7 @@ class PublishedFeed:
         # a rank without a picture computes along with one that counts nothing
         empty = [not len(share) for share in shares]
         shares = [share if len(share) else order[:1] for share in shares]
-        loader = DataLoader(self._safe, batch_sampler=shares, num_workers=self.workers, collate_fn=_collate)
-        for without, raw in zip(empty, loader):
+        for without, raw in zip(empty, Loader(self._safe, shares, self.workers, _collate)):
             batch = self.faults.take(raw)
             if batch is None:
                 yield None
