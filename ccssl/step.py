@@ -16,7 +16,7 @@ from ..pose.augment import generator_for, restyle
 from ..progress import log
 from ..train.curriculum import admit, frame_confidence, share_at
 from ..train.feed import CropFeed
-from ..train.selftraining import Pair, SelfTrainingStep, labels_path
+from ..train.selftraining import Pair, SelfTrainingStep
 from ..train.supervised import MapLoss
 from .confidence import Calibration
 from .framing import Framing
@@ -88,14 +88,16 @@ class CcsslStep(SelfTrainingStep):
         """Frame the target's pictures as in the first round, also where this process did not see it."""
         if round_ == 0:
             return
-        found = PseudoLabels.read(labels_path(self.folder, 0)).facts.get("framing")
+        first = self.earlier(0, "the framing that was chosen then: it is chosen anew")
+        found = first.facts.get("framing") if first else None
         if found:
             self.labeller.framing = Framing(found["zoom"], found["shift"])
 
     def settle(self, labels: PseudoLabels, round_: int, model: nn.Module) -> None:
         """What is done to labels just made, before some are admitted: they are held in place, and their confidence calibrated."""
-        if round_ > 0:
-            drift = labels.hold(PseudoLabels.read(labels_path(self.folder, 0)))
+        first = self.earlier(0, "holding labels in their place") if round_ > 0 else None
+        if first:
+            drift = labels.hold(first)
             labels.facts["drift_px"] = [float(v) for v in drift]
         found = self.calibrator(model, round_) if self.calibrator else None
         if found:
@@ -108,7 +110,8 @@ class CcsslStep(SelfTrainingStep):
         """Mark the labels that the round trains on, and why the others are left out."""
         share, limit_px = share_at(round_, self.rounds, *self.share), self.limit * self.labeller.form.size
         reason = np.full(labels.confidence.shape, REASONS.index("share"), np.uint8)
-        before = round_ > 0 and PseudoLabels.read(labels_path(self.folder, round_ - 1)).admitted
+        earlier = self.earlier(round_ - 1, "saying which labels have lost support") if round_ > 0 else None
+        before = earlier.admitted if earlier else False
         reason[np.broadcast_to(before, reason.shape)] = REASONS.index("support")
         failed = np.zeros(reason.shape, bool)
         for name in CHECKS:
