@@ -24,9 +24,8 @@ from zoopose.datasets.sources import has_splits
 from zoopose.evaluation.label_report import label_blocks
 from zoopose.limits import check_limits
 from zoopose.options import command
-from zoopose.progress import log
 from zoopose.train import session, validation
-from zoopose.train.adapting import open_adaptation, say_next
+from zoopose.train.adapting import guard_for, open_adaptation, outcome_facts, say_end
 
 LAST = "last.pth.tar"
 
@@ -45,19 +44,21 @@ def run(options: CcsslOptions) -> Path:
         options, fabric, "ccssl", start, options.num_epochs, restore and restore.state, LAST, aliases
     )
     data = {**opening.describe(), "protocol": protocol.describe(options)}
+    guard = guard_for(options, opening, start, task)
     session.banner(task, start, data, options.num_epochs, [f"start      {start.note}"])
     step = adaptation.step_for(options, source, valid, target, start, fabric, task)
     step.scorer = adaptation.scorer_for(options, start)
     judge = adaptation.judge_for(options, valid, target, start, fabric, step)
     session.carry_out(
-        task, step, options, options.num_epochs, judge, judge.select, "CC-SSL", data, restore is not None, start
-    )
+        task, step, options, options.num_epochs, judge, judge.select, "CC-SSL", data, restore is not None, start,
+        guard,
+    )  # fmt: skip
+    notes = adaptation.selection_note(options)
     if fabric.is_global_zero:
         more = label_blocks(task.folder, target, start.skeleton)
-        notes = adaptation.selection_note(options)
-        validation.finish(judge.validation, task, options, {"method": "CC-SSL", "model_best": notes, **data}, more)
-    log.info("model_best.pth.tar: %s; last.pth.tar: the end of the adaptation", adaptation.selection_note(options))
-    say_next(options.target, task.folder / LAST)
+        chosen = outcome_facts(guard, notes)
+        validation.finish(judge.validation, task, options, {"method": "CC-SSL", **chosen, **data}, more)
+    say_end(options.target, task, guard, f"model_best.pth.tar: {notes}; last.pth.tar: the end of the adaptation")
     return task.folder
 
 

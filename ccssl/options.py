@@ -94,6 +94,11 @@ class CcsslOptions(RunOptions):
     """rounds without a better score after which the adaptation ends; 0: all epochs"""
     score_labels: bool = False
     """log how right the pseudo-labels of every round are, where --target has labels; nothing else reads those"""
+    no_guard: bool = False
+    """go on where poses fill their boxes ever less like the source's, instead of ending the run and giving the start network back
+    as model_best"""
+    guard_limit: Annotated[float, Limits(0, inf)] = 0.6
+    """share by which the distance of the poses' box fill from the source's may grow over that of the start network"""
 
     checkpoint: Annotated[str, _arg(aliases=["-c"])] = "./checkpoint/horse/ssl/"
     """run folder: checkpoints, pseudo-labels, logs, reports"""

@@ -38,7 +38,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 PUBLISHED = frozenset(
     "source target target_classes valid resume num_epochs steps refresh gamma_ source_augment target_augment views view_rotation "
     "view_scale no_view_flip no_invariance flow share_first share_last per select_on_target checkpoint train_batch protocol "
-    "score_labels select patience".split()
+    "score_labels select patience no_guard".split()
 )
 
 

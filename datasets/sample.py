@@ -74,3 +74,8 @@ class PoseDataset(Protocol):
     def describe(self) -> Mapping[str, Any]:
         """Plain facts for the banner and the report: name, split, counts."""
         ...
+
+
+def reading_processes(dataset: PoseDataset, workers: int) -> int:
+    """How many processes are to read a data set from its beginning to its end: at most one where each would decode all of it."""
+    return min(workers, 1) if getattr(dataset, "reads_in_order", False) else workers

@@ -122,6 +122,7 @@ class _View:
         self.dataset = dataset
         self.skeleton, self.crop_factor = dataset.skeleton, dataset.crop_factor
         self.ids, self.shots, self.labels = dataset.ids, dataset.shots, dataset.labels
+        self.reads_in_order = getattr(dataset, "reads_in_order", False)
         self.parts = getattr(dataset, "parts", None)
 
     def __len__(self) -> int:

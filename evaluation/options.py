@@ -24,6 +24,7 @@ from ..options import dead, size_of, size_text
 from ..pose.checkpoints import Loaded, load
 from ..pose.skeleton import TIGER_TO_MODEL, Skeleton
 from ..progress import log
+from .box_fill import outcome_of
 
 _arg = tyro.conf.arg
 
@@ -200,7 +201,10 @@ def load_network(path: str, trained_on: str, options: Any, mean: Any = None) -> 
             )
         return (real_mean if real else synthetic_mean)(options.image_path, species)
 
-    return load(path, published_mean, order, joint_names(getattr(options, "joints", "")))
+    loaded = load(path, published_mean, order, joint_names(getattr(options, "joints", "")))
+    if outcome := outcome_of(loaded.state):
+        log.warning("%s is the end of a run that was stopped: %s", path, outcome)
+    return loaded
 
 
 def joint_names(text: str) -> list[str] | None:

@@ -17,7 +17,7 @@ from ..datasets.pictures import Fault, FaultLog, SafeDataset
 from ..datasets.published_crops import box_matrix
 from ..datasets.published_index import PublishedAnnotation
 from ..datasets.published_items import annotation_of
-from ..datasets.sample import PoseDataset, PoseSample
+from ..datasets.sample import PoseDataset, PoseSample, reading_processes
 from ..errors import DataError
 from ..pose import heatmap
 from ..pose.frames import FRAMES
@@ -187,7 +187,8 @@ def predict(
     )  # fmt: skip
     chunks = [range(i, min(i + batch_size, n)) for i in range(0, n, batch_size)][:batches]
     safe, faults = SafeDataset(_Inputs(dataset, form), strict), FaultLog()
-    loader = DataLoader(safe, batch_sampler=chunks, num_workers=workers, collate_fn=_collate)
+    processes = reading_processes(dataset, workers)
+    loader = DataLoader(safe, batch_sampler=chunks, num_workers=processes, collate_fn=_collate)
     training = model.training
     model.eval()
     with Progress(phase, sum(map(len, chunks))) as progress:

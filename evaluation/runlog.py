@@ -28,7 +28,7 @@ PUBLISHED_COLUMNS: Mapping[str, str] = {
 }
 
 
-_REMEDY = "move log.csv away: a run that goes on begins a new one, and a report is made without curves"
+_REMEDY = "move the file away; a run that goes on begins a new one"
 
 
 class RunLog:
@@ -154,7 +154,9 @@ def _read_rows(path: Path) -> tuple[list[str], list[dict[str, str]]]:
             last = epoch
             [float(row[name] or "nan") for name in columns]
         except (TypeError, ValueError) as error:
-            raise DataError(f"numbers in every row of {path}, its epochs in order", f"line {line}: {error}", _REMEDY) from error
+            raise DataError(
+                f"numbers in every row of {path}, its epochs in order", f"line {line}: {error}", _REMEDY
+            ) from error
     return columns, rows
 
 

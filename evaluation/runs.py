@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from ..datasets.crops import crop_image
+from ..datasets.json_file import read_json
 from ..datasets.pictures import PictureError
 from ..datasets.sample import PoseDataset
 from ..errors import DataError
 from ..pose.atomic import atomic_picture
 from ..pose.geometry import apply, crop_matrix, square_box
+from ..pose.schema import Mismatch, anything, named, record, text
 from ..pose.skeleton import Skeleton
 from ..progress import track
 from . import report, runlog
@@ -60,10 +61,31 @@ def curves_of(folder: Path) -> list[report.Curves]:
     if domains:
         note = "mean of the shares of both domains told rightly; 50 %: they look alike to it"
         curves.append(report.Curves("Domain discriminator", domains, "epoch", "right, %", note))
+    if "guard/box_fill" in columns:
+        curves.append(_box_fill(columns))
     if own:
         note = "taken without target labels"
         curves.append(report.Curves("Label-free score", own, "epoch", "score", note))
     return curves
+
+
+def _box_fill(columns: Mapping[str, Any]) -> report.Curves:
+    """Distance of the box fill over the epochs, the start network's at epoch 0, and the limit."""
+    epoch, limit = columns["epoch"], columns["guard/limit"]
+    known = np.flatnonzero(np.isfinite(limit))
+    x = np.concatenate([[0.0], epoch])
+    start = columns["guard/start"][known[0]] if len(known) else math.nan
+    series = {"box fill": (x, np.concatenate([[start], columns["guard/box_fill"]]))}
+    series["limit"] = (x, np.full(len(x), limit[known[0]] if len(known) else math.nan))
+    note = (
+        "how far the poses on the target are from filling their boxes as the source's labelled poses do, in deviations of the "
+        "source; no target label was read. Above the limit the run ends, and model_best is the network it began with"
+    )
+    return report.Curves("Box fill", series, "epoch", "distance", note)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def overlays(
@@ -128,13 +150,21 @@ def run_facts(folder: Path) -> dict[str, Any]:
     Raises:
         DataError: when it cannot be read.
     """
-    path = folder / "run.json"
+    path, remedy = folder / "run.json", "run the command of the run again"
+    if not path.is_file():
+        return {}
+    facts = read_json(path, "JSON that a run has written", remedy)
     try:
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except ValueError as error:
-        raise DataError(
-            "JSON that a run has written", f"{path}: {error}", "run the command of the run again"
-        ) from error
+        _RUN(facts, "")
+    except Mismatch as error:
+        raise DataError("run.json as a run has written it", f"{path}: {error}", remedy) from error
+    return facts
+
+
+_RUN = record(
+    {"method": text(), "options": named(anything)},
+    {"command": text(100_000), "started_in": text(10_000), "data": named(anything)},
+)
 
 
 def training_report(
@@ -160,6 +190,9 @@ def training_report(
     ]
     path = folder / name
     summary = f"{100 * main.mean:.1f} % of the visible joints right ({main.protocol.metric}, n = {main.n})"
+    guard = facts.get("guard", {})
+    if guard.get("stopped after epoch"):
+        summary = f"{_sentence(guard['outcome'])} The run was stopped after epoch {guard['stopped after epoch']}.\n\n{summary}"
     report.build_report(
         path, f"{facts.get('method', 'run')}: {folder.name}", summary, blocks, {MAIN: f"{100 * main.mean:.1f} %"}
     )

@@ -112,9 +112,11 @@ def scores_json(scores: Mapping[str, Score], main: str = MAIN) -> dict[str, Any]
     return {**scores[main].to_json(), "protocols": {name: score.to_json() for name, score in scores.items()}}
 
 
-def write_scores(path: Path, scores: Mapping[str, Score], tables: Sequence[ScoreTable]) -> None:
-    """metrics.json of a test: as `scores_json`, with the tables among the protocols."""
-    found = scores_json(scores)
+def write_scores(
+    path: Path, scores: Mapping[str, Score], tables: Sequence[ScoreTable], more: Mapping[str, Any] | None = None
+) -> None:
+    """metrics.json of a test: as `scores_json`, with the tables among the protocols, and `more` beside all of it."""
+    found = {**scores_json(scores), **(more or {})}
     found["protocols"] |= {table.name: table.to_json() for table in tables}
     write_metrics(path, found)
 

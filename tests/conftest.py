@@ -9,8 +9,10 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import h5py
 import numpy as np
@@ -88,6 +90,73 @@ def tiny_options() -> Callable[..., dict]:
         return {**tiny, "checkpoint": str(checkpoint), **more}
 
     return options
+
+
+BITS = 8
+
+
+def _numbered_picture(number: int, size_wh: tuple[int, int]) -> np.ndarray:
+    w, h = size_wh
+    picture = np.random.default_rng(number).integers(0, 60, (h // 8, w // 8, 3)).repeat(8, 0).repeat(8, 1)
+    picture = picture.astype(np.uint8)
+    for bit in range(BITS):
+        picture[h // 4 : h // 2, bit * w // BITS : (bit + 1) * w // BITS] = 255 * (number >> bit & 1)
+    return picture
+
+
+@pytest.fixture(scope="session")
+def numbered_video() -> Callable[..., Path]:
+    """(path, n, codec, format, gop, b_frames, times, turned, size_wh, rate) -> a video whose frames show their number in bits.
+
+    `times` gives the frame's times in ms (default: 40 ms steps), `turned` is (degrees, mirrored) of the display matrix.
+    """
+
+    def make(
+        path: Path,
+        n: int = 60,
+        codec: str = "libx264",
+        format: str | None = None,
+        gop: int = 12,
+        b_frames: int = 2,
+        times: list[int] | None = None,
+        turned: tuple[float, bool] | None = None,
+        size_wh: tuple[int, int] = (64, 48),
+        pictures: Callable[[int], np.ndarray] | None = None,
+    ) -> Path:
+        times = list(range(0, 40 * n, 40)) if times is None else times
+        options = {"g": str(gop), "bf": str(b_frames)} | ({"x264-params": f"keyint={gop}"} if "264" in codec else {})
+        with av.open(str(path), "w", format=format) as container:
+            track = container.add_stream(codec, rate=25, options=options)
+            track.width, track.height = size_wh
+            track.pix_fmt = "yuv420p"
+            if turned is not None:
+                track.set_display_rotation(turned[0], hflip=turned[1])
+            if times[-1] != 40 * (n - 1):
+                track.time_base = track.codec_context.time_base = Fraction(1, 1000)
+            for number in range(n):
+                picture = pictures(number) if pictures else _numbered_picture(number, size_wh)
+                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+                frame.time_base = track.codec_context.time_base or Fraction(1, 25)
+                frame.pts = round(times[number] / 1000 / frame.time_base)
+                container.mux(track.encode(frame))
+            container.mux(track.encode())
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def number_in() -> Callable[[np.ndarray], int]:
+    """(H, W, 3) picture of `numbered_video` -> the number that it shows."""
+
+    def read(picture: np.ndarray) -> int:
+        h, w = picture.shape[:2]
+        bits = [
+            picture[h // 4 + 2 : h // 2 - 2, b * w // BITS + 2 : (b + 1) * w // BITS - 2].mean() for b in range(BITS)
+        ]
+        return sum(int(bit > 128) << b for b, bit in enumerate(bits))
+
+    return read
 
 
 def _see_bright_spots(state: dict[str, torch.Tensor]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import check_joints
@@ -15,6 +15,8 @@ from ..pose.codecs import CODECS
 from ..progress import log
 from . import building, session
 from .data import training_and_validation
+from .guard import Guard
+from .loop import Run
 from .options import RunOptions
 
 
@@ -106,6 +108,56 @@ def check_adaptable(network: Loaded) -> None:
             f"--codec {form.codec}",
             fresh,
         )
+
+
+def guard_for(options: RunOptions, opening: Opening, start: Loaded, run: Run) -> Guard | None:
+    """What ends the run where it does harm; None where the options want none.
+
+    Args:
+        options: of a command with --no-guard and --guard-limit.
+
+    Raises:
+        OptionError: a limit of no guard.
+    """
+    if options.no_guard:
+        if options.guard_limit != type(options).guard_limit:
+            raise OptionError(
+                "--guard-limit, or --no-guard", f"--no-guard and --guard-limit {options.guard_limit:g}", "one of them"
+            )
+        return None
+    if getattr(options, "protocol", "") == "published":
+        log.warning(
+            "the published protocol has no guard against harm: where labels are wrong, its end may be worse than its start"
+        )
+        return None
+    return Guard(
+        opening.labelled, opening.target, start, run, options.guard_limit, options.workers, options.strict_data
+    )
+
+
+def outcome_facts(guard: Guard | None, chosen: str) -> dict[str, Any]:
+    """For metrics.json and report: how model_best was chosen, and what the guard has seen.
+
+    Args:
+        chosen: how it was, unless the run was stopped.
+    """
+    if guard is None:
+        return {"model_best": chosen}
+    return {"model_best": "the network the run began with" if guard.stopped else chosen, "guard": guard.facts()}
+
+
+def say_end(target: str, run: Run, guard: Guard | None, about: str) -> None:
+    """The last lines of an adaptation: what the checkpoints are, and what to do with them.
+
+    Args:
+        target: NAME[:PATH].
+        about: how model_best was chosen, and what the last checkpoint is.
+    """
+    stopped = guard is not None and guard.stopped
+    log.info(f"{run.last_name}: the network at which the run was stopped" if stopped else about)
+    say_next(target, run.folder / ("model_best.pth.tar" if stopped else run.last_name))
+    if stopped:
+        log.info(guard.sentence)
 
 
 def say_next(target: str, checkpoint: Path) -> None:

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 
 from ..datasets.crops import CropCache, collate
 from ..datasets.pictures import FaultLog, SafeDataset
+from ..datasets.sample import reading_processes
 from ..errors import WeightsError
 from ..pose import weights
 from ..pose.atomic import atomic_path
@@ -117,7 +118,8 @@ class ChunkLabeller:
 
     def loader(self, chunks: Sequence[Sequence[int]]) -> DataLoader:
         """Batches of the chunks' crops; decoded by workers only while they are not all kept."""
-        workers = 0 if self.crops.filled() == len(self.crops) else self.workers
+        kept = self.crops.filled() == len(self.crops)
+        workers = 0 if kept else reading_processes(self.crops.dataset, self.workers)
         safe = SafeDataset(self.crops, self.strict)
         return DataLoader(safe, batch_sampler=chunks, num_workers=workers, collate_fn=collate)
 

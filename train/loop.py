@@ -52,6 +52,27 @@ class Step(Protocol):
         ...
 
 
+class Watch(Protocol):
+    """Looks at an adaptation from outside, and may end it; see `guard.Guard`.
+
+    `stopped` says whether the run has ended here, `sentence` why.
+    """
+
+    @property
+    def stopped(self) -> bool: ...
+
+    @property
+    def sentence(self) -> str: ...
+
+    def begin(self) -> None:
+        """Called before the first epoch, on all ranks; also where a run goes on."""
+        ...
+
+    def __call__(self) -> Mapping[str, float]:
+        """Called after every epoch, on all ranks, before it is saved; facts for the log."""
+        ...
+
+
 class Finished(Exception):
     """Raised by a step's `before_epoch`: nothing is left to learn, and the run ends here as if it had no more epochs.
 
@@ -121,16 +142,6 @@ class Run:
     def save(self, best: bool = False) -> None:
         """Write the last checkpoint (and the best one); on the first rank only."""
         if self.fabric.is_global_zero:
-            facts = {
-                "step": self.step,
-                "best_epoch": self.best_epoch,
-                "meter": {"sums": self.meter.sums, "count": self.meter.count},
-                "rng": {
-                    "cpu": torch.get_rng_state(),
-                    "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-                },
-                "extra": self.extra,
-            }
             names = list(self.aliases)
             if best:
                 names.append("model_best.pth.tar")
@@ -138,10 +149,24 @@ class Run:
                 names.append(f"checkpoint_{self.epoch}.pth.tar")
             # what a resume reads comes last: a run killed in between does the epoch again, and all the names with it
             first, *more = [*names, self.last_name]
-            weights.save(self.folder / first, self.pack(self.epoch, self.best, self.optimizer.state_dict(), facts))
+            state = self.pack(self.epoch, self.best, self.optimizer.state_dict(), self.facts(self.extra))
+            weights.save(self.folder / first, state)
             for name in more:
                 alias(self.folder / first, name)
         self.fabric.barrier()
+
+    def facts(self, extra: Mapping[str, Any]) -> dict[str, Any]:
+        """What a checkpoint says of the run beside its weights and its optimiser."""
+        return {
+            "step": self.step,
+            "best_epoch": self.best_epoch,
+            "meter": {"sums": self.meter.sums, "count": self.meter.count},
+            "rng": {
+                "cpu": torch.get_rng_state(),
+                "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            },
+            "extra": dict(extra),
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over a checkpoint's progress, optimiser and random states; the weights are already in the model."""
@@ -224,6 +249,7 @@ def fit(
     validate: Callable[[nn.Module, int | None], Mapping[str, float]],
     select: str,
     runlog: RunLog | None,
+    watch: Watch | None = None,
 ) -> None:
     """Train until `epochs` epochs are finished, or the step says so.
 
@@ -235,6 +261,7 @@ def fit(
             end of an epoch shows at its start.
         select: name of the score whose highest value makes `model_best.pth.tar`.
         runlog: receives one row an epoch; None on ranks that do not log.
+        watch: may end the run after an epoch, which is then no candidate for `model_best.pth.tar`.
 
     Raises:
         Interrupted: after saving, when the user stopped the run.
@@ -252,9 +279,11 @@ def fit(
     run.saved_at = start
     first = run.epoch + run.step / max(step.steps, 1)
     with _StopSignal() as stop:
+        if watch:
+            watch.begin()
         for epoch in range(run.epoch, epochs):
-            if run.any_rank(run.tired()):  # scores may differ in the last digit between devices
-                log.info("no better %s for %d epochs: done", select, run.patience)
+            if reason := _reason_to_end(run, select, watch):
+                log.info("%s: done after %d of %d epochs", reason, epoch, epochs)
                 break
             try:
                 facts = dict(step.before_epoch(epoch, run.model))
@@ -266,9 +295,10 @@ def fit(
             speed = _train_epoch(run, step, epoch, epochs, stop)
             run.epoch, run.step = epoch + 1, 0
             scores = dict(validate(run.model, None))
-            better = run.judge(scores.get(select, math.nan))
+            watched = dict(watch()) if watch else {}
+            better = not (watch and watch.stopped) and run.judge(scores.get(select, math.nan))
             means, rate = run.meter.means(), run.lr_at(run.epoch * step.steps - 1, step.steps)
-            row = {"lr": rate, **{f"train/{k}": v for k, v in means.items()}, **facts, **scores,
+            row = {"lr": rate, **{f"train/{k}": v for k, v in means.items()}, **facts, **scores, **watched,
                    "train/loss": means.get("total", 0.0), "pictures_per_s": speed}  # fmt: skip
             if runlog:
                 runlog.write(run.epoch, row)
@@ -278,6 +308,15 @@ def fit(
             log.info(_epoch_line(run, epochs, row, scores, pace))
             if run.any_rank(stop.asked):
                 raise Interrupted
+
+
+def _reason_to_end(run: Run, select: str, watch: Watch | None) -> str:
+    """Why the run ends before its next epoch; empty where it goes on."""
+    if watch and watch.stopped:
+        return watch.sentence
+    if run.any_rank(run.tired()):  # scores may differ in the last digit between devices
+        return f"no better {select} for {run.patience} epochs"
+    return ""
 
 
 def _train_epoch(run: Run, step: Step, epoch: int, epochs: int, stop: _StopSignal) -> float:
@@ -319,6 +358,7 @@ def _optimise(run: Run, step: Step, batch: Any) -> None:
 def _epoch_line(run: Run, epochs: int, row: Mapping[str, float], scores: Mapping[str, float], pace: float) -> str:
     losses = " ".join(f"{k} {v:.5f}" for k, v in run.meter.means().items())
     shown = " ".join(f"{k} {100 * v:.1f}" for k, v in scores.items() if "pck" in k)
+    shown += "".join(f" {k} {v:.2f}" for k, v in row.items() if k.startswith("guard/"))
     device = run.fabric.device
     if device.type == "cuda":
         memory = f"{torch.cuda.max_memory_allocated(device) / 2**30:.1f} GiB on the GPU"

@@ -26,7 +26,7 @@ from ..progress import log
 from .compiled import Compiled
 from .debug_sheets import Watched
 from .idle import warn_of_idle
-from .loop import Interrupted, Run, Step, fit
+from .loop import Interrupted, Run, Step, Watch, fit
 from .options import RunOptions
 from .ranks import share_statistics
 from .rates import optimizer_of, rate_at
@@ -193,6 +193,7 @@ def carry_out(
     data: Mapping[str, Any],
     restored: bool,
     network: checkpoints.Loaded,
+    watch: Watch | None = None,
 ) -> None:
     """`fit`, with run.json and the log that go with it, and sheets of the first batches where they are asked for.
 
@@ -200,6 +201,7 @@ def carry_out(
         network: describes joints and form.
         method, data: for run.json, see `write_facts`.
         restored: the run goes on, and so does its log.
+        watch: see `fit`.
 
     Raises:
         KeyboardInterrupt: the user stopped the run; all is saved.
@@ -211,7 +213,7 @@ def carry_out(
         if options.debug:
             step = Watched(step, network, run.plain, run.folder / "debug", options.debug)
     try:
-        fit(run, step, epochs, validate, select, runlog)
+        fit(run, step, epochs, validate, select, runlog, watch)
     except Interrupted:
         raise KeyboardInterrupt(goes_on(options, run.folder / run.last_name)) from None
     finally:

@@ -104,9 +104,12 @@ def finish(
     found = validation.predict(run.plain, observe=parts and parts.observe)
     scores = validation.scores(found)
     tables = shown([parts.table({"data": str(validation.dataset.describe().get("name", ""))})] if parts else [])
-    log.info("model_best.pth.tar: epoch %d", run.best_epoch)
+    log.info(
+        "model_best.pth.tar: %s", f"epoch {run.best_epoch}" if run.best_epoch else "the network the run began with"
+    )
     print_scores(scores)
-    write_scores(Path(options.json) if options.json else run.folder / "metrics.json", scores, tables)
+    path = Path(options.json) if options.json else run.folder / "metrics.json"
+    write_scores(path, scores, tables, {"guard": facts["guard"]} if "guard" in facts else {})
     write_predictions(run.folder / "preds_best.mat", found)
     skeleton = validation.network.skeleton
     facts = {**facts, "input": validation.network.form.describe()}
