@@ -16,7 +16,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from ..errors import OptionError
+from ..errors import OptionError, WeightsError
 from ..evaluation.runlog import RunLog
 from ..pose import weights
 from ..pose.checkpoints import alias
@@ -169,7 +169,21 @@ class Run:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take over a checkpoint's progress, optimiser and random states; the weights are already in the model."""
+        """Take over a checkpoint's progress, optimiser and random states; the weights are already in the model.
+
+        Raises:
+            WeightsError: they do not fit this run's network and solver.
+        """
+        try:
+            self._take_over(state)
+        except (ValueError, TypeError, LookupError, AttributeError, RuntimeError, OverflowError) as error:
+            raise WeightsError(
+                f"a checkpoint with the state of {type(self.optimizer).__name__}, for this network",
+                next(iter(str(error).splitlines()), type(error).__name__),
+                "--init-weights takes only the weights",
+            ) from error
+
+    def _take_over(self, state: Mapping[str, Any]) -> None:
         facts = state.get("zoopose", {}).get("run", {})
         self.epoch, self.step = int(state.get("epoch", 0)), int(facts.get("step", 0))
         self.best, self.best_epoch = float(state.get("best_acc", -math.inf)), int(facts.get("best_epoch", -1))
@@ -187,13 +201,28 @@ class Run:
         """Take over the averages; rate, decay and the like stay as this run's options say.
 
         Raises:
-            ValueError: the state of another solver, or of another number of weights.
+            ValueError: the state of another solver, or of other weights.
         """
         own = self.optimizer.state_dict()["param_groups"]
         groups = saved["param_groups"]
         marks = ("betas", "alpha")
         if len(own) != len(groups) or any((m in a) != (m in b) for m in marks for a, b in zip(own, groups)):
             raise ValueError("the optimiser's state is of another solver")
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        numbers = [number for group in groups for number in group["params"]]
+        averages = {"exp_avg", "exp_avg_sq"} if "betas" in groups[0] else {"square_avg"}
+        if len(numbers) != len(parameters) or not set(saved["state"]) <= set(numbers):
+            raise ValueError(f"the optimiser's state is of {len(numbers)} weights, not of {len(parameters)}")
+        for number, parameter in zip(numbers, parameters):
+            if (state := saved["state"].get(number)) is None:
+                continue  # a weight that has had no gradient yet
+            shapes = {name: tuple(value.shape) for name, value in state.items() if isinstance(value, torch.Tensor)}
+            if not averages | {"step"} <= set(state) or not averages <= set(shapes):
+                raise ValueError(
+                    f"the optimiser's state of weight {number} lacks {', '.join(sorted(averages))} or step"
+                )
+            if any(shape not in ((), tuple(parameter.shape)) for shape in shapes.values()):
+                raise ValueError(f"the optimiser's state of weight {number} is of another shape")
         kept = [{**old, **{k: v for k, v in new.items() if k != "params"}} for old, new in zip(groups, own)]
         self.optimizer.load_state_dict({**saved, "param_groups": kept})
 

@@ -16,7 +16,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from .. import __version__
-from ..errors import OptionError, WeightsError
+from ..errors import OptionError
 from ..evaluation.options import warn_of_other_network
 from ..evaluation.runlog import RunLog
 from ..options import plain
@@ -168,14 +168,7 @@ def open_run(
     run = Run(folder, fabric, model, plain_model, optimizer, rate_at(options, epochs), pack, last_name, aliases)
     run.snapshot = options.snapshot
     if restore is not None:
-        try:
-            run.restore(restore)
-        except (ValueError, KeyError) as error:
-            raise WeightsError(
-                f"a checkpoint with the state of {options.solver}",
-                str(error).splitlines()[0],
-                "--init-weights takes only the weights",
-            ) from error
+        run.restore(restore)
         if not (folder / "model_best.pth.tar").is_file():
             # another folder's best: its score may be of other data, and no file here stands for it
             run.best, run.best_epoch = -math.inf, -1
