@@ -21,7 +21,7 @@ from pathlib import Path
 from zoopose.ccssl import adaptation, protocol
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.datasets.sources import has_splits
-from zoopose.evaluation.label_report import label_blocks
+from zoopose.evaluation.label_report import label_blocks_of_run
 from zoopose.limits import check_limits
 from zoopose.options import command
 from zoopose.train import session, validation
@@ -55,7 +55,7 @@ def run(options: CcsslOptions) -> Path:
     )  # fmt: skip
     notes = adaptation.selection_note(options)
     if fabric.is_global_zero:
-        more = label_blocks(task.folder, target, start.skeleton)
+        more = label_blocks_of_run(task.folder, target, start.skeleton)
         chosen = outcome_facts(guard, notes)
         validation.finish(judge.validation, task, options, {"method": "CC-SSL", **chosen, **data}, more)
     say_end(options.target, task, guard, f"model_best.pth.tar: {notes}; last.pth.tar: the end of the adaptation")

@@ -21,6 +21,7 @@ from ..evaluation.runlog import RunLog
 from ..pose import weights
 from ..pose.checkpoints import alias
 from ..progress import Progress, duration, log
+from .optimizer_state import restore_optimizer
 from .ranks import mean_losses
 
 
@@ -191,40 +192,11 @@ class Run:
         self.meter = Meter(dict(meter.get("sums", {})), int(meter.get("count", 0)))
         self.extra = dict(facts.get("extra", {}))
         if state.get("optimizer"):
-            self._restore_optimizer(state["optimizer"])
+            restore_optimizer(self.optimizer, state["optimizer"])
         if "rng" in facts:
             torch.set_rng_state(facts["rng"]["cpu"])
             if torch.cuda.is_available() and len(facts["rng"]["cuda"]) == torch.cuda.device_count():
                 torch.cuda.set_rng_state_all(facts["rng"]["cuda"])
-
-    def _restore_optimizer(self, saved: Mapping[str, Any]) -> None:
-        """Take over the averages; rate, decay and the like stay as this run's options say.
-
-        Raises:
-            ValueError: the state of another solver, or of other weights.
-        """
-        own = self.optimizer.state_dict()["param_groups"]
-        groups = saved["param_groups"]
-        marks = ("betas", "alpha")
-        if len(own) != len(groups) or any((m in a) != (m in b) for m in marks for a, b in zip(own, groups)):
-            raise ValueError("the optimiser's state is of another solver")
-        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        numbers = [number for group in groups for number in group["params"]]
-        averages = {"exp_avg", "exp_avg_sq"} if "betas" in groups[0] else {"square_avg"}
-        if len(numbers) != len(parameters) or not set(saved["state"]) <= set(numbers):
-            raise ValueError(f"the optimiser's state is of {len(numbers)} weights, not of {len(parameters)}")
-        for number, parameter in zip(numbers, parameters):
-            if (state := saved["state"].get(number)) is None:
-                continue  # a weight that has had no gradient yet
-            shapes = {name: tuple(value.shape) for name, value in state.items() if isinstance(value, torch.Tensor)}
-            if not averages | {"step"} <= set(state) or not averages <= set(shapes):
-                raise ValueError(
-                    f"the optimiser's state of weight {number} lacks {', '.join(sorted(averages))} or step"
-                )
-            if any(shape not in ((), tuple(parameter.shape)) for shape in shapes.values()):
-                raise ValueError(f"the optimiser's state of weight {number} is of another shape")
-        kept = [{**old, **{k: v for k, v in new.items() if k != "params"}} for old, new in zip(groups, own)]
-        self.optimizer.load_state_dict({**saved, "param_groups": kept})
 
     def judge(self, score: float) -> bool:
         """Whether the epoch just finished is the best so far; there is always a best, were its score no number."""
