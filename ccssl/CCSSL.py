@@ -10,7 +10,11 @@ Examples:
 
     zoopose ccssl --source coco:horse/train.json --target video:cows.mp4 --resume runs/horse/model_best.pth.tar
 
-The same command again goes on where an interrupted run stopped. The target's labels, if it has any, are never read.
+    zoopose ccssl --source coco:horse/train.json --target coco:cattle_a/all.json --target-labels coco:cattle_a/few.json
+        --resume runs/horse/model_best.pth.tar --checkpoint runs/horse_to_cattle_few
+
+The same command again goes on where an interrupted run stopped. The target's labels, if it has any, are never read, but those of
+--target-labels. --resume '' begins without a source model, from fresh weights.
 """
 
 from __future__ import annotations
@@ -19,13 +23,15 @@ import sys
 from pathlib import Path
 
 from zoopose.ccssl import adaptation, protocol
+from zoopose.ccssl.opening import describe_target_labels, fresh_network, open_target_labels
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.datasets.sources import has_splits
 from zoopose.evaluation.label_report import label_blocks_of_run
+from zoopose.evaluation.mirroring import say_pairs
 from zoopose.limits import check_limits
 from zoopose.options import command
 from zoopose.train import session, validation
-from zoopose.train.adapting import guard_for, open_adaptation, outcome_facts, say_end
+from zoopose.train.adapting import FROM_SCRATCH, guard_for, open_adaptation, outcome_facts, say_end
 
 LAST = "last.pth.tar"
 
@@ -36,17 +42,22 @@ def run(options: CcsslOptions) -> Path:
     options = protocol.settled(options)
     fabric = session.open_fabric(options)
     opening = open_adaptation(
-        options, "ccssl", options.source, "source", LAST, lambda given: protocol.network_for(options, given)
-    )
+        options, "ccssl", options.source, "source", LAST, lambda given: protocol.network_for(options, given),
+        fresh=lambda data: fresh_network(options, data),
+    )  # fmt: skip
     source, valid, target, start, restore = opening
     aliases = (f"{options.source.partition(':')[0]}.pth.tar",) if has_splits(options.source) else ()
     task = session.open_run(
         options, fabric, "ccssl", start, options.num_epochs, restore and restore.state, LAST, aliases
     )
-    data = {**opening.describe(), "protocol": protocol.describe(options)}
+    if not start.state:
+        task.extra[FROM_SCRATCH] = True
+    few = open_target_labels(options, start.skeleton)
+    data = {**opening.describe(), **describe_target_labels(few), "protocol": protocol.describe(options)}
     guard = guard_for(options, opening, start, task)
     session.banner(task, start, data, options.num_epochs, [f"start      {start.note}"])
-    step = adaptation.step_for(options, source, valid, target, start, fabric, task)
+    say_pairs(options, start.skeleton)
+    step = adaptation.step_for(options, source, valid, target, start, fabric, task, few)
     step.scorer = adaptation.scorer_for(options, start)
     judge = adaptation.judge_for(options, valid, target, start, fabric, step)
     session.carry_out(

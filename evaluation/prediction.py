@@ -30,6 +30,7 @@ from ..pose.atomic import atomic_json, atomic_path, atomic_picture
 from ..pose.draw import draw_pose
 from ..pose.skeleton import Skeleton
 from ..progress import log, track
+from .mirroring import flips, say_pairs
 from .options import DataOptions, compute_device, load_network, open_data
 from .predict import Predictions, predict
 from .runs import crop_of
@@ -74,6 +75,8 @@ def run(options: PredictOptions) -> Predictions:
     split = "valid" if has_splits(options.data) else "all"
     dataset = open_data(options.data, split, options, labelled=False, skeleton=network.skeleton)
     check_joints(dataset, network.skeleton, options.data)
+    if options.flip:
+        say_pairs(options, dataset.skeleton, training=False)
     device, folder = compute_device(options.accelerator), Path(options.checkpoint)
     log.info("%s\n%d pictures of %s", network.note, len(dataset), options.data)
     found = predict(
@@ -83,7 +86,7 @@ def run(options: PredictOptions) -> Predictions:
         device,
         BATCH,
         options.workers,
-        options.flip,
+        flips(options, dataset.skeleton),
         strict=options.strict_data,
     )
     write_table(folder / "predictions.csv", found, network.skeleton)

@@ -96,7 +96,7 @@ class Guard:
                 log.info("guard: box fill of the start network %.2f (of the source's labels %.2f); the run ends above %.2f",
                          distance, fill.own, limit)  # fmt: skip
                 if run.fabric.is_global_zero:
-                    weights.save(run.folder / START, run.pack(0, run.best, {}, run.facts({})))
+                    weights.save(run.folder / START, run.pack(0, run.best, None, run.facts({})))
                 run.fabric.barrier()
             else:
                 self._off("no box of the target has an area")

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,11 +13,14 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from ..errors import OptionError, WeightsError
+from ..errors import DivergenceError, OptionError, WeightsError
 from ..evaluation.runlog import RunLog
 from ..pose import weights
 from ..pose.checkpoints import alias
 from ..progress import Progress, duration, log
+from ..stopping import Stopped, asked, deferring
+from .finite import bad_losses, bad_weights, diverged
+from .meter import Meter
 from .optimizer_state import restore_optimizer
 from .ranks import mean_losses
 
@@ -87,22 +87,6 @@ class Interrupted(Exception):
 
 
 @dataclass
-class Meter:
-    """Means of the losses of the running epoch; part of the checkpoint, so that a resumed epoch logs the same means."""
-
-    sums: dict[str, float] = field(default_factory=dict)
-    count: int = 0
-
-    def add(self, losses: Mapping[str, torch.Tensor]) -> None:
-        self.count += 1
-        for name, value in losses.items():
-            self.sums[name] = self.sums.get(name, 0.0) + float(value.detach())
-
-    def means(self) -> dict[str, float]:
-        return {name: total / max(self.count, 1) for name, total in self.sums.items()}
-
-
-@dataclass
 class Run:
     """State of a run: everything a resume needs beside the data.
 
@@ -118,6 +102,7 @@ class Run:
         best, best_epoch: highest score so far.
         patience: epochs without a better score after which the run ends; 0: it goes to its last epoch.
         extra: what the method must keep between epochs, plain data and tensors.
+        steps: batches an epoch, set by `fit`.
     """
 
     folder: Path
@@ -139,9 +124,17 @@ class Run:
     save_seconds: float = 300.0
     saved_at: float = 0.0
     patience: int = 0
+    steps: int = 0
 
     def save(self, best: bool = False) -> None:
-        """Write the last checkpoint (and the best one); on the first rank only."""
+        """Write the last checkpoint (and the best one); on the first rank only.
+
+        Raises:
+            DivergenceError: weights that are no numbers, which no checkpoint may hold.
+            StorageError: the disk is full or gone; what was saved before stays.
+        """
+        if bad := bad_weights(self.plain):
+            raise self.diverged(bad)
         if self.fabric.is_global_zero:
             names = list(self.aliases)
             if best:
@@ -155,6 +148,13 @@ class Run:
             for name in more:
                 alias(self.folder / first, name)
         self.fabric.barrier()
+
+    def diverged(self, found: str) -> DivergenceError:
+        """The error where something of the batch just done is no number."""
+        steps = max(self.steps, 1)
+        epoch, batch = (self.epoch, self.step) if self.step else (self.epoch - 1, steps)
+        lr = self.optimizer.param_groups[0]["lr"]
+        return diverged(found, epoch + 1, batch, steps, lr, self.folder / self.last_name)
 
     def facts(self, extra: Mapping[str, Any]) -> dict[str, Any]:
         """What a checkpoint says of the run beside its weights and its optimiser."""
@@ -216,33 +216,6 @@ class Run:
         return bool(self.fabric.all_reduce(torch.tensor(float(flag), device=self.fabric.device), reduce_op="sum") > 0)
 
 
-class _StopSignal:
-    """First Ctrl-C (or SIGTERM): finish the batch, save, stop. Second: stop at once."""
-
-    def __init__(self):
-        self.asked, self._process = False, os.getpid()
-
-    def __enter__(self) -> _StopSignal:
-        if threading.current_thread() is threading.main_thread():
-            self._old = {s: signal.signal(s, self._ask) for s in (signal.SIGINT, signal.SIGTERM)}
-        else:
-            self._old = {}
-        return self
-
-    def _ask(self, number: int, frame) -> None:
-        if os.getpid() != self._process:
-            return  # a worker that was forked meanwhile: a terminal's Ctrl-C reaches it too, and it goes when the run does
-        if self.asked:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            raise KeyboardInterrupt
-        self.asked = True
-        log.info("stopping after this batch, or after the labelling in progress; once more to stop at once")
-
-    def __exit__(self, *_) -> None:
-        for number, handler in self._old.items():
-            signal.signal(number, handler)
-
-
 def fit(
     run: Run,
     step: Step,
@@ -266,36 +239,30 @@ def fit(
 
     Raises:
         Interrupted: after saving, when the user stopped the run.
+        DivergenceError: a loss or a weight is no longer a finite number; the last checkpoint is from before.
         OptionError: nothing is left to train, and nothing was trained here.
     """
-    if run.epoch < epochs:
-        validate(run.model, 2)
-    elif not (run.folder / "model_best.pth.tar").is_file():
-        raise OptionError(
-            "epochs left to train",
-            f"{epochs} epochs in all, {run.epoch} of them done elsewhere",
-            f"--epochs {epochs + 10}",
-        )
-    start = time.monotonic()
-    run.saved_at = start
-    first = run.epoch + run.step / max(step.steps, 1)
-    with _StopSignal() as stop:
+    run.steps = step.steps
+    with deferring():
+        _begin(run, epochs, validate)
+        start = time.monotonic()
+        run.saved_at = start
+        first = run.epoch + run.step / max(step.steps, 1)
         if watch:
             watch.begin()
         for epoch in range(run.epoch, epochs):
-            if reason := _reason_to_end(run, select, watch):
-                log.info("%s: done after %d of %d epochs", reason, epoch, epochs)
-                break
             try:
-                facts = dict(step.before_epoch(epoch, run.model))
+                if reason := _reason_to_end(run, select, watch):
+                    raise Finished(reason)
+                facts = _before_epoch(run, step, epoch)
             except Finished as reason:
                 log.info("%s: done after %d of %d epochs", reason, epoch, epochs)
                 break
             if run.step == 0:
                 run.meter = Meter()
-            speed = _train_epoch(run, step, epoch, epochs, stop)
+            speed = _train_epoch(run, step, epoch, epochs)
+            scores = _scores(run, validate)
             run.epoch, run.step = epoch + 1, 0
-            scores = dict(validate(run.model, None))
             watched = dict(watch()) if watch else {}
             better = not (watch and watch.stopped) and run.judge(scores.get(select, math.nan))
             means, rate = run.meter.means(), run.lr_at(run.epoch * step.steps - 1, step.steps)
@@ -307,8 +274,56 @@ def fit(
             run.saved_at = time.monotonic()
             pace = (time.monotonic() - start) / max(run.epoch - first, 1e-9)
             log.info(_epoch_line(run, epochs, row, scores, pace))
-            if run.any_rank(stop.asked):
+            if run.any_rank(asked()):
                 raise Interrupted
+
+
+def _begin(run: Run, epochs: int, validate: Callable[[nn.Module, int | None], Mapping[str, float]]) -> None:
+    if run.epoch < epochs:
+        validate(run.model, 2)
+    elif not (run.folder / "model_best.pth.tar").is_file():
+        raise OptionError(
+            "epochs left to train",
+            f"{epochs} epochs in all, {run.epoch} of them done elsewhere",
+            f"--epochs {epochs + 10}",
+        )
+
+
+def _before_epoch(run: Run, step: Step, epoch: int) -> dict[str, float]:
+    """What the step renews, with the facts for the log. A single process that is asked to stop does so in its midst; several stop
+    together, where the step provides for it.
+
+    Raises:
+        Interrupted: the user stopped the run; it stands where it was saved last.
+    """
+    try:
+        with deferring(run.fabric.world_size > 1):
+            return dict(step.before_epoch(epoch, run.model))
+    except Stopped:
+        raise Interrupted from None
+
+
+def _scores(run: Run, validate: Callable[[nn.Module, int | None], Mapping[str, float]]) -> dict[str, float]:
+    """Scores of the epoch whose batches are done.
+
+    Raises:
+        Interrupted: after saving, when the user stopped the run: it goes on with the validation.
+        DivergenceError: the network is no longer one of finite numbers.
+    """
+    stopped, scores = False, {}
+    if bad := bad_weights(run.plain):
+        raise run.diverged(bad)
+    try:
+        with deferring(False):
+            scores = dict(validate(run.model, None))
+    except Stopped:
+        stopped = True
+    except DivergenceError as error:
+        raise run.diverged(error.found) from error
+    if run.any_rank(stopped):
+        run.save()
+        raise Interrupted
+    return scores
 
 
 def _reason_to_end(run: Run, select: str, watch: Watch | None) -> str:
@@ -320,7 +335,7 @@ def _reason_to_end(run: Run, select: str, watch: Watch | None) -> str:
     return ""
 
 
-def _train_epoch(run: Run, step: Step, epoch: int, epochs: int, stop: _StopSignal) -> float:
+def _train_epoch(run: Run, step: Step, epoch: int, epochs: int) -> float:
     """The rest of an epoch's batches, with a checkpoint every so often; returns the pictures a second of all ranks.
 
     Raises:
@@ -337,11 +352,11 @@ def _train_epoch(run: Run, step: Step, epoch: int, epochs: int, stop: _StopSigna
                 _optimise(run, step, batch)
             run.step += 1
             progress.add(step.pictures, f"loss {run.meter.means().get('total', 0):.5f}")
-            asked = run.any_rank(stop.asked)
-            if asked or run.any_rank(time.monotonic() - run.saved_at > run.save_seconds):
+            stop = run.any_rank(asked())
+            if stop or run.any_rank(time.monotonic() - run.saved_at > run.save_seconds):
                 run.saved_at = time.monotonic()
                 run.save()
-                if asked:
+                if stop:
                     raise Interrupted
     seconds = time.monotonic() - begun_at
     return (run.step - begun) * step.pictures * run.fabric.world_size / max(seconds, 1e-9)
@@ -353,7 +368,10 @@ def _optimise(run: Run, step: Step, batch: Any) -> None:
     run.fabric.backward(losses["total"])
     run.optimizer.step()
     step.after_step(run.plain)
-    run.meter.add(mean_losses(run.fabric, losses))
+    numbers = run.meter.add(mean_losses(run.fabric, losses))  # the same on every rank
+    if bad := bad_losses(numbers):
+        run.step += 1
+        raise run.diverged(bad)
 
 
 def _epoch_line(run: Run, epochs: int, row: Mapping[str, float], scores: Mapping[str, float], pace: float) -> str:

@@ -23,6 +23,7 @@ from ..options import plain
 from ..pose import checkpoints
 from ..pose.atomic import atomic_json, sweep
 from ..progress import log
+from ..stopping import Stopped
 from .compiled import Compiled
 from .debug_sheets import Watched
 from .idle import warn_of_idle
@@ -106,7 +107,8 @@ def same_run(loaded: checkpoints.Loaded, options: RunOptions, method: str) -> bo
 
 def goes_on(options: RunOptions, path: Path) -> str:
     """What to say when a run was stopped."""
-    return f"saved {path}; the same command{' without --restart' if options.restart else ''} goes on from there"
+    saved = f"saved {path}" if path.is_file() else "stopped before the first checkpoint"
+    return f"{saved}; the same command{' without --restart' if options.restart else ''} goes on from there"
 
 
 def shaping(options: RunOptions) -> dict[str, Any]:
@@ -197,7 +199,7 @@ def carry_out(
         watch: see `fit`.
 
     Raises:
-        KeyboardInterrupt: the user stopped the run; all is saved.
+        Stopped: the user stopped the run; all is saved.
     """
     runlog = None
     if run.fabric.is_global_zero:
@@ -208,7 +210,7 @@ def carry_out(
     try:
         fit(run, step, epochs, validate, select, runlog, watch)
     except Interrupted:
-        raise KeyboardInterrupt(goes_on(options, run.folder / run.last_name)) from None
+        raise Stopped(goes_on(options, run.folder / run.last_name)) from None
     finally:
         if runlog:
             runlog.close()

@@ -20,6 +20,7 @@ import sys
 from pathlib import Path
 
 from zoopose.evaluation.label_report import label_blocks_of_run
+from zoopose.evaluation.mirroring import say_pairs
 from zoopose.limits import check_limits
 from zoopose.options import command
 from zoopose.train import session, validation
@@ -42,6 +43,7 @@ def run(options: PploOptions) -> Path:
     data = opening.describe()
     guard = guard_for(options, opening, start, task)
     session.banner(task, start, data, options.num_epochs, [f"start      {start.note}"])
+    say_pairs(options, start.skeleton)
     step = refinement.step_for(options, opening.labelled, target, start, fabric, task)
     judge = validation.Validation(opening.valid, start, fabric, options)
     session.carry_out(
