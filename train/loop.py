@@ -179,7 +179,7 @@ class Run:
             self._take_over(state)
         except (ValueError, TypeError, LookupError, AttributeError, RuntimeError, OverflowError) as error:
             raise WeightsError(
-                f"a checkpoint with the state of {type(self.optimizer).__name__}, for this network",
+                f"a checkpoint with the state of {type(self.optimizer).__name__.lower()}, for this network",
                 next(iter(str(error).splitlines()), type(error).__name__),
                 "--init-weights takes only the weights",
             ) from error
