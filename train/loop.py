@@ -13,12 +13,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-<<<<<<< HEAD
-from ..errors import DivergenceError, OptionError, WeightsError
-=======
 from .. import folder_lock
-from ..errors import DivergenceError, OptionError
->>>>>>> main
+from ..errors import DivergenceError, OptionError, WeightsError
 from ..evaluation.runlog import RunLog
 from ..pose import weights
 from ..pose.checkpoints import copy_as

@@ -171,22 +171,8 @@ def open_run(
     run = Run(folder, fabric, model, plain_model, optimizer, rate_at(options, epochs), pack, last_name, aliases)
     run.snapshot, run.print_freq = options.snapshot, options.print_freq
     if restore is not None:
-<<<<<<< HEAD
         run.restore(restore)
-        if not (folder / "model_best.pth.tar").is_file():
-            # another folder's best: its score may be of other data, and no file here stands for it
-            run.best, run.best_epoch = -math.inf, -1
-=======
-        try:
-            run.restore(restore)
-        except (ValueError, KeyError) as error:
-            raise WeightsError(
-                f"a checkpoint with the state of {options.solver}",
-                str(error).splitlines()[0],
-                "--init-weights takes only the weights",
-            ) from error
         mend(run, epochs)
->>>>>>> main
     return run
 
 
