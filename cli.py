@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "joints of your own pictures or video",
     ),
     "import": ("train.imported", "train.imported:ImportOptions", "take a published checkpoint"),
+    "export": ("evaluation.export", "evaluation.export:ExportOptions", "write a network for other code"),
     "report": ("report", "report:ReportOptions", "make a run's report.html again"),
     "data make": (
         "datasets.quadruped.make",
@@ -63,12 +64,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{message}\n\n{usage()}", file=sys.stderr)
         return 2
     module_name, options_name, _ = COMMANDS[name]
-    from .options import command
+    from .options import command, stopped
+    from .progress import console
+    from .stopping import listening
 
-    module = import_module(f".{module_name}", __package__)
-    options_module, _, options_class = options_name.partition(":")
-    options = getattr(import_module(f".{options_module}", __package__), options_class)
-    return command(module.run, options, f"zoopose {name}", module.__doc__ or "", rest)
+    try:
+        with listening():  # loading takes seconds
+            module = import_module(f".{module_name}", __package__)
+            options_module, _, options_class = options_name.partition(":")
+            options = getattr(import_module(f".{options_module}", __package__), options_class)
+            return command(module.run, options, f"zoopose {name}", module.__doc__ or "", rest)
+    except KeyboardInterrupt as stop:
+        console()
+        return stopped(stop)
 
 
 def usage() -> str:

@@ -64,6 +64,8 @@ def run(options: DemoOptions) -> dict[str, Score]:
     for name in plan.adapted:
         gain = 100 * (scores[name].mean - scores["source_only"].mean)
         log.info("%s is %+.1f points against the source model, without a single target label", _title(name), gain)
+        if outcome := plan.outcome(name):
+            log.info("%s: %s", _title(name), outcome)
     log.info("done in %s; open %s", duration(time.monotonic() - begun), Path(options.out) / "report.html")
     return scores
 
@@ -149,4 +151,6 @@ def _report(
     summary = (
         f"{_title(last)} gains {gain:+.1f} points of PCK@0.05 on animals it has no labels for (seed {plan.demo.seed})."
     )
+    if outcome := plan.outcome(last):
+        summary = f"{_title(last)}: {outcome}.\n\n{summary}"
     report.build_report(plan.out / "report.html", "zoopose demo", summary, blocks, percent)

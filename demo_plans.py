@@ -15,10 +15,12 @@ from .ccssl.options import CcsslOptions
 from .datasets.quadruped import make, three
 from .datasets.sample import PoseDataset
 from .errors import OptionError
+from .evaluation.box_fill import outcome_of
 from .evaluation.label_report import label_blocks
 from .evaluation.options import open_data
 from .evaluation.report import Block
 from .limits import COUNT, SEED, Limits
+from .pose import weights
 from .pose.models import options_of
 from .pose.skeleton import Skeleton
 from .train import train
@@ -135,8 +137,13 @@ class Plan(ABC):
         """What the report shows of the pseudo-labels."""
 
     def checkpoint(self, column: str) -> str:
-        """File of a column's network."""
-        return str(self.out.joinpath(*self.networks[column]))
+        """File of a column's network; of an adaptation that did harm, the network that it gave back."""
+        folder, name = self.networks[column]
+        return str(self.out / folder / (BEST if self.outcome(column) else name))
+
+    def outcome(self, column: str) -> str:
+        """The sentence of an adaptation that was stopped since it did harm; else empty."""
+        return outcome_of(weights.read(self.out.joinpath(*self.networks[column])))
 
     def resume(self, folder: str) -> str:
         """File of a run's best network, by its own validation."""

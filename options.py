@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar, get_type_hints
@@ -11,6 +12,7 @@ from .errors import ZooposeError
 from .faults import explained
 from .limits import check_limits, flag_of
 from .progress import console, log
+from .stopping import Stopped, listening
 
 O = TypeVar("O")  # noqa: E741
 
@@ -133,16 +135,17 @@ def plain(options: Any) -> dict[str, Any]:
 def command(
     run: Callable[[O], Any], options: type[O], prog: str, description: str, argv: Sequence[str] | None = None
 ) -> int:
-    """Run a command to its exit code: 0, 2 for the user's mistake (one message, no traceback), 130 when stopped."""
+    """Run a command to its exit code: 0, 2 for a mistake or a fault of the machine (one message, no traceback), 128 and the
+    signal's number when stopped (130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP)."""
     console()
     try:
-        run(parse(options, argv, prog, description))
+        with listening():
+            run(parse(options, argv, prog, description))
     except ZooposeError as error:
         print(f"{prog}: error\n{error}", file=sys.stderr)  # noqa: T201
         return error.exit_code
     except KeyboardInterrupt as stop:
-        log.info(str(stop) or "stopped; what was written is whole")
-        return 130
+        return stopped(stop)
     except Exception as error:
         fault = explained(error, options)
         if fault is None and not isinstance(error, OSError):
@@ -150,3 +153,15 @@ def command(
         print(f"{prog}: error\n{fault or f'found:    {error}'}", file=sys.stderr)  # noqa: T201
         return 2
     return 0
+
+
+def stopped(stop: KeyboardInterrupt) -> int:
+    """Say that a command was stopped, and what becomes of its work; returns the exit code."""
+    stop = stop if isinstance(stop, Stopped) else Stopped(str(stop))
+    name = signal.Signals(stop.number).name
+    log.info(
+        "%s: %s",
+        name,
+        str(stop) or "stopped; files that were written are whole, and the same command can be given again",
+    )
+    return stop.exit_code

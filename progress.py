@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+from .stopping import check
+
 T = TypeVar("T")
 log = logging.getLogger("zoopose")
 
@@ -19,6 +21,8 @@ class _Console(logging.StreamHandler):
     def handleError(self, record: logging.LogRecord) -> None:
         if isinstance(sys.exc_info()[1], BrokenPipeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        elif isinstance(sys.exc_info()[1], RuntimeError) and "reentrant" in str(sys.exc_info()[1]):
+            pass  # a signal was heard in the midst of a line, and has something to say
         else:
             super().handleError(record)
 
@@ -71,7 +75,8 @@ class Progress:
             self._bar.unpause()
 
     def add(self, count: int = 1, note: str = "") -> None:
-        """`count` more units are finished; `note` goes beside the bar or the line."""
+        """`count` more units are finished; `note` goes beside the bar or the line. A command that was asked to stop ends here."""
+        check()
         self.done += count
         self._counted += count
         if self._bar:

@@ -10,7 +10,11 @@ Examples:
 
     zoopose ccssl --source coco:horse/train.json --target video:cows.mp4 --resume runs/horse/model_best.pth.tar
 
-The same command again goes on where an interrupted run stopped. The target's labels, if it has any, are never read.
+    zoopose ccssl --source coco:horse/train.json --target coco:cattle_a/all.json --target-labels coco:cattle_a/few.json
+        --resume runs/horse/model_best.pth.tar --checkpoint runs/horse_to_cattle_few
+
+The same command again goes on where an interrupted run stopped. The target's labels, if it has any, are never read, but those of
+--target-labels. --resume '' begins without a source model, from fresh weights.
 """
 
 from __future__ import annotations
@@ -19,14 +23,15 @@ import sys
 from pathlib import Path
 
 from zoopose.ccssl import adaptation, protocol
+from zoopose.ccssl.opening import describe_target_labels, fresh_network, open_target_labels
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.datasets.sources import has_splits
 from zoopose.evaluation.label_report import label_blocks
+from zoopose.evaluation.mirroring import say_pairs
 from zoopose.limits import check_limits
 from zoopose.options import command
-from zoopose.progress import log
 from zoopose.train import session, validation
-from zoopose.train.adapting import open_adaptation, say_next
+from zoopose.train.adapting import FROM_SCRATCH, guard_for, open_adaptation, outcome_facts, say_end
 
 LAST = "last.pth.tar"
 
@@ -37,27 +42,34 @@ def run(options: CcsslOptions) -> Path:
     options = protocol.settled(options)
     fabric = session.open_fabric(options)
     opening = open_adaptation(
-        options, "ccssl", options.source, "source", LAST, lambda given: protocol.network_for(options, given)
-    )
+        options, "ccssl", options.source, "source", LAST, lambda given: protocol.network_for(options, given),
+        fresh=lambda data: fresh_network(options, data),
+    )  # fmt: skip
     source, valid, target, start, restore = opening
     aliases = (f"{options.source.partition(':')[0]}.pth.tar",) if has_splits(options.source) else ()
     task = session.open_run(
         options, fabric, "ccssl", start, options.num_epochs, restore and restore.state, LAST, aliases
     )
-    data = {**opening.describe(), "protocol": protocol.describe(options)}
+    if not start.state:
+        task.extra[FROM_SCRATCH] = True
+    few = open_target_labels(options, start.skeleton)
+    data = {**opening.describe(), **describe_target_labels(few), "protocol": protocol.describe(options)}
+    guard = guard_for(options, opening, start, task)
     session.banner(task, start, data, options.num_epochs, [f"start      {start.note}"])
-    step = adaptation.step_for(options, source, valid, target, start, fabric, task)
+    say_pairs(options, start.skeleton)
+    step = adaptation.step_for(options, source, valid, target, start, fabric, task, few)
     step.scorer = adaptation.scorer_for(options, start)
     judge = adaptation.judge_for(options, valid, target, start, fabric, step)
     session.carry_out(
-        task, step, options, options.num_epochs, judge, judge.select, "CC-SSL", data, restore is not None, start
-    )
+        task, step, options, options.num_epochs, judge, judge.select, "CC-SSL", data, restore is not None, start,
+        guard,
+    )  # fmt: skip
+    notes = adaptation.selection_note(options)
     if fabric.is_global_zero:
         more = label_blocks(task.folder, target, start.skeleton)
-        notes = adaptation.selection_note(options)
-        validation.finish(judge.validation, task, options, {"method": "CC-SSL", "model_best": notes, **data}, more)
-    log.info("model_best.pth.tar: %s; last.pth.tar: the end of the adaptation", adaptation.selection_note(options))
-    say_next(options.target, task.folder / LAST)
+        chosen = outcome_facts(guard, notes)
+        validation.finish(judge.validation, task, options, {"method": "CC-SSL", **chosen, **data}, more)
+    say_end(options.target, task, guard, f"model_best.pth.tar: {notes}; last.pth.tar: the end of the adaptation")
     return task.folder
 
 

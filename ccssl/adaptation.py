@@ -13,9 +13,12 @@ from ..datasets.crops import CropCache
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import check_joints
 from ..errors import OptionError
+from ..evaluation.mirroring import mirrors
 from ..evaluation.options import load_network, open_selecting, open_target
+from ..evaluation.score import label_marks
 from ..pose.augment import Augmentation
 from ..pose.checkpoints import Loaded
+from ..pose.skeleton import Skeleton
 from ..train.feed import CropFeed, cache_for, margin_px
 from ..train.labelled_feed import augmentation_for, encoding_of, trains_hidden
 from ..train.loop import Run
@@ -26,6 +29,7 @@ from .consistency import Views
 from .framing import FRAMINGS
 from .label_score import LabelScore
 from .labelling import Labeller, Temporal
+from .opening import labelled_feed
 from .options import CcsslOptions
 from .protocol import gamma_of, refresh_of
 from .published_step import published_step
@@ -34,10 +38,11 @@ from .step import CcsslStep
 from .teacher import Teacher
 
 
-def views_for(options: CcsslOptions) -> Views:
-    """The views that the options ask for."""
+def views_for(options: CcsslOptions, skeleton: Skeleton) -> Views:
+    """The views that the options ask for; none is mirrored where left and right are in doubt, see `mirrors`."""
+    flip = not options.no_view_flip and mirrors(options, skeleton)
     equivariance = Augmentation(
-        scale=1 + options.view_scale, rotation_deg=options.view_rotation, flip=0.0 if options.no_view_flip else 0.5
+        scale=1 + options.view_scale, rotation_deg=options.view_rotation, flip=0.5 if flip else 0.0
     )
     return Views(options.views, equivariance, Augmentation() if options.no_invariance else Views().invariance)
 
@@ -50,11 +55,21 @@ def step_for(
     network: Loaded,
     fabric: Fabric,
     run: Run,
+    few: PoseDataset | None = None,
 ) -> CcsslStep:
-    """The adaptation step of a run."""
+    """The adaptation step of a run.
+
+    Args:
+        few: labelled target pictures, where the run has any.
+    """
     run.patience = options.patience * refresh_of(options)
+    if few is not None:
+        # in the checkpoint, so that a test on these pictures can say that they were trained on
+        run.extra["target_labels"] = {"data": options.target_labels, "marks": label_marks(few)}
     if options.protocol == "published":
-        return published_step(options, source, target, network, fabric, run)
+        step = published_step(options, source, target, network, fabric, run)
+        step.labelled_target = None if few is None else labelled_feed(options, few, network, fabric, {})
+        return step
     loss = loss_for(options, network)
     common = {
         "batch_size": options.train_batch,
@@ -68,33 +83,44 @@ def step_for(
         "rank": fabric.global_rank,
         "world": fabric.world_size,
     }
-    seen = augmentation_for(options, options.target_augment)
+    seen = augmentation_for(options, options.target_augment, network.skeleton)
     if options.target_occlusion is not None:
         seen = replace(seen, occlusion=options.target_occlusion)
+    drawn = augmentation_for(options, options.source_augment, network.skeleton)
     feeds = [
-        CropFeed(source, network.form, augmentation_for(options, options.source_augment), stream=0, **common),
-        CropFeed(target, network.form, seen, stream=1, **common),
+        CropFeed(source, network.form, drawn, stream=0, **common),
+        # labels are made on these crops too, and must not depend on what the training does to them
+        CropFeed(target, network.form, seen, stream=1, padded=True, **common),
     ]
     labeller = Labeller(
-        feeds[1].crops, list(target.shots), network.form, options.seed, fabric.device, views_for(options),
+        feeds[1].crops, list(target.shots), network.form, options.seed, fabric.device, views_for(options, network.skeleton),
         Temporal(options.flow, weights=options.raft_weights),
         options.workers, options.strict_data, fabric=fabric,
-        framings=() if options.no_framing else FRAMINGS, judge=judge_of_framing(options, network),
+        framings=FRAMINGS if mirrors(options, network.skeleton) and not options.no_framing else (),
+        judge=judge_of_framing(options, network),
     )  # fmt: skip
     calibrator = None
     if options.confidence == "calibrated":
         padded = CropCache(valid, feeds[1].crops.size, feeds[1].margin, 0)
         calibrator = Calibrator(
-            padded, network.form, views_for(options), options.seed, fabric.device, str(valid.describe().get("name", ""))
+            padded,
+            network.form,
+            views_for(options, network.skeleton),
+            options.seed,
+            fabric.device,
+            str(valid.describe().get("name", "")),
         )
+    few_feed = None if few is None else labelled_feed(options, few, network, fabric, common)
     teacher = Teacher(run.plain, options.ema) if options.ema else None
     refresh = refresh_of(options)
     rounds = math.ceil(options.num_epochs / refresh)
-    return CcsslStep(
+    step = CcsslStep(
         feeds[0], feeds[1], labeller, fabric, LOSSES[loss], gamma_of(options, loss), rounds, refresh,
         (options.share_first, options.share_last), options.per, run.folder, run.extra, options.steps,
         teacher, calibrator, options.check_limit, options.target_style,
     )  # fmt: skip
+    step.labelled_target = few_feed
+    return step
 
 
 def judge_of_framing(options: CcsslOptions, network: Loaded) -> nn.Module | None:
@@ -168,15 +194,23 @@ def judge_for(
         pad = margin_px(network.form.size)
         crops = CropCache(target, network.form.size + 2 * pad, 1 + 2 * pad / network.form.size, 0)
     check = SelfCheck(
-        crops, list(target.shots), network.form, options.flow, lambda: step.teacher.model if step.teacher else None
+        crops,
+        list(target.shots),
+        network.form,
+        options.flow,
+        lambda: step.teacher.model if step.teacher else None,
+        mirrors(options, network.skeleton),
     )
     return Judge(validation, check, "selfcheck/score")
 
 
 def selection_note(options: CcsslOptions) -> str:
     """How model_best was chosen, for the log and the report."""
+    read = "target labels were not read"
+    if options.target_labels:
+        read = f"the target labels of {options.target_labels} were trained on, and chose nothing"
     if options.select_on_target:
         return f"CHOSEN ON TARGET LABELS ({options.select_on_target}): its score there is no honest estimate"
     if options.select == "source":
-        return "best on the source validation; target labels were not read"
-    return "agrees best with itself on the target and with the source's labels; target labels were not read"
+        return f"best on the source validation; {read}"
+    return f"agrees best with itself on the target and with the source's labels; {read}"

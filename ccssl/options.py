@@ -32,14 +32,17 @@ class CcsslOptions(RunOptions):
     valid: str = ""
     """labelled source data on which labels' confidence is calibrated and checkpoints are scored; default: the validation split of
     --source"""
-    resume: str = ""
-    """the source model to start from; or the last.pth.tar of an interrupted adaptation, to go on with it"""
+    target_labels: str = ""
+    """a few labelled target pictures, NAME[:PATH], to train on beside source and pseudo-labels (CC-SSL-R); the report says so"""
+    resume: str | None = None
+    """the source model to start from; or the last.pth.tar of an interrupted adaptation, to go on with it; '' (an empty text): no
+    source model, fresh weights of --arch, as in the paper's row "no pre-training\""""
     num_epochs: Annotated[int, COUNT, _arg(aliases=["--epochs"])] = 60
     """epochs in all"""
     steps: Annotated[int, COUNT_OR_ZERO] = 0
     """batches an epoch; 0: until the larger of the two sets is through, in the published protocol the smaller"""
     refresh: Annotated[int, COUNT_OR_ZERO] = 0
-    """epochs between two rounds of labelling; 0: six rounds, as published"""
+    """epochs between two rounds of labelling; 0: six rounds, whatever --num-epochs; in the published protocol 10 epochs"""
     gamma_: Annotated[float, Limits(0, 1_000_000)] = 0.0
     """weight of the target's loss; 0: 10 with the published loss (as published), else 1"""
     source_augment: Literal["auto", "strong", "standard", "none"] = "auto"
@@ -94,6 +97,11 @@ class CcsslOptions(RunOptions):
     """rounds without a better score after which the adaptation ends; 0: all epochs"""
     score_labels: bool = False
     """log how right the pseudo-labels of every round are, where --target has labels; nothing else reads those"""
+    no_guard: bool = False
+    """go on where poses fill their boxes ever less like the source's, instead of ending the run and giving the start network back
+    as model_best"""
+    guard_limit: Annotated[float, Limits(0, inf)] = 0.6
+    """share by which the distance of the poses' box fill from the source's may grow over that of the start network"""
 
     checkpoint: Annotated[str, _arg(aliases=["-c"])] = "./checkpoint/horse/ssl/"
     """run folder: checkpoints, pseudo-labels, logs, reports"""

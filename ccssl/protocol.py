@@ -12,7 +12,8 @@ from ..progress import log
 from ..train.options import RunOptions
 from .options import CcsslOptions
 
-ROUNDS = 6  # as published: 60 epochs, labels renewed every 10
+ROUNDS = 6  # as in 60 published epochs, however many there are here
+ROUND_EPOCHS = 10  # between two labellings of the published protocol, however many epochs there are
 # what an option left open ("auto", or none given) becomes
 PRESETS: dict[str, dict[str, Any]] = {
     "zoopose": {
@@ -36,9 +37,9 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 # options of the adaptation itself that the published protocol has a use for; flags that only leave out what it lacks are harmless
 PUBLISHED = frozenset(
-    "source target target_classes valid resume num_epochs steps refresh gamma_ source_augment target_augment views view_rotation "
-    "view_scale no_view_flip no_invariance flow share_first share_last per select_on_target checkpoint train_batch protocol "
-    "score_labels select patience".split()
+    "source target target_classes target_labels valid resume num_epochs steps refresh gamma_ source_augment target_augment "
+    "views view_rotation view_scale no_view_flip no_invariance flow share_first share_last per select_on_target checkpoint "
+    "train_batch protocol score_labels select patience no_guard".split()
 )
 
 
@@ -85,7 +86,9 @@ def _refuse(options: CcsslOptions) -> None:
 
 
 def refresh_of(options: CcsslOptions) -> int:
-    """Epochs of a round."""
+    """Epochs between two labellings."""
+    if options.protocol == "published":
+        return options.refresh or ROUND_EPOCHS
     return options.refresh or math.ceil(options.num_epochs / ROUNDS)
 
 

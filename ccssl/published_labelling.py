@@ -1,21 +1,23 @@
 """Pseudo-labels of a whole target set as published CC-SSL makes them, flaws included; the network sees many frames at once.
 
 What one frame's label is stands in `published.prediction_check`; this is that, frame after frame in the loader's order, with the
-views of several frames in one forward pass and progress kept on disk. `labelling` has the mended counterpart.
+views of several frames in one forward pass, shared by the ranks, and progress kept on disk. `labelling` has the mended counterpart.
 """
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import monotonic
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import Dataset, default_collate
 
+from ..datasets.loading import Loader
 from ..datasets.pictures import Fault, FaultLog, SafeDataset
 from ..datasets.pseudo_labels import PseudoLabels
 from ..datasets.published_crops import PublishedCropCache, whole_again
@@ -25,7 +27,7 @@ from ..pose.inputs import InputForm
 from ..pose.published_crop import color_normalize
 from ..pose.published_heatmap import peaks
 from ..progress import Progress
-from ..train.labelling import PARTIAL_SECONDS, fingerprint, keep_partial, resume_partial
+from ..train.labelling import PARTIAL_SECONDS, ChunkLabeller, Partial, fingerprint
 from .published import label_of, label_views, temporal_step, upright_maps
 
 CHUNK = 8  # frames in one forward pass; no label depends on it
@@ -33,8 +35,11 @@ STREAM = 78  # keeps these draws apart from the others'
 
 
 @dataclass
-class PublishedLabeller:
+class PublishedLabeller(ChunkLabeller):
     """Labels a target set with the network as it stands; interface of `labelling.Labeller`.
+
+    Two passes. The first labels every frame on its own; ranks take disjoint runs of whole chunks. The second lets labels flow from
+    frame to frame; it goes through all frames in order, on the first rank. All ranks get the labels of one process, bit for bit.
 
     Args:
         crops: the target's published crops, of the network's side.
@@ -46,6 +51,7 @@ class PublishedLabeller:
         flow: Lucas-Kanade from every frame to the next in the loader's order; False leaves the step out.
         workers: processes that make the views.
         strict: stop at the first unreadable picture.
+        fabric: the ranks that share the work; None: this process alone.
     """
 
     crops: PublishedCropCache
@@ -59,6 +65,7 @@ class PublishedLabeller:
     workers: int = 0
     strict: bool = False
     faults: FaultLog = field(default_factory=FaultLog)
+    fabric: Fabric | None = None
 
     def label(self, model: nn.Module, round_: int, partial: Path | None = None) -> PseudoLabels:
         """All frames, in order; nothing is admitted yet. Arguments as of `Labeller.label`.
@@ -76,27 +83,15 @@ class PublishedLabeller:
             "carried": np.zeros((n, k), bool),
             "matrix": np.zeros((n, 2, 3)),
         }
-        begin = resume_partial(partial, out, mark, 0, tuple(out))
-        chunks = [list(range(i, min(i + CHUNK, n))) for i in range(begin, n, CHUNK)]
-        items = _ViewedCrops(self, round_)
-        loader = DataLoader(
-            SafeDataset(items, self.strict), batch_sampler=chunks, num_workers=self.workers, collate_fn=_collate
-        )
-        training = model.training
-        model.eval()
-        before, saved = self._before(out, begin), 0.0
-        with Progress(f"labelling, round {round_}", n, "frames") as progress:
-            progress.skip(begin)
-            for chunk, raw in zip(chunks, loader):
-                batch = self.faults.take(raw)
-                if batch is not None:
-                    before = self._chunk(model, batch, out, before)
-                progress.add(len(chunk))
-                if partial and monotonic() - saved > PARTIAL_SECONDS:
-                    saved = monotonic()
-                    keep_partial(partial, out, mark, 0, chunk[-1] + 1, tuple(out))
-        model.train(training)
-        self.faults.check()
+        kept = Partial(partial, mark, PARTIAL_SECONDS) if partial else None
+        self.each_chunk(
+            model, CHUNK, lambda batch, _: self._chunk(model, batch, out), out, ("kpts", "peak", "agreement", "matrix"),
+            f"labelling, round {round_}", kept, lambda chunks: self._viewed(chunks, round_),
+        )  # fmt: skip
+        if self.flow:
+            if self.rank == 0:
+                self._follow(out, round_)
+            self.gather(out, ("kpts", "carried"), slice(0, n if self.rank == 0 else 0))
         crop_px = out["matrix"][:, 0, 0].astype(np.float32)
         xy = np.full((n, k, 2), np.nan, np.float32)
         read = crop_px > 0
@@ -128,38 +123,44 @@ class PublishedLabeller:
         found = self.form.joint_maps(model(images), len(self.crops.dataset.skeleton))
         return found.cpu().numpy()
 
-    def _chunk(self, model: nn.Module, batch: dict, out: dict, before):
-        """Labels of one chunk; `before` is crop and row of the last readable frame, whatever video it is of."""
+    def _viewed(self, chunks: Sequence[Sequence[int]], round_: int) -> Loader:
+        """Batches of crops with their views."""
+        safe = SafeDataset(_ViewedCrops(self, round_), self.strict)
+        return Loader(safe, chunks, self.workers, _collate)
+
+    def _chunk(self, model: nn.Module, batch: dict, out: dict) -> None:
+        """Labels of one chunk, before they flow."""
         rows, seen = batch["index"].tolist(), batch["views"]
         maps = self.maps(model, seen.flatten(0, 1)).reshape(*seen.shape[:2], -1, *(self.form.heatmap_size,) * 2)
-        mean = np.array(self.form.mean, np.float32)
         for at, row in enumerate(rows):
             upright = upright_maps(maps[at], *self.views_of(round_=batch["round"], row=row))
             average = upright[0].copy()
             for view in upright[1:]:  # one after the other, as published: sums of float32 depend on their order
                 average += view
             average /= np.float32(len(upright))
-            kpts = label_of(average, self.form.size).kpts
-            out["peak"][row] = kpts[:, 2]
+            out["kpts"][row] = label_of(average, self.form.size).kpts
+            out["peak"][row] = out["kpts"][row, :, 2]
             cells = peaks(np.concatenate([average[None], upright]))
             out["agreement"][row] = np.linalg.norm(cells[1:] - cells[0], axis=-1).mean(0) * self.form.stride
-            image = color_normalize(batch["crop"][at].numpy().astype(np.float32) / np.float32(255), mean)
-            if before is not None and self.flow:
-                # the earlier label is a view into `out`: where the flow is too long it is deleted there, as published
-                moved = temporal_step(kpts, image, before[0], out["kpts"][before[1]], mean)
-                out["carried"][row] = (moved != kpts).any(1)
-                kpts = moved
-            out["kpts"][row], out["matrix"][row] = kpts, batch["crop_from_image"][at].numpy()
-            before = image, row
-        return before
+            out["matrix"][row] = batch["crop_from_image"][at].numpy()
 
-    def _before(self, out: dict, begin: int):
-        """Where a resumed labelling's flow starts: crop and row of the last frame that was labelled."""
-        read = np.flatnonzero(out["matrix"][:begin, 0, 0] > 0)
-        if not len(read):
-            return None
-        crop = self.crops[int(read[-1])]["crop"].numpy().astype(np.float32) / np.float32(255)
-        return color_normalize(crop, np.array(self.form.mean, np.float32)), int(read[-1])
+    def _follow(self, out: dict, round_: int) -> None:
+        """Labels carried on from every readable frame to the next one, whatever video it is of."""
+        rows = np.flatnonzero(out["matrix"][:, 0, 0] > 0)  # those that cannot be read were counted in the first pass
+        chunks = [rows[i : i + CHUNK].tolist() for i in range(0, len(rows), CHUNK)]
+        mean, before = np.array(self.form.mean, np.float32), None
+        with Progress(f"following the frames, round {round_}", len(rows), "frames") as progress:
+            for chunk, batch in zip(chunks, self.loader(chunks)):
+                for row, crop in zip(batch["index"].tolist(), batch.get("crop", ())):
+                    image = color_normalize(crop.numpy().astype(np.float32) / np.float32(255), mean)
+                    if before is not None:
+                        # the earlier label is a view into `out`: where the flow is too long it is deleted there, as published
+                        kpts = out["kpts"][row].copy()
+                        moved = temporal_step(kpts, image, before[0], out["kpts"][before[1]], mean)
+                        out["carried"][row] = (moved != kpts).any(1)
+                        out["kpts"][row] = moved
+                    before = image, row
+                progress.add(len(chunk))
 
 
 class _ViewedCrops(Dataset):

@@ -14,20 +14,19 @@ from torch import nn
 from ..datasets.pseudo_labels import REASONS, PseudoLabels
 from ..datasets.published_crops import LabelledCrops, PublishedCropCache, SourcePictures
 from ..datasets.sample import PoseDataset
-from ..datasets.sources import Subset, Unlabelled
 from ..pose.checkpoints import Loaded
 from ..train.feed import stream
 from ..train.loop import Run
 from ..train.published_feed import PublishedFeed, published_items
+from ..train.ranks import loss_factors
 from ..train.selftraining import Pair
-from ..train.supervised import LOSSES, cell_accuracy, loss_for, stage_loss
+from ..train.supervised import LOSSES, cell_accuracy, loss_for, mean_over, stage_loss
+from .opening import has_published_files
 from .options import CcsslOptions
-from .protocol import gamma_of, refresh_of
+from .protocol import ROUND_EPOCHS, gamma_of, refresh_of
 from .published import confidence_schedule
 from .published_labelling import PublishedLabeller
 from .step import CcsslStep
-
-ROUND_EPOCHS = 10  # between two labellings, as published; a round of another length admits what the published one does
 
 
 class PublishedTargetFeed(PublishedFeed):
@@ -53,6 +52,9 @@ class PublishedStep(CcsslStep):
     def settle(self, labels: PseudoLabels, round_: int, model: nn.Module) -> None:
         """Labels are not held in place."""
 
+    def prepare(self, round_: int) -> None:
+        """Frames are taken as they are cropped."""
+
     def admit(self, labels: PseudoLabels, round_: int) -> None:
         """Mark what is strictly above the threshold; the list it is read off has one 0 more, as published."""
         read = labels.crop_px > 0
@@ -60,6 +62,7 @@ class PublishedStep(CcsslStep):
         labels.admitted = np.zeros(labels.confidence.shape, bool)
         for at in columns:
             found = labels.confidence[read][:, at]
+            # a round of another length admits what the published one of its number does
             share, _, flags = confidence_schedule(found, ROUND_EPOCHS * round_, *self.share)
             labels.admitted[np.ix_(read, np.arange(labels.admitted.shape[1])[at])] = flags > 0
         labels.reason = np.where(labels.admitted, REASONS.index("admitted"), REASONS.index("share")).astype(np.uint8)
@@ -68,7 +71,11 @@ class PublishedStep(CcsslStep):
 
     def batches(self, epoch: int, start: int) -> Iterator[Pair | None]:
         """Both domains in step, each shuffled anew every epoch; the shorter one ends it, unless --steps asks for more."""
-        for pair in zip(self._of(self.source, epoch, start), self._of(self.target, epoch, start)):
+        parts = [self._of(self.source, epoch, start), self._of(self.target, epoch, start)]
+        if self.labelled_target:  # few pictures: through them as often as the epoch has steps
+            at, count = epoch * self.steps + start, self.steps - start
+            parts.append(stream(self.labelled_target, at, count, self.fabric.device))
+        for pair in zip(*parts):
             yield pair if all(batch is not None for batch in pair) else None
 
     def _of(self, feed: PublishedFeed, epoch: int, start: int) -> Iterator[dict[str, torch.Tensor] | None]:
@@ -78,14 +85,22 @@ class PublishedStep(CcsslStep):
 
     def __call__(self, model: nn.Module, batch: Pair) -> dict[str, torch.Tensor]:
         """Each domain by itself, so that batch norm sees one at a time; gradients add up to one step of the optimiser."""
-        source, target = batch
+        source, target, *more = batch
+        factors = loss_factors(self.fabric, [mean_over(self.loss, own) for own in batch])
         outputs = model(source["images"])
-        loss = stage_loss(outputs, source["target"], source["weight"], self.loss)
+        loss = factors[0] * stage_loss(outputs, source["target"], source["weight"], self.loss)
         self.fabric.backward(loss)
         losses = {"source": loss.detach(), "acc": cell_accuracy(outputs, source["target"], source["weight"])}
         del outputs
-        losses["target"] = stage_loss(model(target["images"]), target["target"], target["weight"], self.loss)
-        return {"total": losses["source"] + self.gamma * losses["target"], **losses}
+        for factor, labelled in zip(factors[2:], more):
+            loss = factor * stage_loss(model(labelled["images"]), labelled["target"], labelled["weight"], self.loss)
+            self.fabric.backward(loss)
+            losses["target_labels"] = loss.detach()
+        found = stage_loss(model(target["images"]), target["target"], target["weight"], self.loss)
+        losses["target"] = factors[1] * found
+        # what is a constant here has been backpropagated above
+        total = losses["source"] + self.gamma * losses["target"] + losses.get("target_labels", 0.0)
+        return {"total": total, **losses}
 
 
 def published_step(
@@ -99,7 +114,7 @@ def published_step(
     """
     form = network.form
     limit = int(options.cache_gib * 2**30 / 2)
-    if options.source_augment == "strong" and not _published_set(source):
+    if options.source_augment == "strong" and not has_published_files(source):
         source = SourcePictures(source, limit)
     crops = PublishedCropCache(target, form.size, limit)
     # the source loader of the published adaptation does not mirror, its target loader does
@@ -109,7 +124,7 @@ def published_step(
     feeds = PublishedFeed(items, *common), PublishedTargetFeed(labelled, *common)
     labeller = PublishedLabeller(
         crops, form, options.seed, fabric.device, options.views, options.view_scale, options.view_rotation, options.flow == "lk",
-        options.workers, options.strict_data,
+        options.workers, options.strict_data, fabric=fabric,
     )  # fmt: skip
     refresh = refresh_of(options)
     loss = loss_for(options, network)
@@ -118,9 +133,3 @@ def published_step(
         math.ceil(options.num_epochs / refresh), refresh, (options.share_first, options.share_last), options.per, run.folder,
         run.extra, options.steps or min(feed.steps for feed in feeds),
     )  # fmt: skip
-
-
-def _published_set(dataset: PoseDataset) -> bool:
-    while isinstance(dataset, Subset | Unlabelled):
-        dataset = dataset.dataset
-    return hasattr(dataset, "published_annotation")

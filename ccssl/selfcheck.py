@@ -33,12 +33,19 @@ class SelfCheck:
         form: input form of the network.
         flow: a key of `FLOWS`, or `none`.
         teacher: gives the teacher, or None.
+        mirror: False leaves `views` out: nobody knows which joints change places in a mirror image.
     """
 
     def __init__(
-        self, crops: CropCache, shots: list[str], form: InputForm, flow: str, teacher: Callable[[], nn.Module | None]
+        self,
+        crops: CropCache,
+        shots: list[str],
+        form: InputForm,
+        flow: str,
+        teacher: Callable[[], nn.Module | None],
+        mirror: bool = True,
     ):
-        self.crops, self.form, self.teacher = crops, form, teacher
+        self.crops, self.form, self.teacher, self.mirror = crops, form, teacher, mirror
         self.flip_order = crops.dataset.skeleton.flip_order
         # Lucas-Kanade does for points a few pixels apart, whatever the labels are carried with
         self.linked = np.array([i > 0 and bool(s) and s == shots[i - 1] for i, s in enumerate(shots)], bool)
@@ -66,7 +73,7 @@ class SelfCheck:
         crops = sample.crops.to(device)
         model.eval()
         own, mirrored, _ = mirrored_joints(model, crops, self.form, self.flip_order)
-        parts = {"views": float(((own - mirrored).norm(dim=-1) < near).float().mean())}
+        parts = {"views": float(((own - mirrored).norm(dim=-1) < near).float().mean())} if self.mirror else {}
         if not math.isnan(source):
             parts["source"] = source
         teacher = self.teacher()
@@ -76,6 +83,8 @@ class SelfCheck:
         flowing = self._neighbours((own.cpu().numpy() + 0.5) * self.form.stride - 0.5, sample)
         if flowing is not None:
             parts["neighbours"] = flowing
+        if not parts:
+            return {}
         score = float(np.exp(np.mean(np.log(np.maximum(list(parts.values()), 1e-6)))))
         return {"selfcheck/score": score, **{f"selfcheck/{name}": value for name, value in parts.items()}}
 

@@ -12,8 +12,10 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from ..datasets.pseudo_labels import CHECKS, REASONS, PseudoLabels
+from ..errors import DataError
 from ..pose.augment import generator_for, restyle
 from ..progress import log
+from ..train.adapting import FROM_SCRATCH
 from ..train.curriculum import admit, frame_confidence, share_at
 from ..train.feed import CropFeed
 from ..train.selftraining import Pair, SelfTrainingStep, labels_path
@@ -64,6 +66,7 @@ class CcsslStep(SelfTrainingStep):
         self.share, self.per = share, per
         self.scorer: Callable[[PseudoLabels], float] | None = None  # diagnosis of the labels, for the log alone
         self.scored: dict[str, float] = {}
+        self.from_scratch = bool(kept.get(FROM_SCRATCH))  # the run began with fresh weights
         self.teacher, self.calibrator, self.limit, self.style = teacher, calibrator, limit, style
         if teacher:
             if "teacher" in kept:
@@ -85,17 +88,26 @@ class CcsslStep(SelfTrainingStep):
         return self.teacher.model if self.teacher else model
 
     def prepare(self, round_: int) -> None:
-        """Frame the target's pictures as in the first round, also where this process did not see it."""
+        """Frame the target's pictures as in the first round that admitted labels, also where this process did not see it."""
         if round_ == 0:
             return
-        found = PseudoLabels.read(labels_path(self.folder, 0)).facts.get("framing")
-        if found:
-            self.labeller.framing = Framing(found["zoom"], found["shift"])
+        first = self.first_labels(round_)
+        found = first.facts.get("framing") if first else None
+        self.labeller.framing = Framing(found["zoom"], found["shift"]) if found else None
+
+    def first_labels(self, round_: int) -> PseudoLabels | None:
+        """Labels of the first round before this one that admitted any; None where no round did."""
+        for earlier in range(round_):
+            labels = PseudoLabels.read(labels_path(self.folder, earlier))
+            if labels.admitted.any():
+                return labels
+        return None
 
     def settle(self, labels: PseudoLabels, round_: int, model: nn.Module) -> None:
         """What is done to labels just made, before some are admitted: they are held in place, and their confidence calibrated."""
-        if round_ > 0:
-            drift = labels.hold(PseudoLabels.read(labels_path(self.folder, 0)))
+        first = self.first_labels(round_)
+        if first:
+            drift = labels.hold(first)
             labels.facts["drift_px"] = [float(v) for v in drift]
         found = self.calibrator(model, round_) if self.calibrator else None
         if found:
@@ -106,7 +118,7 @@ class CcsslStep(SelfTrainingStep):
 
     def admit(self, labels: PseudoLabels, round_: int) -> None:
         """Mark the labels that the round trains on, and why the others are left out."""
-        share, limit_px = share_at(round_, self.rounds, *self.share), self.limit * self.labeller.form.size
+        share, limit_px = self.share_of(round_), self.limit * self.labeller.form.size
         reason = np.full(labels.confidence.shape, REASONS.index("share"), np.uint8)
         before = round_ > 0 and PseudoLabels.read(labels_path(self.folder, round_ - 1)).admitted
         reason[np.broadcast_to(before, reason.shape)] = REASONS.index("support")
@@ -121,7 +133,7 @@ class CcsslStep(SelfTrainingStep):
                 reason[misses & ~failed] = REASONS.index(name)
                 failed |= misses
         some = labels.confidence > 0
-        if some.any() and not (some & ~failed).any():
+        if share and some.any() and not (some & ~failed).any():
             log.warning(
                 "no label passes its checks within %g of the crop's side (--check-limit): in round %d they do not count",
                 self.limit,
@@ -135,6 +147,16 @@ class CcsslStep(SelfTrainingStep):
         labels.reason = reason
         labels.facts.update(share=share, per=self.per)
 
+    def share_of(self, round_: int) -> float:
+        """Share of the labels that a round admits; none in the first round of a run from fresh weights, which know nothing."""
+        if self.from_scratch and round_ == 0:
+            return 0.0
+        return share_at(round_, self.rounds, *self.share)
+
+    def nothing_admitted(self, labels: PseudoLabels) -> DataError | None:
+        """No error in a run from fresh weights: it goes on with its labelled pictures until the network sees something."""
+        return None if self.from_scratch else super().nothing_admitted(labels)
+
     @property
     def ranked_by(self) -> str:
         """What the labels' confidence is."""
@@ -146,6 +168,11 @@ class CcsslStep(SelfTrainingStep):
             self.scored = {"labels/published_acc": self.scorer(labels)}
             log.info("Acc on target training set (pseudo-labels): %.4f", self.scored["labels/published_acc"])
         facts = self.facts()
+        if not self.has_labels:
+            why = "the network is untrained" if labels.facts["round"] == 0 else "none has any confidence"
+            log.warning("round %d: no pseudo-label is admitted, since %s; its epochs train on labelled pictures alone",
+                        labels.facts["round"], why)  # fmt: skip
+            return
         log.info("round %d: %.0f %% of %d labels admitted, %.0f %% carried by flow, median agreement of views %.1f px",
                  labels.facts["round"], 100 * facts["labels/admitted"], labels.admitted.size, 100 * facts["labels/carried"],
                  facts["labels/agreement_px"])  # fmt: skip
@@ -156,14 +183,19 @@ class CcsslStep(SelfTrainingStep):
         return {
             "labels/admitted": float(labels.admitted.mean()),
             "labels/carried": float(labels.carried.mean()),
-            "labels/agreement_px": float(np.nanmedian(labels.agreement_px)),
+            "labels/agreement_px": _median(labels.agreement_px),
             **self.scored,
         }
 
     def paired(self, pair: Pair, at: int) -> Pair:
         """A share of the target's pictures in the style of the source's."""
-        source, target = pair
+        source, target = pair[:2]
         if self.style and source and target:
             draws = generator_for(self.source.seed, STYLE_STREAM, at, self.fabric.global_rank)
             target["images"] = restyle(target["images"], source["images"], self.style, draws)
         return pair
+
+
+def _median(values: np.ndarray) -> float:
+    """Median of the numbers among the values; NaN where there is none."""
+    return float(np.nanmedian(values)) if np.isfinite(values).any() else math.nan

@@ -143,7 +143,8 @@ def check_source(
     Returns:
         plain data: `source` (what the set says of itself), `items`, `read`, `faulty` (path and reason of every picture
         that is there and cannot be read), `picture_px` and `box_px` (min, median, max of the longer side), `partners` (left/right
-        pairs by name) and `without_partner` (sided by name, but alone); for sets with labels `joints` (name -> labelled, hidden),
+        pairs by name), `without_partner` (sided by name, but alone) and, where there are such, `suggested` (what to type); for
+        sets with labels `joints` (name -> labelled, hidden),
         `joints_per_item` (min, median, max), `never_labelled`, `outside_picture` and `outside_box` (joints, and the first ids);
         for sets of annotations `classes` (class -> annotations), `skipped` (reason -> annotations left out) and
         `missing_pictures` (how many of how many, the first paths). What is missing is not opened; its boxes still count.
@@ -178,11 +179,10 @@ def missing_pictures(dataset: PoseDataset) -> list[bool]:
 
 
 def _sides(skeleton: Skeleton) -> dict[str, Any]:
-    paired = {i for pair in skeleton.partners for i in pair}
-    words = [set(name.lower().replace("-", "_").split("_")) for name in skeleton.joints]
-    alone = [n for i, n in enumerate(skeleton.joints) if words[i] & {"l", "r", "left", "right"} and i not in paired]
     pairs = [[skeleton.joints[a], skeleton.joints[b]] for a, b in skeleton.partners]
-    return {"partners": pairs, "without_partner": alone}
+    found = {"partners": pairs, "without_partner": list(skeleton.doubtful)}
+    guess = skeleton.suggested_partners() if skeleton.doubtful else ""
+    return found | ({"suggested": f"--partners {guess}"} if guess else {})
 
 
 def _label_counts(dataset: PoseDataset) -> dict[str, Any]:

@@ -143,10 +143,8 @@ class RealAnimal:
         }
 
 
-def real_mean(root: str | Path, animal: str) -> np.ndarray | None:
-    """(3,) float32 RGB mean of TigDog's pictures: of the cached file, else the published one; None for other animals."""
-    if animal not in MEANS:
-        return None
+def real_mean(root: str | Path, animal: str) -> np.ndarray:
+    """(3,) float32 RGB mean of TigDog's pictures: the cached file's when present, else the published one."""
     return cached_mean(Path(root), f"real_animal/{animal}/mean_by_video.pth.tar", MEANS[animal])
 
 

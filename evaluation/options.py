@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
+import numpy as np
 import torch
 import tyro
 
@@ -24,6 +25,7 @@ from ..options import dead, size_of, size_text
 from ..pose.checkpoints import Loaded, load
 from ..pose.skeleton import TIGER_TO_MODEL, Skeleton
 from ..progress import log
+from .box_fill import outcome_of
 
 _arg = tyro.conf.arg
 
@@ -40,6 +42,8 @@ class DataOptions:
     """names of the joints of a checkpoint that does not name them, in its order: NAME,NAME,... or a FILE with a name a line"""
     partners: str = ""
     """left/right pairs of a COCO file whose names do not tell: LEFT:RIGHT,LEFT:RIGHT,..."""
+    mirror: Literal["auto", "always", "never"] = "auto"
+    """mirror pictures, in training (augmentation) and with --flip; auto: unless a joint looks left or right and has no partner"""
     classes: str = ""
     """of animal_pose and coco_animals: take these only, e.g. dog,cat; default: all"""
     min_size: Annotated[float | None, Limits(0, 1_000_000)] = None
@@ -181,26 +185,48 @@ def load_network(path: str, trained_on: str, options: Any, mean: Any = None) -> 
     Args:
         trained_on: data set name: `real_animal` means TigDog's own mean and, for tigers, the joint order of its files
             (ccssl section 1); any other name the mean of the renderings.
+        options: --partners, where it names the network's joints, takes the place of the checkpoint's pairs.
         mean: RGB mean in place of that, from a data set that knows its own.
     """
-    real, species = trained_on.partition(":")[0] == "real_animal", species_of(options)
-    order = TIGER_TO_MODEL if real and species == "tiger" else None
 
     def published_mean() -> Any:
-        if mean is not None:
-            return mean
-        known = tigdog.MEANS if real else synthetic_animal.MEANS
-        if species not in known:
-            flag = "--species" if hasattr(options, "species") else "--animal"
-            raise OptionError(
-                f"{flag} out of {', '.join(known)}: {path} does not say what it was trained on, "
-                "and the mean colour of those pictures is taken off every picture",
-                repr(species),
-                f"{flag} {difflib.get_close_matches(species, known, 1, 0)[0]}",
-            )
-        return (real_mean if real else synthetic_mean)(options.image_path, species)
+        return mean_of(trained_on, options, path) if mean is None else mean
 
-    return load(path, published_mean, order, joint_names(getattr(options, "joints", "")))
+    loaded = load(path, published_mean, joint_order(trained_on, options), joint_names(getattr(options, "joints", "")))
+    if outcome := outcome_of(loaded.state):
+        log.warning("%s is the end of a run that was stopped: %s", path, outcome)
+    pairs = partner_pairs(options.partners)
+    if pairs and all(name in loaded.skeleton.joints for pair in pairs for name in pair):
+        loaded.skeleton = loaded.skeleton.with_partners(pairs)
+    return loaded
+
+
+def mean_of(trained_on: str, options: Any, path: str) -> np.ndarray:
+    """(3,) RGB mean that the published code takes off pictures for a network trained on a data set.
+
+    Args:
+        path: of the network, for the message.
+
+    Raises:
+        OptionError: a species of which it has none.
+    """
+    real, species = trained_on.partition(":")[0] == "real_animal", species_of(options)
+    known = tigdog.MEANS if real else synthetic_animal.MEANS
+    if species not in known:
+        flag = "--species" if hasattr(options, "species") else "--animal"
+        raise OptionError(
+            f"{flag} out of {', '.join(known)}: {path} does not say what it was trained on, "
+            "and the mean colour of those pictures is taken off every picture",
+            repr(species),
+            f"{flag} {difflib.get_close_matches(species, known, 1, 0)[0]}",
+        )
+    return (real_mean if real else synthetic_mean)(options.image_path, species)
+
+
+def joint_order(trained_on: str, options: Any) -> np.ndarray | None:
+    """(18,) joint of each channel of a published network trained on a data set: TigDog's tigers have an order of their own."""
+    real = trained_on.partition(":")[0] == "real_animal"
+    return TIGER_TO_MODEL if real and species_of(options) == "tiger" else None
 
 
 def joint_names(text: str) -> list[str] | None:

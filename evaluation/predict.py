@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import Dataset, default_collate
 
 from ..datasets.crops import crop_image, crop_parts
+from ..datasets.loading import Loader
 from ..datasets.person_boxes import frame_box
 from ..datasets.pictures import Fault, FaultLog, SafeDataset
 from ..datasets.published_crops import box_matrix
@@ -187,8 +188,7 @@ def predict(
     )  # fmt: skip
     chunks = [range(i, min(i + batch_size, n)) for i in range(0, n, batch_size)][:batches]
     safe, faults = SafeDataset(_Inputs(dataset, form), strict), FaultLog()
-    processes = reading_processes(dataset, workers)
-    loader = DataLoader(safe, batch_sampler=chunks, num_workers=processes, collate_fn=_collate)
+    loader = Loader(safe, chunks, reading_processes(dataset, workers), _collate)
     training = model.training
     model.eval()
     with Progress(phase, sum(map(len, chunks))) as progress:

@@ -29,6 +29,7 @@ from ..pose.atomic import atomic_picture, sweep
 from ..pose.draw import draw_pose
 from ..pose.skeleton import Skeleton
 from ..progress import log, track
+from .mirroring import flips, say_pairs
 from .options import DataOptions, compute_device, load_network, open_data
 from .predict import Predictions, predict
 from .prediction_files import metas_of, remove_overlays, require_folder, write_coco_results, write_table
@@ -77,6 +78,8 @@ def run(options: PredictOptions) -> Predictions:
     split = "valid" if has_splits(options.data) else "all"
     dataset = open_data(options.data, split, options, labelled=False, skeleton=network.skeleton)
     check_joints(dataset, network.skeleton, options.data)
+    if options.flip:
+        say_pairs(options, dataset.skeleton, training=False)
     device = compute_device(options.accelerator)
     log.info("%s\n%d pictures of %s", network.note, len(dataset), options.data)
     found = predict(
@@ -86,7 +89,7 @@ def run(options: PredictOptions) -> Predictions:
         device,
         BATCH,
         options.workers,
-        options.flip,
+        flips(options, dataset.skeleton),
         strict=options.strict_data,
     )
     metas = metas_of(dataset)

@@ -1,4 +1,4 @@
-"""The log of a run, one row an epoch: `log.csv` (everything), `log.txt` (the published columns) and TensorBoard."""
+"""The log of a run, one row an epoch: `log.csv` (everything), `log.txt` (the columns of the published one) and TensorBoard."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from ..pose.atomic import atomic_path
 
 CSV_NAME, TEXT_NAME, TENSORBOARD_NAME = "log.csv", "log.txt", "tensorboard"
 
-# heading in log.txt, as published -> name of the value given to `RunLog.write`
-PUBLISHED_COLUMNS: Mapping[str, str] = {
+# heading in log.txt -> name of the value given to `RunLog.write`. A published heading stands over the published number only. The
+# three others hold what is trained and validated with here: the published Train Loss, Val Loss and Train Acc average in another
+# way, over other targets and joints (docs/protocols.md).
+TEXT_COLUMNS: Mapping[str, str] = {
     "Epoch": "epoch",
     "LR": "lr",
-    "Train Loss": "train/loss",
-    "Val Loss": "val/loss",
-    "Train Acc": "train/acc",
+    "Train Total Loss": "train/loss",
+    "Val Last Stage Loss": "val/loss",
+    "Train Labelled Acc": "train/acc",
     "Val Acc": "val/acc",
     "Val Auc": "val/auc",
     "Val Mean Error": "val/mean_error",
@@ -39,7 +41,7 @@ class RunLog:
         resume_epoch: the first epoch that will be written; earlier rows of the log there are kept, rows of this epoch
             and later ones are dropped, since the run does them again. None starts a new log.
         tensorboard: also write scalars to `folder/tensorboard`.
-        published: columns of log.txt, heading -> value name; a value that is not given is written as nan.
+        text_columns: of log.txt, heading -> value name; a value that is not given is written as nan.
 
     Raises:
         DataError: when resuming over a log that cannot be read.
@@ -50,9 +52,9 @@ class RunLog:
         folder: str | Path,
         resume_epoch: int | None = None,
         tensorboard: bool = True,
-        published: Mapping[str, str] = PUBLISHED_COLUMNS,
+        text_columns: Mapping[str, str] = TEXT_COLUMNS,
     ):
-        self.folder, self.published = Path(folder), dict(published)
+        self.folder, self.text_columns = Path(folder), dict(text_columns)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._columns, self._rows = ["epoch"], []
         if resume_epoch is not None and (self.folder / CSV_NAME).exists():
@@ -104,9 +106,9 @@ class RunLog:
             writer.writerows(self._rows)
 
     def _write_text(self) -> None:
-        lines = ["\t".join(self.published)]
+        lines = ["\t".join(self.text_columns)]
         for row in self._rows:
-            numbers = [float(row.get(name) or math.nan) for name in self.published.values()]
+            numbers = [float(row.get(name) or math.nan) for name in self.text_columns.values()]
             lines.append("\t".join(f"{number:.6f}" for number in numbers))
         with atomic_path(self.folder / TEXT_NAME) as path:
             Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -61,10 +61,31 @@ def curves_of(folder: Path) -> list[report.Curves]:
     if domains:
         note = "mean of the shares of both domains told rightly; 50 %: they look alike to it"
         curves.append(report.Curves("Domain discriminator", domains, "epoch", "right, %", note))
+    if "guard/box_fill" in columns:
+        curves.append(_box_fill(columns))
     if own:
         note = "taken without target labels"
         curves.append(report.Curves("Label-free score", own, "epoch", "score", note))
     return curves
+
+
+def _box_fill(columns: Mapping[str, Any]) -> report.Curves:
+    """Distance of the box fill over the epochs, the start network's at epoch 0, and the limit."""
+    epoch, limit = columns["epoch"], columns["guard/limit"]
+    known = np.flatnonzero(np.isfinite(limit))
+    x = np.concatenate([[0.0], epoch])
+    start = columns["guard/start"][known[0]] if len(known) else math.nan
+    series = {"box fill": (x, np.concatenate([[start], columns["guard/box_fill"]]))}
+    series["limit"] = (x, np.full(len(x), limit[known[0]] if len(known) else math.nan))
+    note = (
+        "how far the poses on the target are from filling their boxes as the source's labelled poses do, in deviations of the "
+        "source; no target label was read. Above the limit the run ends, and model_best is the network it began with"
+    )
+    return report.Curves("Box fill", series, "epoch", "distance", note)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def overlays(
@@ -162,6 +183,9 @@ def training_report(
     ]
     path = folder / name
     summary = f"{100 * main.mean:.1f} % of the visible joints right ({main.protocol.metric}, n = {main.n})"
+    guard = facts.get("guard", {})
+    if guard.get("stopped after epoch"):
+        summary = f"{_sentence(guard['outcome'])} The run was stopped after epoch {guard['stopped after epoch']}.\n\n{summary}"
     report.build_report(
         path, f"{facts.get('method', 'run')}: {folder.name}", summary, blocks, {MAIN: f"{100 * main.mean:.1f} %"}
     )

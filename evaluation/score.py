@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -112,9 +113,11 @@ def scores_json(scores: Mapping[str, Score], main: str = MAIN) -> dict[str, Any]
     return {**scores[main].to_json(), "protocols": {name: score.to_json() for name, score in scores.items()}}
 
 
-def write_scores(path: Path, scores: Mapping[str, Score], tables: Sequence[ScoreTable]) -> None:
-    """metrics.json of a test: as `scores_json`, with the tables among the protocols."""
-    found = scores_json(scores)
+def write_scores(
+    path: Path, scores: Mapping[str, Score], tables: Sequence[ScoreTable], more: Mapping[str, Any] | None = None
+) -> None:
+    """metrics.json of a test: as `scores_json`, with the tables among the protocols, and `more` beside all of it."""
+    found = {**scores_json(scores), **(more or {})}
     found["protocols"] |= {table.name: table.to_json() for table in tables}
     write_metrics(path, found)
 
@@ -140,6 +143,28 @@ def predict_with(
     )  # fmt: skip
 
 
+def label_marks(dataset: PoseDataset) -> list[str]:
+    """A short text for each labelled animal: its id and a checksum of its joints, so that equal names of other pictures differ."""
+    if dataset.labels is None:
+        return []
+    xy, visible = (np.ascontiguousarray(part) for part in dataset.labels)
+    xy = np.where(visible[..., None] > 0, np.nan_to_num(xy), 0).astype(np.float32)
+    return [f"{name} {zlib.crc32(a.tobytes() + b.tobytes()):08x}" for name, a, b in zip(dataset.ids, xy, visible)]
+
+
+def trained_on_notes(network: Loaded, dataset: PoseDataset) -> tuple[str, ...]:
+    """What to say of a score on pictures whose labels the network was trained on (`ccssl --target-labels`); also a warning."""
+    trained = network.state.get("zoopose", {}).get("run", {}).get("extra", {}).get("target_labels", {})
+    shared = len(set(label_marks(dataset)) & set(trained.get("marks", ())))
+    if not shared:
+        return ()
+    note = (
+        f"{shared} of {len(dataset)} pictures were trained on with their labels (--target-labels {trained.get('data')})"
+    )
+    log.warning("%s: this score is no estimate of other pictures", note)
+    return (note,)
+
+
 def score_network(
     network: Loaded,
     dataset: PoseDataset,
@@ -154,7 +179,7 @@ def score_network(
         DataError: without labels, or with mostly unreadable pictures.
     """
     found = predict_with(network, dataset, device, options, observe)
-    notes = ("mirrored picture averaged in",) if options.flip else ()
+    notes = (*(("mirrored picture averaged in",) if options.flip else ()), *trained_on_notes(network, dataset))
     name = str(dataset.describe().get("name", ""))
     scores = score_predictions(found, network.skeleton, network.form.published_cells, name, options.test_batch, notes)
     print_scores(scores)

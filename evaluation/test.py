@@ -20,12 +20,14 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from zoopose.datasets.sources import check_joints, has_splits
 from zoopose.errors import OptionError
 from zoopose.evaluation.given_scores import score_detections, score_given
 from zoopose.evaluation.human_scores import check_options, network_tables, shown, usable_sigmas
+from zoopose.evaluation.mirroring import flips, say_pairs
 from zoopose.evaluation.options import TestOptions, compute_device, load_network, open_data, warn_of_other_network
 from zoopose.evaluation.part_iou import counter_for
 from zoopose.evaluation.published_results import comparison, measured, read_results
@@ -61,6 +63,9 @@ def run(options: TestOptions) -> dict:
         facts["trained on"] = options.dataset1
         dataset = open_data(source, split, options, skeleton=skeleton)
         check_joints(dataset, skeleton, source)
+        if options.flip:
+            say_pairs(options, dataset.skeleton, training=False)
+            options = replace(options, flip=flips(options, dataset.skeleton))
         sigmas, device = usable_sigmas(dataset, skeleton, options), compute_device(options.accelerator)
         log.info("=> loaded checkpoint %s", network.note)
         log.info("    Total params: %.2fM", sum(p.numel() for p in network.model.parameters()) / 1e6)

@@ -163,7 +163,7 @@ def _published(
         except Mismatch:
             state.pop(name)
     if channel_order is not None:
-        state["state_dict"] = _reordered(state["state_dict"], np.asarray(channel_order))
+        state["state_dict"] = reordered(state["state_dict"], np.asarray(channel_order))
         state.pop("optimizer", None)  # its averages are in the file's order
     try:
         model = weights.build_from(state["state_dict"], "hg_multitask" if arch == "hg_multitask" else "hg")
@@ -192,7 +192,7 @@ def _published(
 _OTHER_NETWORKS = "zoopose import --weights FILE --recipe NAME takes the published networks of other kinds"
 
 
-def _reordered(state_dict: Mapping[str, Any], order: np.ndarray) -> dict[str, Any]:
+def reordered(state_dict: Mapping[str, Any], order: np.ndarray) -> dict[str, Any]:
     """The tensors of a stacked hourglass with its joint channels in another order."""
     out = dict(state_dict)
     for key, tensor in state_dict.items():

@@ -88,6 +88,24 @@ _EXTRA = record(
     {
         "round": whole(0),
         "network": text(),
+        "guard": record(
+            {},
+            {
+                "off": text(),
+                "outcome": text(),
+                "stopped": whole(0),
+                **{name: number() for name in ("start", "spread", "limit")},
+                "distances": listed(number(nan=True)),
+                "fill": record(
+                    {
+                        **{name: listed(number(), least=6) for name in ("mean", "deviation")},
+                        "joints": listed(anything),
+                        "own": number(),
+                        "frames": whole(0),
+                    }
+                ),
+            },
+        ),
         "teacher": record({"weights": named(tensor), "steps": whole(0)}),
         "wscda": record(
             {},

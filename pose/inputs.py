@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import torch
 
-from ..errors import DataError, OptionError
+from ..errors import DataError, DivergenceError, OptionError
 from . import frames, heatmap
 from .codecs import CODECS
 from .geometry import apply, aspect_box, compose, crop_matrix, hw_of, invert, resize_matrix
@@ -151,13 +151,22 @@ class InputForm:
 
         Raises:
             DataError: when no output has these channels and cells.
+            DivergenceError: when the maps hold NaN or infinity, of which no joint can be read.
         """
         shape = (num_joints * self.maps_per_joint, *self.heatmap_hw)
         maps = [o for o in outputs if tuple(o.shape[1:]) == shape]
         if not maps:
             h, w = self.heatmap_hw
             raise DataError(f"maps of {num_joints} joints and {h} x {w} cells", f"{[tuple(o.shape) for o in outputs]}")
-        return maps[-1].float()
+        found = maps[-1].float()
+        bad = int((~found.isfinite().flatten(1).all(1)).sum())
+        if bad:
+            raise DivergenceError(
+                "heatmaps of finite numbers",
+                f"NaN or infinite numbers in the heatmaps of {bad} of {len(found)} pictures",
+                "a checkpoint from before its training diverged; a training with a lower --lr",
+            )
+        return found
 
     def decode(self, maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Maps (B, C, h, w) -> xy_heatmap (B, K, 2) in cells and score (B, K)."""

@@ -5,7 +5,6 @@ The flip order is always derived from the partners, and the partners from the na
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,45 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import DataError
-
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_SIDES = {"l": 0, "left": 0, "r": 1, "right": 1}
-_FUSED_WORD = re.compile(r"(?P<side>left|right)(?P<rest>.+)|(?P<rest2>.+)(?P<side2>left|right)")
-_PLACE_AND_SIDE = re.compile(r"(?P<rest>[fbh])(?P<side>[lr])|(?P<side2>[lr])(?P<rest2>[fbh])")  # fl: front left, ...
-
-
-def _side_and_rest(name: str) -> tuple[int | None, tuple[str, ...]]:
-    """Side (0 left, 1 right, None) and the other words of a joint name: l_hip, leftEye, L_F_elbow, eye_left, leftear, lhip, fl_paw.
-
-    The rest of a fused form (the last three) differs from that of a spelt one, so that `rear` is no partner of `left_ear`:
-    a fused side is only believed when the same form has both, see `partners_from_names`.
-    """
-    words = [w.lower() for w in _WORD.findall(name)]
-    sides = [i for i, w in enumerate(words) if w in _SIDES]
-    if sides:
-        i = sides[0]
-        return _SIDES[words[i]], (*words[:i], "~", *words[i + 1 :])
-    for form in (_FUSED_WORD, _PLACE_AND_SIDE):
-        for i, word in enumerate(words):
-            if found := form.fullmatch(word):
-                side, rest = found["side"] or found["side2"], found["rest"] or found["rest2"]
-                return _SIDES[side], (*words[:i], f"~{rest}", *words[i + 1 :])
-    if name[:1].lower() in _SIDES and len(name) > 2:
-        return _SIDES[name[0].lower()], ("~~", *[w.lower() for w in _WORD.findall(name[1:])])
-    return None, tuple(words)
-
-
-def partners_from_names(names: Sequence[str]) -> list[tuple[int, int]]:
-    """Left/right pairs (left index, right index) read off joint names such as l_/r_, left/right, L_/R_.
-
-    A sided name without a partner stays its own mirror.
-    """
-    found: dict[tuple[str, ...], dict[int, int]] = {}
-    for i, name in enumerate(names):
-        side, rest = _side_and_rest(name)
-        if side is not None:
-            found.setdefault(rest, {}).setdefault(side, i)
-    return sorted((s[0], s[1]) for s in found.values() if len(s) == 2)
+from .sides import doubtful_sides, partners_from_names, suggestion
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +66,15 @@ class Skeleton:
         for left, right in self.partners:
             order[left], order[right] = right, left
         return order
+
+    @cached_property
+    def doubtful(self) -> tuple[str, ...]:
+        """Joints that look left or right by their names and have no partner: in a mirrored picture they would be mistaken."""
+        return tuple(self.joints[i] for i in doubtful_sides(self.joints, self.partners))
+
+    def suggested_partners(self) -> str:
+        """Pairs to type after --partners for the doubtful joints, as far as their names tell; may be empty."""
+        return suggestion(self.joints, self.partners, [self.joints.index(name) for name in self.doubtful])
 
     def with_partners(self, pairs: Sequence[tuple[str, str]]) -> Skeleton:
         """The same skeleton with its left/right pairs given by name instead of read off the names."""

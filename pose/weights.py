@@ -199,6 +199,21 @@ def without_prefix(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Te
     return {re.sub(r"^(?:module\.|_orig_mod\.)+", "", k): v for k, v in state_dict.items()}
 
 
+def check_finite(state_dict: Mapping[str, torch.Tensor], what: str) -> None:
+    """Refuse tensors with NaN or infinity.
+
+    Raises:
+        WeightsError: naming them.
+    """
+    bad = [k for k, v in state_dict.items() if v.is_floating_point() and not bool(v.isfinite().all())]
+    if bad:
+        raise WeightsError(
+            f"finite numbers in {what}",
+            f"NaN or infinity in {len(bad)} of {len(state_dict)} tensors: {', '.join(bad[:3])}{', ...' if len(bad) > 3 else ''}",
+            "a checkpoint from before the training diverged; a training with a lower --lr",
+        )
+
+
 def load_into(model: nn.Module, state_dict: Mapping[str, torch.Tensor], what: str = "checkpoint") -> str:
     """Load every tensor or nothing.
 
@@ -206,7 +221,7 @@ def load_into(model: nn.Module, state_dict: Mapping[str, torch.Tensor], what: st
         A line such as "684 of 684 tensors".
 
     Raises:
-        WeightsError: naming the missing, unknown and misshapen tensors.
+        WeightsError: naming the missing, unknown and misshapen tensors, or those with numbers that are none.
     """
     count = check_fit(model, state_dict, what)
     model.load_state_dict(without_prefix(state_dict))
@@ -217,7 +232,7 @@ def check_fit(model: nn.Module, state_dict: Mapping[str, torch.Tensor], what: st
     """How many tensors a network has, all of which must be there, and no others.
 
     Raises:
-        WeightsError: naming the missing, unknown and misshapen tensors.
+        WeightsError: naming the missing, unknown and misshapen tensors, or those with numbers that are none.
     """
     own = model.state_dict()
     state_dict = without_prefix(state_dict)
@@ -236,6 +251,7 @@ def check_fit(model: nn.Module, state_dict: Mapping[str, torch.Tensor], what: st
             "\n".join([f"{len(own) - len(missing) - len(shaped)} of {len(own)} fit", *faults]),
             "give the options the file was trained with (--arch, --stacks, --blocks, --width, number of joints)",
         )
+    check_finite(state_dict, what)
     return len(own)
 
 

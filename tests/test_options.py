@@ -104,7 +104,7 @@ DEFAULTS = {
         "animal": "horse", "source": "synthetic_animal_sp", "target": "real_animal_sp", "train_batch": 6, "lr": 2.5e-4,
         "momentum": 0, "weight_decay": 0, "num_epochs": 60, "checkpoint": "./checkpoint/horse/ssl/", "flip": False,
         "inp_res": 0, "scale_factor": 0.25, "rot_factor": 30, "sigma": 0, "label_type": "Gaussian", "arch": "hg",
-        "stacks": 4, "blocks": 1, "resume": "", "image_path": "./animal_data/",
+        "stacks": 4, "blocks": 1, "resume": None, "image_path": "./animal_data/",
     },
 }  # fmt: skip
 

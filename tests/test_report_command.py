@@ -39,7 +39,7 @@ def work(tmp_path_factory, tiny_coco) -> Path:
             "--num-epochs",
             "2",
         ]
-        assert cli.main(["ccssl", *words, "--refresh", "1", "--views", "2", *SMALL]) == 0
+        assert cli.main(["ccssl", *words, "--refresh", "1", "--views", "2", "--guard-limit", "1e9", *SMALL]) == 0
         words = ["--animal", source, "--target", target, "--resume", start, "--checkpoint", "runs/domains", "--probe"]
         assert cli.main(["wscda", *words, "--num-epochs", "1", *SMALL]) == 0
         words = ["--dataset", target, "--resume", "runs/adapted/last.pth.tar", "--workers", "0", "--accelerator", "cpu"]

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
 
 from ..datasets.crops import CropCache, collate
+from ..datasets.loading import Loader
 from ..datasets.pictures import FaultLog, SafeDataset
 from ..datasets.sample import IGNORED, PoseDataset
 from ..errors import DataError
@@ -64,6 +64,7 @@ class CropFeed:
         labels: (xy_px (N, K, 2), weight (N, K)) in place of the data set's own, for pseudo-labels.
         rank, world: which share of every batch of world x batch_size this process makes; what is drawn for a picture is the same
             as if one process made the whole batch.
+        padded: keep crops with a margin even where the augmentation needs none, for another reader of `crops`.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class CropFeed:
         labels: tuple[np.ndarray, np.ndarray] | None = None,
         rank: int = 0,
         world: int = 1,
+        padded: bool = False,
     ):
         if len(dataset) == 0:
             raise DataError(
@@ -100,7 +102,7 @@ class CropFeed:
         self.batch_size, self.seed, self.stream, self.workers = batch_size, seed, stream, workers
         self.rank, self.world, self.labels, self.faults = rank, world, labels, FaultLog()
         self.sigma_decay, self.least_flag = sigma_decay, 1 if hidden else 2
-        kept = form.size_hw if augmentation == Augmentation() else padded_hw(form.size_hw)
+        kept = padded_hw(form.size_hw) if padded or augmentation != Augmentation() else form.size_hw
         unit = math.gcd(*form.size_hw)
         self.margin = 1.0 if kept == form.size_hw else 1 + 2 * margin_px(unit) / unit
         self.crops = CropCache(dataset, kept[0] if form.square else kept, self.margin, cache_bytes, cache_folder)
@@ -139,7 +141,7 @@ class CropFeed:
         empty = self.rank >= len(order)
         kept = self.crops.filled() == len(self.dataset)
         workers = 0 if kept else self.workers
-        loader = DataLoader(self._safe, batch_sampler=shares, num_workers=workers, collate_fn=collate)
+        loader = Loader(self._safe, shares, workers, collate)
         for step, raw in enumerate(loader, start):
             batch = self.faults.take(raw)
             if batch is None:  # nothing readable: the step is counted and left out
@@ -156,6 +158,7 @@ class CropFeed:
             made = self._views(batch, generator, device)
             if empty:
                 made["weight"].zero_()
+                made["pictures"] = 0
             yield made
 
     def _views(self, batch: dict, generator: torch.Generator, device: torch.device) -> dict[str, torch.Tensor]:

@@ -12,11 +12,13 @@ from lightning_fabric import Fabric
 from ..datasets.pictures import PictureError
 from ..datasets.sample import PoseDataset
 from ..errors import DataError, OptionError
+from ..evaluation.mirroring import mirrors
 from ..pose.augment import AUGMENTATIONS, Augmentation
 from ..pose.codecs import CODECS
 from ..pose.frames import FRAMES
 from ..pose.inputs import InputForm
 from ..pose.person_augment import PersonAugmentation
+from ..pose.skeleton import Skeleton
 from .feed import CropFeed, cache_for
 from .idle import given, warn_nothing
 from .options import RunOptions, TrainOptions
@@ -76,11 +78,12 @@ def feed_for(
     if name == "recipe":
         _does_nothing(options, ("sigma_decay", "label_type"), "recipe")
         return PersonFeed(
-            training, form, CODECS[form.codec].encode, person_augmentation(options), options.train_batch, options.seed,
+            training, form, CODECS[form.codec].encode, person_augmentation(options, training.skeleton),
+            options.train_batch, options.seed,
             hidden=hidden, weighted=options.joint_weights, workers=options.workers, strict=options.strict_data, **spread,
         )  # fmt: skip
     return CropFeed(
-        training, form, augmentation_for(options, name), options.train_batch, options.seed, sigma=form.sigma,
+        training, form, augmentation_for(options, name, training.skeleton), options.train_batch, options.seed, sigma=form.sigma,
         encoding=encoding_of(options), workers=options.workers, **cache_for(options), strict=options.strict_data,
         sigma_decay=options.sigma_decay, hidden=hidden, **spread,
     )  # fmt: skip
@@ -92,8 +95,14 @@ def _does_nothing(options: TrainOptions, names: tuple[str, ...], augment: str) -
             warn_nothing(name, f"with --augment {augment}")
 
 
-def person_augmentation(options: TrainOptions) -> PersonAugmentation:
-    """That of the recipe; without one HRNet's, with the command's --scale-factor and --rot-factor."""
+def person_augmentation(options: TrainOptions, skeleton: Skeleton | None) -> PersonAugmentation:
+    """That of the recipe; without one HRNet's, with the command's --scale-factor and --rot-factor. Not mirrored where left and
+    right are in doubt, see `mirrors`."""
+    found = _person_augmentation(options)
+    return found if mirrors(options, skeleton) else replace(found, flip=0.0)
+
+
+def _person_augmentation(options: TrainOptions) -> PersonAugmentation:
     if options.recipe:
         _does_nothing(options, ("scale_factor", "rot_factor"), "recipe")
         return load_recipe(options.recipe).augmentation
@@ -101,12 +110,13 @@ def person_augmentation(options: TrainOptions) -> PersonAugmentation:
     return PersonAugmentation(scale=scale, rotation_deg=options.rot_factor, flip=0.5)
 
 
-def augmentation_for(options: RunOptions, name: str) -> Augmentation:
-    """Ranges of a named augmentation, the standard one with the command's --scale-factor and --rot-factor."""
+def augmentation_for(options: RunOptions, name: str, skeleton: Skeleton | None) -> Augmentation:
+    """Ranges of a named augmentation, the standard one with the command's --scale-factor and --rot-factor. Not mirrored where left
+    and right are in doubt, see `mirrors`."""
     found = AUGMENTATIONS[name]
     if name == "standard":
         found = replace(found, scale=1 + options.scale_factor, rotation_deg=options.rot_factor)
-    return found
+    return found if mirrors(options, skeleton) else replace(found, flip=0.0)
 
 
 def encoding_of(options: RunOptions) -> str:

@@ -12,14 +12,15 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import nn
-from torch.utils.data import DataLoader
 
 from ..datasets.crops import CropCache, collate
+from ..datasets.loading import Loader
 from ..datasets.pictures import FaultLog, SafeDataset
 from ..datasets.sample import reading_processes
 from ..pose.atomic import atomic_path
 from ..pose.seal import is_whole, seal_zip
 from ..progress import Progress
+from ..stopping import Stopped, asked, deferring
 
 PARTIAL_SECONDS = 30.0  # between two writings of what is done
 
@@ -74,6 +75,7 @@ class ChunkLabeller:
         names: Sequence[str],
         title: str,
         partial: Partial | None = None,
+        loader: Callable[[Sequence[Sequence[int]]], Loader] | None = None,
     ) -> None:
         """Label every frame once. To be called on all ranks, with the same network; all get all rows.
 
@@ -85,6 +87,7 @@ class ChunkLabeller:
             out: by name, arrays with a row for every frame.
             names: of the arrays that `label` fills.
             title: for the progress line.
+            loader: (chunks of rows) -> their batches; default: `loader`, of the crops as they are.
         """
         n, count = len(self.crops), -(-len(self.crops) // size)
         # whole chunks: what a frame's labels are may follow from the chunk it is in
@@ -97,28 +100,31 @@ class ChunkLabeller:
         chunks = [range(i, min(i + size, end)) for i in range(begin, end, size)]
         training = model.training
         model.eval()
-        with Progress(title, end - first, "frames") as progress:
+        with deferring(), Progress(title, end - first, "frames") as progress:
             progress.skip(begin - first)
             saved = 0.0
-            for chunk, raw in zip(chunks, self.loader(chunks)):
+            for chunk, raw in zip(chunks, (loader or self.loader)(chunks)):
                 batch = self.faults.take(raw)
                 if batch is not None:
                     label(batch, chunk[0])
                 progress.add(len(chunk))
                 clock = time.monotonic()
-                if partial and (clock - saved > partial.seconds or chunk[-1] + 1 == end):
+                if partial and (clock - saved > partial.seconds or chunk[-1] + 1 == end or asked()):
                     saved = clock
                     keep_partial(path, out, mark, first, chunk[-1] + 1, names)
+                if asked():
+                    break
+            stop_together(self.fabric)
         model.train(training)
         self.faults.check()
         self.gather(out, names, slice(first, end))
 
-    def loader(self, chunks: Sequence[Sequence[int]]) -> DataLoader:
+    def loader(self, chunks: Sequence[Sequence[int]]) -> Loader:
         """Batches of the chunks' crops; decoded by workers only while they are not all kept."""
         kept = self.crops.filled() == len(self.crops)
         workers = 0 if kept else reading_processes(self.crops.dataset, self.workers)
         safe = SafeDataset(self.crops, self.strict)
-        return DataLoader(safe, batch_sampler=chunks, num_workers=workers, collate_fn=collate)
+        return Loader(safe, chunks, workers, collate)
 
     def gather(self, out: dict[str, np.ndarray], names: Sequence[str], mine: slice) -> None:
         """Give every rank the rows of all; each row is one rank's own."""
@@ -131,6 +137,19 @@ class ChunkLabeller:
             parts = torch.from_numpy(whole.reshape(-1).view(np.uint8)).to(self.device)
             parts = self.fabric.all_reduce(parts, reduce_op="sum")
             out[name][:] = parts.cpu().numpy().view(whole.dtype).reshape(whole.shape)
+
+
+def stop_together(fabric: Fabric | None) -> None:
+    """Stop on all ranks if any was asked to; to be called on all of them.
+
+    Raises:
+        Stopped: on every rank.
+    """
+    stop = asked()
+    if fabric is not None and fabric.world_size > 1:
+        stop = bool(fabric.all_reduce(torch.tensor(float(stop), device=fabric.device), reduce_op="sum") > 0)
+    if stop:
+        raise Stopped
 
 
 def fingerprint(model: nn.Module) -> str:

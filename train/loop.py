@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,11 +13,14 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from ..errors import OptionError
+from ..errors import DivergenceError, OptionError
 from ..evaluation.runlog import RunLog
 from ..pose import weights
 from ..pose.checkpoints import alias
 from ..progress import Progress, duration, log
+from ..stopping import Stopped, asked, deferring
+from .finite import bad_losses, bad_weights, diverged
+from .meter import Meter
 from .ranks import mean_losses
 
 
@@ -52,6 +52,27 @@ class Step(Protocol):
         ...
 
 
+class Watch(Protocol):
+    """Looks at an adaptation from outside, and may end it; see `guard.Guard`.
+
+    `stopped` says whether the run has ended here, `sentence` why.
+    """
+
+    @property
+    def stopped(self) -> bool: ...
+
+    @property
+    def sentence(self) -> str: ...
+
+    def begin(self) -> None:
+        """Called before the first epoch, on all ranks; also where a run goes on."""
+        ...
+
+    def __call__(self) -> Mapping[str, float]:
+        """Called after every epoch, on all ranks, before it is saved; facts for the log."""
+        ...
+
+
 class Finished(Exception):
     """Raised by a step's `before_epoch`: nothing is left to learn, and the run ends here as if it had no more epochs.
 
@@ -62,22 +83,6 @@ class Finished(Exception):
 
 class Interrupted(Exception):
     """The user asked to stop; everything is saved."""
-
-
-@dataclass
-class Meter:
-    """Means of the losses of the running epoch; part of the checkpoint, so that a resumed epoch logs the same means."""
-
-    sums: dict[str, float] = field(default_factory=dict)
-    count: int = 0
-
-    def add(self, losses: Mapping[str, torch.Tensor]) -> None:
-        self.count += 1
-        for name, value in losses.items():
-            self.sums[name] = self.sums.get(name, 0.0) + float(value.detach())
-
-    def means(self) -> dict[str, float]:
-        return {name: total / max(self.count, 1) for name, total in self.sums.items()}
 
 
 @dataclass
@@ -96,6 +101,7 @@ class Run:
         best, best_epoch: highest score so far.
         patience: epochs without a better score after which the run ends; 0: it goes to its last epoch.
         extra: what the method must keep between epochs, plain data and tensors.
+        steps: batches an epoch, set by `fit`.
     """
 
     folder: Path
@@ -117,20 +123,18 @@ class Run:
     save_seconds: float = 300.0
     saved_at: float = 0.0
     patience: int = 0
+    steps: int = 0
 
     def save(self, best: bool = False) -> None:
-        """Write the last checkpoint (and the best one); on the first rank only."""
+        """Write the last checkpoint (and the best one); on the first rank only.
+
+        Raises:
+            DivergenceError: weights that are no numbers, which no checkpoint may hold.
+            StorageError: the disk is full or gone; what was saved before stays.
+        """
+        if bad := bad_weights(self.plain):
+            raise self.diverged(bad)
         if self.fabric.is_global_zero:
-            facts = {
-                "step": self.step,
-                "best_epoch": self.best_epoch,
-                "meter": {"sums": self.meter.sums, "count": self.meter.count},
-                "rng": {
-                    "cpu": torch.get_rng_state(),
-                    "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-                },
-                "extra": self.extra,
-            }
             names = list(self.aliases)
             if best:
                 names.append("model_best.pth.tar")
@@ -138,10 +142,31 @@ class Run:
                 names.append(f"checkpoint_{self.epoch}.pth.tar")
             # what a resume reads comes last: a run killed in between does the epoch again, and all the names with it
             first, *more = [*names, self.last_name]
-            weights.save(self.folder / first, self.pack(self.epoch, self.best, self.optimizer.state_dict(), facts))
+            state = self.pack(self.epoch, self.best, self.optimizer.state_dict(), self.facts(self.extra))
+            weights.save(self.folder / first, state)
             for name in more:
                 alias(self.folder / first, name)
         self.fabric.barrier()
+
+    def diverged(self, found: str) -> DivergenceError:
+        """The error where something of the batch just done is no number."""
+        steps = max(self.steps, 1)
+        epoch, batch = (self.epoch, self.step) if self.step else (self.epoch - 1, steps)
+        lr = self.optimizer.param_groups[0]["lr"]
+        return diverged(found, epoch + 1, batch, steps, lr, self.folder / self.last_name)
+
+    def facts(self, extra: Mapping[str, Any]) -> dict[str, Any]:
+        """What a checkpoint says of the run beside its weights and its optimiser."""
+        return {
+            "step": self.step,
+            "best_epoch": self.best_epoch,
+            "meter": {"sums": self.meter.sums, "count": self.meter.count},
+            "rng": {
+                "cpu": torch.get_rng_state(),
+                "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            },
+            "extra": dict(extra),
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over a checkpoint's progress, optimiser and random states; the weights are already in the model."""
@@ -190,33 +215,6 @@ class Run:
         return bool(self.fabric.all_reduce(torch.tensor(float(flag), device=self.fabric.device), reduce_op="sum") > 0)
 
 
-class _StopSignal:
-    """First Ctrl-C (or SIGTERM): finish the batch, save, stop. Second: stop at once."""
-
-    def __init__(self):
-        self.asked, self._process = False, os.getpid()
-
-    def __enter__(self) -> _StopSignal:
-        if threading.current_thread() is threading.main_thread():
-            self._old = {s: signal.signal(s, self._ask) for s in (signal.SIGINT, signal.SIGTERM)}
-        else:
-            self._old = {}
-        return self
-
-    def _ask(self, number: int, frame) -> None:
-        if os.getpid() != self._process:
-            return  # a worker that was forked meanwhile: a terminal's Ctrl-C reaches it too, and it goes when the run does
-        if self.asked:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            raise KeyboardInterrupt
-        self.asked = True
-        log.info("stopping after this batch, or after the labelling in progress; once more to stop at once")
-
-    def __exit__(self, *_) -> None:
-        for number, handler in self._old.items():
-            signal.signal(number, handler)
-
-
 def fit(
     run: Run,
     step: Step,
@@ -224,6 +222,7 @@ def fit(
     validate: Callable[[nn.Module, int | None], Mapping[str, float]],
     select: str,
     runlog: RunLog | None,
+    watch: Watch | None = None,
 ) -> None:
     """Train until `epochs` epochs are finished, or the step says so.
 
@@ -235,11 +234,50 @@ def fit(
             end of an epoch shows at its start.
         select: name of the score whose highest value makes `model_best.pth.tar`.
         runlog: receives one row an epoch; None on ranks that do not log.
+        watch: may end the run after an epoch, which is then no candidate for `model_best.pth.tar`.
 
     Raises:
         Interrupted: after saving, when the user stopped the run.
+        DivergenceError: a loss or a weight is no longer a finite number; the last checkpoint is from before.
         OptionError: nothing is left to train, and nothing was trained here.
     """
+    run.steps = step.steps
+    with deferring():
+        _begin(run, epochs, validate)
+        start = time.monotonic()
+        run.saved_at = start
+        first = run.epoch + run.step / max(step.steps, 1)
+        if watch:
+            watch.begin()
+        for epoch in range(run.epoch, epochs):
+            try:
+                if reason := _reason_to_end(run, select, watch):
+                    raise Finished(reason)
+                facts = _before_epoch(run, step, epoch)
+            except Finished as reason:
+                log.info("%s: done after %d of %d epochs", reason, epoch, epochs)
+                break
+            if run.step == 0:
+                run.meter = Meter()
+            speed = _train_epoch(run, step, epoch, epochs)
+            scores = _scores(run, validate)
+            run.epoch, run.step = epoch + 1, 0
+            watched = dict(watch()) if watch else {}
+            better = not (watch and watch.stopped) and run.judge(scores.get(select, math.nan))
+            means, rate = run.meter.means(), run.lr_at(run.epoch * step.steps - 1, step.steps)
+            row = {"lr": rate, **{f"train/{k}": v for k, v in means.items()}, **facts, **scores, **watched,
+                   "train/loss": means.get("total", 0.0), "pictures_per_s": speed}  # fmt: skip
+            if runlog:
+                runlog.write(run.epoch, row)
+            run.save(best=better)
+            run.saved_at = time.monotonic()
+            pace = (time.monotonic() - start) / max(run.epoch - first, 1e-9)
+            log.info(_epoch_line(run, epochs, row, scores, pace))
+            if run.any_rank(asked()):
+                raise Interrupted
+
+
+def _begin(run: Run, epochs: int, validate: Callable[[nn.Module, int | None], Mapping[str, float]]) -> None:
     if run.epoch < epochs:
         validate(run.model, 2)
     elif not (run.folder / "model_best.pth.tar").is_file():
@@ -248,39 +286,55 @@ def fit(
             f"{epochs} epochs in all, {run.epoch} of them done elsewhere",
             f"--epochs {epochs + 10}",
         )
-    start = time.monotonic()
-    run.saved_at = start
-    first = run.epoch + run.step / max(step.steps, 1)
-    with _StopSignal() as stop:
-        for epoch in range(run.epoch, epochs):
-            if run.any_rank(run.tired()):  # scores may differ in the last digit between devices
-                log.info("no better %s for %d epochs: done", select, run.patience)
-                break
-            try:
-                facts = dict(step.before_epoch(epoch, run.model))
-            except Finished as reason:
-                log.info("%s: done after %d of %d epochs", reason, epoch, epochs)
-                break
-            if run.step == 0:
-                run.meter = Meter()
-            speed = _train_epoch(run, step, epoch, epochs, stop)
-            run.epoch, run.step = epoch + 1, 0
+
+
+def _before_epoch(run: Run, step: Step, epoch: int) -> dict[str, float]:
+    """What the step renews, with the facts for the log. A single process that is asked to stop does so in its midst; several stop
+    together, where the step provides for it.
+
+    Raises:
+        Interrupted: the user stopped the run; it stands where it was saved last.
+    """
+    try:
+        with deferring(run.fabric.world_size > 1):
+            return dict(step.before_epoch(epoch, run.model))
+    except Stopped:
+        raise Interrupted from None
+
+
+def _scores(run: Run, validate: Callable[[nn.Module, int | None], Mapping[str, float]]) -> dict[str, float]:
+    """Scores of the epoch whose batches are done.
+
+    Raises:
+        Interrupted: after saving, when the user stopped the run: it goes on with the validation.
+        DivergenceError: the network is no longer one of finite numbers.
+    """
+    stopped, scores = False, {}
+    if bad := bad_weights(run.plain):
+        raise run.diverged(bad)
+    try:
+        with deferring(False):
             scores = dict(validate(run.model, None))
-            better = run.judge(scores.get(select, math.nan))
-            means, rate = run.meter.means(), run.lr_at(run.epoch * step.steps - 1, step.steps)
-            row = {"lr": rate, **{f"train/{k}": v for k, v in means.items()}, **facts, **scores,
-                   "train/loss": means.get("total", 0.0), "pictures_per_s": speed}  # fmt: skip
-            if runlog:
-                runlog.write(run.epoch, row)
-            run.save(best=better)
-            run.saved_at = time.monotonic()
-            pace = (time.monotonic() - start) / max(run.epoch - first, 1e-9)
-            log.info(_epoch_line(run, epochs, row, scores, pace))
-            if run.any_rank(stop.asked):
-                raise Interrupted
+    except Stopped:
+        stopped = True
+    except DivergenceError as error:
+        raise run.diverged(error.found) from error
+    if run.any_rank(stopped):
+        run.save()
+        raise Interrupted
+    return scores
 
 
-def _train_epoch(run: Run, step: Step, epoch: int, epochs: int, stop: _StopSignal) -> float:
+def _reason_to_end(run: Run, select: str, watch: Watch | None) -> str:
+    """Why the run ends before its next epoch; empty where it goes on."""
+    if watch and watch.stopped:
+        return watch.sentence
+    if run.any_rank(run.tired()):  # scores may differ in the last digit between devices
+        return f"no better {select} for {run.patience} epochs"
+    return ""
+
+
+def _train_epoch(run: Run, step: Step, epoch: int, epochs: int) -> float:
     """The rest of an epoch's batches, with a checkpoint every so often; returns the pictures a second of all ranks.
 
     Raises:
@@ -297,11 +351,11 @@ def _train_epoch(run: Run, step: Step, epoch: int, epochs: int, stop: _StopSigna
                 _optimise(run, step, batch)
             run.step += 1
             progress.add(step.pictures, f"loss {run.meter.means().get('total', 0):.5f}")
-            asked = run.any_rank(stop.asked)
-            if asked or run.any_rank(time.monotonic() - run.saved_at > run.save_seconds):
+            stop = run.any_rank(asked())
+            if stop or run.any_rank(time.monotonic() - run.saved_at > run.save_seconds):
                 run.saved_at = time.monotonic()
                 run.save()
-                if asked:
+                if stop:
                     raise Interrupted
     seconds = time.monotonic() - begun_at
     return (run.step - begun) * step.pictures * run.fabric.world_size / max(seconds, 1e-9)
@@ -313,12 +367,16 @@ def _optimise(run: Run, step: Step, batch: Any) -> None:
     run.fabric.backward(losses["total"])
     run.optimizer.step()
     step.after_step(run.plain)
-    run.meter.add(mean_losses(run.fabric, losses))
+    numbers = run.meter.add(mean_losses(run.fabric, losses))  # the same on every rank
+    if bad := bad_losses(numbers):
+        run.step += 1
+        raise run.diverged(bad)
 
 
 def _epoch_line(run: Run, epochs: int, row: Mapping[str, float], scores: Mapping[str, float], pace: float) -> str:
     losses = " ".join(f"{k} {v:.5f}" for k, v in run.meter.means().items())
     shown = " ".join(f"{k} {100 * v:.1f}" for k, v in scores.items() if "pck" in k)
+    shown += "".join(f" {k} {v:.2f}" for k, v in row.items() if k.startswith("guard/"))
     device = run.fabric.device
     if device.type == "cuda":
         memory = f"{torch.cuda.max_memory_allocated(device) / 2**30:.1f} GiB on the GPU"

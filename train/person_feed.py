@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
 
 from ..datasets.crops import collate
+from ..datasets.loading import Loader
 from ..datasets.person_crops import PersonCrops
 from ..datasets.pictures import FaultLog, SafeDataset
 from ..datasets.sample import PoseDataset
@@ -97,7 +97,7 @@ class PersonFeed:
         shares = [share if len(share) else order[:1] for share in shares]
         empty = self.rank >= len(order)
         items = SafeDataset(self.crops.of_epoch(epoch), self.strict)
-        for raw in DataLoader(items, batch_sampler=shares, num_workers=self.workers, collate_fn=collate):
+        for raw in Loader(items, shares, self.workers, collate):
             batch = self.faults.take(raw)
             if batch is None:  # nothing readable: the step is counted and left out
                 yield None
@@ -105,6 +105,7 @@ class PersonFeed:
             made = self._ready({key: value.to(device) for key, value in batch.items() if key != "index"})
             if empty:
                 made["weight"].zero_()
+                made["pictures"] = 0
             yield made | {"index": batch["index"]}
 
     def _ready(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

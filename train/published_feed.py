@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, default_collate
+from torch.utils.data import default_collate
 
+from ..datasets.loading import Loader
 from ..datasets.pictures import Fault, FaultLog, SafeDataset
 from ..datasets.published_items import PublishedItems
 from ..datasets.sample import PoseDataset
+from ..evaluation.mirroring import mirrors
 from ..pose.inputs import InputForm
 from .options import RunOptions, TrainOptions
 
@@ -43,8 +45,10 @@ class PublishedFeed:
         order = np.random.default_rng([self.seed, *stream, epoch]).permutation(len(self.items))
         span = self.batch_size * self.world
         shares = [order[i * span : (i + 1) * span][self.rank :: self.world] for i in range(start, self.steps)]
+        # a rank without a picture computes along with one that counts nothing
+        empty = [not len(share) for share in shares]
         shares = [share if len(share) else order[:1] for share in shares]
-        for raw in DataLoader(self._safe, batch_sampler=shares, num_workers=self.workers, collate_fn=_collate):
+        for without, raw in zip(empty, Loader(self._safe, shares, self.workers, _collate)):
             batch = self.faults.take(raw)
             if batch is None:
                 yield None
@@ -53,8 +57,9 @@ class PublishedFeed:
             yield {
                 "images": images,
                 "target": batch["target"].to(device),
-                "weight": batch["weight"].to(device),
+                "weight": batch["weight"].to(device) * (not without),
                 "index": batch["index"],
+                "pictures": 0 if without else len(batch["index"]),
             }
 
 
@@ -65,12 +70,13 @@ def published_items(
 
     Args:
         augment: none, standard or strong, see `PublishedItems`.
-        flip: mirror half of them.
+        flip: mirror half of them, unless left and right are in doubt, see `mirrors`.
         stream: tells the data sets of one run apart.
     """
     return PublishedItems(
         dataset, inp_res=form.size, out_res=form.heatmap_size, sigma=form.sigma, scale_factor=options.scale_factor,
-        rot_factor=options.rot_factor, label_type=options.label_type, augment=augment, flip=flip,
+        rot_factor=options.rot_factor, label_type=options.label_type, augment=augment,
+        flip=flip and mirrors(options, dataset.skeleton),
         mean=np.array(form.mean, np.float32), seed=options.seed, stream=stream,
     )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from itertools import repeat
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +19,9 @@ from .feed import CropFeed, stream
 from .ranks import loss_factors
 from .supervised import MapLoss, cell_accuracy, mean_over, stage_loss
 
-Pair = tuple[dict[str, torch.Tensor] | None, dict[str, torch.Tensor] | None]
+# batches of source and target, and of labelled target pictures where a run has any; None: nothing of it in this step
+Pair = tuple[dict[str, torch.Tensor] | None, ...]
+PARTS = ("source", "target", "target_labels")
 
 
 def labels_path(folder: Path, round_: int) -> Path:
@@ -74,10 +77,21 @@ class SelfTrainingStep(ABC):
         self.source, self.target, self.labeller, self.fabric, self.loss = source, target, labeller, fabric, loss
         self.gamma, self.rounds, self.refresh, self.folder, self.kept = gamma, rounds, refresh, folder, kept
         self.steps = steps or max(source.steps, target.steps)
-        self.pictures = source.batch_size + target.batch_size
         self.labels: PseudoLabels | None = None
+        self.labelled_target: Any = None  # a feed of labelled target pictures, trained on like the source's
 
     ranked_by = "peak"  # what the labels' confidence is; labels of a killed run serve only the same
+
+    @property
+    def pictures(self) -> int:
+        """Pictures of a batch; none of the target where the round has no label."""
+        labelled = self.labelled_target.batch_size if self.labelled_target else 0
+        return self.source.batch_size + (self.target.batch_size if self.has_labels else 0) + labelled
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether the round admits any pseudo-label."""
+        return self.labels is None or bool(self.labels.admitted.any())
 
     def round_of(self, epoch: int) -> int:
         """The round that an epoch belongs to."""
@@ -146,14 +160,15 @@ class SelfTrainingStep(ABC):
             self.settle(labels, round_, model)
             labels.facts["ranked_by"] = self.ranked_by
         self.admit(labels, round_)
-        if not labels.admitted.any():
-            raise self.nothing_admitted(labels)
+        fault = None if labels.admitted.any() else self.nothing_admitted(labels)
+        if fault:
+            raise fault
         labels.write(path)
         for partial in self.folder.glob(f"{path.stem}.partial*"):
             partial.unlink()
 
-    def nothing_admitted(self, labels: PseudoLabels) -> DataError:
-        """The error where a round has nothing to train on."""
+    def nothing_admitted(self, labels: PseudoLabels) -> DataError | None:
+        """The error where a round admits no label; None where the run goes on with its labelled pictures alone."""
         return DataError(
             "pseudo-labels with some confidence",
             "a network that sees no joint in any target picture",
@@ -180,26 +195,33 @@ class SelfTrainingStep(ABC):
         return labels
 
     def batches(self, epoch: int, start: int) -> Iterator[Pair | None]:
-        """Source and target batches in step; each feed runs on through its own epochs, whatever the other's length."""
-        at = epoch * self.steps + start
-        feeds = (stream(feed, at, self.steps - start, self.fabric.device) for feed in (self.source, self.target))
-        for i, pair in enumerate(zip(*feeds), at):
+        """Source and target batches in step; each feed runs on through its own epochs, whatever the other's length.
+
+        A round without any label takes none of the target's.
+        """
+        at, count = epoch * self.steps + start, self.steps - start
+        feeds = [self.source, self.target if self.has_labels else None]
+        feeds += [self.labelled_target] if self.labelled_target else []
+        streams = [stream(feed, at, count, self.fabric.device) if feed else repeat(None) for feed in feeds]
+        for i, pair in enumerate(zip(*streams), at):
             pair = self.paired(pair, i)
-            yield pair if pair[0] or pair[1] else None
+            yield pair if any(pair) else None
 
     def __call__(self, model: nn.Module, batch: Pair) -> dict[str, torch.Tensor]:
         parts = [b for b in batch if b is not None]
         outputs = model(torch.cat([b["images"] for b in parts]))
         sizes = [len(b["images"]) for b in parts]
         zero = outputs[-1].new_zeros(())
-        losses = {"source": zero, "target": zero, "acc": zero}
+        names = PARTS[: len(batch)]
+        losses = {**dict.fromkeys(names, zero), "acc": zero}
         factors = loss_factors(self.fabric, [mean_over(self.loss, own) for own in batch])
-        for name, factor, own, found in zip(("source", "target"), factors, batch, _split(outputs, sizes, batch)):
+        for name, factor, own, found in zip(names, factors, batch, _split(outputs, sizes, batch)):
             if own is not None:
                 losses[name] = factor * stage_loss(found, own["target"], own["weight"], self.loss)
                 if name == "source":
                     losses["acc"] = cell_accuracy(found, own["target"], own["weight"])
-        return {"total": losses["source"] + self.gamma * losses["target"], **losses}
+        total = sum(losses[name] * (self.gamma if name == "target" else 1.0) for name in names)
+        return {"total": total, **losses}
 
 
 def _split(outputs: list[torch.Tensor], sizes: list[int], batch: Pair) -> list[list[torch.Tensor] | None]:

@@ -23,10 +23,11 @@ from ..options import plain
 from ..pose import checkpoints
 from ..pose.atomic import atomic_json, sweep
 from ..progress import log
+from ..stopping import Stopped
 from .compiled import Compiled
 from .debug_sheets import Watched
 from .idle import warn_of_idle
-from .loop import Interrupted, Run, Step, fit
+from .loop import Interrupted, Run, Step, Watch, fit
 from .options import RunOptions
 from .ranks import share_statistics
 from .rates import optimizer_of, rate_at
@@ -106,7 +107,8 @@ def same_run(loaded: checkpoints.Loaded, options: RunOptions, method: str) -> bo
 
 def goes_on(options: RunOptions, path: Path) -> str:
     """What to say when a run was stopped."""
-    return f"saved {path}; the same command{' without --restart' if options.restart else ''} goes on from there"
+    saved = f"saved {path}" if path.is_file() else "stopped before the first checkpoint"
+    return f"{saved}; the same command{' without --restart' if options.restart else ''} goes on from there"
 
 
 def shaping(options: RunOptions) -> dict[str, Any]:
@@ -193,6 +195,7 @@ def carry_out(
     data: Mapping[str, Any],
     restored: bool,
     network: checkpoints.Loaded,
+    watch: Watch | None = None,
 ) -> None:
     """`fit`, with run.json and the log that go with it, and sheets of the first batches where they are asked for.
 
@@ -200,9 +203,10 @@ def carry_out(
         network: describes joints and form.
         method, data: for run.json, see `write_facts`.
         restored: the run goes on, and so does its log.
+        watch: see `fit`.
 
     Raises:
-        KeyboardInterrupt: the user stopped the run; all is saved.
+        Stopped: the user stopped the run; all is saved.
     """
     runlog = None
     if run.fabric.is_global_zero:
@@ -211,9 +215,9 @@ def carry_out(
         if options.debug:
             step = Watched(step, network, run.plain, run.folder / "debug", options.debug)
     try:
-        fit(run, step, epochs, validate, select, runlog)
+        fit(run, step, epochs, validate, select, runlog, watch)
     except Interrupted:
-        raise KeyboardInterrupt(goes_on(options, run.folder / run.last_name)) from None
+        raise Stopped(goes_on(options, run.folder / run.last_name)) from None
     finally:
         if runlog:
             runlog.close()

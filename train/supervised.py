@@ -84,10 +84,13 @@ def stage_loss(outputs: list[torch.Tensor], target: torch.Tensor, weight: torch.
 
 
 def mean_over(loss: MapLoss, batch: Mapping[str, torch.Tensor] | None) -> torch.Tensor | float:
-    """What a loss of a batch is a mean over, pictures or labelled joints; 0 for no batch."""
+    """What a loss of a batch is a mean over, pictures or labelled joints; 0 for no batch.
+
+    `pictures` of a batch says how many count, where some only fill it up.
+    """
     if batch is None:
         return 0.0
-    return float(len(batch["weight"])) if loss.per_picture else batch["weight"].sum()
+    return float(batch.get("pictures", len(batch["weight"]))) if loss.per_picture else batch["weight"].sum()
 
 
 class SupervisedStep:

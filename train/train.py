@@ -22,6 +22,7 @@ from pathlib import Path
 from zoopose.datasets.sample import PoseDataset
 from zoopose.datasets.sources import check_joints
 from zoopose.errors import OptionError
+from zoopose.evaluation.mirroring import flips, say_pairs
 from zoopose.evaluation.options import load_network, refuse_joints
 from zoopose.evaluation.published_results import comparison
 from zoopose.evaluation.score import score_network
@@ -83,6 +84,7 @@ def run(options: TrainOptions) -> Path:
     data = {"training": training.describe(), "validation": valid.describe()}
     compared = comparison(recipe_results(options)) if options.recipe else []
     session.banner(task, start, data, epochs, [start.note] if start.note else [])
+    say_pairs(options, training.skeleton)
     validate = validation.Validation(valid, start, fabric, options)
     session.carry_out(task, step, options, epochs, validate, "val/pck", "train", data, restore is not None, start)
     if fabric.is_global_zero:
@@ -142,6 +144,9 @@ def _evaluate(options: TrainOptions, fabric, training, valid) -> Path:
     loaded = load_network(options.resume, options.dataset, options, getattr(training, "mean", None))
     check_joints(valid, loaded.skeleton, options.valid or options.dataset)
     log.info(loaded.note)
+    if options.flip:
+        say_pairs(options, valid.skeleton, training=False)
+        options = replace(options, flip=flips(options, valid.skeleton))
     score_network(loaded, valid, fabric.device, options, Path(options.checkpoint))
     return Path(options.checkpoint)
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from ..datasets.sample import PoseDataset
 from ..evaluation.human_scores import shown
+from ..evaluation.mirroring import flips
 from ..evaluation.part_iou import counter_for
 from ..evaluation.predict import Predictions, predict
 from ..evaluation.protocol import Score
@@ -43,16 +44,17 @@ class Validation:
 
     def __init__(self, dataset: PoseDataset, network: Loaded, fabric: Fabric, options: RunOptions, prefix: str = "val"):
         self.dataset, self.network, self.fabric, self.options, self.prefix = dataset, network, fabric, options, prefix
+        self.flip = flips(options, dataset.skeleton)
 
     def predict(self, model: nn.Module, batches: int | None = None, observe: Callable | None = None) -> Predictions:
         return predict(
             model, self.dataset, self.network.form, self.fabric.device, BATCH, self.options.workers if batches is None else 0,
-            self.options.flip, batches, self.options.strict_data, "validation", observe,
+            self.flip, batches, self.options.strict_data, "validation", observe,
         )  # fmt: skip
 
     def scores(self, found: Predictions) -> dict[str, Score]:
         name = self.dataset.describe().get("name", "")
-        notes = ("mirrored picture averaged in",) if self.options.flip else ()
+        notes = ("mirrored picture averaged in",) if self.flip else ()
         return score_predictions(
             found, self.network.skeleton, self.network.form.published_cells, str(name), self.options.test_batch, notes
         )
@@ -104,9 +106,12 @@ def finish(
     found = validation.predict(run.plain, observe=parts and parts.observe)
     scores = validation.scores(found)
     tables = shown([parts.table({"data": str(validation.dataset.describe().get("name", ""))})] if parts else [])
-    log.info("model_best.pth.tar: epoch %d", run.best_epoch)
+    log.info(
+        "model_best.pth.tar: %s", f"epoch {run.best_epoch}" if run.best_epoch else "the network the run began with"
+    )
     print_scores(scores)
-    write_scores(Path(options.json) if options.json else run.folder / "metrics.json", scores, tables)
+    path = Path(options.json) if options.json else run.folder / "metrics.json"
+    write_scores(path, scores, tables, {"guard": facts["guard"]} if "guard" in facts else {})
     write_predictions(run.folder / "preds_best.mat", found)
     skeleton = validation.network.skeleton
     facts = {**facts, "input": validation.network.form.describe()}

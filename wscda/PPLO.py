@@ -20,11 +20,11 @@ import sys
 from pathlib import Path
 
 from zoopose.evaluation.label_report import label_blocks
+from zoopose.evaluation.mirroring import say_pairs
 from zoopose.limits import check_limits
 from zoopose.options import command
-from zoopose.progress import log
 from zoopose.train import session, validation
-from zoopose.train.adapting import open_adaptation, say_next
+from zoopose.train.adapting import guard_for, open_adaptation, outcome_facts, say_end
 from zoopose.wscda import refinement, rounds
 from zoopose.wscda.options import PploOptions
 
@@ -41,17 +41,19 @@ def run(options: PploOptions) -> Path:
     target, start, restore = opening.target, opening.start, opening.restore
     task = session.open_run(options, fabric, "pplo", start, options.num_epochs, restore and restore.state, LAST)
     data = opening.describe()
+    guard = guard_for(options, opening, start, task)
     session.banner(task, start, data, options.num_epochs, [f"start      {start.note}"])
+    say_pairs(options, start.skeleton)
     step = refinement.step_for(options, opening.labelled, target, start, fabric, task)
     judge = validation.Validation(opening.valid, start, fabric, options)
     session.carry_out(
-        task, step, options, options.num_epochs, judge, "val/pck", "PPLO", data, restore is not None, start
+        task, step, options, options.num_epochs, judge, "val/pck", "PPLO", data, restore is not None, start, guard
     )
     if fabric.is_global_zero:
         more = label_blocks(task.folder, target, start.skeleton)
-        validation.finish(judge, task, options, {"method": "PPLO", "model_best": CHOSEN, **data}, more)
-    log.info("model_best.pth.tar: %s; last.pth.tar: the end of the refinement", CHOSEN)
-    say_next(options.target, task.folder / LAST)
+        facts = {"method": "PPLO", **outcome_facts(guard, CHOSEN), **data}
+        validation.finish(judge, task, options, facts, more)
+    say_end(options.target, task, guard, f"model_best.pth.tar: {CHOSEN}; last.pth.tar: the end of the refinement")
     return task.folder
 
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from zoopose.evaluation.mirroring import say_pairs
 from zoopose.evaluation.options import adopt
 from zoopose.limits import check_limits
 from zoopose.options import command
@@ -57,6 +58,8 @@ def run(options: WscdaOptions) -> Path:
     data = domains.describe()
     sizes = ", ".join(f"{name} {count / 1e6:.2f} M" for name, count in sizes_of(whole).items())
     session.banner(task, start, data, options.num_epochs, [f"start      {note}", f"parts      {sizes}"])
+    for skeleton in domains.skeletons():
+        say_pairs(options, skeleton)
     step = adaptation.step_for(options, domains, whole, start.form, task)
     judge = validation.Validation(domains.valid, start, fabric, options)
     if not task.epoch and not task.step:

@@ -16,6 +16,7 @@ from ..pose import checkpoints
 from ..pose.checkpoints import Loaded
 from ..pose.correspondence import for_joints
 from ..pose.inputs import InputForm
+from ..pose.skeleton import Skeleton
 from ..progress import log
 from ..train import building
 from ..train.data import labelled_data, training_and_validation
@@ -56,6 +57,10 @@ class Domains:
         """Those that train, in the order in which a batch holds them."""
         found = {"human": self.human, "animal": self.animal, "target": self.target}
         return {name: data for name, data in found.items() if data is not None}
+
+    def skeletons(self) -> list[Skeleton]:
+        """Joints of the labelled domains."""
+        return [data.skeleton for data in (self.human, self.animal) if data is not None]
 
     def human_skeleton(self) -> dict | None:
         """Joints of the human head, plain data."""
@@ -215,7 +220,8 @@ def step_for(options: WscdaOptions, domains: Domains, whole: WscdaNetwork, form:
     sources = {"human": options.human, "animal": options.animal}
     feeds = {
         domain: CropFeed(
-            data, form, augmentation_for(options, name), options.train_batch, options.seed, stream=number, sigma=form.sigma,
+            data, form, augmentation_for(options, name, data.skeleton), options.train_batch, options.seed, stream=number,
+            sigma=form.sigma,
             encoding=encoding_of(options), workers=options.workers,
             **cache_for(options, 1 / len(named)), strict=options.strict_data,
             hidden=trains_hidden(options, sources.get(domain, "")), rank=fabric.global_rank, world=fabric.world_size,

@@ -36,6 +36,7 @@ class MirrorLabeller(ChunkLabeller):
         workers: processes that decode while crops are not kept yet.
         strict: stop at the first unreadable picture.
         fabric: the ranks that share the work; None: this process alone.
+        mirror: False takes the frames alone: nobody knows which joints change places in a mirror image.
         held: labels of the round before. With `small_loss` the next labelling also finds out how well the network agrees with those
             admitted, as `held_confidence` (N, K).
     """
@@ -50,6 +51,7 @@ class MirrorLabeller(ChunkLabeller):
     strict: bool = False
     faults: FaultLog = field(default_factory=FaultLog)
     fabric: Fabric | None = None
+    mirror: bool = True
     held: PseudoLabels | None = None
     held_confidence: np.ndarray | None = None
 
@@ -97,6 +99,7 @@ class MirrorLabeller(ChunkLabeller):
         dataset = self.crops.dataset
         frames = (dataset.crop_factor, self.crops.size, self.crops.margin, *dataset.ids)
         rules = (CHUNK, round_, self.form, self.select, self.sigma, self.encoding, dataset.skeleton.to_dict())
+        rules += () if self.mirror else ("upright",)
         return f"{fingerprint(model)}-{zlib.crc32(repr((rules, frames)).encode()):08x}"
 
     @property
@@ -132,5 +135,8 @@ class MirrorLabeller(ChunkLabeller):
         pad = (self.crops.size - form.size) // 2
         inner = crops[..., pad : pad + form.size, pad : pad + form.size].to(self.device).float() / 255
         images = form.normalise_exact(inner).contiguous(memory_format=torch.channels_last)
+        if not self.mirror:
+            upright = form.joint_maps(model(images), len(skeleton))
+            return upright, upright
         upright, mirrored = (form.joint_maps(model(each), len(skeleton)) for each in (images, images.flip(-1)))
         return upright, heatmap.flip_back(mirrored, skeleton.flip_order)

@@ -120,6 +120,11 @@ class PploOptions(DomainOptions):
     """share of labelled pictures in a batch of two times --train-batch (ours)"""
     stop_below: Annotated[float, Limits(0, inf)] = 0.01
     """end the run when two rounds in a row change a smaller share of the admitted labels (ours); 0: never"""
+    no_guard: bool = False
+    """go on where poses fill their boxes ever less like the source's, instead of ending the run and giving the start network back
+    as model_best"""
+    guard_limit: Annotated[float, Limits(0, inf)] = 0.6
+    """share by which the distance of the poses' box fill from the source's may grow over that of the start network"""
     source_augment: Literal["strong", "standard", "none"] = "strong"
     """augmentation of the labelled pictures (ours)"""
     target_augment: Literal["strong", "standard", "none"] = "strong"

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
+from ..datasets.loading import Loader
 from ..datasets.pictures import Fault, FaultLog, SafeDataset
 from ..datasets.sample import PoseDataset
 from ..errors import DataError
@@ -98,7 +99,8 @@ def _features(
     """(n, C) means of the last feature map, and the recording of every picture."""
     rows = np.unique(np.linspace(0, len(dataset) - 1, min(PICTURES, len(dataset))).round().astype(int))
     faults = FaultLog()
-    loader = DataLoader(SafeDataset(_Views(dataset, form, rows)), batch_size=16, num_workers=workers, collate_fn=list)
+    chunks = [range(i, min(i + 16, len(rows))) for i in range(0, len(rows), 16)]
+    loader = Loader(SafeDataset(_Views(dataset, form, rows)), chunks, workers, list)
     training, means, groups = network.training, [], []
     network.eval()
     with Progress("domain probe", len(rows)) as progress:

@@ -14,7 +14,8 @@ from torch import nn
 
 from ..datasets.pseudo_labels import PseudoLabels
 from ..datasets.sample import PoseDataset
-from ..errors import DataError
+from ..errors import DataError, OptionError
+from ..evaluation.mirroring import mirrors
 from ..pose.checkpoints import Loaded
 from ..progress import log
 from ..train.curriculum import weight_at
@@ -153,7 +154,11 @@ def step_for(
         animals: labelled; target: without labels.
         network: describes joints and form.
     """
-    form = network.form
+    form, mirror = network.form, mirrors(options, network.skeleton)
+    if not mirror and (options.select == "self_consistency" or options.check_limit):
+        flag = "--check-limit" if options.check_limit else f"--select {options.select}"
+        remedy = f"--partners {network.skeleton.suggested_partners() or 'LEFT:RIGHT,...'}, or leave {flag} out"
+        raise OptionError(f"known left/right pairs for {flag}, which compares mirror images", "none known", remedy)
     sizes = batch_sizes(options.train_batch, options.source_ratio)
     common = {
         "seed": options.seed,
@@ -167,14 +172,16 @@ def step_for(
         "world": fabric.world_size,
     }
     feeds = tuple(
-        CropFeed(data, form, augmentation_for(options, name), batch_size=size, stream=stream, **common)
+        CropFeed(
+            data, form, augmentation_for(options, name, network.skeleton), batch_size=size, stream=stream, **common
+        )
         for stream, (data, name, size) in enumerate(
             zip((animals, target), (options.source_augment, options.target_augment), sizes)
         )
     )
     labeller = MirrorLabeller(
         feeds[1].crops, form, fabric.device, options.select, form.sigma, common["encoding"], options.workers,
-        options.strict_data, fabric=fabric,
+        options.strict_data, fabric=fabric, mirror=mirror,
     )  # fmt: skip
     rule = Rule(
         options.select, options.share_first, options.share_last, options.grow, options.per, options.threshold,

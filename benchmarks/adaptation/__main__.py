@@ -32,7 +32,7 @@ from zoopose.limits import PROCESSES, Limits, check_limits
 from zoopose.options import command
 from zoopose.progress import log
 
-from . import data, joined, scores, table
+from . import data, far, joined, scores, table
 from .columns import columns_of
 from .config import CCSSL, COMPARISONS, CONFIGS, WSCDA, Column
 from .plan import build
@@ -55,8 +55,8 @@ class BenchmarkOptions:
     """whose pairs and columns are taken where none are asked for; and whose tables --write changes: those of WS-CDA also where a
     column of it is asked for"""
     pairs: str = ""
-    """SOURCE:TARGET,...; SOURCE may be `synthetic`, which are renderings made here, or several animals, A+B:TARGET; default: those
-    of the comparison"""
+    """SOURCE:TARGET,...; SOURCE may be `synthetic` or `synthetic_tiger`, which are renderings made here, or several animals,
+    A+B:TARGET; TARGET may be NAME_third or NAME_upside_down, which are made here too; default: those of the comparison"""
     columns: str = ""
     """columns or ablations, by name; default: those of the comparison, no ablation"""
     ablations: bool = False
@@ -93,11 +93,14 @@ def run(options: BenchmarkOptions) -> dict:
 
     @cache
     def animals(name: str, common: bool) -> data.Animals:
-        if name == data.SYNTHETIC:
-            return data.synthetic(folder)
+        if name in data.SYNTHETIC:
+            return data.synthetic(folder, name)
         if "+" in name:
             return joined.join(folder, name, [animals(part, common) for part in name.split("+")])
-        return data.prepare(Path(options.data), folder, name, config, common)
+        root = Path(options.data)
+        if far.kind_of(name)[0] and not (root / name).is_dir():
+            root = far.make(root, folder, name)
+        return data.prepare(root, folder, name, config, common)
 
     plan = build(config, pairs, columns, seeds, animals, options.accelerator)
     runner = Runner(folder, plan, options.jobs, options.threads)

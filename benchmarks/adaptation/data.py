@@ -31,7 +31,7 @@ from .config import COMMON_JOINTS, Config
 
 BLOCKS = 10  # runs of neighbouring pictures that stay together where there are no recordings to go by
 CHECKED = 16  # training pictures an oracle's log is scored on; they decide nothing
-SYNTHETIC = "synthetic"
+SYNTHETIC = {"synthetic": "horse", "synthetic_tiger": "tiger"}  # sources that are drawn here -> what is drawn
 
 
 @dataclass(frozen=True)
@@ -251,44 +251,51 @@ def link(path: Path, to: Path) -> None:
 # ---- renderings
 
 
-def synthetic(run: Path) -> Animals:
-    """Names of the renderings' files, whether they are drawn yet or not; see `convert`."""
-    out = f"data/{SYNTHETIC}"
-    return Animals(SYNTHETIC, f"{out}/train.json", f"{out}/valid.json", "", "", "", (), {})
+def synthetic(run: Path, name: str = "synthetic") -> Animals:
+    """Names of the renderings' files, whether they are drawn yet or not; see `convert`.
+
+    Args:
+        name: a key of `SYNTHETIC`.
+    """
+    out = f"data/{name}"
+    return Animals(name, f"{out}/train.json", f"{out}/valid.json", "", "", "", (), {})
 
 
-def convert(run: Path, pictures: int) -> None:
+def convert(run: Path, pictures: int, name: str = "synthetic") -> None:
     """Renderings of `zoopose data make` as COCO files: boxes around the silhouette, the joints of `COMMON_JOINTS`.
 
     Every fifth picture is for validation.
 
+    Args:
+        name: a key of `SYNTHETIC`.
+
     Raises:
         DataError: fewer pictures than asked for.
     """
-    out = run / "data" / SYNTHETIC
-    tree = synthetic_folder(out, "horse")
+    out, animal = run / "data" / name, SYNTHETIC[name]
+    tree = synthetic_folder(out, animal)
     paths = sorted(tree.glob("*_img.png"), key=lambda p: int(p.name.partition("_")[0]))[:pictures]
     if len(paths) < pictures:
         raise DataError(f"{pictures} renderings in {tree}", f"{len(paths)}")
     parts: dict[str, tuple[list, list]] = {"train": ([], []), "valid": ([], [])}
     for number, path in enumerate(paths, 1):
-        entry = _rendering(number, path, out)
+        entry = _rendering(number, path, out, animal)
         if entry is not None:
             images, annotations = parts["train" if number % 5 else "valid"]
             images.append(entry[0])
             annotations.append(entry[1])
-    category = {"id": 1, "name": "horse", "keypoints": list(COMMON_JOINTS), "skeleton": []}
+    category = {"id": 1, "name": animal, "keypoints": list(COMMON_JOINTS), "skeleton": []}
     for part, (images, annotations) in parts.items():
         data = {"images": images, "annotations": annotations, "categories": [category]}
-        write(run, f"data/{SYNTHETIC}/{part}.json", data)
+        write(run, f"data/{name}/{part}.json", data)
     log.info("renderings: %d to train on, %d to validate on", *(len(images) for images, _ in parts.values()))
 
 
-def _rendering(number: int, path: Path, out: Path) -> tuple[dict, dict] | None:
+def _rendering(number: int, path: Path, out: Path, animal: str) -> tuple[dict, dict] | None:
     """Image and annotation entries of one rendering; None without an animal in sight."""
     stem = str(path).removesuffix("_img.png")
     seg = cv2.imread(f"{stem}_seg.png", cv2.IMREAD_GRAYSCALE)
-    rows = np.array(JOINT_ROWS["horse"])
+    rows = np.array(JOINT_ROWS[animal])
     joints, depth = np.load(f"{stem}_kpts.npy")[rows], np.load(f"{stem}_kpts_z.npy")[rows]
     keypoints = common_keypoints(joints[:, :2], joints[:, 2] > 0, depth)
     x, y, w, h = cv2.boundingRect((seg > 0).astype(np.uint8))

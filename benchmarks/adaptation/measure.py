@@ -25,9 +25,11 @@ from zoopose.datasets.sample import PoseDataset
 from zoopose.datasets.sources import check_joints, open_source
 from zoopose.errors import DataError
 from zoopose.evaluation import metrics, runlog
+from zoopose.evaluation.box_fill import outcome_of
 from zoopose.evaluation.options import compute_device
 from zoopose.evaluation.predict import predict
 from zoopose.evaluation.score import BATCH, THRESHOLD
+from zoopose.pose import weights
 from zoopose.pose.atomic import atomic_path
 from zoopose.pose.checkpoints import load
 from zoopose.progress import console, log
@@ -59,7 +61,7 @@ def measure(cell: Mapping[str, Any], accelerator: str = "auto") -> dict[str, Any
     found = {"joints": list(data.skeleton.joints), "checkpoints": [], "rounds": [], "log": {}}
     device = compute_device(accelerator)
     known: dict[Path, dict] = {}
-    for path in [*([cell["start"]] if "start" in cell else []), *_expand(cell["checkpoints"])]:
+    for path in [*([cell["start"]] if "start" in cell else []), *_result_first(_expand(cell["checkpoints"]))]:
         real = Path(path).resolve()
         network = load(path)
         check_joints(data, network.skeleton, cell["scored"])
@@ -133,6 +135,15 @@ def _expand(patterns: Sequence[str]) -> list[str]:
             paths.append(pattern)
         else:
             raise DataError(f"the checkpoint {pattern}", "no such file", "delete the cell's folder and run it again")
+    return paths
+
+
+def _result_first(paths: list[str]) -> list[str]:
+    """The checkpoints with the one in front whose score stands in the table: of a run that was stopped since it did harm, the
+    network that it gave back."""
+    given_back = next((path for path in paths if Path(path).name == "model_best.pth.tar"), None)
+    if given_back and outcome_of(weights.read(paths[0])):
+        return [given_back, *(path for path in paths if path != given_back)]
     return paths
 
 

@@ -25,7 +25,7 @@ class Cell:
         needs: names of cells that come first.
         command: words of a `zoopose` command; none where a network of another cell is scored.
         measure: what `measure` does with it, plain data; none for what is only a start.
-        convert: renderings to bring into COCO files after the command.
+        convert: renderings to bring into COCO files after the command; drawn: what they are, a key of `data.SYNTHETIC`.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Cell:
     command: tuple[str, ...] = ()
     measure: Mapping[str, Any] | None = None
     convert: int = 0
+    drawn: str = "synthetic"
 
 
 @dataclass
@@ -67,7 +68,7 @@ def build(
 
     Args:
         config: sizes and schedules.
-        pairs: SOURCE:TARGET; SOURCE may be `synthetic`, or several animals joined by +.
+        pairs: SOURCE:TARGET; SOURCE may be drawn here, such as `synthetic`, or several animals joined by +.
         columns: see `columns_of`.
         seeds: one run of every cell each.
         animals: (name, with the common joints only) -> files.
@@ -80,7 +81,7 @@ def build(
     for seed in seeds:
         for pair in pairs:
             source_name, target_name = _ends(pair)
-            common = source_name == SYNTHETIC
+            common = source_name in SYNTHETIC
             source, target = animals(source_name, common), animals(target_name, common)
             for name, column in columns.items():
                 make = {"source": _source_only, "adapted": _adapted, "oracle": _oracle}[column.kind]
@@ -95,10 +96,10 @@ def _ends(pair: str) -> tuple[str, str]:
         OptionError: a pair that is none.
     """
     source, colon, target = pair.partition(":")
-    if not colon or not source or not target or target == SYNTHETIC or "+" in target:
+    if not colon or not source or not target or target in SYNTHETIC or "+" in target:
         raise OptionError("pairs SOURCE:TARGET, with a target of real animals", repr(pair), "horse:cattle_a")
     joined = source.split("+")
-    if len(joined) > 1 and (not all(joined) or len(set(joined)) < len(joined) or SYNTHETIC in joined):
+    if len(joined) > 1 and (not all(joined) or len(set(joined)) < len(joined) or set(SYNTHETIC) & set(joined)):
         raise OptionError("a source of different real animals, joined by +", repr(pair), "horse+cattle_a:cattle_b")
     return source, target
 
@@ -113,7 +114,7 @@ def _source_only(
 
 def _source_model(plan: Plan, name: str, column: Column, source: Animals, seed: int) -> str:
     cell = f"source/{source.name}-{name.removeprefix('source_')}-seed{seed}"
-    needs = (_renderings(plan),) if source.name == SYNTHETIC else ()
+    needs = (_renderings(plan, source.name),) if source.name in SYNTHETIC else ()
     count = source.counts.get(source.train) or round(0.8 * plan.config.renderings["pictures"])
     options = {
         "dataset": f"coco:{source.train}",
@@ -191,15 +192,16 @@ def _oracle(
     return tuple(cells)
 
 
-def _renderings(plan: Plan) -> str:
-    options = {"out": f"data/{SYNTHETIC}", "domain": "source", "animal": "horse", **plan.config.renderings}
+def _renderings(plan: Plan, name: str) -> str:
+    options = {"out": f"data/{name}", "domain": "source", "animal": SYNTHETIC[name], **plan.config.renderings}
     count = int(plan.config.renderings["pictures"])
-    return plan.add(Cell(DRAW, (), words("data make", options), convert=count))
+    cell = f"{DRAW}{name.removeprefix('synthetic')}"
+    return plan.add(Cell(cell, (), words("data make", options), convert=count, drawn=name))
 
 
 def _hidden(source: Animals) -> dict[str, Any]:
     """What a renderer knows of hidden joints nobody can see: as for other renderings, they are not learnt."""
-    return {"hidden": "ignore"} if source.name == SYNTHETIC else {}
+    return {"hidden": "ignore"} if source.name in SYNTHETIC else {}
 
 
 def _of_training(plan: Plan, count: int, options: Mapping[str, Any], seed: int) -> dict[str, Any]:

@@ -140,7 +140,7 @@ class Runner:
                 log.info("%s: zoopose %s", cell.name, shlex.join(cell.command))
                 self._child(["-m", "zoopose.cli", *cell.command], folder, handle)
                 if cell.convert:
-                    data.convert(self.run, cell.convert)
+                    data.convert(self.run, cell.convert, cell.drawn)
                 _write(folder / TRAINED, {"finished": time.strftime("%Y-%m-%d %H:%M:%S")})
             if cell.measure is not None and not self.done(cell):
                 package = __name__.rpartition(".")[0]

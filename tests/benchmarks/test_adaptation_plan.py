@@ -18,8 +18,8 @@ SMALL, FULL = CONFIGS["small"], CONFIGS["full"]
 @pytest.fixture
 def animals(livestock, tmp_path):
     def files(name: str, common: bool) -> data.Animals:
-        if name == data.SYNTHETIC:
-            return data.synthetic(tmp_path)
+        if name in data.SYNTHETIC:
+            return data.synthetic(tmp_path, name)
         if "+" in name:
             return joined.join(tmp_path / "run", name, [files(part, common) for part in name.split("+")])
         return data.prepare(livestock, tmp_path / "run", name, FULL, common)

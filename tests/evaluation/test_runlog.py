@@ -40,16 +40,16 @@ def test_resume_without_a_log(tmp_path):
     assert runlog.read(tmp_path)["epoch"].tolist() == [3]
 
 
-def test_published_text(tmp_path):
+def test_the_text_has_published_headings_over_published_numbers_only(tmp_path):
     with RunLog(tmp_path, tensorboard=False) as log:
         log.write(0, {"lr": 2.5e-4, "train/loss": 0.5, "val/acc": 0.0})
     head, row = (tmp_path / "log.txt").read_text().splitlines()
     assert head.split("\t") == [
         "Epoch",
         "LR",
-        "Train Loss",
-        "Val Loss",
-        "Train Acc",
+        "Train Total Loss",
+        "Val Last Stage Loss",
+        "Train Labelled Acc",
         "Val Acc",
         "Val Auc",
         "Val Mean Error",

@@ -101,6 +101,14 @@ class Scene:
                 assert got == pytest.approx(by_joint[k], abs=1e-6, nan_ok=True), name
         assert sizes.sum() == len(self.published["cells"])
 
+    def check_errors(self, cells: np.ndarray, mean_error: float, auc: float) -> None:
+        """The log's two further numbers, by hand of the highest cells: in tenths of the map, and in percent."""
+        true = self.published["target_cells"][:, self.order].astype(np.float64)
+        errors = np.linalg.norm(cells - true, axis=-1)[(true > 1).all(-1)] / (int(self.manifest["out_res"]) / 10)
+        assert mean_error == pytest.approx(errors.mean(), abs=1e-5)
+        below = [(errors < threshold).mean() for threshold in np.linspace(0, 1, 100)[1:81]]
+        assert auc == pytest.approx(sum(below) / 0.8, abs=0.011)
+
 
 @pytest.fixture
 def scene(golden, request, filled, tmp_path, monkeypatch) -> Scene:
@@ -194,6 +202,8 @@ def test_validation_in_training(scene, seen, stretched_tolerance):
     fabric = Fabric(accelerator="cpu", devices=1)
     scores = Validation(RealAnimal("animal_data", scene.animal, "valid"), network, fabric, options)(network.model, None)
     scene.check_score(scores["val/acc"])
+    cells = seen[1][-1]  # one batch of all pictures
+    scene.check_errors(cells, scores["val/mean_error"], scores["val/auc"])
 
 
 def test_the_selection_that_travels_is_small():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -67,6 +68,46 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path, command, uninterrup
     process.communicate()
     assert process.returncode == 0
     assert run_state(tmp_path, "checkpoint.pth.tar") == uninterrupted
+
+
+def group_stopped(folder, command, run_state, number: int, delay: float) -> tuple[int, str, dict]:
+    """Code and words of a run whose process group gets a signal after some seconds, and what the same command then ends with."""
+    process = start(command(folder))
+    time.sleep(delay)
+    # as `timeout`, SLURM and a terminal do it: the main process, and the group with its workers
+    os.kill(process.pid, number)
+    os.killpg(process.pid, number)
+    text, _ = process.communicate()
+    again = start(command(folder))
+    rest, _ = again.communicate()
+    assert again.returncode == 0, rest
+    return process.returncode, text, run_state(folder, "checkpoint.pth.tar")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_the_group_saves_and_the_same_command_goes_on(tmp_path, command, uninterrupted, run_state, number):
+    process = start(command(tmp_path))
+    until(process, "epoch 1/3")
+    os.kill(process.pid, number)
+    os.killpg(process.pid, number)
+    text, _ = process.communicate()
+    assert process.returncode == 128 + number, text
+    assert "saved" in text and "the same command" in text and "Traceback" not in text
+    process = start(command(tmp_path))
+    assert "resuming" in until(process, "run folder")
+    process.communicate()
+    assert process.returncode == 0 and run_state(tmp_path, "checkpoint.pth.tar") == uninterrupted
+
+
+@pytest.mark.parametrize("seed", range(31))
+def test_a_signal_to_the_group_at_any_moment(tmp_path, command, uninterrupted, run_state, seed):
+    draws = random.Random(seed)
+    number, delay = draws.choice([signal.SIGTERM, signal.SIGTERM, signal.SIGHUP]), draws.uniform(0.2, 14)
+    code, text, state = group_stopped(tmp_path, command, run_state, number, delay)
+    # before Python has begun to listen, the system ends the process; a run that was through has ended well
+    assert code in (128 + number, -number, 0), text
+    assert "Traceback" not in text and "DataLoader worker" not in text, text
+    assert state == uninterrupted
 
 
 @pytest.mark.parametrize("delay", [0.05, 0.6, 1.2])

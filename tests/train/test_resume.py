@@ -9,6 +9,7 @@ import signal
 import pytest
 import torch
 
+from zoopose import stopping
 from zoopose.train import loop, session
 from zoopose.train.options import TrainOptions
 from zoopose.train.train import LAST, run
@@ -100,9 +101,22 @@ def test_broken_off_by_a_fault_and_gone_on(tmp_path, monkeypatch, command, unint
     assert run_state(run(command(tmp_path)), LAST) == uninterrupted
 
 
+def test_the_same_signal_sent_twice_is_one(tmp_path, monkeypatch, command, uninterrupted, run_state):
+    def twice():  # as `timeout` does, to a process and to its group
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        at_batch(patch, 2, twice)
+        with pytest.raises(KeyboardInterrupt, match="saved .* the same command"):
+            run(command(tmp_path))
+    assert run_state(run(command(tmp_path)), LAST) == uninterrupted
+
+
 def test_a_second_signal_stops_at_once(tmp_path, monkeypatch, command):
     def twice():
         os.kill(os.getpid(), signal.SIGINT)
+        monkeypatch.setattr(stopping, "SAME_S", 0.0)  # `timeout` sends one signal twice; this one is another
         os.kill(os.getpid(), signal.SIGINT)
 
     at_batch(monkeypatch, 2, twice)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 
 import numpy as np
 import pytest
@@ -154,14 +153,6 @@ def test_means_of_an_epoch_are_over_its_batches():
     for value in (1.0, 2.0, 6.0):
         meter.add({"total": torch.tensor(value, requires_grad=True)})
     assert meter.means() == {"total": 3.0} and Meter().means() == {}
-
-
-def test_signals_to_workers_are_left_to_the_main_process():
-    stop = loop._StopSignal()
-    stop._process = os.getpid() + 1
-    stop._ask(2, None)
-    stop._ask(2, None)
-    assert not stop.asked
 
 
 def test_scores_that_are_no_numbers_choose_nothing_and_break_nothing(tmp_path, command, monkeypatch):

@@ -9,11 +9,14 @@ import signal
 import h5py
 import numpy as np
 import pytest
+import torch
 
 from zoopose import cli
 from zoopose.datasets.pseudo_labels import PseudoLabels
 from zoopose.errors import OptionError
+from zoopose.pose.weights import read
 from zoopose.train import loop, train
+from zoopose.train.guard import Guard
 from zoopose.train.options import TrainOptions
 from zoopose.wscda import mirror_labels
 from zoopose.wscda.options import PploOptions
@@ -43,6 +46,7 @@ def command(domains, start, tiny_options):
             "steps": 2,
             "solver": "adam",
             "warmup_epochs": 1,
+            "guard_limit": 1e9,  # a network that has hardly learnt anything may do what it likes
             **more,
         }
         return PploOptions(**tiny_options(folder, animal=animal, valid=animal, resume=str(start), **given))
@@ -167,6 +171,19 @@ def test_a_run_that_ended_early_ends_the_same_way_again(tmp_path, command, run_s
     assert "done after 2 of 4 epochs" in caplog.text and len(first["log.csv"]) == 2
     assert (tmp_path / "labels_round_02.h5").is_file() and not (tmp_path / "labels_round_03.h5").exists()
     assert run_state(run(options), LAST) == first
+
+
+@pytest.mark.usefixtures("no_report")
+def test_a_run_whose_poses_shrink_gives_the_start_back(tmp_path, command, start, monkeypatch, caplog):
+    """2.0 of the start, then 3.3, which is more than 60 % above."""
+    monkeypatch.setattr(Guard, "_measure", lambda guard, *_: (2.0, 0.3) if not guard.run.epoch else (3.3, 0.2))
+    with caplog.at_level("INFO", "zoopose"):
+        folder = run(command(tmp_path, guard_limit=0.6))
+    best, given = (read(path)["state_dict"] for path in (folder / "model_best.pth.tar", start))
+    assert all(torch.equal(best[name], given[name]) for name in given)
+    assert "adaptation did not help here: poses shrink" in caplog.messages[-1]
+    assert str(folder / "model_best.pth.tar") in caplog.messages[-2] and not (folder / "labels_round_01.h5").exists()
+    assert json.loads((folder / "metrics.json").read_text())["guard"]["stopped after epoch"] == 1
 
 
 def test_the_command_its_files_and_its_report(tmp_path, domains, start, capsys):

@@ -1,0 +1,89 @@
+"""What a CC-SSL run may begin with beside a source model: fresh weights (no pre-training), and a few labelled target pictures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from lightning_fabric import Fabric
+
+from ..datasets.published_crops import SourcePictures
+from ..datasets.sample import PoseDataset
+from ..datasets.sources import Subset, Unlabelled, check_joints, has_splits, takes
+from ..evaluation.options import adopt
+from ..pose.checkpoints import Loaded
+from ..pose.skeleton import Skeleton
+from ..train import building
+from ..train.data import labelled_data
+from ..train.feed import CropFeed
+from ..train.labelled_feed import augmentation_for, published_mean, trains_hidden
+from ..train.published_feed import PublishedFeed, published_items
+from .options import CcsslOptions
+
+STREAM = 2  # of the labelled target pictures: keeps their draws apart from those of source (0) and target (1)
+
+
+def fresh_network(options: CcsslOptions, source: PoseDataset) -> Loaded:
+    """A network with fresh weights for the source's joints: the paper's row "no pre-training".
+
+    Its crops are those of the protocol; published ones subtract the source's mean.
+
+    Raises:
+        OptionError: numbers that the network of --arch does not have, or an input that it cannot take.
+    """
+    published = options.protocol == "published"
+    mean = published_mean(source) if published else None
+    form = building.input_form(options, "published" if published else "exact", mean)
+    model, numbers = building.new_network(options, source.skeleton, form)
+    note = f"fresh weights of {options.arch}, seed {options.seed}: no source model (--resume '')"
+    return Loaded(model, options.arch, numbers, source.skeleton, form, {}, note)
+
+
+def open_target_labels(options: CcsslOptions, skeleton: Skeleton) -> PoseDataset | None:
+    """The labelled target pictures of --target-labels, of the classes of --target-classes; None without them.
+
+    Raises:
+        DataError: no labels, or other joints than the network's.
+    """
+    name = options.target_labels
+    if not name:
+        return None
+    if options.target_classes and takes("classes", name):
+        options = replace(options, classes=options.target_classes)
+    data = labelled_data(name, "train" if has_splits(name) else "all", options, "train on as --target-labels")
+    adopt(data, skeleton, options)
+    check_joints(data, skeleton, name)
+    return data
+
+
+def describe_target_labels(data: PoseDataset | None) -> dict[str, Any]:
+    """Facts of the labelled target pictures, for banner, run.json and report; empty without them."""
+    if data is None:
+        return {}
+    facts = dict(data.describe())
+    facts["note"] = "trained on: a score on these pictures is no estimate of other pictures"
+    return {"target labels": facts}
+
+
+def labelled_feed(
+    options: CcsslOptions, data: PoseDataset, network: Loaded, fabric: Fabric, common: dict[str, Any]
+) -> CropFeed | PublishedFeed:
+    """Batches of the labelled target pictures, augmented like the source's.
+
+    Args:
+        common: arguments that the feeds of the run share (not of the published protocol).
+    """
+    if options.protocol == "published":
+        if options.source_augment == "strong" and not has_published_files(data):
+            data = SourcePictures(data, int(options.cache_gib * 2**30 / 2))
+        items = published_items(data, network.form, options, options.source_augment, flip=False, stream=STREAM)
+        return PublishedFeed(items, network.form.std, options, fabric.global_rank, fabric.world_size)
+    own = common | {"hidden": trains_hidden(options, options.target_labels)}
+    return CropFeed(data, network.form, augmentation_for(options, options.source_augment), stream=STREAM, **own)
+
+
+def has_published_files(dataset: PoseDataset) -> bool:
+    """Whether a data set knows the published annotation of its items, which the published strong augmentation works on."""
+    while isinstance(dataset, Subset | Unlabelled):
+        dataset = dataset.dataset
+    return hasattr(dataset, "published_annotation")

@@ -1,0 +1,171 @@
+"""Box fill: how poses fill the boxes of their animals. It needs no label of the target, and agreement cannot fake it.
+
+A network that learns from its own labels agrees with itself more and more, whether it is right or not. Where it goes wrong, its
+poses shrink inside their boxes. The box is known on every target, and a labelled source says how poses fill boxes. Six numbers
+describe the fill of a pose, and their distance from the source's is small where a pose fills its box as the source's poses do.
+
+Frame: the picture, px; pixel centres are at integers, boxes are x, y, width, height. The six numbers, and the distance in
+deviations of the source, have no unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+NUMBERS = ("left", "right", "top", "bottom", "spread_x", "spread_y")
+LEAST_JOINTS = 3  # of a pose whose fill means anything
+LEAST_SHARE = 0.5  # of the frames in which a joint is labelled, and of these joints in a pose
+LEAST_DEVIATION = (
+    0.01  # of the box: a source whose poses are all alike is no reason to take a hair's breadth for a difference
+)
+LEAST_DISTANCE = 0.5  # deviations: below that two poses of one animal differ anyway
+WHOLE = 0.02  # of the picture's side: a box that comes nearer to all of its edges is the whole picture
+
+
+def fill_of(xy_px: np.ndarray, box_xywh: np.ndarray, joints: np.ndarray | None = None) -> np.ndarray:
+    """The six numbers of every pose.
+
+    `left`, `right`, `top`, `bottom`: gaps between the box's sides and the outermost joints, in shares of the box's width (left,
+    right) and height (top, bottom); negative where a joint lies outside. `spread_x`, `spread_y`: standard deviation of the
+    joints, in shares of the box's longer side. Mirroring a picture exchanges left and right, and changes nothing else.
+
+    Args:
+        xy_px: (N, K, 2) joints, picture px; NaN where a joint is not known.
+        box_xywh: (N, 4) picture px.
+        joints: (K,) bool, which joints count; all, unless given.
+
+    Returns:
+        (N, 6) float64, in the order of `NUMBERS`; NaN for a pose with fewer than `LEAST_JOINTS` joints or fewer than half of those
+        that count, and for a box without an area.
+    """
+    xy, box = np.array(xy_px, np.float64), np.asarray(box_xywh, np.float64)
+    xy[~np.isfinite(xy).all(-1)] = np.nan
+    if joints is not None:
+        xy = xy[:, np.asarray(joints, bool)]
+    known = np.isfinite(xy[..., 0])
+    enough = known.sum(1) >= np.maximum(LEAST_JOINTS, LEAST_SHARE * xy.shape[1])
+    enough &= np.isfinite(box).all(1) & (box[:, 2:] > 0).all(1)
+    out = np.full((len(xy), len(NUMBERS)), np.nan)
+    xy, box = xy[enough], box[enough]
+    low, high = np.nanmin(xy, 1), np.nanmax(xy, 1)
+    size = box[:, 2:]
+    # pixel edges: a box from x covers the pixels x to x + width - 1
+    first, last = box[:, :2] - 0.5, box[:, :2] + size - 0.5
+    gaps = np.stack([(low - first) / size, (last - high) / size], 2).reshape(-1, 4)
+    out[enough] = np.concatenate([gaps, np.nanstd(xy, 1) / size.max(1, keepdims=True)], 1)
+    return out
+
+
+def share_of_whole_pictures(box_xywh: np.ndarray, size_hw: np.ndarray) -> float:
+    """Share of the boxes that are the whole picture: nobody has drawn them, and they say nothing of the animal.
+
+    Args:
+        box_xywh: (N, 4) and size_hw: (N, 2) of the pictures, px.
+
+    Returns:
+        0..1; 0 without a box.
+    """
+    box, size_wh = np.asarray(box_xywh, np.float64), np.asarray(size_hw, np.float64)[:, ::-1]
+    slack = WHOLE * size_wh
+    whole = (box[:, :2] <= slack).all(1) & (box[:, :2] + box[:, 2:] >= size_wh - slack).all(1)
+    return float(whole.mean()) if len(whole) else 0.0
+
+
+def outcome_of(checkpoint: Mapping[str, Any]) -> str:
+    """The sentence of a checkpoint's run that was stopped since box fill had worsened; empty for all other checkpoints.
+
+    Args:
+        checkpoint: as it is read from its file.
+    """
+    run = checkpoint.get("zoopose", {}).get("run", {})
+    return str(run.get("extra", {}).get("guard", {}).get("outcome", ""))
+
+
+@dataclass(frozen=True)
+class BoxFill:
+    """How the poses of a labelled source fill their boxes.
+
+    Attributes:
+        mean, deviation: (6,) of the source's poses and of their mirror images, so that nothing hangs on the side that animals face.
+        joints: (K,) bool, the joints that count: those that are labelled in at least half of the source's frames. A network
+            predicts every joint in every frame, and one that the source hardly ever shows would widen its poses alone.
+        own: distance of the source's poses from these numbers.
+        frames: how many poses of the source this was seen on.
+    """
+
+    mean: np.ndarray
+    deviation: np.ndarray
+    joints: np.ndarray
+    own: float
+    frames: int
+
+    @classmethod
+    def of(cls, xy_px: np.ndarray, known: np.ndarray, box_xywh: np.ndarray) -> BoxFill | None:
+        """Of labels; None where no pose has enough of them.
+
+        Args:
+            xy_px: (N, K, 2) labelled joints, picture px.
+            known: (N, K) bool, which of them are labelled. A hidden joint counts where it is placed: networks place it too.
+            box_xywh: (N, 4) picture px.
+        """
+        known = np.asarray(known, bool)
+        labelled = known[known.any(1)]
+        if not len(labelled):
+            return None
+        joints = labelled.mean(0) >= LEAST_SHARE
+        fill = fill_of(np.where(known[..., None], xy_px, np.nan), box_xywh, joints)
+        fill = fill[np.isfinite(fill).all(1)]
+        if not len(fill):
+            return None
+        both = np.concatenate([fill, fill[:, [1, 0, 2, 3, 4, 5]]])
+        found = cls(both.mean(0), np.maximum(both.std(0), LEAST_DEVIATION), joints, 0.0, len(fill))
+        return cls(found.mean, found.deviation, joints, found._distance(fill), len(fill))
+
+    def distance(self, xy_px: np.ndarray, box_xywh: np.ndarray) -> float:
+        """How far poses are from filling their boxes as the source's do, in deviations of the source.
+
+        Of every number the median over the frames of |number - source mean| / source deviation; then the mean over the six. A
+        frame's left and right gap count by their mean, so that mirrored frames change nothing.
+
+        Args:
+            xy_px: (N, K, 2) a network's joints, picture px. All are taken, however sure the network is: those that it is unsure of
+                are where it goes wrong.
+            box_xywh: (N, 4) picture px.
+
+        Returns:
+            At least 0; NaN where no pose has enough joints.
+        """
+        fill = fill_of(xy_px, box_xywh, self.joints)
+        return self._distance(fill[np.isfinite(fill).all(1)])
+
+    def spread(self, xy_px: np.ndarray, box_xywh: np.ndarray) -> float:
+        """Median over the frames of the joints' mean spread, in shares of the box's longer side; NaN without a frame."""
+        fill = fill_of(xy_px, box_xywh, self.joints)
+        return float(np.nanmedian(fill[:, 4:].mean(1))) if np.isfinite(fill).any() else np.nan
+
+    def _distance(self, fill: np.ndarray) -> float:
+        if not len(fill):
+            return float("nan")
+        apart = np.abs(fill - self.mean) / self.deviation
+        apart[:, :2] = apart[:, :2].mean(1, keepdims=True)
+        return float(np.median(apart, 0).mean())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "mean": self.mean.tolist(),
+            "deviation": self.deviation.tolist(),
+            "joints": self.joints.tolist(),
+            "own": self.own,
+            "frames": self.frames,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> BoxFill:
+        """What `to_dict` gave."""
+        mean, deviation = (np.array(data[name], np.float64) for name in ("mean", "deviation"))
+        return cls(mean, deviation, np.array(data["joints"], bool), float(data["own"]), int(data["frames"]))

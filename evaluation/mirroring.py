@@ -1,0 +1,48 @@
+"""May pictures be mirrored? Only where it is known which joints change places with which."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..pose.skeleton import Skeleton
+from ..progress import log
+
+_SHOWN = 12
+
+
+def mirrors(options: Any, skeleton: Skeleton | None) -> bool:
+    """Whether pictures of a skeleton may be mirrored: as --mirror says; without it unless a joint looks sided and has no partner.
+
+    Pairs given by --partners are believed.
+    """
+    if options.mirror != "auto":
+        return options.mirror == "always"
+    return bool(options.partners) or skeleton is None or not skeleton.doubtful
+
+
+def flips(options: Any, skeleton: Skeleton | None) -> bool:
+    """Whether predictions average the mirrored picture in: --flip, where pictures may be mirrored."""
+    return options.flip and mirrors(options, skeleton)
+
+
+def say_pairs(options: Any, skeleton: Skeleton, training: bool = True) -> None:
+    """One line on the left/right pairs that mirrored pictures swap, and a warning where joints look sided and have no partner."""
+    pairs = [f"{skeleton.joints[a]}/{skeleton.joints[b]}" for a, b in skeleton.partners]
+    shown = ", ".join(pairs[:_SHOWN]) + (f" and {len(pairs) - _SHOWN} more" if len(pairs) > _SHOWN else "")
+    if training:
+        log.info("  pairs      %s", shown or "none: no joint name says left or right")
+    if not skeleton.doubtful or options.mirror == "never" or options.partners:
+        return
+    names = ", ".join(skeleton.doubtful[:_SHOWN]) + (", ..." if len(skeleton.doubtful) > _SHOWN else "")
+    guess = skeleton.suggested_partners()
+    remedy = f"--partners {guess}" if guess else "--partners LEFT:RIGHT,LEFT:RIGHT,..."
+    if options.mirror == "always":
+        log.warning(
+            "joints that look left or right have no partner: %s; mirrored pictures leave them as they are", names
+        )
+        return
+    other = "or --mirror always if none of them is sided"
+    what = "no picture is mirrored" if training else "--flip is left out"
+    log.warning(
+        "joints that look left or right have no partner: %s; so %s. Name the pairs, e.g. %s, %s", names, what, remedy, other
+    )  # fmt: skip

@@ -1,0 +1,168 @@
+"""Adaptation must not do harm: box fill is watched after every epoch, and where it worsens the start network is given back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..datasets.pictures import Fault, SafeDataset
+from ..datasets.sample import PoseDataset
+from ..datasets.sources import Subset
+from ..evaluation.box_fill import LEAST_DISTANCE, BoxFill, share_of_whole_pictures
+from ..evaluation.predict import Predictions, predict
+from ..evaluation.score import BATCH
+from ..pose import weights
+from ..pose.checkpoints import Loaded, alias
+from ..progress import log
+from .loop import Run
+
+FRAMES = 256  # of source and target each, spread over all of them
+START = "start.pth.tar"  # the start network, in the run folder
+SENTENCE = "adaptation did not help here: poses {how}; model_best is the network you gave"
+SHRINK, CHANGE = "shrink inside their boxes", "no longer fill their boxes as the source's do"
+FILL, BEGIN, LIMIT = "guard/box_fill", "guard/start", "guard/limit"  # columns of the log
+
+
+@dataclass
+class Guard:
+    """Watches an adaptation, and stops it where box fill says that it does harm.
+
+    What it knows is in the run's `extra`, so that a run that goes on knows it too: `fill` of the source, distance and spread of the
+    start network, the `limit` of the distance, the distances of all epochs, `stopped`, the epoch that passed the limit, or 0, and
+    the `outcome`, a sentence, where it did. Or `off`, the reason why box fill cannot be computed.
+
+    Args:
+        source: labelled.
+        target: its boxes are used, its labels are not.
+        network: describes the input; its weights are not used.
+        run: the run; to be called on all ranks, which then know the same.
+        growth: share by which the distance may grow over that of the start network.
+        workers: processes that decode.
+        strict: stop at the first unreadable picture.
+    """
+
+    source: PoseDataset
+    target: PoseDataset
+    network: Loaded
+    run: Run
+    growth: float
+    workers: int = 0
+    strict: bool = False
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What is kept in the run."""
+        return self.run.extra.get("guard", {})
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the limit was passed; `model_best.pth.tar` is then the start network."""
+        return bool(self.state.get("stopped"))
+
+    @property
+    def sentence(self) -> str:
+        """What came of it, where the run was stopped."""
+        return str(self.state["outcome"])
+
+    def begin(self) -> None:
+        """Before the first epoch: see the source, and the start network on the target. In a run that was stopped: its end again."""
+        run = self.run
+        if self.stopped:
+            run.best_epoch = 0
+            self._give_back()  # model_best may have been taken away
+        if "guard" in run.extra:
+            return
+        if run.epoch or run.step:
+            self._off("the run was begun by a version without it")
+            return
+        fill = self._fill_of_source()
+        found = self._predictions()
+        whole = share_of_whole_pictures(found.box_xywh[found.read], found.size_hw[found.read])
+        if fill is None:
+            self._off("no frame of the source has enough labelled joints")
+        elif whole > 0.5:
+            self._off(
+                f"{100 * whole:.0f} % of the target's boxes are whole pictures, so nobody knows where the animals are"
+            )
+        else:
+            distance, spread = self._measure(fill, found)
+            if np.isfinite(distance):
+                limit = (1 + self.growth) * max(distance, fill.own, LEAST_DISTANCE)
+                run.extra["guard"] = {"fill": fill.to_dict(), "start": distance, "spread": spread, "limit": limit,
+                                      "distances": [], "stopped": 0, "outcome": ""}  # fmt: skip
+                log.info("guard: box fill of the start network %.2f (of the source's labels %.2f); the run ends above %.2f",
+                         distance, fill.own, limit)  # fmt: skip
+                if run.fabric.is_global_zero:
+                    weights.save(run.folder / START, run.pack(0, run.best, None, run.facts({})))
+                run.fabric.barrier()
+            else:
+                self._off("no box of the target has an area")
+
+    def __call__(self) -> Mapping[str, float]:
+        """After an epoch: the distance, for the log. Past the limit `model_best.pth.tar` becomes the start network."""
+        state = self.state
+        if "off" in state:
+            return {}
+        distance, spread = self._measure(BoxFill.from_dict(state["fill"]), self._predictions())
+        state["distances"].append(distance)
+        if not distance <= state["limit"]:  # a network whose joints are no numbers is past it too
+            state["stopped"] = self.run.epoch
+            state["outcome"] = SENTENCE.format(how=SHRINK if spread < state["spread"] else CHANGE)
+            self.run.best, self.run.best_epoch = float("-inf"), 0
+            self._give_back()
+        return {FILL: distance, BEGIN: state["start"], LIMIT: state["limit"]}
+
+    def facts(self) -> dict[str, Any]:
+        """Plain data for metrics.json and report."""
+        state = self.state
+        if "off" in state:
+            return {
+                "outcome": f"no guard: box fill cannot be computed, since {state['off']}",
+                "stopped after epoch": None,
+            }
+        distances = [d if np.isfinite(d) else None for d in state["distances"]]
+        return {
+            "outcome": self.sentence if self.stopped else "box fill stayed within its limit",
+            "stopped after epoch": state["stopped"] or None,
+            "start": state["start"],
+            "limit": state["limit"],
+            "distances": distances,
+        }
+
+    def _off(self, reason: str) -> None:
+        self.run.extra["guard"] = {"off": reason}
+        log.warning("no guard against harm: box fill cannot be computed, since %s", reason)
+
+    def _fill_of_source(self) -> BoxFill | None:
+        few = _spread(self.source)
+        samples = [s for s in (SafeDataset(few, self.strict)[i] for i in range(len(few))) if not isinstance(s, Fault)]
+        if not samples:
+            return None
+        xy, visible, box = (np.stack([getattr(s, name) for s in samples]) for name in ("xy_px", "visible", "box_xywh"))
+        return BoxFill.of(xy, visible > 0, box)
+
+    def _predictions(self) -> Predictions:
+        run = self.run
+        return predict(
+            run.plain, _spread(self.target), self.network.form, run.fabric.device, BATCH, self.workers,
+            strict=self.strict, phase="box fill",
+        )  # fmt: skip
+
+    def _measure(self, fill: BoxFill, found: Predictions) -> tuple[float, float]:
+        """Distance and spread of predictions; the first rank's, so that all decide alike."""
+        xy, box = found.xy_px[found.read], found.box_xywh[found.read]
+        return tuple(self.run.fabric.broadcast((fill.distance(xy, box), fill.spread(xy, box))))
+
+    def _give_back(self) -> None:
+        run = self.run
+        if run.fabric.is_global_zero and (run.folder / START).is_file():
+            alias(run.folder / START, "model_best.pth.tar")
+        run.fabric.barrier()
+
+
+def _spread(dataset: PoseDataset) -> Subset:
+    """Up to `FRAMES` items, spread over all of them."""
+    return Subset(dataset, np.unique(np.linspace(0, len(dataset) - 1, min(FRAMES, len(dataset))).astype(int)))
