@@ -28,6 +28,7 @@ from zoopose.ccssl.options import CcsslOptions
 from zoopose.datasets.sources import has_splits
 from zoopose.evaluation.label_report import label_blocks
 from zoopose.evaluation.mirroring import say_pairs
+from zoopose.folder_lock import alone_in
 from zoopose.limits import check_limits
 from zoopose.options import command
 from zoopose.train import session, validation
@@ -36,6 +37,7 @@ from zoopose.train.adapting import FROM_SCRATCH, guard_for, open_adaptation, out
 LAST = "last.pth.tar"
 
 
+@alone_in("checkpoint")
 def run(options: CcsslOptions) -> Path:
     """Adapt as the options say; returns the run folder."""
     check_limits(options)

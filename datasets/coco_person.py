@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,15 @@ class CocoPerson(AnnotatedPictures):
             self.scores = np.array([meta["score"] for *_, meta in self._entries])
         if need_pictures:
             self._require_pictures(HOW_TO_GET)
+
+    def only(self, rows: np.ndarray, left_out: dict[str, np.ndarray]) -> CocoPerson:
+        """These detections alone; `left_out` are the rows of the others by reason, for `skipped`."""
+        other = copy.copy(self)
+        other.ids, other.shots = [self.ids[i] for i in rows], [self.shots[i] for i in rows]
+        other.boxes, other.scores = self.boxes[rows], self.scores[rows]
+        other._entries = [self._entries[i] for i in rows]
+        other.skipped = {**self.skipped, **{why: [self.ids[i] for i in own] for why, own in left_out.items()}}
+        return other
 
     def truth(self) -> CocoTruth:
         """What COCO's evaluation scores against: everyone in the split, crowds and people without joints too; read anew."""

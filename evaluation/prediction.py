@@ -23,6 +23,7 @@ import tyro
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import check_joints, has_splits
 from ..errors import OptionError
+from ..folder_lock import alone_in
 from ..limits import COUNT_OR_ZERO, Limits, check_limits
 from ..options import dead
 from ..pose.atomic import atomic_picture, sweep
@@ -30,11 +31,10 @@ from ..pose.draw import draw_pose
 from ..pose.skeleton import Skeleton
 from ..progress import log, track
 from .mirroring import flips, say_pairs
-from .options import DataOptions, compute_device, load_network, open_data
+from .options import DataOptions, compute_device, load_network, open_data, warn_of_reading
 from .predict import Predictions, predict
 from .prediction_files import metas_of, remove_overlays, require_folder, write_coco_results, write_table
 from .runs import crop_of
-from .score import BATCH
 
 NO_SCORES = "predictions are not scored; zoopose test does that"
 
@@ -62,6 +62,7 @@ class PredictOptions(DataOptions):
     DEAD_FLAGS: ClassVar[tuple[str, ...]] = ("test_batch", "json")
 
 
+@alone_in("checkpoint", shared=True)
 def run(options: PredictOptions) -> Predictions:
     """Predict as the options say; writes predictions.csv, predictions.json (COCO results form) and overlays."""
     check_limits(options)
@@ -80,14 +81,21 @@ def run(options: PredictOptions) -> Predictions:
     check_joints(dataset, network.skeleton, options.data)
     if options.flip:
         say_pairs(options, dataset.skeleton, training=False)
+<<<<<<< HEAD
     device = compute_device(options.accelerator)
+=======
+    warn_of_reading(options)
+    if options.test_batch != DataOptions.test_batch:
+        log.warning("--test-batch does nothing here: it is of the published score; --predict-batch is of the network")
+    device, folder = compute_device(options.accelerator), Path(options.checkpoint)
+>>>>>>> main
     log.info("%s\n%d pictures of %s", network.note, len(dataset), options.data)
     found = predict(
         network.model.to(device),
         dataset,
         network.form,
         device,
-        BATCH,
+        options.predict_batch,
         options.workers,
         flips(options, dataset.skeleton),
         strict=options.strict_data,

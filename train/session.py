@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 import time
@@ -26,6 +25,7 @@ from ..progress import log
 from ..stopping import Stopped
 from .compiled import Compiled
 from .debug_sheets import Watched
+from .fallback import load_whole, mend
 from .idle import warn_of_idle
 from .loop import Interrupted, Run, Step, Watch, fit
 from .options import RunOptions
@@ -80,8 +80,9 @@ def earlier_run(options: RunOptions, method: str, last_name: str) -> checkpoints
     path = next((p for n in (last_name, "last.pth.tar", "checkpoint.pth.tar") if (p := folder / n).is_file()), None)
     if options.restart or path is None:
         return None
-    loaded = checkpoints.load(path)
-    if same_run(loaded, options, method) and path.name != last_name:
+    kept = path.name
+    path, loaded = load_whole(path, method)
+    if same_run(loaded, options, method) and kept != last_name:
         return None  # killed within its first save: what a resume reads is written last
     if not same_run(loaded, options, method):
         before = loaded.state.get("zoopose", {}).get("run", {})
@@ -168,7 +169,7 @@ def open_run(
     if fabric.is_global_zero and folder.is_dir():
         sweep(folder)
     run = Run(folder, fabric, model, plain_model, optimizer, rate_at(options, epochs), pack, last_name, aliases)
-    run.snapshot = options.snapshot
+    run.snapshot, run.print_freq = options.snapshot, options.print_freq
     if restore is not None:
         try:
             run.restore(restore)
@@ -178,9 +179,7 @@ def open_run(
                 str(error).splitlines()[0],
                 "--init-weights takes only the weights",
             ) from error
-        if not (folder / "model_best.pth.tar").is_file():
-            # another folder's best: its score may be of other data, and no file here stands for it
-            run.best, run.best_epoch = -math.inf, -1
+        mend(run, epochs)
     return run
 
 

@@ -20,7 +20,7 @@ from ..evaluation.published_pck import area_under_curve, joint_distances
 from ..evaluation.record import Record
 from ..evaluation.report import Block
 from ..evaluation.runs import training_report
-from ..evaluation.score import BATCH, MAIN, print_scores, score_predictions, write_predictions, write_scores
+from ..evaluation.score import MAIN, print_scores, score_predictions, write_predictions, write_scores
 from ..pose import weights
 from ..pose.checkpoints import Loaded
 from ..pose.geometry import apply, compose
@@ -48,7 +48,8 @@ class Validation:
 
     def predict(self, model: nn.Module, batches: int | None = None, observe: Callable | None = None) -> Predictions:
         return predict(
-            model, self.dataset, self.network.form, self.fabric.device, BATCH, self.options.workers if batches is None else 0,
+            model, self.dataset, self.network.form, self.fabric.device, self.options.predict_batch,
+            self.options.workers if batches is None else 0,
             self.flip, batches, self.options.strict_data, "validation", observe,
         )  # fmt: skip
 

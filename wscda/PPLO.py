@@ -21,6 +21,7 @@ from pathlib import Path
 
 from zoopose.evaluation.label_report import label_blocks
 from zoopose.evaluation.mirroring import say_pairs
+from zoopose.folder_lock import alone_in
 from zoopose.limits import check_limits
 from zoopose.options import command
 from zoopose.train import session, validation
@@ -32,6 +33,7 @@ LAST = "last.pth.tar"
 CHOSEN = "best on the labelled validation animals; target labels were not read"
 
 
+@alone_in("checkpoint")
 def run(options: PploOptions) -> Path:
     """Refine as the options say; returns the run folder."""
     check_limits(options)

@@ -171,9 +171,16 @@ def step_for(
         "rank": fabric.global_rank,
         "world": fabric.world_size,
     }
+    # labels are made on the target's crops too, and must not depend on what the training does to them
     feeds = tuple(
         CropFeed(
-            data, form, augmentation_for(options, name, network.skeleton), batch_size=size, stream=stream, **common
+            data,
+            form,
+            augmentation_for(options, name, network.skeleton),
+            batch_size=size,
+            stream=stream,
+            padded=stream == 1,
+            **common,
         )
         for stream, (data, name, size) in enumerate(
             zip((animals, target), (options.source_augment, options.target_augment), sizes)
