@@ -81,14 +81,10 @@ def run(options: PredictOptions) -> Predictions:
     check_joints(dataset, network.skeleton, options.data)
     if options.flip:
         say_pairs(options, dataset.skeleton, training=False)
-<<<<<<< HEAD
-    device = compute_device(options.accelerator)
-=======
     warn_of_reading(options)
     if options.test_batch != DataOptions.test_batch:
         log.warning("--test-batch does nothing here: it is of the published score; --predict-batch is of the network")
-    device, folder = compute_device(options.accelerator), Path(options.checkpoint)
->>>>>>> main
+    device = compute_device(options.accelerator)
     log.info("%s\n%d pictures of %s", network.note, len(dataset), options.data)
     found = predict(
         network.model.to(device),
