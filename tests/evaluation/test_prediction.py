@@ -181,5 +181,5 @@ def test_an_output_that_is_a_file_is_refused_before_the_work(predict, monkeypatc
     (tmp_path / "out").mkdir()
     (tmp_path / "out/overlays").write_text("")
     for folder in ("file", "file/below", "out"):
-        with pytest.raises(OptionError, match="is a file"):
+        with pytest.raises(OptionError, match="a file"):
             predict(f"images:{tmp_path}", checkpoint=str(tmp_path / folder))
