@@ -29,6 +29,7 @@ from ..pose.atomic import atomic_json
 from ..pose.skeleton import Skeleton
 from ..progress import log, track
 from .file_names import shown_name
+from .picture_places import is_file
 from .pictures import PictureError
 from .sample import PoseDataset
 from .sheet import evenly, overlay_sheet
@@ -173,7 +174,7 @@ def missing_pictures(dataset: PoseDataset) -> list[bool]:
     for i in range(len(dataset)):
         path = dataset.path_of(i)
         if path not in known:
-            known[path] = not path.is_file()
+            known[path] = not is_file(path)
         found.append(known[path])
     return found
 

@@ -28,6 +28,7 @@ from ..pose.heatmap import in_frame
 from ..progress import log
 from .feed import targets
 from .labelled_feed import encoding_of
+from .labels_there import check_labels
 from .loop import Run
 from .options import RunOptions
 from .supervised import LOSSES, loss_for, stage_loss
@@ -45,6 +46,7 @@ class Validation:
     def __init__(self, dataset: PoseDataset, network: Loaded, fabric: Fabric, options: RunOptions, prefix: str = "val"):
         self.dataset, self.network, self.fabric, self.options, self.prefix = dataset, network, fabric, options, prefix
         self.flip = flips(options, dataset.skeleton)
+        check_labels(dataset, network.form.size_hw, 2, "score on")
 
     def predict(self, model: nn.Module, batches: int | None = None, observe: Callable | None = None) -> Predictions:
         return predict(

@@ -9,17 +9,26 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from zoopose.errors import ZooposeError
 
-mutations_of = runpy.run_path(str(Path(__file__).with_name("mutate.py")))["mutations"]
+bytes_mutated = runpy.run_path(str(Path(__file__).with_name("mutate.py")))["bytes_mutated"]
 
 
 @pytest.fixture(scope="session")
 def mutations() -> Callable[..., Iterator[bytes]]:
-    """See mutate.py."""
-    return mutations_of
+    """(data, count, seed) -> damaged copies, each of one to three faults."""
+
+    def make(data: bytes, count: int, seed: int = 0) -> Iterator[bytes]:
+        for number in range(count):
+            rng, damaged = np.random.default_rng([seed, number]), data
+            for _ in range(rng.integers(1, 4)):
+                damaged = bytes_mutated(damaged, rng) if damaged else damaged
+            yield damaged
+
+    return make
 
 
 def _serve(function: Callable[[Path], object], paths: list[Path], answers) -> None:
