@@ -27,6 +27,7 @@ from ..limits import COUNT_OR_ZERO, Limits, check_limits
 from ..pose.atomic import atomic_json
 from ..pose.skeleton import Skeleton
 from ..progress import log, track
+from .picture_places import is_file
 from .pictures import PictureError
 from .sample import PoseDataset
 from .sheet import evenly, overlay_sheet
@@ -159,7 +160,7 @@ def missing_pictures(dataset: PoseDataset) -> list[bool]:
     for i in range(len(dataset)):
         path = dataset.path_of(i)
         if path not in known:
-            known[path] = not path.is_file()
+            known[path] = not is_file(path)
         found.append(known[path])
     return found
 

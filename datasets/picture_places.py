@@ -91,8 +91,8 @@ def find_pictures(path: Path, names: Sequence[str], needed: bool) -> Places:
             break
     else:
         folder = folders[0]
-    places = _search(path, folder, folders, names)
-    if places.moved or any(there) or not needed:
+    places, found = _search(path, folder, folders, names)
+    if found or not needed:
         return places
     entries = [(path.name, True), *((plain(name), False) for name in names[:3]), ("...", None)]
     others = ", ".join(str(folder) for folder in folders[1:])
@@ -157,7 +157,7 @@ def _leaves(path: Path, folders: Sequence[Path]) -> bool:
     return not Path(os.path.normpath(path)).is_relative_to(folders[-1])
 
 
-def _search(path: Path, folder: Path, folders: list[Path], names: Sequence[str]) -> Places:
+def _search(path: Path, folder: Path, folders: list[Path], names: Sequence[str]) -> tuple[Places, bool]:
     places, lost, own = Places(folder), [], set()
     for name in names:
         if is_file(folder / name) and not _leaves(folder / name, folders):
@@ -168,7 +168,7 @@ def _search(path: Path, folder: Path, folders: list[Path], names: Sequence[str])
             places.moved[name] = str(found)
         else:
             lost.append(name)
-    if lost and not own:
+    if lost and not own and not places.moved:
         _search_below(path, folders, lost, places)
     twice = Counter([*map(str, own), *places.moved.values()])
     for name in names:
@@ -176,7 +176,7 @@ def _search(path: Path, folder: Path, folders: list[Path], names: Sequence[str])
             del places.moved[name]
         if name not in places.moved and _leaves(folder / name, folders):
             places.moved[name] = cleaned(name) or "unnamed"  # not there, and never outside
-    return places
+    return places, bool(own) or any(map(is_file, map(places.path_of, places.moved)))
 
 
 def _search_below(path: Path, folders: list[Path], names: Sequence[str], places: Places) -> None:

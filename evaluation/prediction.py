@@ -32,10 +32,9 @@ from ..pose.draw import draw_pose
 from ..pose.skeleton import Skeleton
 from ..progress import log, track
 from .mirroring import flips, say_pairs
-from .options import DataOptions, compute_device, load_network, open_data
+from .options import DataOptions, compute_device, load_network, open_data, warn_of_reading
 from .predict import Predictions, predict
 from .runs import crop_of
-from .score import BATCH
 
 NO_SCORES = "predictions are not scored; zoopose test does that"
 
@@ -79,6 +78,9 @@ def run(options: PredictOptions) -> Predictions:
     check_joints(dataset, network.skeleton, options.data)
     if options.flip:
         say_pairs(options, dataset.skeleton, training=False)
+    warn_of_reading(options)
+    if options.test_batch != DataOptions.test_batch:
+        log.warning("--test-batch does nothing here: it is of the published score; --predict-batch is of the network")
     device, folder = compute_device(options.accelerator), Path(options.checkpoint)
     log.info("%s\n%d pictures of %s", network.note, len(dataset), options.data)
     found = predict(
@@ -86,7 +88,7 @@ def run(options: PredictOptions) -> Predictions:
         dataset,
         network.form,
         device,
-        BATCH,
+        options.predict_batch,
         options.workers,
         flips(options, dataset.skeleton),
         strict=options.strict_data,

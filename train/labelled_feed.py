@@ -21,6 +21,7 @@ from ..pose.person_augment import PersonAugmentation
 from ..pose.skeleton import Skeleton
 from .feed import CropFeed, cache_for
 from .idle import given, warn_nothing
+from .labels_there import check_labels
 from .options import RunOptions, TrainOptions
 from .person_feed import PersonFeed
 from .published_feed import PublishedFeed, training_items
@@ -67,6 +68,7 @@ def feed_for(
         items = training_items(training, form, options)
         if items.augment == "strong":
             _does_nothing(options, ("scale_factor", "rot_factor"), "published of renderings, which is strong")
+        check_labels(training, form.size_hw, 1, "train on")
         return PublishedFeed(items, form.std, options, *spread.values())
     if name not in (
         "standard",

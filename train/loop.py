@@ -100,6 +100,7 @@ class Run:
         last_name: file name of the last checkpoint; `aliases` are further names for it.
         epoch, step: finished epochs, and finished batches of the running one.
         best, best_epoch: highest score so far.
+        print_freq: batches between two lines of the log within an epoch; 0: none.
         patience: epochs without a better score after which the run ends; 0: it goes to its last epoch.
         extra: what the method must keep between epochs, plain data and tensors.
         steps: batches an epoch, set by `fit`.
@@ -121,6 +122,7 @@ class Run:
     meter: Meter = field(default_factory=Meter)
     extra: dict[str, Any] = field(default_factory=dict)
     snapshot: int = 0
+    print_freq: int = 0
     save_seconds: float = 300.0
     saved_at: float = 0.0
     patience: int = 0
@@ -353,6 +355,8 @@ def _train_epoch(run: Run, step: Step, epoch: int, epochs: int) -> float:
                 _optimise(run, step, batch)
             run.step += 1
             progress.add(step.pictures, f"loss {run.meter.means().get('total', 0):.5f}")
+            if run.print_freq and run.step % run.print_freq == 0:
+                log.info(_batch_line(run, epochs, step.steps))
             stop = run.any_rank(asked())
             if stop or run.any_rank(time.monotonic() - run.saved_at > run.save_seconds):
                 run.saved_at = time.monotonic()
@@ -373,6 +377,12 @@ def _optimise(run: Run, step: Step, batch: Any) -> None:
     if bad := bad_losses(numbers):
         run.step += 1
         raise run.diverged(bad)
+
+
+def _batch_line(run: Run, epochs: int, steps: int) -> str:
+    losses = " ".join(f"{name} {value:.5f}" for name, value in run.meter.means().items())
+    rate = run.optimizer.param_groups[0]["lr"]
+    return f"epoch {run.epoch + 1}/{epochs}, batch {run.step}/{steps}  {losses}  lr {rate:.2e}"
 
 
 def _epoch_line(run: Run, epochs: int, row: Mapping[str, float], scores: Mapping[str, float], pace: float) -> str:

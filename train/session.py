@@ -169,7 +169,7 @@ def open_run(
     if fabric.is_global_zero and folder.is_dir():
         sweep(folder)
     run = Run(folder, fabric, model, plain_model, optimizer, rate_at(options, epochs), pack, last_name, aliases)
-    run.snapshot = options.snapshot
+    run.snapshot, run.print_freq = options.snapshot, options.print_freq
     if restore is not None:
         try:
             run.restore(restore)
