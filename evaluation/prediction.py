@@ -31,7 +31,7 @@ from ..pose.draw import draw_pose
 from ..pose.skeleton import Skeleton
 from ..progress import log, track
 from .mirroring import flips, say_pairs
-from .options import DataOptions, compute_device, load_network, open_data, warn_of_reading
+from .options import DataOptions, compute_device, load_network, open_data, warn_of_idle_data, warn_of_reading
 from .predict import Predictions, predict
 from .prediction_files import metas_of, remove_overlays, require_folder, write_coco_results, write_table
 from .runs import crop_of
@@ -76,6 +76,8 @@ def run(options: PredictOptions) -> Predictions:
     require_folder(folder / "overlays")
     sweep(folder)
     network = load_network(options.resume, options.trained_on, options)
+    if network.form.kind != "published":
+        warn_of_idle_data(options)
     split = "valid" if has_splits(options.data) else "all"
     dataset = open_data(options.data, split, options, labelled=False, skeleton=network.skeleton)
     check_joints(dataset, network.skeleton, options.data)
