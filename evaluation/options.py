@@ -16,7 +16,7 @@ import tyro
 from ..datasets import synthetic_animal, tigdog
 from ..datasets.coco_categories import NoSuchCategory
 from ..datasets.sample import PoseDataset
-from ..datasets.sources import Unlabelled, class_names, has_splits, open_source, partner_pairs, takes
+from ..datasets.sources import SOURCES, Unlabelled, class_names, has_splits, open_source, partner_pairs, takes
 from ..datasets.synthetic_animal import synthetic_mean
 from ..datasets.tigdog import real_mean
 from ..errors import OptionError
@@ -193,6 +193,24 @@ def warn_of_other_network(options: Any, network: Loaded) -> None:
             log.warning(
                 "%s %s is not used: the network of the checkpoint has %s", flag_of(name), getattr(options, name), number
             )
+
+
+def warn_of_idle_data(options: Any) -> None:
+    """One line for every option of data, given on the command line, that none of the command's data sets takes.
+
+    To be called where the network is not of the published code, for whose mean colour the pictures of --image-path are read.
+    """
+    texts = [text for name, text in vars(options).items() if name not in getattr(options, "DEAD_FLAGS", ())]
+    sources = [text for text in texts if isinstance(text, str) and text.partition(":")[0] in SOURCES]
+    species = "species" if hasattr(options, "species") else "animal"
+    takers = {
+        "image_path": any(":" not in text for text in sources),
+        species: any(text.startswith(("real_animal", "synthetic_animal")) for text in sources),
+        "partners": any(text.startswith("coco:") for text in sources),
+    }
+    for name, taken in takers.items():
+        if not taken and getattr(options, name) != getattr(type(options), name):
+            log.warning("%s does nothing with %s", flag_of(name), ", ".join(dict.fromkeys(sources)))
 
 
 def load_network(path: str, trained_on: str, options: Any, mean: Any = None) -> Loaded:

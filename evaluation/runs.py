@@ -21,6 +21,7 @@ from ..progress import track
 from . import report, runlog
 from .pictures import best_and_worst, overlay
 from .predict import Predictions
+from .prediction_files import remove_overlays
 from .protocol import Score
 from .score import MAIN, THRESHOLD, frame_errors
 from .score_table import ScoreTable
@@ -111,7 +112,8 @@ def _overlay(dataset: PoseDataset, found: Predictions, skeleton: Skeleton, i: in
 
 
 def frame_overlays(folder: Path, dataset: PoseDataset, found: Predictions, skeleton: Skeleton) -> None:
-    """Write every frame's overlay as a picture named after its number."""
+    """Write every frame's overlay as a picture named after its number, in place of earlier ones."""
+    remove_overlays(folder)
     for i in track(np.flatnonzero(found.read), "overlays", int(found.read.sum())):
         atomic_picture(folder / f"{i:06d}.jpg", _overlay(dataset, found, skeleton, int(i))[..., ::-1])
 

@@ -39,6 +39,7 @@ from zoopose.evaluation.options import (
     compute_device,
     load_network,
     open_data,
+    warn_of_idle_data,
     warn_of_other_network,
     warn_of_reading,
 )
@@ -76,6 +77,8 @@ def run(options: TestOptions) -> dict:
     else:
         network = load_network(options.resume, options.dataset1 or source, options)
         warn_of_other_network(options, network)
+        if network.form.kind != "published":
+            warn_of_idle_data(options)
         warn_of_reading(options)
         skeleton, facts = network.skeleton, {"network": network.note, "input": network.form.describe()}
         facts["trained on"] = options.dataset1

@@ -16,13 +16,14 @@ from torch import nn
 
 from .. import __version__
 from ..errors import OptionError, WeightsError
-from ..evaluation.options import warn_of_other_network
+from ..evaluation.options import warn_of_idle_data, warn_of_other_network
 from ..evaluation.runlog import RunLog
 from ..options import plain
 from ..pose import checkpoints
 from ..pose.atomic import atomic_json, sweep
 from ..progress import log
 from ..stopping import Stopped
+from . import building
 from .compiled import Compiled
 from .debug_sheets import Watched
 from .fallback import load_whole, mend
@@ -140,6 +141,8 @@ def open_run(
     """
     warn_of_other_network(options, network)
     warn_of_idle(options)
+    if network.form.kind != "published":
+        warn_of_idle_data(options)
     plain_model = network.model.to(memory_format=torch.channels_last)
     whole = share_statistics(plain_model if whole is None else whole.to(memory_format=torch.channels_last), fabric)
     if hasattr(plain_model, "score_seg"):
@@ -206,7 +209,12 @@ def carry_out(
 
     Raises:
         Stopped: the user stopped the run; all is saved.
+        OptionError: a batch of one picture, which the network cannot be trained on.
     """
+    if run.fabric.world_size == 1:
+        # the two domains of the published protocol go through the network one after the other
+        apart = getattr(options, "protocol", "") == "published"
+        building.check_batch(run.plain, options.train_batch if apart else step.pictures, network.form)
     runlog = None
     if run.fabric.is_global_zero:
         write_facts(run.folder, options, method, data)
@@ -217,6 +225,8 @@ def carry_out(
         fit(run, step, epochs, validate, select, runlog, watch)
     except Interrupted:
         raise Stopped(goes_on(options, run.folder / run.last_name)) from None
+    except ValueError as error:  # a batch of which all pictures but one cannot be read, or the last of an epoch
+        raise building.one_value(network.form) if building.ONE_VALUE in str(error) else error from error
     finally:
         if runlog:
             runlog.close()
