@@ -160,7 +160,7 @@ def _published(
         try:
             check(state.get(name), name)
         except Mismatch:
-            state.pop(name)
+            state.pop(name, None)
     if channel_order is not None:
         state["state_dict"] = reordered(state["state_dict"], np.asarray(channel_order))
         state.pop("optimizer", None)  # its averages are in the file's order
