@@ -11,7 +11,7 @@ import numpy as np
 from ..datasets.pictures import Fault, SafeDataset
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import Subset
-from ..evaluation.box_fill import LEAST_DISTANCE, BoxFill, share_of_whole_pictures
+from ..evaluation.box_fill import BoxFill, limit_of, share_of_whole_pictures
 from ..evaluation.predict import Predictions, predict
 from ..evaluation.score import BATCH
 from ..pose import weights
@@ -39,7 +39,7 @@ class Guard:
         target: its boxes are used, its labels are not.
         network: describes the input; its weights are not used.
         run: the run; to be called on all ranks, which then know the same.
-        growth: share by which the distance may grow over that of the start network.
+        growth: share by which the distance may grow over that of the start network, see `limit_of`.
         workers: processes that decode.
         strict: stop at the first unreadable picture.
     """
@@ -90,7 +90,7 @@ class Guard:
         else:
             distance, spread = self._measure(fill, found)
             if np.isfinite(distance):
-                limit = (1 + self.growth) * max(distance, fill.own, LEAST_DISTANCE)
+                limit = limit_of(distance, fill.own, self.growth)
                 run.extra["guard"] = {"fill": fill.to_dict(), "start": distance, "spread": spread, "limit": limit,
                                       "distances": [], "stopped": 0, "outcome": ""}  # fmt: skip
                 log.info("guard: box fill of the start network %.2f (of the source's labels %.2f); the run ends above %.2f",

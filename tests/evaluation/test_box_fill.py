@@ -13,6 +13,7 @@ from zoopose.evaluation.box_fill import (
     LEAST_DEVIATION,
     BoxFill,
     fill_of,
+    limit_of,
     outcome_of,
     share_of_whole_pictures,
 )
@@ -138,6 +139,28 @@ def test_a_box_that_is_the_whole_picture_is_known():
     box = np.array([[0, 0, 200, 100], [1, 1, 198, 98], [20, 0, 180, 100], [0, 0, 100, 100]])
     assert share_of_whole_pictures(box, size) == 0.5
     assert share_of_whole_pictures(box[:0], size[:0]) == 0
+
+
+@pytest.mark.parametrize(
+    ("start", "limit"),
+    [
+        (2.0, 3.2), (2.5, 4.0),  # 60 % above
+        (0.3, 1.12), (0.1, 1.12),  # closer than the source's own labels, which are at 0.7
+        (3.5, 4.5), (4.0, 4.5),  # little room
+        (6.0, 6.54),  # next to none
+    ],
+)  # fmt: skip
+def test_the_limit_leaves_a_far_start_less_room(start, limit):
+    assert limit_of(start, 0.7, 0.6) == pytest.approx(limit)
+    assert limit_of(start, 0.7, 0.0) == max(start, 0.7)
+    assert limit_of(start, 0.7, np.inf) == np.inf
+
+
+@given(st.floats(0, 20), st.floats(0, 20), st.floats(0, 3), st.floats(0, 3))
+def test_the_limit_rises_with_the_start_and_with_the_growth(start, other, growth, more):
+    low, high = sorted((start, other))
+    assert limit_of(low, 0.7, 0.6) <= limit_of(high, 0.7, 0.6) + 1e-9
+    assert low <= limit_of(low, 0.7, growth) <= limit_of(low, 0.7, growth + more)
 
 
 def test_a_checkpoint_says_what_came_of_its_run():
