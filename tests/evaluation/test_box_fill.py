@@ -16,6 +16,8 @@ from zoopose.evaluation.box_fill import (
     limit_of,
     outcome_of,
     share_of_whole_pictures,
+    tightened,
+    zoom_of,
 )
 
 K = 8
@@ -139,6 +141,24 @@ def test_a_box_that_is_the_whole_picture_is_known():
     box = np.array([[0, 0, 200, 100], [1, 1, 198, 98], [20, 0, 180, 100], [0, 0, 100, 100]])
     assert share_of_whole_pictures(box, size) == 0.5
     assert share_of_whole_pictures(box[:0], size[:0]) == 0
+
+
+def test_tighter_boxes_about_the_same_middle():
+    box = np.array([[10.0, 20, 40, 20], [0, 0, 10, 10]])
+    np.testing.assert_allclose(tightened(box, 2), [[20, 25, 20, 10], [2.5, 2.5, 5, 5]])
+    np.testing.assert_allclose(tightened(tightened(box, 3), 1 / 3), box, atol=1e-9)
+    np.testing.assert_array_equal(tightened(box, 1), box)
+    # a pose at half its size in its box fills the tighter one as it did the whole
+    xy, boxes = poses(11)
+    np.testing.assert_allclose(fill_of(shrunk(xy, boxes, 0.5), tightened(boxes, 2)), fill_of(xy, boxes), atol=1e-9)
+
+
+def test_a_zoom_is_taken_where_poses_fill_better_and_the_network_is_surer():
+    assert zoom_of({1.0: (5.2, 0.32), 1.5: (7.3, 0.41), 2.0: (6.2, 0.54), 3.0: (1.9, 0.60)}) == 3
+    assert zoom_of({1.0: (2.7, 0.65), 1.5: (3.1, 0.65), 2.0: (5.7, 0.58)}) == 1
+    assert zoom_of({1.0: (4.0, 0.5), 2.0: (1.0, 0.5)}) == 1  # closer, but no surer
+    assert zoom_of({1.0: (4.0, 0.5), 2.0: (3.0, 0.9)}) == 1  # surer, but hardly closer
+    assert zoom_of({1.0: (np.nan, 0.5), 2.0: (np.nan, 0.9)}) == 1
 
 
 @pytest.mark.parametrize(
