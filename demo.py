@@ -32,6 +32,7 @@ from .evaluation.predict import Predictions, predict
 from .evaluation.protocol import Score, text_table, write_metrics
 from .evaluation.runs import curves_of, overlays
 from .evaluation.score import MAIN, score_predictions
+from .folder_lock import alone_in
 from .limits import check_limits
 from .options import plain
 from .pose import checkpoints
@@ -40,6 +41,7 @@ from .pose.skeleton import Skeleton
 from .progress import duration, log
 
 
+@alone_in("out")
 def run(options: DemoOptions) -> dict[str, Score]:
     """Run every step and write report.html and metrics.json; returns the scores by network."""
     check_limits(options)

@@ -109,14 +109,16 @@ class CcsslOptions(RunOptions):
     train_batch: Annotated[int, Limits(1, 65_536), _arg(aliases=["--batch-size"])] = 6
     """pictures of each domain in a training batch, on every device"""
 
+    print_freq: Annotated[int, COUNT_OR_ZERO] = 100
+    """a line in the log every so many batches; 0: one an epoch"""
+
     model: Annotated[str, dead()] = "hg"
     target_ssl: Annotated[str, dead(why="the pictures of --target are labelled, as they are read")] = "real_animal_crop"
     data_label_folder_target: Annotated[str, dead()] = "None"
     init_weights: Annotated[str, dead()] = "None"
-    print_freq: Annotated[int, dead(why="progress is shown all the time")] = 100
     num_classes: Annotated[int, dead(why="the data and the network say how many joints there are")] = 18
     resnet_layers: Annotated[int, dead(why=RESNET)] = 50
 
     DEAD_FLAGS: ClassVar[tuple[str, ...]] = (
-        "model", "target_ssl", "data_label_folder_target", "init_weights", "print_freq", "num_classes", "resnet_layers",
+        "model", "target_ssl", "data_label_folder_target", "init_weights", "num_classes", "resnet_layers",
     )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import OptionError
 from ..pose.checkpoints import Loaded
 from ..progress import log
+from ..train.idle import warn_of_idle
 from ..train.options import RunOptions
 from .options import CcsslOptions
 
@@ -43,12 +44,24 @@ PUBLISHED = frozenset(
 )
 
 
+# options that have no effect beside others, see `train.idle`
+IDLE = (
+    ("raft_weights", lambda o: o.flow != "raft", "without --flow raft"),
+    *(
+        (name, lambda o: o.views == 0, "with --views 0")
+        for name in ("view_rotation", "view_scale", "no_view_flip", "no_invariance")
+    ),
+    ("select", lambda o: bool(o.select_on_target), "with --select-on-target"),
+)
+
+
 def settled(options: CcsslOptions) -> CcsslOptions:
     """The options with those left open filled in as their protocol has them.
 
     Raises:
         OptionError: an option that the published protocol has no use for.
     """
+    warn_of_idle(options, IDLE)
     preset = PRESETS[options.protocol]
     options = replace(options, **{k: v for k, v in preset.items() if getattr(options, k) in (None, "auto")})
     if options.protocol == "published":

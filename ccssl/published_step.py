@@ -16,6 +16,7 @@ from ..datasets.published_crops import LabelledCrops, PublishedCropCache, Source
 from ..datasets.sample import PoseDataset
 from ..pose.checkpoints import Loaded
 from ..train.feed import stream
+from ..train.labels_there import check_labels
 from ..train.loop import Run
 from ..train.published_feed import PublishedFeed, published_items
 from ..train.ranks import loss_factors
@@ -113,6 +114,7 @@ def published_step(
         network: of published input form.
     """
     form = network.form
+    check_labels(source, form.size_hw, 1, "train on")
     limit = int(options.cache_gib * 2**30 / 2)
     if options.source_augment == "strong" and not has_published_files(source):
         source = SourcePictures(source, limit)

@@ -15,6 +15,7 @@ from .annotated import Animal, AnnotatedPictures, Unusable, choose_classes
 from .coco_file import read_box, read_joints
 from .json_file import read_json
 from .name_split import drawn, listed, stem
+from .picture_places import is_file
 from .published_index import SPLITS
 from .tree import missing_tree
 
@@ -132,7 +133,7 @@ class AnimalPose(AnnotatedPictures):
         places = [here / "images", here, here.parent, here.parent / "images"]
         step = max(1, len(self._animals) // 20)
         names = [animal.file_name for animal in self._animals[::step]]
-        return next((place for place in places if any((place / name).is_file() for name in names)), places[0])
+        return next((place for place in places if any(is_file(place / name) for name in names)), places[0])
 
 
 def is_validation(file_name: str) -> bool:

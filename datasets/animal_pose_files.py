@@ -14,6 +14,7 @@ from ..pose.skeleton import ANIMAL_POSE20
 from . import coco_file
 from .json_file import none_of, read_json
 from .name_split import stem
+from .schema import as_id, is_file_name
 from .tree import missing_tree
 
 CLASSES = ("dog", "cat", "sheep", "horse", "cow")
@@ -95,19 +96,26 @@ def read_native(path: Path, labelled: bool) -> list[Record]:
     images, annotations = data["images"], data.get("annotations")
     if not isinstance(annotations, list) or not all(isinstance(a, dict) for a in annotations):
         raise DataError(_NATIVE, f"{path}: no list of objects under 'annotations'")
-    categories = [c for c in data.get("categories") or () if isinstance(c, dict)]
+    listed = data.get("categories")
+    categories = [c for c in listed if isinstance(c, dict)] if isinstance(listed, list) else []
     names = {str(c.get("id")): str(c.get("name")) for c in categories} or {
         str(i): name for i, name in enumerate(CLASSES, 1)
     }
     keys = [str(i) for i in range(len(annotations))]  # annotations have no id: their place in the file
-    lost = [k for k, a in zip(keys, annotations) if str(a.get("image_id")) not in images]
+    lost = [
+        k for k, a in zip(keys, annotations) if as_id(a.get("image_id")) is None or str(a["image_id"]) not in images
+    ]
     none_of("a picture for every annotation's image_id", lost, "annotation", path)
+    named = {a["image_id"]: images[str(a["image_id"])] for a in annotations}
+    wrong = {i: name for i, name in named.items() if not is_file_name(name)}
+    none_of("a file name for every picture", wrong, "picture", path)
     lost = [k for k, a in zip(keys, annotations) if str(a.get("category_id")) not in names]
     none_of("a category for every annotation's category_id", lost, "annotation", path)
     order = range(20)
     if labelled:
-        if categories and categories[0].get("keypoints"):
-            order = joint_order(categories[0]["keypoints"], str(path))
+        own = categories[0].get("keypoints") if categories else None
+        if isinstance(own, list) and own:
+            order = joint_order(own, str(path))
         _check_lengths(path, keys, [a.get("keypoints") for a in annotations])
     return [
         Record(

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import DataError, OptionError
 from ..pose.skeleton import Skeleton
+from .file_names import shown_name
 from .json_file import plain
 from .picture_places import Places, is_file
 from .pictures import PictureError, read_rgb
@@ -119,7 +120,7 @@ class AnnotatedPictures:
                 else "for pictures without annotations name their folder: images:FOLDER",
             )
         self._places = Places(folder)
-        self.ids, self.shots = [a.id for a in animals], [a.shot for a in animals]
+        self.ids, self.shots = [shown_name(a.id) for a in animals], [shown_name(a.shot) for a in animals]
         self.boxes = np.array([a.box_xywh or (0, 0, *(a.size_wh or (0, 0))) for a in animals], np.float32)
         self._entries = [(a.file_name, a.size_wh, a.meta) for a in animals]
         self.labels = None
@@ -151,7 +152,8 @@ class AnnotatedPictures:
 
     def meta_of(self, index: int) -> dict[str, Any]:
         """What the set knows of an item beside its box and joints, without reading the picture."""
-        return dict(self._entries[index][2])
+        name, _, meta = self._entries[index]
+        return {**meta, "file_name": shown_name(name)}
 
     def size_of(self, index: int) -> tuple[int, int] | None:
         """Width and height of an item's picture, px, where the annotations give them."""

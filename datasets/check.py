@@ -23,10 +23,13 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import tyro
 
+from ..errors import DataError
 from ..limits import COUNT_OR_ZERO, Limits, check_limits
 from ..pose.atomic import atomic_json
 from ..pose.skeleton import Skeleton
 from ..progress import log, track
+from .file_names import shown_name
+from .picture_places import is_file
 from .pictures import PictureError
 from .sample import PoseDataset
 from .sheet import evenly, overlay_sheet
@@ -91,7 +94,19 @@ def run(options: CheckOptions) -> dict[str, Any]:
         log.info("no sheet of samples: none of the pictures is there")
     if options.json:
         atomic_json(options.json, facts, 2)
+    _say_missing(facts.get("missing_pictures", {"count": 0}))
     return facts
+
+
+def _say_missing(missing: dict[str, Any]) -> None:
+    """Raises DataError where every picture is missing; says how many are where some are."""
+    if not missing["count"]:
+        return
+    found = f"{missing['count']} of {missing['of']} are missing, the first: {missing['first'][0]}"
+    if missing["count"] == missing["of"]:
+        remedy = "put the pictures beside the annotations, as they name them"
+        raise DataError("pictures of the annotations, which are counted above", found, remedy)
+    log.warning("pictures: %s", found)
 
 
 def shown(facts: dict[str, Any]) -> list[str]:
@@ -144,7 +159,7 @@ def check_source(
         facts |= _label_counts(dataset)
     missing = missing_pictures(dataset)
     if hasattr(dataset, "path_of"):
-        paths = {str(dataset.path_of(i)): gone for i, gone in enumerate(missing)}
+        paths = {shown_name(dataset.path_of(i)): gone for i, gone in enumerate(missing)}
         lost = [path for path, gone in paths.items() if gone]
         facts["missing_pictures"] = {"count": len(lost), "of": len(paths), "first": lost[:5]}
     return facts | _read_all(dataset, evenly(len(dataset), read), missing, progress)
@@ -159,7 +174,7 @@ def missing_pictures(dataset: PoseDataset) -> list[bool]:
     for i in range(len(dataset)):
         path = dataset.path_of(i)
         if path not in known:
-            known[path] = not path.is_file()
+            known[path] = not is_file(path)
         found.append(known[path])
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from .coco_categories import choose_categories
 from .coco_tree import CocoPart, read_parts
 from .coco_truth import CocoTruth, truth_of_files
 from .json_file import read_json
+from .schema import Ids
 
 HOW_TO_GET = "zoopose data get coco_person --root ROOT --run, then coco_person:ROOT"
 _DETECTIONS = "COCO detection results: a JSON list of objects with image_id, category_id, bbox [x, y, w, h] and score"
@@ -78,6 +80,15 @@ class CocoPerson(AnnotatedPictures):
         if need_pictures:
             self._require_pictures(HOW_TO_GET)
 
+    def only(self, rows: np.ndarray, left_out: dict[str, np.ndarray]) -> CocoPerson:
+        """These detections alone; `left_out` are the rows of the others by reason, for `skipped`."""
+        other = copy.copy(self)
+        other.ids, other.shots = [self.ids[i] for i in rows], [self.shots[i] for i in rows]
+        other.boxes, other.scores = self.boxes[rows], self.scores[rows]
+        other._entries = [self._entries[i] for i in rows]
+        other.skipped = {**self.skipped, **{why: [self.ids[i] for i in own] for why, own in left_out.items()}}
+        return other
+
     def truth(self) -> CocoTruth:
         """What COCO's evaluation scores against: everyone in the split, crowds and people without joints too; read anew."""
         parts = read_parts(self.root, "person_keypoints", self.split, HOW_TO_GET)
@@ -103,13 +114,15 @@ class CocoPerson(AnnotatedPictures):
             raise DataError(_DETECTIONS, f"{path}: a {type(found).__name__} of other things")
         pictures = {image_id: (image, part) for part in parts for image_id, image in part.file.images.items()}
         person = {i for part in parts for i in choose_categories(part.file, "person")}
+        images, people = Ids(pictures), Ids(dict.fromkeys(person))
         for number, detection in enumerate(found):
-            if detection.get("category_id") not in person:
+            image_id = images.find(detection.get("image_id"))
+            if people.find(detection.get("category_id")) not in person:
                 self._skip("not a person", number)
-            elif detection.get("image_id") not in pictures:
+            elif image_id not in pictures:
                 self._skip("of a picture that is not in the split", number)
             else:
-                image, part = pictures[detection["image_id"]]
+                image, part = pictures[image_id]
                 name = f"{part.pictures}/{image['file_name']}"
                 self._take(number, "person", name, lambda d=detection, i=image, n=number, f=name: _detected(n, d, f, i))
 
@@ -153,7 +166,7 @@ def cut_box(ann: dict, size_wh: tuple[int, int] | None) -> tuple[float, float, f
 def _detected(number: int, detection: dict, name: str, image: dict) -> Animal:
     try:
         score = float(detection["score"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise Unusable("without a score") from None
     if not math.isfinite(score):
         raise Unusable("score that is not finite")

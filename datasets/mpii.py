@@ -17,6 +17,7 @@ from .json_file import none_of, read_json
 from .name_split import drawn
 from .person_boxes import mpii_centre_size
 from .published_index import SPLITS
+from .schema import is_file_name
 from .tree import missing_tree
 
 SALT = "zoopose mpii 0"
@@ -91,7 +92,10 @@ class Mpii(AnnotatedPictures):
         if not isinstance(people, list) or not all(isinstance(p, dict) for p in people):
             raise DataError(_MPII, f"{path}: a {type(people).__name__}")
         none_of(
-            "an image for every person", [i for i, p in enumerate(people) if not _text(p.get("image"))], "person", path
+            "an image for every person",
+            [i for i, p in enumerate(people) if not is_file_name(p.get("image"))],
+            "person",
+            path,
         )
         if labelled:
             wrong = [
@@ -111,10 +115,6 @@ class Mpii(AnnotatedPictures):
             )
 
 
-def _text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value)
-
-
 def _count(values: Any) -> int:
     return len(values) if isinstance(values, list) else -1
 
@@ -131,7 +131,7 @@ def _person(key: str, person: dict, head: Any, prefix: str, labelled: bool, row:
     if head is not None:
         try:
             x1, y1, x2, y2 = (float(v) - 1 for v in np.asarray(head, np.float64).ravel())
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise Unusable("head box that is not four numbers") from None
         meta["head_box_xyxy"] = [x1, y1, x2, y2]
     if not labelled:
@@ -151,7 +151,7 @@ def published_square(center: Any, scale: Any) -> tuple[float, float, float, floa
     """
     try:
         (x, y), scale = (float(v) for v in center), float(scale)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise Unusable("centre or scale that is not a number") from None
     if not all(map(math.isfinite, (x, y, scale))):
         raise Unusable("centre or scale that is not finite")

@@ -82,7 +82,7 @@ def find_pictures(path: Path, names: Sequence[str], needed: bool) -> Places:
     """
     folders, names = folders_of(path), list(dict.fromkeys(names))
     some = names[:: max(1, len(names) // LOOKED_FOR)]
-    odd = any(_ODD.search(name) for name in names)
+    odd = any(_ODD.search(name) or not name.isascii() for name in names)
     for folder in folders:
         there = [is_file(folder / name) and not _leaves(folder / name, folders) for name in some]
         if all(there) and not odd:
@@ -91,8 +91,8 @@ def find_pictures(path: Path, names: Sequence[str], needed: bool) -> Places:
             break
     else:
         folder = folders[0]
-    places = _search(path, folder, folders, names)
-    if places.moved or any(there) or not needed:
+    places, found = _search(path, folder, folders, names)
+    if found or not needed:
         return places
     entries = [(path.name, True), *((plain(name), False) for name in names[:3]), ("...", None)]
     others = ", ".join(str(folder) for folder in folders[1:])
@@ -117,6 +117,8 @@ def picture_size(path: Path) -> tuple[int, int] | None:
         with warnings.catch_warnings(), Image.open(path) as image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             w, h = image.size
+            if image.format == "TIFF":  # which some versions of Pillow have turned already
+                w, h = image.tag_v2[256], image.tag_v2[257]
             return (h, w) if image.getexif().get(_EXIF_ORIENTATION) in _TURNED else (w, h)
     except (
         Exception
@@ -157,18 +159,18 @@ def _leaves(path: Path, folders: Sequence[Path]) -> bool:
     return not Path(os.path.normpath(path)).is_relative_to(folders[-1])
 
 
-def _search(path: Path, folder: Path, folders: list[Path], names: Sequence[str]) -> Places:
+def _search(path: Path, folder: Path, folders: list[Path], names: Sequence[str]) -> tuple[Places, bool]:
     places, lost, own = Places(folder), [], set()
     for name in names:
         if is_file(folder / name) and not _leaves(folder / name, folders):
             own.add(folder / name)
             continue
-        found = _candidate(name, folders) if _ODD.search(name) else None
+        found = _candidate(name, folders) if _ODD.search(name) else _composed_otherwise(name, folder)
         if found is not None:
             places.moved[name] = str(found)
         else:
             lost.append(name)
-    if lost and not own:
+    if lost and not own and not places.moved:
         _search_below(path, folders, lost, places)
     twice = Counter([*map(str, own), *places.moved.values()])
     for name in names:
@@ -176,7 +178,7 @@ def _search(path: Path, folder: Path, folders: list[Path], names: Sequence[str])
             del places.moved[name]
         if name not in places.moved and _leaves(folder / name, folders):
             places.moved[name] = cleaned(name) or "unnamed"  # not there, and never outside
-    return places
+    return places, bool(own) or any(map(is_file, map(places.path_of, places.moved)))
 
 
 def _search_below(path: Path, folders: list[Path], names: Sequence[str], places: Places) -> None:
@@ -204,6 +206,14 @@ def _search_below(path: Path, folders: list[Path], names: Sequence[str], places:
             f"{len(doubtful)} of {len(names)} names may mean several pictures, the first: {plain(name)} may be {shown}",
             "write the folder into file_name, or take the other pictures away",
         )
+
+
+def _composed_otherwise(name: str, folder: Path) -> Path | None:
+    """The file whose name differs by how accents are composed: macOS takes them apart, others do not."""
+    if name.isascii():
+        return None
+    spellings = (folder / unicodedata.normalize(form, name) for form in ("NFC", "NFD"))
+    return next((path for path in spellings if is_file(path)), None)
 
 
 def _candidate(name: str, folders: Sequence[Path]) -> Path | None:

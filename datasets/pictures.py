@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from ..errors import DataError
 from ..faults import is_of_machine
+from .file_names import shown_name
+from .picture_decoding import TiffPages, Undecodable, decode_rgb, page_numbers
 
 log = logging.getLogger(__name__)
+
+_KINDS = {stat.S_IFDIR: "directory", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
 
 
 class PictureError(DataError):
@@ -30,7 +34,7 @@ class PictureError(DataError):
     """
 
     def __init__(self, path: str | os.PathLike, reason: str = ""):
-        self.path, self.reason = str(path), reason
+        self.path, self.reason = shown_name(path), reason
         super().__init__(
             "a picture that can be read",
             f"{self.path}: {reason}" if reason else self.path,
@@ -49,31 +53,58 @@ def read_rgb(path: str | os.PathLike, turn: bool = True) -> np.ndarray:
         turn: turn the picture as its EXIF orientation says, as viewers do.
 
     Raises:
-        PictureError: for a file that is missing, cut short or no picture. OpenCV alone would give a half-grey picture
-            for a JPEG cut short, without a word.
+        PictureError: for a file that is missing, cut short, damaged, too large, no file or no picture. OpenCV alone would give a
+            half-grey picture for a damaged JPEG, without a word.
     """
-    try:
-        data = Path(path).read_bytes()
-    except FileNotFoundError:
-        raise PictureError(path, "there is no such file") from None
-    except OSError as error:
-        if is_of_machine(error):
-            raise
-        raise PictureError(path, error.strerror or str(error)) from error
+    data = _bytes_of(path)
     if not data:
         raise PictureError(path, "the file is empty")
     if is_cut_short(data):
         raise PictureError(path, f"the file is cut short, after {len(data)} bytes")
-    flags = cv2.IMREAD_COLOR if turn else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error as error:
+        return decode_rgb(data, turn)
+    except Undecodable as error:
+        raise PictureError(path, str(error)) from error
+
+
+def pages_of(path: str | os.PathLike) -> list[int]:
+    """Numbers of the pages of a TIFF file that are pictures of their own, from 0; [0] for one that cannot be read."""
+    try:
+        return page_numbers(path)
+    except OSError:
+        return [0]
+
+
+def read_page(stack: TiffPages, number: int) -> np.ndarray:
+    """One page of a TIFF file, by its place among its pages, as (H, W, 3) uint8 RGB.
+
+    Raises:
+        PictureError: for a page that cannot be read.
+    """
+    try:
+        return stack.read(number)
+    except (Undecodable, ValueError) as error:
+        raise PictureError(stack.path, f"page {number}: {error}") from error
+    except OSError as error:
         if is_of_machine(error):
             raise
-        raise PictureError(path, f"OpenCV cannot decode it: {error.err}") from error
-    if image is None:
-        raise PictureError(path, f"not a picture, or a broken one; it begins with {data[:12]!r}")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        raise PictureError(stack.path, error.strerror or str(error)) from error
+
+
+def _bytes_of(path: str | os.PathLike) -> bytes:
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for ever
+            raise PictureError(path, f"is a {_KINDS.get(stat.S_IFMT(status.st_mode), 'device')}, not a file")
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise PictureError(path, "there is no such file") from None
+    except ValueError:  # a name with a zero byte
+        raise PictureError(path, "no file can have this name") from None
+    except OSError as error:
+        if is_of_machine(error):
+            raise
+        raise PictureError(path, error.strerror or str(error)) from error
 
 
 def is_cut_short(data: bytes) -> bool:

@@ -128,6 +128,11 @@ class _View:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def meta_of(self, index: int) -> Mapping[str, Any]:
+        """What the wrapped set knows of an item without reading its picture; nothing where it does not say."""
+        own = getattr(self.dataset, "meta_of", None)
+        return own(index) if own else {}
+
     def with_skeleton(self, skeleton: Skeleton) -> _View:
         """The same view of the data set with this skeleton."""
         other = copy.copy(self)
@@ -177,6 +182,10 @@ class Subset(_View):
 
     def __getitem__(self, index: int) -> PoseSample:
         return self.dataset[int(self.indices[index])]
+
+    def meta_of(self, index: int) -> Mapping[str, Any]:
+        """See `_View.meta_of`."""
+        return super().meta_of(int(self.indices[index]))
 
     def describe(self) -> Mapping[str, Any]:
         """The wrapped set's facts, with the number of items here and the number there."""

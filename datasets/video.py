@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import DataError, OptionError
 from ..pose.skeleton import Skeleton
+from .file_names import shown_name
 from .pictures import PictureError
 from .sample import PoseSample
 from .video_index import index_video
@@ -61,15 +62,16 @@ class VideoFile(WholePictures):
             raise OptionError("a stride of 1 or more and a start of 0 or more", f"stride {stride}, start {start}")
         index = index_video(self.path)
         for note in index.notes:
-            log.warning("%s: %s", self.path, note)
+            log.warning("%s: %s", shown_name(self.path), note)
         self.fps, self._seconds = index.fps, index.seconds
         self._reader, self._recent = FrameReader(self.path, index), OrderedDict()
         self.frames = range(start, len(index) if stop is None else min(stop, len(index)), stride)
         if not self.frames:
             found = f"{self.path} has {len(index)} frames"
             raise DataError(f"frames from {start} to {stop}", found, "change start and stop")
-        self.ids = [f"{self.path.name}#{frame:06d}" for frame in self.frames]
-        self.shots = [self.path.name] * len(self.ids)
+        name = shown_name(self.path.name)
+        self.ids = [f"{name}#{frame:06d}" for frame in self.frames]
+        self.shots = [name] * len(self.ids)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -106,7 +108,7 @@ class VideoFile(WholePictures):
         """Plain facts: name, counts, which frames."""
         frames = self.frames
         return {
-            "name": f"video:{self.path}",
+            "name": f"video:{shown_name(self.path)}",
             "split": "all",
             "items": len(self),
             "frames": f"{frames[0]} to {frames[-1]}, every {self.stride}",

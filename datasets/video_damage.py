@@ -46,6 +46,8 @@ def whole_frames(frames: Sequence[Decoded], rows: np.ndarray | None = None, star
     found, missing, next_row = [], 0, 0
     for frame in frames:
         if rows is not None:
+            if frame.time is None:  # its row is not known, so that it counts as missing
+                continue
             row = int(np.searchsorted(rows, frame.time))
             if row < next_row or row == len(rows) or rows[row] != frame.time:
                 continue

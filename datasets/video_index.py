@@ -16,6 +16,7 @@ import av
 import numpy as np
 
 from ..errors import DataError
+from .picture_decoding import LARGEST_PX
 from .video_damage import Decoded, gaps_filled, rising, rows_by_count, whole_frames
 from .video_stream import VideoStream, is_sound, starts_anew
 
@@ -83,6 +84,11 @@ def index_video(path: Path) -> VideoIndex:
     """
     stream = VideoStream(path)
     try:
+        w, h = stream.size_wh
+        if w * h > LARGEST_PX:
+            raise DataError(
+                f"frames of at most {LARGEST_PX / 1e6:.0f} megapixels", f"{path}: {w} x {h} px", "scale it down"
+            )
         packets, damaged = _scan(stream)
         keys = np.array(sorted({p.time for p in packets if p.key and p.time is not None}), np.int64)
         any_start = not any(p.key for p in packets)

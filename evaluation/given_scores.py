@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from ..datasets.annotated import AnnotatedPictures
+from ..datasets.coco_person import CocoPerson
 from ..datasets.coco_truth import CocoTruth, coco_truth
 from ..datasets.mpii import Mpii
 from ..datasets.picture_places import picture_size
@@ -18,6 +19,7 @@ from ..pose.checkpoints import Loaded
 from ..progress import log
 from .human_scores import RESULTS, network_results, oks_table, pckh_table, ranking, shown, usable_sigmas
 from .mpii_truth import read_mpii_truth, read_preds
+from .nms import box_nms
 from .options import TestOptions, adopt
 from .pose_results import PoseResults, given_to_animals, read_results, summary
 from .predict import Predictions
@@ -53,6 +55,7 @@ def score_detections(
         DataError: detections that cannot be read, mostly unreadable pictures.
     """
     detected = open_source(source, split=split, image_path=options.image_path, boxes=options.boxes)
+    detected = chosen_detections(detected, options.image_thr, options.box_thr)
     adopt(detected, network.skeleton, options)
     found = predict_with(network, detected, device, options)
     truth, metas = coco_truth(dataset), [detected.meta_of(i) for i in range(len(detected))]
@@ -67,6 +70,33 @@ def score_detections(
     scores = score_predictions(animals, network.skeleton, None, str(dataset.describe().get("name", "")), 6, notes)
     print_scores(scores)
     return scores, animals, tables
+
+
+def chosen_detections(detected: CocoPerson, least: float, overlap: float) -> CocoPerson:
+    """Detections with a score of at least `least`; of those of a picture that overlap (IoU) more than `overlap` the best one.
+
+    Raises:
+        DataError: none is left.
+    """
+    high = detected.scores >= least
+    images = [detected.meta_of(i)["image_id"] for i in range(len(detected))]
+    rows: dict = {}
+    for row in np.flatnonzero(high):
+        rows.setdefault(images[row], []).append(row)
+    boxes = np.concatenate([detected.boxes[:, :2], detected.boxes[:, :2] + detected.boxes[:, 2:] - 1], 1)
+    kept = [np.array(own)[box_nms(boxes[own], detected.scores[own], overlap)] for own in rows.values()]
+    best = np.zeros(len(detected), bool)
+    best[np.concatenate([np.empty(0, np.int64), *kept])] = True
+    reasons = {
+        f"with a score below {least:g}": ~high,
+        f"that overlap a better one by more than {overlap:g}": high & ~best,
+    }
+    if not best.any():
+        found = f"{len(detected)} detections with scores up to {detected.scores.max():.3g}"
+        raise DataError(f"detections with a score of at least {least:g}", found, "a lower --image-thr")
+    return detected.only(
+        np.flatnonzero(best), {why: np.flatnonzero(left) for why, left in reasons.items() if left.any()}
+    )
 
 
 def score_given(dataset: PoseDataset, options: TestOptions) -> tuple[dict[str, Score], Predictions, list[ScoreTable]]:

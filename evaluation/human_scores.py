@@ -36,6 +36,12 @@ def check_options(options: TestOptions) -> None:
     if not 0 < options.nms <= 1 or not 0 <= options.joint_threshold < 1:
         found = f"--nms {options.nms:g}, --joint-threshold {options.joint_threshold:g}"
         raise OptionError("--nms above 0 and up to 1, --joint-threshold from 0 to below 1", found)
+    if options.boxes in ("", "gt"):
+        useless = _asked(options, "image_thr", "box_thr")
+        if useless:
+            raise OptionError(
+                f"detections, --boxes FILE, for {', '.join(useless)}", f"--boxes {options.boxes or '(none)'}"
+            )
     if options.predictions:
         given = [
             ("--resume", options.resume),
@@ -43,7 +49,8 @@ def check_options(options: TestOptions) -> None:
             ("--flip", options.flip),
             ("--joints", options.joints),
         ]
-        useless = [name for name, value in given if value] + _asked(options, "soft_nms", "nms", "joint_threshold")
+        useless = [name for name, value in given if value]
+        useless += _asked(options, "soft_nms", "nms", "joint_threshold", "blur_kernel", "shift_heatmap", "joint_bias")
         if useless:
             expected = "--predictions alone: they are scored as they stand"
             raise OptionError(expected, f"{', '.join(useless)} beside", "leave one or the other out")

@@ -16,13 +16,15 @@ import tyro
 from ..datasets import synthetic_animal, tigdog
 from ..datasets.coco_categories import NoSuchCategory
 from ..datasets.sample import PoseDataset
-from ..datasets.sources import Unlabelled, class_names, has_splits, open_source, partner_pairs, takes
+from ..datasets.sources import SOURCES, Unlabelled, class_names, has_splits, open_source, partner_pairs, takes
 from ..datasets.synthetic_animal import synthetic_mean
 from ..datasets.tigdog import real_mean
 from ..errors import OptionError
-from ..limits import PROCESSES, SHARE, SIDE, Limits, flag_of
+from ..limits import PROCESSES, SHARE, SIDE, Limits, flag_of, zero_or
 from ..options import dead, size_of, size_text
 from ..pose.checkpoints import Loaded, load
+from ..pose.codecs import CODECS
+from ..pose.heatmap import SMOOTHED
 from ..pose.skeleton import TIGER_TO_MODEL, Skeleton
 from ..progress import log
 from .box_fill import outcome_of
@@ -60,8 +62,18 @@ class DataOptions:
     """where to compute"""
     test_batch: Annotated[int, Limits(1, 65_536)] = 6
     """batch that the published score is averaged over"""
+    predict_batch: Annotated[int, Limits(1, 65_536)] = 16
+    """pictures that go through the network at once when it predicts or is validated; fewer take less memory, no score depends on
+    it"""
     flip: Annotated[bool, _arg(aliases=["-f"])] = False
     """predict with the mirrored picture averaged in"""
+    blur_kernel: Annotated[int, zero_or(1, 99)] = 0
+    """taps of the smoothing before maps are read (BLUR_KERNEL of DARK, OmniPose, UDP), an odd number; 0: the network's own"""
+    shift_heatmap: Annotated[int | None, Limits(0, 64)] = None
+    """with --flip: cells by which maps of the mirrored picture are moved (SHIFT_HEATMAP is 1); default: as the network's crops need
+    it"""
+    joint_bias: Annotated[float, Limits(-1000, 1000)] = 0.0
+    """px of the picture taken off both coordinates of predicted joints (BIAS of LPN's test)"""
     checkpoint: Annotated[str, _arg(aliases=["-c"])] = "checkpoint"
     """run folder: what is written goes here"""
     json: str = ""
@@ -95,7 +107,7 @@ class TestOptions(DataOptions):
     split: Literal["auto", "train", "valid", "all"] = "auto"
     """auto: the validation split of data sets that have splits of their own, else all"""
     resume: str = ""
-    """checkpoint to score"""
+    """checkpoint to score; a folder: all checkpoints in it, and which is the best on these labels"""
     evaluate: Annotated[bool, _arg(aliases=["-e"])] = False
     """accepted; this command does nothing else"""
     debug: Annotated[bool, _arg(aliases=["-d"])] = False
@@ -137,6 +149,10 @@ class TestOptions(DataOptions):
     """poses more alike (OKS) than this are one"""
     soft_nms: bool = False
     """rank poses that are alike lower, in place of leaving them out"""
+    image_thr: Annotated[float, SHARE] = 0.0
+    """of --boxes FILE: detections with a lower score are left out (IMAGE_THRE)"""
+    box_thr: Annotated[float, SHARE] = 1.0
+    """of --boxes FILE: of detections that overlap (IoU) more than this only the best stays (NMS_THRE); 1: all stay"""
     joint_threshold: Annotated[float, SHARE] = 0.2
     """of joint scores that count in the score of a pose"""
 
@@ -179,6 +195,24 @@ def warn_of_other_network(options: Any, network: Loaded) -> None:
             )
 
 
+def warn_of_idle_data(options: Any) -> None:
+    """One line for every option of data, given on the command line, that none of the command's data sets takes.
+
+    To be called where the network is not of the published code, for whose mean colour the pictures of --image-path are read.
+    """
+    texts = [text for name, text in vars(options).items() if name not in getattr(options, "DEAD_FLAGS", ())]
+    sources = [text for text in texts if isinstance(text, str) and text.partition(":")[0] in SOURCES]
+    species = "species" if hasattr(options, "species") else "animal"
+    takers = {
+        "image_path": any(":" not in text for text in sources),
+        species: any(text.startswith(("real_animal", "synthetic_animal")) for text in sources),
+        "partners": any(text.startswith("coco:") for text in sources),
+    }
+    for name, taken in takers.items():
+        if not taken and getattr(options, name) != getattr(type(options), name):
+            log.warning("%s does nothing with %s", flag_of(name), ", ".join(dict.fromkeys(sources)))
+
+
 def load_network(path: str, trained_on: str, options: Any, mean: Any = None) -> Loaded:
     """Network of a checkpoint; files of the published code do not say what they were trained on, so the caller does.
 
@@ -198,7 +232,31 @@ def load_network(path: str, trained_on: str, options: Any, mean: Any = None) -> 
     pairs = partner_pairs(options.partners)
     if pairs and all(name in loaded.skeleton.joints for pair in pairs for name in pair):
         loaded.skeleton = loaded.skeleton.with_partners(pairs)
-    return loaded
+    return read_as(loaded, options) if isinstance(options, DataOptions) else loaded
+
+
+def read_as(network: Loaded, options: Any) -> Loaded:
+    """The network with its maps read as --blur-kernel, --shift-heatmap and --joint-bias say, where they are given.
+
+    Raises:
+        OptionError: an even number of taps, or taps for a reading that does not smooth.
+    """
+    form, taps = network.form, options.blur_kernel
+    kind = form.decoder or CODECS[form.codec].decoding
+    if taps and (taps % 2 == 0 or kind not in SMOOTHED):
+        raise OptionError(
+            f"--blur-kernel of an odd number, for maps that are smoothed before they are read ({', '.join(SMOOTHED)})",
+            f"--blur-kernel {taps} for maps read by {kind}",
+            f"--blur-kernel {taps + 1}" if kind in SMOOTHED else "leave --blur-kernel out",
+        )
+    given = {"decoder_taps": taps or None, "flip_shift": options.shift_heatmap, "bias_px": options.joint_bias or None}
+    return replace(network, form=replace(form, **{k: v for k, v in given.items() if v is not None}))
+
+
+def warn_of_reading(options: Any) -> None:
+    """Say where --shift-heatmap does nothing."""
+    if options.shift_heatmap is not None and not options.flip:
+        log.warning("--shift-heatmap does nothing without --flip: no picture is mirrored")
 
 
 def mean_of(trained_on: str, options: Any, path: str) -> np.ndarray:

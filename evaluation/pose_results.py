@@ -89,7 +89,9 @@ def read_results(path: Path, truth: CocoTruth, joints: int) -> PoseResults:
     images, categories = Ids({i: True for i in names.values()}), Ids({c["id"]: True for c in truth.categories})
     kept, left_out = [], Counter()
     for entry in data:
-        image_id = images.find(entry["image_id"]) if "image_id" in entry else _named(entry.get("file_name"), names)
+        image_id = images.find(entry["image_id"]) if "image_id" in entry else None
+        if image_id not in images.known:
+            image_id = _named(entry.get("file_name"), names)
         category = next(iter(categories.known)) if truth.one_category else categories.find(entry.get("category_id"))
         if image_id not in images.known:
             left_out["of a picture that is not in the data"] += 1

@@ -18,23 +18,23 @@ from pathlib import Path
 from typing import Annotated, ClassVar
 
 import numpy as np
-import pandas as pd
 import tyro
 
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import check_joints, has_splits
 from ..errors import OptionError
+from ..folder_lock import alone_in
 from ..limits import COUNT_OR_ZERO, Limits, check_limits
 from ..options import dead
-from ..pose.atomic import atomic_json, atomic_path, atomic_picture
+from ..pose.atomic import atomic_picture, sweep
 from ..pose.draw import draw_pose
 from ..pose.skeleton import Skeleton
 from ..progress import log, track
 from .mirroring import flips, say_pairs
-from .options import DataOptions, compute_device, load_network, open_data
+from .options import DataOptions, compute_device, load_network, open_data, warn_of_idle_data, warn_of_reading
 from .predict import Predictions, predict
+from .prediction_files import metas_of, remove_overlays, require_folder, write_coco_results, write_table
 from .runs import crop_of
-from .score import BATCH
 
 NO_SCORES = "predictions are not scored; zoopose test does that"
 
@@ -62,8 +62,9 @@ class PredictOptions(DataOptions):
     DEAD_FLAGS: ClassVar[tuple[str, ...]] = ("test_batch", "json")
 
 
+@alone_in("checkpoint", shared=True)
 def run(options: PredictOptions) -> Predictions:
-    """Predict as the options say; writes predictions.csv and predictions.json (COCO results form)."""
+    """Predict as the options say; writes predictions.csv, predictions.json (COCO results form) and overlays."""
     check_limits(options)
     if not options.data or not options.resume:
         raise OptionError(
@@ -71,26 +72,35 @@ def run(options: PredictOptions) -> Predictions:
             f"--data {options.data or '(none)'}, --resume {options.resume or '(none)'}",
             "zoopose predict --data images:FOLDER --resume FOLDER/model_best.pth.tar",
         )
+    folder = Path(options.checkpoint)
+    require_folder(folder / "overlays")
+    sweep(folder)
     network = load_network(options.resume, options.trained_on, options)
+    if network.form.kind != "published":
+        warn_of_idle_data(options)
     split = "valid" if has_splits(options.data) else "all"
     dataset = open_data(options.data, split, options, labelled=False, skeleton=network.skeleton)
     check_joints(dataset, network.skeleton, options.data)
     if options.flip:
         say_pairs(options, dataset.skeleton, training=False)
-    device, folder = compute_device(options.accelerator), Path(options.checkpoint)
+    warn_of_reading(options)
+    if options.test_batch != DataOptions.test_batch:
+        log.warning("--test-batch does nothing here: it is of the published score; --predict-batch is of the network")
+    device = compute_device(options.accelerator)
     log.info("%s\n%d pictures of %s", network.note, len(dataset), options.data)
     found = predict(
         network.model.to(device),
         dataset,
         network.form,
         device,
-        BATCH,
+        options.predict_batch,
         options.workers,
         flips(options, dataset.skeleton),
         strict=options.strict_data,
     )
-    write_table(folder / "predictions.csv", found, network.skeleton)
-    write_coco_results(folder / "predictions.json", found)
+    metas = metas_of(dataset)
+    write_table(folder / "predictions.csv", found, network.skeleton, metas)
+    write_coco_results(folder / "predictions.json", found, metas)
     write_overlays(folder / "overlays", dataset, found, network.skeleton, options)
     log.info("%d predictions in %s", int(found.read.sum()), folder)
     if found.faults:
@@ -98,34 +108,11 @@ def run(options: PredictOptions) -> Predictions:
     return found
 
 
-def write_table(path: Path, found: Predictions, skeleton: Skeleton) -> None:
-    """One row a picture: id, then x, y (picture px, pixel centres at integers) and score (height of the peak) of every joint."""
-    columns = pd.MultiIndex.from_product([skeleton.joints, ("x", "y", "score")], names=("joint", "value"))
-    values = np.concatenate([found.xy_px, found.score[..., None]], -1).reshape(len(found.ids), -1)
-    table = pd.DataFrame(values, index=pd.Index(found.ids, name="id"), columns=columns)
-    with atomic_path(path) as temporary:
-        table.to_csv(temporary, float_format="%.4f")
-
-
-def write_coco_results(path: Path, found: Predictions) -> None:
-    """COCO keypoint results: image_id (the picture's id as text), keypoints x, y, score, and the mean score."""
-    rows = [
-        {
-            "image_id": found.ids[i],
-            "category_id": 1,
-            "keypoints": np.concatenate([found.xy_px[i], found.score[i, :, None]], -1).round(3).ravel().tolist(),
-            "score": float(found.score[i].mean()),
-            "bbox": found.box_xywh[i].round(2).tolist(),
-        }
-        for i in np.flatnonzero(found.read)
-    ]
-    atomic_json(path, rows)
-
-
 def write_overlays(
     folder: Path, dataset: PoseDataset, found: Predictions, skeleton: Skeleton, options: PredictOptions
 ) -> None:
-    """Crops with the joints that are seen well enough."""
+    """Crops with the joints that are seen well enough, in place of those of an earlier prediction."""
+    remove_overlays(folder)
     rows = np.flatnonzero(found.read)
     rows = (
         rows[np.unique(np.linspace(0, len(rows) - 1, min(options.overlays, len(rows))).astype(int))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,16 +10,19 @@ from typing import Any
 import numpy as np
 
 from ..datasets.crops import crop_image
+from ..datasets.json_file import read_json
 from ..datasets.pictures import PictureError
 from ..datasets.sample import PoseDataset
 from ..errors import DataError
 from ..pose.atomic import atomic_picture
 from ..pose.geometry import apply, crop_matrix, square_box
+from ..pose.schema import Mismatch, anything, named, record, text
 from ..pose.skeleton import Skeleton
 from ..progress import track
 from . import report, runlog
 from .pictures import best_and_worst, overlay
 from .predict import Predictions
+from .prediction_files import remove_overlays
 from .protocol import Score
 from .score import MAIN, THRESHOLD, frame_errors
 from .score_table import ScoreTable
@@ -111,7 +113,8 @@ def _overlay(dataset: PoseDataset, found: Predictions, skeleton: Skeleton, i: in
 
 
 def frame_overlays(folder: Path, dataset: PoseDataset, found: Predictions, skeleton: Skeleton) -> None:
-    """Write every frame's overlay as a picture named after its number."""
+    """Write every frame's overlay as a picture named after its number, in place of earlier ones."""
+    remove_overlays(folder)
     for i in track(np.flatnonzero(found.read), "overlays", int(found.read.sum())):
         atomic_picture(folder / f"{i:06d}.jpg", _overlay(dataset, found, skeleton, int(i))[..., ::-1])
 
@@ -149,13 +152,21 @@ def run_facts(folder: Path) -> dict[str, Any]:
     Raises:
         DataError: when it cannot be read.
     """
-    path = folder / "run.json"
+    path, remedy = folder / "run.json", "run the command of the run again"
+    if not path.is_file():
+        return {}
+    facts = read_json(path, "JSON that a run has written", remedy)
     try:
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except ValueError as error:
-        raise DataError(
-            "JSON that a run has written", f"{path}: {error}", "run the command of the run again"
-        ) from error
+        _RUN(facts, "")
+    except Mismatch as error:
+        raise DataError("run.json as a run has written it", f"{path}: {error}", remedy) from error
+    return facts
+
+
+_RUN = record(
+    {"method": text(), "options": named(anything)},
+    {"command": text(100_000), "started_in": text(10_000), "data": named(anything)},
+)
 
 
 def training_report(

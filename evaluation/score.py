@@ -138,7 +138,8 @@ def predict_with(
     """Joints of a data set by a loaded network, as the command's options say; `observe` as in `predict`."""
     model = network.model.to(device, memory_format=torch.channels_last)
     return predict(
-        model, dataset, network.form, device, BATCH, options.workers, options.flip, strict=options.strict_data, phase="scoring",
+        model, dataset, network.form, device, options.predict_batch, options.workers, options.flip,
+        strict=options.strict_data, phase="scoring",
         observe=observe,
     )  # fmt: skip
 

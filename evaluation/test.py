@@ -14,6 +14,11 @@ Examples:
     zoopose test --dataset coco_person:ROOT --boxes detections.json -f --resume hrnet/model_best.pth.tar
 
     zoopose test --dataset mpii:ROOT --predictions pred.mat
+
+    zoopose test --dataset coco:cattle_a/all.json --resume runs/horse_to_cattle/
+
+A folder as --resume: all its checkpoints are scored, and the best is named. A file that cannot be read is named too; then the
+command ends with code 2, after all others are scored and written.
 """
 
 from __future__ import annotations
@@ -25,20 +30,31 @@ from pathlib import Path
 
 from zoopose.datasets.sources import check_joints, has_splits
 from zoopose.errors import OptionError
+from zoopose.evaluation.folder_scores import score_folder
 from zoopose.evaluation.given_scores import score_detections, score_given
 from zoopose.evaluation.human_scores import check_options, network_tables, shown, usable_sigmas
 from zoopose.evaluation.mirroring import flips, say_pairs
-from zoopose.evaluation.options import TestOptions, compute_device, load_network, open_data, warn_of_other_network
+from zoopose.evaluation.options import (
+    TestOptions,
+    compute_device,
+    load_network,
+    open_data,
+    warn_of_idle_data,
+    warn_of_other_network,
+    warn_of_reading,
+)
 from zoopose.evaluation.part_iou import counter_for
 from zoopose.evaluation.published_results import comparison, measured, read_results
 from zoopose.evaluation.record import Record
 from zoopose.evaluation.runs import frame_overlays, test_report
 from zoopose.evaluation.score import score_network, write_scores
+from zoopose.folder_lock import alone_in
 from zoopose.limits import check_limits
 from zoopose.options import command, plain
 from zoopose.progress import log
 
 
+@alone_in(lambda options: options.checkpoint or _folder(options), shared=True)
 def run(options: TestOptions) -> dict:
     """Score as the options say; returns the scores by protocol."""
     check_limits(options)
@@ -50,6 +66,8 @@ def run(options: TestOptions) -> dict:
             "zoopose test --dataset NAME[:PATH] --resume FOLDER/model_best.pth.tar",
         )
     check_options(options)
+    if not options.predictions and Path(options.resume).is_dir():
+        return score_folder(options, run)
     split = options.split if options.split != "auto" else "valid" if has_splits(source) else "all"
     folder = Path(options.checkpoint) if options.checkpoint else _folder(options)
     if options.predictions:
@@ -59,6 +77,9 @@ def run(options: TestOptions) -> dict:
     else:
         network = load_network(options.resume, options.dataset1 or source, options)
         warn_of_other_network(options, network)
+        if network.form.kind != "published":
+            warn_of_idle_data(options)
+        warn_of_reading(options)
         skeleton, facts = network.skeleton, {"network": network.note, "input": network.form.describe()}
         facts["trained on"] = options.dataset1
         dataset = open_data(source, split, options, skeleton=skeleton)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -161,7 +160,7 @@ def _published(
         try:
             check(state.get(name), name)
         except Mismatch:
-            state.pop(name)
+            state.pop(name, None)
     if channel_order is not None:
         state["state_dict"] = reordered(state["state_dict"], np.asarray(channel_order))
         state.pop("optimizer", None)  # its averages are in the file's order
@@ -203,10 +202,13 @@ def reordered(state_dict: Mapping[str, Any], order: np.ndarray) -> dict[str, Any
     return out
 
 
-def alias(path: Path, name: str) -> None:
-    """Let `name` beside `path` stand for the same checkpoint: a hard link where the disk can, else a copy; never half of one."""
-    with atomic_path(path.with_name(name)) as temporary:
-        try:
-            os.link(path, temporary)
-        except OSError:
-            shutil.copyfile(path, temporary)
+def copy_as(path: Path, name: str) -> None:
+    """Write the same checkpoint under another name beside it, whole or not at all.
+
+    A file of its own, no hard link: damage to one then leaves the other whole.
+
+    Raises:
+        StorageError: the disk is full or gone.
+    """
+    with atomic_path(path.with_name(name), path.stat().st_size) as temporary:
+        shutil.copyfile(path, temporary)

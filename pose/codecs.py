@@ -92,17 +92,18 @@ class Codec:
             return heatmap.encode_offsets(xy_heatmap, visible, size_hw, radius, radius if self.unit_radius else 1.0)
         return heatmap.encode(xy_heatmap, visible, size_hw, sigma, self.encoding)
 
-    def decode(self, maps: torch.Tensor, sigma: float) -> tuple[torch.Tensor, torch.Tensor]:
+    def decode(self, maps: torch.Tensor, sigma: float, taps: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
         """Joints.
 
         Args:
             maps: (B, K * maps_per_joint, h, w).
             sigma: width of the targets' peaks in cells, which `dark` smooths with.
+            taps: of the smoothing, where it takes another number; 0: its own.
 
         Returns:
             xy_heatmap (B, K, 2) in cells, and score (B, K), see `heatmap.DECODERS`.
         """
-        settings = {}
+        settings = heatmap.tap_settings(self.decoding, taps)
         if self.decoding == "dark":
             settings["modulate_sigma"] = sigma
         if self.radius_share is not None:

@@ -57,6 +57,8 @@ FORM = record(
         "padding": maybe(listed(number(1e-3, 1e3), 2)),
         "decoder": choice("", *DECODERS),
         "decoder_taps": whole(0, 999),
+        "flip_shift": maybe(whole(0, 64)),
+        "bias_px": number(-1e3, 1e3),
     },
 )
 

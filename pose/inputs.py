@@ -34,7 +34,9 @@ class InputForm:
         codec: how maps mean joints, a name of `pose.codecs.CODECS`.
         sigma: width of the target peaks that the network was trained with, cells.
         decoder: a kind of `heatmap.decode` to read the maps with in place of the codec's own, number for number as published.
-        decoder_taps: of its smoothing, where it has one and takes another number; 0: its own.
+        decoder_taps: of the smoothing before maps are read, where it takes another number; 0: its own.
+        flip_shift: cells that maps of a mirrored picture are moved to the right by; None: as the kind has it.
+        bias_px: taken off both coordinates of joints in the picture, px of the picture (LPN's BIAS).
         padding: how many times its own width and height a box counts before the crop takes its shape around it; None: the data
             set's factor for both.
     """
@@ -50,6 +52,8 @@ class InputForm:
     padding: tuple[float, float] | None = None
     decoder: str = ""
     decoder_taps: int = 0
+    flip_shift: int | None = None
+    bias_px: float = 0.0
 
     def __post_init__(self):
         if self.codec not in CODECS:
@@ -144,7 +148,11 @@ class InputForm:
 
     def image_from_heatmap(self, crop_from_image: torch.Tensor) -> torch.Tensor:
         """(..., 2, 3) from heatmap cells to picture px, of crop_from_image (..., 2, 3)."""
-        return invert(compose(self.heatmap_from_crop(crop_from_image), crop_from_image))
+        matrix = invert(compose(self.heatmap_from_crop(crop_from_image), crop_from_image))
+        if self.bias_px:
+            matrix = matrix.clone()
+            matrix[..., 2] -= self.bias_px
+        return matrix
 
     def joint_maps(self, outputs: list[torch.Tensor], num_joints: int) -> torch.Tensor:
         """The last of a network's outputs that holds maps of the joints (part maps come behind them), float32.
@@ -171,8 +179,8 @@ class InputForm:
     def decode(self, maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Maps (B, C, h, w) -> xy_heatmap (B, K, 2) in cells and score (B, K)."""
         if self.decoder:
-            return heatmap.decode(maps, self.decoder, **({"kernel": self.decoder_taps} if self.decoder_taps else {}))
-        return CODECS[self.codec].decode(maps, self.sigma)
+            return heatmap.decode(maps, self.decoder, **heatmap.tap_settings(self.decoder, self.decoder_taps))
+        return CODECS[self.codec].decode(maps, self.sigma, self.decoder_taps)
 
     def flip_back(self, maps: torch.Tensor, flip_order) -> torch.Tensor:
         """Maps (B, C, h, w) of a mirrored picture, brought upright.
@@ -180,7 +188,9 @@ class InputForm:
         In the `msra` frame they come to lie beside those of the picture; as published they are moved by one cell.
         """
         maps = CODECS[self.codec].flip_back(maps, flip_order)
-        shift = frames.flip_shift(self.kind) if self.kind in frames.FRAMES else 0
+        shift = self.flip_shift
+        if shift is None:
+            shift = frames.flip_shift(self.kind) if self.kind in frames.FRAMES else 0
         return heatmap.shift_right(maps, shift)
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
@@ -216,7 +226,11 @@ class InputForm:
         """In words, for banners and reports: crops, maps and codec."""
         (h, w), (rows, columns) = self.size_hw, self.heatmap_hw
         taps = f" with {self.decoder_taps} taps" if self.decoder_taps else ""
-        published = f", read as published ({self.decoder}{taps})" if self.decoder else ""
+        published = f", read as published ({self.decoder}{taps})" if self.decoder else f", read{taps}" if taps else ""
+        if self.flip_shift is not None:
+            published += f", maps of mirrored pictures moved by {self.flip_shift} cells"
+        if self.bias_px:
+            published += f", {self.bias_px:g} px taken off joints"
         return f"{self.kind} crops of {h} x {w} px, {rows} x {columns} maps, {self.codec} codec of sigma {self.sigma:g}{published}"
 
     def to_dict(self) -> dict:

@@ -169,7 +169,7 @@ def test_underscores_and_hyphens_are_alike(typed):
     [
         (TrainOptions, "--year 2015"), (TrainOptions, "--features 128"), (TrainOptions, "--resnet-layers 18"),
         (TrainOptions, "--target-weight"), (CcsslOptions, "--model x"), (CcsslOptions, "--target-ssl x"),
-        (CcsslOptions, "--data-label-folder-target x"), (CcsslOptions, "--init-weights x"), (CcsslOptions, "--print-freq 1"),
+        (CcsslOptions, "--data-label-folder-target x"), (CcsslOptions, "--init-weights x"),
         (CcsslOptions, "--num-classes 5"), (CcsslOptions, "--resnet-layers 18"),
     ],
 )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import check_joints
 from ..errors import OptionError
-from ..evaluation.options import adopt, load_network, open_target
+from ..evaluation.options import adopt, load_network, open_target, read_as
 from ..pose.checkpoints import Loaded
 from ..pose.codecs import CODECS
 from ..progress import log
@@ -91,7 +91,7 @@ def open_adaptation(
         start = restore or load_network(options.resume, labelled, options, getattr(data, "mean", None))
     if restore is None and not begins_fresh and session.same_run(start, options, method):
         restore = start  # the last checkpoint of this very run: go on with it
-    start = building.with_sigma(settle(start), options)
+    start = read_as(building.with_sigma(settle(start), options), options)
     check_adaptable(start)
     for dataset in (data, valid):
         adopt(dataset, start.skeleton, options)

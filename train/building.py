@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -83,6 +84,35 @@ def check_input(network: nn.Module, arch: str, numbers: Mapping[str, Any], form:
             f"{size_text(form.size_hw)} px",
             remedy,
         )
+
+
+def check_batch(network: nn.Module, pictures: int, form: InputForm) -> None:
+    """Refuse batches of one picture for a network whose inmost maps are one cell wide: batch norm cannot train on one value.
+
+    The shapes alone are run through a copy on torch's meta device; nothing is computed and the network is not touched.
+
+    Raises:
+        OptionError: naming what can be changed.
+    """
+    if pictures > 1:
+        return
+    shadow = copy.deepcopy(network).to("meta").train()
+    try:
+        shadow(torch.zeros(pictures, 3, *form.size_hw, device="meta"))
+    except ValueError as error:
+        raise one_value(form) if ONE_VALUE in str(error) else error from error
+
+
+ONE_VALUE = "Expected more than 1 value per channel"  # torch, of a batch norm in training
+
+
+def one_value(form: InputForm) -> OptionError:
+    """The error of a batch norm that gets one value."""
+    return OptionError(
+        "two pictures or more in every batch, or maps of more than one cell inside the network: batch norm needs two values",
+        f"a batch of one picture of {size_text(form.size_hw)} px",
+        "--train-batch 2 or more, a larger --inp-res, or a smaller --depth",
+    )
 
 
 def _numbers(options: RunOptions, form: InputForm) -> dict[str, Any]:

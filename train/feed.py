@@ -24,6 +24,7 @@ from ..pose.augment import Augmentation, Part, augment, generator_for
 from ..pose.codecs import CODECS
 from ..pose.geometry import apply, warp
 from ..pose.inputs import InputForm
+from .labels_there import check_labels
 from .options import RunOptions
 
 
@@ -102,6 +103,8 @@ class CropFeed:
         self.batch_size, self.seed, self.stream, self.workers = batch_size, seed, stream, workers
         self.rank, self.world, self.labels, self.faults = rank, world, labels, FaultLog()
         self.sigma_decay, self.least_flag = sigma_decay, 1 if hidden else 2
+        if labels is None and dataset.labels is not None:
+            check_labels(dataset, form.size_hw, self.least_flag, "train on")
         kept = padded_hw(form.size_hw) if padded or augmentation != Augmentation() else form.size_hw
         unit = math.gcd(*form.size_hw)
         self.margin = 1.0 if kept == form.size_hw else 1 + 2 * margin_px(unit) / unit

@@ -32,6 +32,8 @@ def _never_falls(options: Any) -> bool:
 # option, whether it has no effect, beside what
 RULES: tuple[Rule, ...] = (
     ("momentum", lambda o: o.solver != "rms", "with --solver adam"),
+    ("rms_alpha", lambda o: o.solver != "rms", "with --solver adam"),
+    ("rms_eps", lambda o: o.solver != "rms", "with --solver adam"),
     ("schedule", lambda o: o.decay != "step", "without --decay step"),
     ("gamma", lambda o: o.decay != "step", "without --decay step"),
     ("schedule", lambda o: o.decay == "step" and o.schedule and _never_falls(o), "after the last epoch of the run"),

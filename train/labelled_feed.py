@@ -21,6 +21,7 @@ from ..pose.person_augment import PersonAugmentation
 from ..pose.skeleton import Skeleton
 from .feed import CropFeed, cache_for
 from .idle import given, warn_nothing
+from .labels_there import check_labels
 from .options import RunOptions, TrainOptions
 from .person_feed import PersonFeed
 from .published_feed import PublishedFeed, training_items
@@ -64,9 +65,11 @@ def feed_for(
     spread = {"rank": fabric.global_rank, "world": fabric.world_size}
     if name == "published":
         _does_nothing(options, ("hidden", "sigma_decay"), "published")
+        _does_nothing(options, ("joint_weights",), "published")
         items = training_items(training, form, options)
         if items.augment == "strong":
             _does_nothing(options, ("scale_factor", "rot_factor"), "published of renderings, which is strong")
+        check_labels(training, form.size_hw, 1, "train on")
         return PublishedFeed(items, form.std, options, *spread.values())
     if name not in (
         "standard",
@@ -82,6 +85,7 @@ def feed_for(
             options.train_batch, options.seed,
             hidden=hidden, weighted=options.joint_weights, workers=options.workers, strict=options.strict_data, **spread,
         )  # fmt: skip
+    _does_nothing(options, ("joint_weights",), name)
     return CropFeed(
         training, form, augmentation_for(options, name, training.skeleton), options.train_batch, options.seed, sigma=form.sigma,
         encoding=encoding_of(options), workers=options.workers, **cache_for(options), strict=options.strict_data,

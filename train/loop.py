@@ -13,14 +13,16 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from ..errors import DivergenceError, OptionError
+from .. import folder_lock
+from ..errors import DivergenceError, OptionError, WeightsError
 from ..evaluation.runlog import RunLog
 from ..pose import weights
-from ..pose.checkpoints import alias
+from ..pose.checkpoints import copy_as
 from ..progress import Progress, duration, log
 from ..stopping import Stopped, asked, deferring
 from .finite import bad_losses, bad_weights, diverged
 from .meter import Meter
+from .optimizer_state import restore_optimizer
 from .ranks import mean_losses
 
 
@@ -99,6 +101,7 @@ class Run:
         last_name: file name of the last checkpoint; `aliases` are further names for it.
         epoch, step: finished epochs, and finished batches of the running one.
         best, best_epoch: highest score so far.
+        print_freq: batches between two lines of the log within an epoch; 0: none.
         patience: epochs without a better score after which the run ends; 0: it goes to its last epoch.
         extra: what the method must keep between epochs, plain data and tensors.
         steps: batches an epoch, set by `fit`.
@@ -120,6 +123,7 @@ class Run:
     meter: Meter = field(default_factory=Meter)
     extra: dict[str, Any] = field(default_factory=dict)
     snapshot: int = 0
+    print_freq: int = 0
     save_seconds: float = 300.0
     saved_at: float = 0.0
     patience: int = 0
@@ -145,7 +149,8 @@ class Run:
             state = self.pack(self.epoch, self.best, self.optimizer.state_dict(), self.facts(self.extra))
             weights.save(self.folder / first, state)
             for name in more:
-                alias(self.folder / first, name)
+                copy_as(self.folder / first, name)
+            folder_lock.check(self.folder)
         self.fabric.barrier()
 
     def diverged(self, found: str) -> DivergenceError:
@@ -169,7 +174,21 @@ class Run:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take over a checkpoint's progress, optimiser and random states; the weights are already in the model."""
+        """Take over a checkpoint's progress, optimiser and random states; the weights are already in the model.
+
+        Raises:
+            WeightsError: they do not fit this run's network and solver.
+        """
+        try:
+            self._take_over(state)
+        except (ValueError, TypeError, LookupError, AttributeError, RuntimeError, OverflowError) as error:
+            raise WeightsError(
+                f"a checkpoint with the state of {type(self.optimizer).__name__.lower()}, for this network",
+                next(iter(str(error).splitlines()), type(error).__name__),
+                "--init-weights takes only the weights",
+            ) from error
+
+    def _take_over(self, state: Mapping[str, Any]) -> None:
         facts = state.get("zoopose", {}).get("run", {})
         self.epoch, self.step = int(state.get("epoch", 0)), int(facts.get("step", 0))
         self.best, self.best_epoch = float(state.get("best_acc", -math.inf)), int(facts.get("best_epoch", -1))
@@ -177,25 +196,11 @@ class Run:
         self.meter = Meter(dict(meter.get("sums", {})), int(meter.get("count", 0)))
         self.extra = dict(facts.get("extra", {}))
         if state.get("optimizer"):
-            self._restore_optimizer(state["optimizer"])
+            restore_optimizer(self.optimizer, state["optimizer"])
         if "rng" in facts:
             torch.set_rng_state(facts["rng"]["cpu"])
             if torch.cuda.is_available() and len(facts["rng"]["cuda"]) == torch.cuda.device_count():
                 torch.cuda.set_rng_state_all(facts["rng"]["cuda"])
-
-    def _restore_optimizer(self, saved: Mapping[str, Any]) -> None:
-        """Take over the averages; rate, decay and the like stay as this run's options say.
-
-        Raises:
-            ValueError: the state of another solver, or of another number of weights.
-        """
-        own = self.optimizer.state_dict()["param_groups"]
-        groups = saved["param_groups"]
-        marks = ("betas", "alpha")
-        if len(own) != len(groups) or any((m in a) != (m in b) for m in marks for a, b in zip(own, groups)):
-            raise ValueError("the optimiser's state is of another solver")
-        kept = [{**old, **{k: v for k, v in new.items() if k != "params"}} for old, new in zip(groups, own)]
-        self.optimizer.load_state_dict({**saved, "param_groups": kept})
 
     def judge(self, score: float) -> bool:
         """Whether the epoch just finished is the best so far; there is always a best, were its score no number."""
@@ -351,6 +356,8 @@ def _train_epoch(run: Run, step: Step, epoch: int, epochs: int) -> float:
                 _optimise(run, step, batch)
             run.step += 1
             progress.add(step.pictures, f"loss {run.meter.means().get('total', 0):.5f}")
+            if run.print_freq and run.step % run.print_freq == 0:
+                log.info(_batch_line(run, epochs, step.steps))
             stop = run.any_rank(asked())
             if stop or run.any_rank(time.monotonic() - run.saved_at > run.save_seconds):
                 run.saved_at = time.monotonic()
@@ -371,6 +378,12 @@ def _optimise(run: Run, step: Step, batch: Any) -> None:
     if bad := bad_losses(numbers):
         run.step += 1
         raise run.diverged(bad)
+
+
+def _batch_line(run: Run, epochs: int, steps: int) -> str:
+    losses = " ".join(f"{name} {value:.5f}" for name, value in run.meter.means().items())
+    rate = run.optimizer.param_groups[0]["lr"]
+    return f"epoch {run.epoch + 1}/{epochs}, batch {run.step}/{steps}  {losses}  lr {rate:.2e}"
 
 
 def _epoch_line(run: Run, epochs: int, row: Mapping[str, float], scores: Mapping[str, float], pace: float) -> str:

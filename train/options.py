@@ -66,6 +66,10 @@ class RunOptions(DataOptions):
     """of RMSprop"""
     weight_decay: Annotated[float, Limits(0, 1000), _arg(aliases=["--wd"])] = 0.0
     """L2 penalty"""
+    rms_alpha: Annotated[float, SHARE] = 0.99
+    """of RMSprop: share of the mean square that is kept at every step"""
+    rms_eps: Annotated[float, SHARE] = 1e-8
+    """of RMSprop: added to the root of the mean square"""
     decay_norms: bool = True
     """the penalty acts on norms and biases too, as in all published trainings but OpenPose's; --no-decay-norms spares them"""
     decay: Literal["step", "cosine", "linear"] = "step"
@@ -92,6 +96,8 @@ class RunOptions(DataOptions):
     """begin anew in a folder that holds an earlier run of other options, or of the same"""
     snapshot: Annotated[int, COUNT_OR_ZERO] = 0
     """keep checkpoint_N.pth.tar every so many epochs; 0: never"""
+    print_freq: Annotated[int, COUNT_OR_ZERO] = 0
+    """a line in the log every so many batches; 0: one an epoch"""
     seed: Annotated[int, SEED] = 0
     """of every draw"""
     devices: Annotated[int, Limits(1, 256)] = 1
@@ -106,7 +112,7 @@ class RunOptions(DataOptions):
     # resuming with another value of these does not change what is computed, or is what resuming is for
     FREE: ClassVar[frozenset[str]] = frozenset(
         "epochs num_epochs workers resume init_weights evaluate debug json checkpoint restart snapshot strict_data cache_gib "
-        "cache_folder image_path compile accelerator print_freq test_batch".split()
+        "cache_folder image_path compile accelerator print_freq test_batch predict_batch".split()
     )
 
 

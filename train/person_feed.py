@@ -22,6 +22,7 @@ from ..pose.geometry import apply
 from ..pose.inputs import InputForm
 from ..pose.person_augment import PersonAugmentation, joint_weights
 from ..pose.target_weight import target_weight
+from .labels_there import check_labels
 
 
 class PersonFeed:
@@ -72,6 +73,7 @@ class PersonFeed:
         self.batch_size, self.seed, self.stream, self.workers = batch_size, seed, stream, workers
         self.rank, self.world, self.strict, self.faults = rank, world, strict, FaultLog()
         self.least_flag = 1 if hidden else 2
+        check_labels(dataset, form.size_hw, self.least_flag, "train on")
         self.crops = PersonCrops(dataset, form, augmentation, seed, stream)
         self.joint_weight = torch.from_numpy(joint_weights(dataset.skeleton)) if weighted else None
 

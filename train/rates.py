@@ -16,11 +16,16 @@ from .schedules import Schedule
 
 
 def optimizer_of(model: nn.Module, options: RunOptions) -> torch.optim.Optimizer:
-    """RMSprop with torch's alpha and eps, or Adam, over all weights that train; if asked, without a penalty on biases and norms."""
+    """RMSprop or Adam over all weights that train; if asked, without a penalty on biases and norms."""
     groups = parameter_groups(model, options.weight_decay, options.decay_norms)
     if options.solver == "adam":
+        for name in ("rms_alpha", "rms_eps"):
+            if getattr(options, name) != getattr(RunOptions, name):
+                log.warning("--%s does nothing with --solver adam", name.replace("_", "-"))
         return torch.optim.Adam(groups, lr=options.lr)
-    return torch.optim.RMSprop(groups, lr=options.lr, momentum=options.momentum)
+    return torch.optim.RMSprop(
+        groups, lr=options.lr, momentum=options.momentum, alpha=options.rms_alpha, eps=options.rms_eps
+    )
 
 
 def epochs_of(options: RunOptions, steps: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 import time
@@ -16,16 +15,18 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from .. import __version__
-from ..errors import OptionError, WeightsError
-from ..evaluation.options import warn_of_other_network
+from ..errors import OptionError
+from ..evaluation.options import warn_of_idle_data, warn_of_other_network
 from ..evaluation.runlog import RunLog
 from ..options import plain
 from ..pose import checkpoints
 from ..pose.atomic import atomic_json, sweep
 from ..progress import log
 from ..stopping import Stopped
+from . import building
 from .compiled import Compiled
 from .debug_sheets import Watched
+from .fallback import load_whole, mend
 from .idle import warn_of_idle
 from .loop import Interrupted, Run, Step, Watch, fit
 from .options import RunOptions
@@ -80,8 +81,9 @@ def earlier_run(options: RunOptions, method: str, last_name: str) -> checkpoints
     path = next((p for n in (last_name, "last.pth.tar", "checkpoint.pth.tar") if (p := folder / n).is_file()), None)
     if options.restart or path is None:
         return None
-    loaded = checkpoints.load(path)
-    if same_run(loaded, options, method) and path.name != last_name:
+    kept = path.name
+    path, loaded = load_whole(path, method)
+    if same_run(loaded, options, method) and kept != last_name:
         return None  # killed within its first save: what a resume reads is written last
     if not same_run(loaded, options, method):
         before = loaded.state.get("zoopose", {}).get("run", {})
@@ -139,6 +141,8 @@ def open_run(
     """
     warn_of_other_network(options, network)
     warn_of_idle(options)
+    if network.form.kind != "published":
+        warn_of_idle_data(options)
     plain_model = network.model.to(memory_format=torch.channels_last)
     whole = share_statistics(plain_model if whole is None else whole.to(memory_format=torch.channels_last), fabric)
     if hasattr(plain_model, "score_seg"):
@@ -168,19 +172,10 @@ def open_run(
     if fabric.is_global_zero and folder.is_dir():
         sweep(folder)
     run = Run(folder, fabric, model, plain_model, optimizer, rate_at(options, epochs), pack, last_name, aliases)
-    run.snapshot = options.snapshot
+    run.snapshot, run.print_freq = options.snapshot, options.print_freq
     if restore is not None:
-        try:
-            run.restore(restore)
-        except (ValueError, KeyError) as error:
-            raise WeightsError(
-                f"a checkpoint with the state of {options.solver}",
-                str(error).splitlines()[0],
-                "--init-weights takes only the weights",
-            ) from error
-        if not (folder / "model_best.pth.tar").is_file():
-            # another folder's best: its score may be of other data, and no file here stands for it
-            run.best, run.best_epoch = -math.inf, -1
+        run.restore(restore)
+        mend(run, epochs)
     return run
 
 
@@ -207,7 +202,12 @@ def carry_out(
 
     Raises:
         Stopped: the user stopped the run; all is saved.
+        OptionError: a batch of one picture, which the network cannot be trained on.
     """
+    if run.fabric.world_size == 1:
+        # the two domains of the published protocol go through the network one after the other
+        apart = getattr(options, "protocol", "") == "published"
+        building.check_batch(run.plain, options.train_batch if apart else step.pictures, network.form)
     runlog = None
     if run.fabric.is_global_zero:
         write_facts(run.folder, options, method, data)
@@ -218,6 +218,8 @@ def carry_out(
         fit(run, step, epochs, validate, select, runlog, watch)
     except Interrupted:
         raise Stopped(goes_on(options, run.folder / run.last_name)) from None
+    except ValueError as error:  # a batch of which all pictures but one cannot be read, or the last of an epoch
+        raise building.one_value(network.form) if building.ONE_VALUE in str(error) else error from error
     finally:
         if runlog:
             runlog.close()

@@ -23,9 +23,10 @@ from zoopose.datasets.sample import PoseDataset
 from zoopose.datasets.sources import check_joints
 from zoopose.errors import OptionError
 from zoopose.evaluation.mirroring import flips, say_pairs
-from zoopose.evaluation.options import load_network, refuse_joints
+from zoopose.evaluation.options import load_network, read_as, refuse_joints
 from zoopose.evaluation.published_results import comparison
 from zoopose.evaluation.score import score_network
+from zoopose.folder_lock import alone_in
 from zoopose.limits import check_limits
 from zoopose.options import command
 from zoopose.pose import checkpoints
@@ -43,6 +44,7 @@ from zoopose.train.stages import Staged
 LAST, ALIASES = "checkpoint.pth.tar", ("last.pth.tar",)
 
 
+@alone_in("checkpoint")
 def run(options: TrainOptions) -> Path:
     """Train (or, with `evaluate`, score) as the options say; returns the run folder."""
     check_limits(options)
@@ -71,6 +73,7 @@ def run(options: TrainOptions) -> Path:
         form = _form(options, training)
         model, numbers = building.new_network(options, training.skeleton, form)
         start = checkpoints.Loaded(model, options.arch, numbers, training.skeleton, form, {})
+    start = read_as(start, options)
     check_joints(training, start.skeleton, options.dataset)
     step = supervised.step_for(options, training, start, fabric, multitask.step_class(options, training, start))
     epochs = rates.epochs_of(options, step.steps)

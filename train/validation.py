@@ -20,7 +20,7 @@ from ..evaluation.published_pck import area_under_curve, joint_distances
 from ..evaluation.record import Record
 from ..evaluation.report import Block
 from ..evaluation.runs import training_report
-from ..evaluation.score import BATCH, MAIN, print_scores, score_predictions, write_predictions, write_scores
+from ..evaluation.score import MAIN, print_scores, score_predictions, write_predictions, write_scores
 from ..pose import weights
 from ..pose.checkpoints import Loaded
 from ..pose.geometry import apply, compose
@@ -28,6 +28,7 @@ from ..pose.heatmap import in_frame
 from ..progress import log
 from .feed import targets
 from .labelled_feed import encoding_of
+from .labels_there import check_labels
 from .loop import Run
 from .options import RunOptions
 from .supervised import LOSSES, loss_for, stage_loss
@@ -45,10 +46,12 @@ class Validation:
     def __init__(self, dataset: PoseDataset, network: Loaded, fabric: Fabric, options: RunOptions, prefix: str = "val"):
         self.dataset, self.network, self.fabric, self.options, self.prefix = dataset, network, fabric, options, prefix
         self.flip = flips(options, dataset.skeleton)
+        check_labels(dataset, network.form.size_hw, 2, "score on")
 
     def predict(self, model: nn.Module, batches: int | None = None, observe: Callable | None = None) -> Predictions:
         return predict(
-            model, self.dataset, self.network.form, self.fabric.device, BATCH, self.options.workers if batches is None else 0,
+            model, self.dataset, self.network.form, self.fabric.device, self.options.predict_batch,
+            self.options.workers if batches is None else 0,
             self.flip, batches, self.options.strict_data, "validation", observe,
         )  # fmt: skip
 

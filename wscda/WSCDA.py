@@ -22,6 +22,7 @@ from pathlib import Path
 
 from zoopose.evaluation.mirroring import say_pairs
 from zoopose.evaluation.options import adopt
+from zoopose.folder_lock import alone_in
 from zoopose.limits import check_limits
 from zoopose.options import command
 from zoopose.progress import log
@@ -35,6 +36,7 @@ from zoopose.wscda.step import sizes_of
 LAST = "last.pth.tar"
 
 
+@alone_in("checkpoint")
 def run(options: WscdaOptions) -> Path:
     """Adapt as the options say; returns the run folder."""
     check_limits(options)

@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-from collections.abc import Callable, Sequence
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,9 +28,11 @@ from typing import Annotated, Literal
 import cv2
 
 from ...errors import OptionError
+from ...folder_lock import alone_in
 from ...limits import COUNT, SEED, Limits, check_limits
 from ...pose.atomic import atomic_json
 from ...progress import Progress, log
+from ...stopping import blocked, follow_parent
 from .plans import body_of
 from .writers import JOINT_ROWS, made_folder, synthetic_folder, write_synthetic_animal, write_tigdog
 
@@ -69,6 +73,7 @@ class MakeOptions:
     """processes"""
 
 
+@alone_in("out")
 def run(options: MakeOptions) -> list[Path]:
     """Make as the options say, with progress."""
     bars: dict[str, Progress] = {}
@@ -182,5 +187,20 @@ def process_pool(workers: int):
         return
     # spawned, not forked: the caller may hold threads
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,)) as executor:
-        yield lambda function, items: executor.map(function, items, chunksize=1)
+    start = (os.getpid(), threading.current_thread() is threading.main_thread())
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=start) as executor:
+
+        def pooled(function: Callable, items: Iterable) -> Iterator:
+            with blocked():  # processes start here, and must not meet a signal before they ignore it
+                return executor.map(function, items, chunksize=1)
+
+        try:
+            yield pooled
+        except BaseException:  # pieces in work are finished, no others begun
+            executor.shutdown(cancel_futures=True)
+            raise
+
+
+def _start(parent: int, die_with_it: bool) -> None:
+    follow_parent(parent, die_with_it)
+    cv2.setNumThreads(1)

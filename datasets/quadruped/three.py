@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from ...errors import OptionError
+from ...folder_lock import alone_in
 from ...limits import COUNT, SEED, Limits, check_limits
 from ...pose.skeleton import COCO17, TIGDOG18
 from ...progress import Progress, log
@@ -89,6 +90,7 @@ class ThreeDomains:
     target_valid: Path
 
 
+@alone_in("out")
 def run(options: ThreeOptions) -> ThreeDomains:
     """Make as the options say, with progress."""
     bars: dict[str, Progress] = {}

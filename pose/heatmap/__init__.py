@@ -26,7 +26,7 @@ Kinds of `decode`, with the bound on |decode(encode(x)) - x| per axis, for a joi
   `cpn`, `megvii_mmpose`, `princeton`.
 """
 
-from .decoding import DECODERS, DECODINGS, decode
+from .decoding import DECODERS, DECODINGS, SMOOTHED, decode, tap_settings
 from .encoding import ENCODINGS, encode, in_frame
 from .flip import flip_back, flip_back_offsets, shift_right
 from .megvii import encode_levels
@@ -38,6 +38,7 @@ __all__ = [
     "DECODERS",
     "DECODINGS",
     "ENCODINGS",
+    "SMOOTHED",
     "blur",
     "decode",
     "encode",
@@ -50,5 +51,6 @@ __all__ = [
     "in_frame",
     "opencv_kernel",
     "shift_right",
+    "tap_settings",
     "window_weight",
 ]

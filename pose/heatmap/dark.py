@@ -14,16 +14,17 @@ from .smoothing import blur_near, chunks, fast_blur, gaussian_kernel, opencv_ker
 DARKPOSE_FLOOR = 1e-10
 
 
-def decode_dark(maps: torch.Tensor, modulate_sigma: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
+def decode_dark(maps: torch.Tensor, modulate_sigma: float = 0.0, kernel: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     """The highest cell and a Newton step of at most half a cell an axis (the highest cell cannot be further off).
 
     Args:
         maps: (B, K, h, w).
+        kernel: smooth them with so many taps of OpenCV's Gaussian in its place; 0: by `modulate_sigma`.
         modulate_sigma: smooth the maps with a Gaussian of this width first (the distribution modulation of the paper, its sigma
             is the target's); 0 reads the maps as they are. Beyond the edge counts as 0.
     """
     x, y, score = peaks(maps)
-    near = blur_near(maps, x, y, gaussian_kernel(modulate_sigma))
+    near = blur_near(maps, x, y, opencv_kernel(kernel) if kernel else gaussian_kernel(modulate_sigma))
     h, w = maps.shape[-2:]
     step = newton_step(near, (x > 0) & (x < w - 1), (y > 0) & (y < h - 1))
     return torch.stack([x, y], -1) + step.to(maps.dtype), score

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -34,8 +35,33 @@ DECODERS: dict[str, Callable[..., tuple[torch.Tensor, torch.Tensor]]] = {
     "megvii_mmpose": decode_megvii_mmpose,
     "princeton": decode_princeton,
 }
+# kinds that smooth maps by a number of taps
+SMOOTHED = (
+    "dark",
+    "darkpose",
+    "udp_gaussian",
+    "udp_pose",
+    "udp_mmpose",
+    "udp_offset",
+    "megvii",
+    "cpn",
+    "megvii_mmpose",
+)
 # of one map a joint, the score its maximum, the place within three quarters of a cell from the highest (1-based: `published_`)
 DECODINGS = ("argmax", "quarter", "dark", "published_argmax", "published_quarter")
+
+
+def tap_settings(kind: str, taps: int) -> dict[str, Any]:
+    """Settings of `decode` for a smoothing of so many taps; 0: the kind's own. `udp_offset` smooths its discs by 2 taps + 1.
+
+    Raises:
+        ValueError: a kind that does not smooth.
+    """
+    if not taps:
+        return {}
+    if kind not in SMOOTHED:
+        raise ValueError(f"{kind} does not smooth maps: a number of taps is for {', '.join(SMOOTHED)}")
+    return {"kernels": (2 * taps + 1, taps)} if kind == "udp_offset" else {"kernel": taps}
 
 
 def decode(

@@ -131,13 +131,13 @@ def missing_some(folder: Path, missing: int) -> Path:
 
 def test_annotations_are_counted_without_their_pictures(tmp_path, caplog):
     path = missing_some(tmp_path, 3)
-    with caplog.at_level("INFO", "zoopose"):
-        facts = run(CheckOptions(f"coco:{path}", sheet=str(tmp_path / "sheet.png"), json=str(tmp_path / "facts.json")))
+    with caplog.at_level("INFO", "zoopose"), pytest.raises(DataError, match="3 of 3 are missing, the first: .*0.png"):
+        run(CheckOptions(f"coco:{path}", sheet=str(tmp_path / "sheet.png"), json=str(tmp_path / "facts.json")))
+    facts = json.loads((tmp_path / "facts.json").read_text())
     assert facts["classes"] == {"cat": 4} and facts["skipped"] == {"a crowd": 1} and facts["items"] == 3
     assert facts["missing_pictures"] | {"first": 0} == {"count": 3, "of": 3, "first": 0}
     assert facts["read"] == 0 and facts["faulty"] == [] and facts["box_px"]["max"] == 30 and facts["picture_px"] is None
     assert facts["outside_box"]["joints"] == 3 and facts["joints"]["tail"] == {"labelled": 3, "hidden": 3}
-    assert json.loads((tmp_path / "facts.json").read_text())["items"] == 3
     assert "no sheet" in caplog.text and not (tmp_path / "sheet.png").exists()
     with pytest.raises(DataError, match="the pictures of"):
         CocoKeypoints(path)
@@ -148,6 +148,7 @@ def test_pictures_that_are_there_are_read_and_drawn(tmp_path, caplog):
     with caplog.at_level("INFO", "zoopose"):
         facts = run(CheckOptions(f"coco:{path}", sheet=str(tmp_path / "sheet.png")))
     assert facts["missing_pictures"]["count"] == 1 and facts["missing_pictures"]["first"] == [str(tmp_path / "0.png")]
+    assert "1 of 3 are missing" in caplog.text
     assert facts["read"] == 2 and facts["outside_picture"]["joints"] == 2 and facts["faulty"] == []
     assert cv2.imread(str(tmp_path / "sheet.png")).shape[1] == 2 * TILE_PX
     assert len(CocoKeypoints(path)) == 3

@@ -1,6 +1,9 @@
+import os
+
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from zoopose.datasets.images import ImageFolder, natural_key
 from zoopose.errors import DataError
@@ -47,3 +50,30 @@ def test_empty_and_missing_folders(tmp_path):
         ImageFolder(tmp_path / "empty")
     with pytest.raises(DataError, match="does not exist"):
         ImageFolder(tmp_path / "nowhere")
+
+
+def test_what_is_named_like_a_picture_and_is_none_is_left_out_with_a_word(folder, caplog):
+    (folder / "folder.png").mkdir()
+    cv2.imwrite(str(folder / "folder.png/in.png"), np.zeros((4, 4, 3), np.uint8))
+    (folder / "dead.png").symlink_to(folder / "nothing.png")
+    os.mkfifo(folder / "pipe.png")
+    ids = ImageFolder(folder).ids
+    assert "folder.png/in.png" in ids and not {"folder.png", "dead.png", "pipe.png"} & set(ids)
+    assert "dead.png: it is a link that leads nowhere" in caplog.text and "pipe.png: it is no file" in caplog.text
+
+
+def test_pages_of_a_tiff_are_the_frames_of_a_recording(folder):
+    pages = [Image.fromarray(np.full((10, 12), 40 * n, np.uint8)) for n in range(3)]
+    pages[0].save(folder / "b/stack.tif", save_all=True, append_images=pages[1:])
+    data = ImageFolder(folder)
+    at = data.ids.index("b/stack.tif#000001")
+    assert data[at].image[0, 0].tolist() == [40, 40, 40] and data[at].meta["frame"] == 1
+    assert [s for s in data.shots if s] == ["b/stack.tif"] * 3
+
+
+def test_names_that_are_no_utf8(folder):
+    path = os.fsdecode(os.fsencode(folder) + b"/stall_\xe4.png")
+    cv2.imencode(".png", np.full((30, 50, 3), 90, np.uint8))[1].tofile(path)
+    data = ImageFolder(folder)
+    assert "stall_\\xe4.png" in data.ids
+    assert data[data.ids.index("stall_\\xe4.png")].image.shape == (30, 50, 3)

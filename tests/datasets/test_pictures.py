@@ -1,12 +1,28 @@
 import logging
+import os
 import pickle
+import zlib
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
 from torch.utils.data import DataLoader
 
-from zoopose.datasets.pictures import Fault, FaultLog, PictureError, SafeDataset, is_cut_short, read_rgb
+from zoopose.datasets.file_names import shown_name
+from zoopose.datasets.picture_decoding import TiffPages
+from zoopose.datasets.picture_places import picture_size
+from zoopose.datasets.pictures import (
+    Fault,
+    FaultLog,
+    PictureError,
+    SafeDataset,
+    is_cut_short,
+    pages_of,
+    read_page,
+    read_rgb,
+)
 from zoopose.errors import DataError
 
 RGB = np.zeros((40, 60, 3), np.uint8)
@@ -80,6 +96,119 @@ def test_files_that_are_no_pictures(tmp_path):
         with pytest.raises(PictureError, match=reason) as error:
             read_rgb(tmp_path / "x.jpg")
         assert error.value.path == str(tmp_path / "x.jpg") and "x.jpg" in str(error.value)
+
+
+FORMATS = {".jpg": "JPEG", ".png": "PNG", ".tif": "TIFF", ".webp": "WEBP"}
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_in_every_format(tmp_path, suffix, orientation):
+    exif, path = Image.Exif(), tmp_path / f"a{suffix}"
+    exif[0x0112] = orientation
+    Image.fromarray(RGB).save(
+        path, FORMATS[suffix], exif=exif, **({"quality": 95} if suffix in (".jpg", ".webp") else {})
+    )
+    with Image.open(path) as image:
+        upright = np.asarray(ImageOps.exif_transpose(image).convert("RGB")).astype(int)
+    shown = read_rgb(path)
+    assert shown.shape == upright.shape and np.abs(shown - upright).mean() < 8
+    if orientation > 4:
+        assert picture_size(path) == shown.shape[1::-1] == (40, 60)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("colour", [False, True])
+def test_few_bits_in_16_are_neither_black_nor_stretched(tmp_path, suffix, bits, colour):
+    deep = (np.arange(40 * 60).reshape(40, 60) * (2**bits - 1) // (40 * 60 - 1)).astype(np.uint16)
+    expected = np.repeat((deep >> (bits - 8))[..., None], 3, -1)
+    (tmp_path / f"a{suffix}").write_bytes(encoded(np.repeat(deep[..., None], 3, -1) if colour else deep, suffix))
+    assert np.abs(read_rgb(tmp_path / f"a{suffix}") - expected.astype(int)).max() <= 1
+
+
+def test_numbers_that_are_no_brightness_are_refused(tmp_path):
+    (tmp_path / "a.tif").write_bytes(encoded(np.ones((8, 8), np.float32), ".tif"))
+    with pytest.raises(PictureError, match="float32, not brightness"):
+        read_rgb(tmp_path / "a.tif")
+
+
+def smooth(size=200):
+    noise = np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8)
+    return cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 5), None, 0, 255, cv2.NORM_MINMAX)
+
+
+@pytest.mark.parametrize("damage", ["zeros", "cut", "noise", "ff", "markers"])
+def test_a_jpeg_damaged_in_the_middle_is_told(tmp_path, damage):
+    data = bytearray(encoded(smooth(), ".jpg"))
+    middle = len(data) // 2
+    noise = np.random.default_rng(1).integers(0, 256, 300, dtype=np.uint8).tobytes()
+    if damage == "cut":
+        del data[middle : middle + 500]
+    else:
+        filling = {"zeros": bytes(300), "noise": noise, "ff": b"\xff" * 300, "markers": b"\xff\xd9" * 150}
+        data[middle : middle + 300] = filling[damage]
+    (tmp_path / "a.jpg").write_bytes(data)
+    with pytest.raises(PictureError, match="damaged"):
+        read_rgb(tmp_path / "a.jpg")
+
+
+def test_whole_jpegs_of_every_kind_are_read_as_opencv_reads_them(tmp_path):
+    flat = np.full((64, 640, 3), 200, np.uint8)  # long runs of one code
+    padded = encoded(smooth(), ".jpg")
+    padded = padded[:-2] + bytes(8) + padded[-2:]  # as some cameras write them
+    pictures = [encoded(smooth(), ".jpg"), encoded(flat, ".jpg"), encoded(smooth()[..., 0], ".jpg"), padded]
+    options = [(cv2.IMWRITE_JPEG_PROGRESSIVE, 1), (cv2.IMWRITE_JPEG_OPTIMIZE, 1), (cv2.IMWRITE_JPEG_RST_INTERVAL, 4)]
+    pictures += [cv2.imencode(".jpg", image, option)[1].tobytes() for option in options for image in (smooth(), flat)]
+    for data in pictures:
+        (tmp_path / "a.jpg").write_bytes(data)
+        expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        np.testing.assert_array_equal(read_rgb(tmp_path / "a.jpg"), expected[..., ::-1])
+    Image.fromarray(RGB).convert("CMYK").save(tmp_path / "a.jpg")
+    assert read_rgb(tmp_path / "a.jpg").shape == RGB.shape
+
+
+def test_pictures_that_are_too_large_are_named_before_they_are_decoded(tmp_path):
+    header = b"\x89PNG\r\n\x1a\n" + (13).to_bytes(4, "big") + b"IHDR"
+    sizes = (16_000).to_bytes(4, "big") * 2 + bytes([8, 0, 0, 0, 0])
+    png = header + sizes + zlib.crc32(b"IHDR" + sizes).to_bytes(4, "big")
+    rows = zlib.compress(bytes(100))
+    png += len(rows).to_bytes(4, "big") + b"IDAT" + rows + zlib.crc32(b"IDAT" + rows).to_bytes(4, "big")
+    (tmp_path / "big.png").write_bytes(png + bytes(4) + b"IEND" + zlib.crc32(b"IEND").to_bytes(4, "big"))
+    with pytest.raises(PictureError, match="big.png: too large, more than 179 megapixels"):
+        read_rgb(tmp_path / "big.png")
+
+
+def test_pages_of_a_tiff(tmp_path):
+    pages = [Image.fromarray(np.full((10, 12), 40 * n, np.uint16) * 16) for n in range(4)]
+    pages[0].save(tmp_path / "stack.tif", save_all=True, append_images=pages[1:])
+    with pytest.raises(PictureError, match="4 pages"):
+        read_rgb(tmp_path / "stack.tif")
+    assert pages_of(tmp_path / "stack.tif") == [0, 1, 2, 3]
+    stack = TiffPages(tmp_path / "stack.tif", [0, 1, 2, 3])
+    assert [int(read_page(stack, n)[0, 0, 0]) for n in range(4)] == [0, 40, 80, 120]  # one range for all
+    Image.fromarray(RGB).save(tmp_path / "one.tif")
+    assert pages_of(tmp_path / "one.tif") == [0] and read_rgb(tmp_path / "one.tif").shape == RGB.shape
+    (tmp_path / "no.tif").write_text("no picture")
+    assert pages_of(tmp_path / "no.tif") == pages_of(tmp_path / "none.tif") == [0]
+
+
+def test_pipes_and_names_that_no_file_has_do_not_block(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(PictureError, match="is a pipe"):
+        read_rgb(tmp_path / "pipe.png")
+    with pytest.raises(PictureError, match="is a device"):
+        read_rgb("/dev/null")
+    with pytest.raises(PictureError, match="no file can have this name"):
+        read_rgb("a\0b.png")
+
+
+def test_names_that_are_no_utf8_are_shown_readable(tmp_path):
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/stall_\xe4.png")
+    with pytest.raises(PictureError) as error:
+        read_rgb(path)
+    assert error.value.path.endswith("stall_\\xe4.png") and str(error.value).encode()
+    assert shown_name("\ud800x") == "\\ud800x" and shown_name(Path("ä/b")) == "ä/b"
 
 
 def test_picture_errors_travel_between_processes():

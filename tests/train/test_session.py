@@ -244,3 +244,34 @@ def test_hidden_joints_are_trained_on_where_a_person_has_placed_them():
     assert [trains_hidden(TrainOptions(), name) for name in names] == [True] * 4 + [False] * 3
     assert trains_hidden(TrainOptions(hidden="train"), "real_animal")
     assert not trains_hidden(TrainOptions(hidden="ignore"), "coco:a.json")
+
+
+@pytest.mark.parametrize(
+    ("more", "works"), [({"depth": 3}, False), ({"depth": 2}, True), ({"depth": 3, "train_batch": 2}, True)]
+)
+def test_a_batch_of_one_works_or_is_refused_before_training(tmp_path, tiny_coco, tiny_options, more, works):
+    # 32 px are 8 cells, halved three times one cell: batch norm has one value there
+    data = tiny_coco(tmp_path / "data", n=3)
+    options = TrainOptions(
+        **tiny_options(
+            tmp_path / "run",
+            **{"dataset": f"coco:{data}", "valid": f"coco:{data}", "epochs": 1, "train_batch": 1, **more},
+        )
+    )
+    if works:
+        assert (run(options) / "last.pth.tar").is_file()
+        return
+    with pytest.raises(OptionError, match="--train-batch 2 or more"):
+        run(options)
+    assert not (tmp_path / "run/log.csv").exists()
+
+
+def test_a_batch_that_faults_leave_with_one_picture_is_named(tmp_path, tiny_coco, tiny_options):
+    data = tiny_coco(tmp_path / "data", n=2)
+    (tmp_path / "data/p00.png").write_bytes(b"no picture")
+    source = f"coco:{data}"
+    options = TrainOptions(
+        **tiny_options(tmp_path / "run", dataset=source, valid=source, epochs=1, train_batch=2, depth=3)
+    )
+    with pytest.raises(OptionError, match="two pictures or more in every batch"):
+        run(options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -12,15 +13,18 @@ import pytest
 import torch
 
 from zoopose import cli
+from zoopose.datasets.coco import CocoKeypoints
 from zoopose.datasets.pseudo_labels import PseudoLabels
 from zoopose.errors import OptionError
+from zoopose.pose.checkpoints import load
 from zoopose.pose.weights import read
 from zoopose.train import loop, train
 from zoopose.train.guard import Guard
 from zoopose.train.options import TrainOptions
-from zoopose.wscda import mirror_labels
+from zoopose.wscda import mirror_labels, refinement
 from zoopose.wscda.options import PploOptions
 from zoopose.wscda.PPLO import LAST, run
+from zoopose.wscda.rounds import settled
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +95,19 @@ def interrupt():
 
 def fault():
     raise RuntimeError("broken off")
+
+
+def test_labels_do_not_depend_on_the_augmentation_they_are_trained_with(tmp_path, command, domains, start, fabric):
+    network, animals, target = load(start), CocoKeypoints(domains["animal"]), CocoKeypoints(domains["target"])
+    task = SimpleNamespace(folder=tmp_path, plain=network.model, extra={}, patience=0)
+    found = []
+    for augment in ("none", "strong"):
+        options = settled(command(tmp_path, target_augment=augment))
+        step = refinement.step_for(options, animals, target, network, fabric, task)
+        found.append(step.labeller.label(network.model, 0))
+    for name in ("xy_px", "confidence", "peak", "agreement_px"):
+        np.testing.assert_array_equal(getattr(found[0], name), getattr(found[1], name), err_msg=name)
+    assert np.isfinite(found[0].xy_px).all()
 
 
 def test_a_run_logs_its_rounds(uninterrupted):

@@ -1,0 +1,92 @@
+"""The files that `zoopose predict` writes: a table, COCO results, and where old overlays go."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..datasets.sample import PoseDataset
+from ..errors import OptionError
+from ..pose.atomic import atomic_json, atomic_path, sweep
+from ..pose.skeleton import Skeleton
+from .predict import Predictions
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_OVERLAY = re.compile(r"\d{6,}\.jpg")
+
+
+def metas_of(dataset: PoseDataset) -> list[Mapping[str, Any]]:
+    """N: what a data set knows of its items beside pictures, boxes and joints; empty where it does not say."""
+    own = getattr(dataset, "meta_of", None)
+    return [own(i) if own else {} for i in range(len(dataset))]
+
+
+def cell(text: str) -> str:
+    """Text as a cell of a table: a spreadsheet takes what begins with = + - @ for a formula, and gets ' before it."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def write_table(path: Path, found: Predictions, skeleton: Skeleton, metas: Sequence[Mapping[str, Any]] = ()) -> None:
+    """One row a picture: id, then x, y (picture px, pixel centres at integers) and score (height of the peak) of every joint.
+
+    Of a video two columns follow: the frame's number from 0, and its time of presentation in s from the start of the file. Names
+    that a spreadsheet would run are written as `cell` says.
+    """
+    joints = [cell(name) for name in skeleton.joints]
+    columns = pd.MultiIndex.from_product([joints, ("x", "y", "score")], names=("joint", "value"))
+    values = np.concatenate([found.xy_px, found.score[..., None]], -1).reshape(len(found.ids), -1)
+    table = pd.DataFrame(values, index=pd.Index([cell(i) for i in found.ids], name="id"), columns=columns)
+    if metas and "time_s" in metas[0]:
+        table[("frame", "number")] = [meta["frame"] for meta in metas]
+        times = [meta["time_s"] for meta in metas]
+        table[("time", "seconds")] = ["" if time is None else f"{time:.6f}" for time in times]
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, float_format="%.4f")
+
+
+def write_coco_results(path: Path, found: Predictions, metas: Sequence[Mapping[str, Any]] = ()) -> None:
+    """COCO keypoint results: image_id, category_id, keypoints x, y, score, the mean score, and the box.
+
+    Ids of picture and category are those of the annotation file, so that the results can be scored against it. Pictures without an
+    annotation file go by their id as text, and category 1; pictures that annotations name go by `file_name` too.
+    """
+    rows = []
+    for i in np.flatnonzero(found.read):
+        meta = metas[i] if metas else {}
+        row = {
+            "image_id": meta.get("image_id", found.ids[i]),
+            "category_id": meta.get("category_id", 1),
+            "keypoints": np.concatenate([found.xy_px[i], found.score[i, :, None]], -1).round(3).ravel().tolist(),
+            "score": float(found.score[i].mean()),
+            "bbox": found.box_xywh[i].round(2).tolist(),
+        }
+        rows.append(row | ({"file_name": meta["file_name"]} if "file_name" in meta else {}))
+    atomic_json(path, rows)
+
+
+def require_folder(folder: Path) -> None:
+    """Checks before the work that results can be written to a folder, which need not be there yet.
+
+    Raises:
+        OptionError: a file lies where the folder, or one above it, should be.
+    """
+    for path in (folder, *folder.parents):
+        if path.exists() or path.is_symlink():
+            if not path.is_dir():
+                raise OptionError(
+                    "a folder to write to", f"{path} is a file", "name another folder: --checkpoint FOLDER"
+                )
+            return
+
+
+def remove_overlays(folder: Path) -> None:
+    """Remove an earlier prediction's overlays, and what killed processes left."""
+    sweep(folder)
+    for path in folder.glob("*.jpg") if folder.is_dir() else ():
+        if _OVERLAY.fullmatch(path.name):
+            path.unlink(missing_ok=True)

@@ -1,0 +1,79 @@
+"""A run whose last checkpoint is damaged goes on from the newest one that is whole."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from ..errors import WeightsError
+from ..pose import checkpoints, weights
+from ..progress import log
+from .loop import Run
+
+BEST = "model_best.pth.tar"
+
+
+def load_whole(path: Path, method: str) -> tuple[Path, checkpoints.Loaded]:
+    """A checkpoint of a run folder; where it is damaged, the newest whole one of the same method beside it.
+
+    Returns:
+        The file that was taken, and what it holds.
+
+    Raises:
+        WeightsError: the file is damaged, and there is no other.
+    """
+    try:
+        return path, checkpoints.load(path)
+    except WeightsError as error:
+        found = error.found
+    others = sorted((p for p in path.parent.glob("*.pth.tar") if p != path), key=lambda p: _progress(p, method))
+    while others and _progress(others[-1], method)[0] >= 0:
+        other = others.pop()
+        try:
+            loaded = checkpoints.load(other)
+        except WeightsError:
+            continue
+        epoch, step, _ = _progress(other, method)
+        log.warning("%s; going on from %s instead, %d epochs and %d batches into the run", found, other, epoch, step)
+        return other, loaded
+    raise WeightsError(
+        "a whole checkpoint to go on from", f"{found}; no other of this run in {path.parent} is whole", "--restart"
+    )
+
+
+def _progress(path: Path, method: str) -> tuple[int, int, str]:
+    """Epochs and batches that a checkpoint has behind it, its name to order equals; -1 where it is damaged or of no such run."""
+    try:
+        state = weights.read(path)
+    except WeightsError:
+        return -1, -1, path.name
+    run = state.get("zoopose", {}).get("run", {})
+    if run.get("method") != method or not state.get("optimizer"):
+        return -1, -1, path.name
+    return int(state.get("epoch", 0)), int(run.get("step", 0)), path.name
+
+
+def mend(run: Run, epochs: int) -> None:
+    """Do without the best checkpoint of a run that goes on, where it is missing or damaged; write a damaged last one again where
+    the run will not do so itself. To be called on all ranks.
+
+    Args:
+        epochs: of the run in all; where none is left, the last network takes the place of a damaged best one.
+    """
+    last = run.folder / run.last_name
+    if run.epoch >= epochs and run.any_rank(last.is_file() and bool(weights.fault_of(last))):
+        run.save()
+    path = run.folder / BEST
+    fault = weights.fault_of(path) if path.is_file() else ""
+    if path.is_file() and not fault:
+        return
+    # another folder's best: its score may be of other data, and no file here stands for it
+    run.best, run.best_epoch = -math.inf, -1
+    if not fault:
+        return
+    if run.epoch < epochs:
+        log.warning("%s; the best of the epochs from now on takes its place", fault)
+        return
+    log.warning("%s; no epoch is left, so the last network takes its place", fault)
+    run.best_epoch = run.epoch
+    run.save(best=True)
