@@ -129,6 +129,9 @@ class PploStep(SelfTrainingStep):
         facts, round_ = labels.facts, labels.facts["round"]
         log.info("round %d: %d of %d labels admitted, %d new, %d replaced by better ones, %d given up", round_,
                  facts["admitted"], labels.admitted.size, facts["new"], facts["replaced"], facts["given_up"])  # fmt: skip
+        if facts.get("below_threshold") == 0:  # not written where the threshold alone decides, or is 0
+            log.warning("--threshold %g does nothing in round %d: all labels within the round's share have a higher peak",
+                        self.rule.threshold, round_)  # fmt: skip
         if round_ < 2 or not facts["changed"] < self.stop_below:
             return
         earlier = self.earlier(round_ - 1, "ending early")
