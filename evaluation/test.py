@@ -54,7 +54,6 @@ from zoopose.options import command, given, plain, warn_nothing, warn_of_idle
 from zoopose.pose.checkpoints import Loaded
 from zoopose.progress import log
 
-
 # options that need a network
 OF_NETWORKS = (
     "dataset1", "arch", "stacks", "blocks", "inp_res", "out_res", "mirror", "test_batch", "predict_batch", "accelerator", "workers",
