@@ -247,8 +247,8 @@ def warn_of_reading(options: Any) -> None:
 
 def warn_of_own_network(options: Any, network: Loaded) -> None:
     """Say which options about files of the published code do nothing for a checkpoint that says these things itself."""
-    own = "zoopose" in network.state
-    rules = [(name, lambda o: own, "for this checkpoint, which says it itself") for name in ("trained_on", "dataset1")]
+    beside = "for this checkpoint, which says it itself"
+    rules = [(name, lambda o: "zoopose" in network.state, beside) for name in ("trained_on", "dataset1")]
     warn_of_idle(options, rules)
 
 

@@ -1,4 +1,4 @@
-"""Every option of the commands that do not train: it changes what comes of a run, or warns, or is refused; what is free says why."""
+"""Every option of commands that do not train: it changes the result of a run, or warns, or is refused; what is free says why."""
 
 from __future__ import annotations
 
