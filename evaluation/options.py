@@ -229,7 +229,7 @@ def load_network(path: str, trained_on: str, options: Any, mean: Any = None) -> 
     loaded = load(path, published_mean, joint_order(trained_on, options), joint_names(getattr(options, "joints", "")))
     if outcome := outcome_of(loaded.state):
         log.warning("%s is the end of a run that was stopped: %s", path, outcome)
-    pairs = partner_pairs(options.partners)
+    pairs = partner_pairs(getattr(options, "partners", ""))
     if pairs and all(name in loaded.skeleton.joints for pair in pairs for name in pair):
         loaded.skeleton = loaded.skeleton.with_partners(pairs)
     return read_as(loaded, options) if isinstance(options, DataOptions) else loaded
