@@ -112,9 +112,10 @@ TABLES = {
         "scale_factor": effect(0.1, augment="standard"), "rot_factor": effect(5.0, augment="standard"),
     },
     "pplo": COMMON | STARTED | {
-        "species": warns("tiger"), "animal": effect("coco:OTHER"), "rounds": effect(1), "refresh_every": refused(5),
+        "species": warns("tiger"), "animal": effect("coco:OTHER"), "rounds": effect(1),
+        "num_epochs": effect(1, rounds=1), "refresh_every": refused(5),
         "select": effect("small_loss"), "threshold": effect(0.3), "share_first": effect(0.6), "share_last": effect(0.9),
-        "grow": effect("cosine", rounds=3, num_epochs=3), "per": effect("global"), "check_limit": effect(0.02),
+        "grow": effect("cosine", rounds=4, num_epochs=4, per="global"), "per": effect("global"), "check_limit": effect(0.02),
         "no_guard": elsewhere("tests/ccssl/test_guard.py", GUARD), "guard_limit": elsewhere("tests/ccssl/test_guard.py", GUARD),
         "no_hold": effect(True), "target_weight": effect(3.0), "warmup_epochs": effect(0), "source_ratio": effect(0.25),
         "stop_below": effect(1e9, rounds=4, num_epochs=4), "source_augment": effect("none"), "target_augment": effect("none"),
