@@ -18,7 +18,8 @@ from collections.abc import Mapping
 from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import tyro
 
@@ -182,9 +183,46 @@ def _same_frames(dataset: PoseDataset, record: Record, name: str) -> None:
 
 
 def _options(kind: type[O], values: Mapping[str, Any]) -> O:
-    """Options as a run has written them; those that this version does not know are left out."""
-    known = {f.name for f in dataclasses.fields(kind)}
-    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known})
+    """Options as a run has written them; those that this version does not know are left out.
+
+    Raises:
+        DataError: one of another type than the option has.
+    """
+    hints, found = get_type_hints(kind), {}
+    for f in dataclasses.fields(kind):
+        if f.name not in values:
+            continue
+        value = values[f.name]
+        value = tuple(value) if isinstance(value, list) else value
+        if not _is(value, hints[f.name]):
+            raise DataError(
+                "the options of a run, as it has written them into its folder",
+                f"--{f.name.replace('_', '-')} {value!r:.60}, of another type than the option",
+                "run the command of the run again",
+            )
+        found[f.name] = value
+    return kind(**found)
+
+
+def _is(value: Any, hint: Any) -> bool:
+    """Whether a value is of the type that an option is declared with."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return any(value == one and type(value) is type(one) for one in inner)
+    if origin in (Union, UnionType):
+        return any(_is(value, one) for one in inner)
+    if origin is tuple:
+        if not isinstance(value, tuple):
+            return False
+        each = [inner[0]] * len(value) if inner[-1:] == (Ellipsis,) else inner
+        return len(value) == len(each) and all(map(_is, value, each))
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is str:
+        return isinstance(value, str) and "\0" not in value
+    if isinstance(hint, type):
+        return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
+    return hint is Any
 
 
 def _where(facts: Mapping[str, Any]) -> chdir:

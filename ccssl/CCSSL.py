@@ -26,7 +26,7 @@ from zoopose.ccssl import adaptation, protocol
 from zoopose.ccssl.opening import describe_target_labels, fresh_network, open_target_labels
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.datasets.sources import has_splits
-from zoopose.evaluation.label_report import label_blocks
+from zoopose.evaluation.label_report import label_blocks_of_run
 from zoopose.evaluation.mirroring import say_pairs
 from zoopose.folder_lock import alone_in
 from zoopose.limits import check_limits
@@ -68,7 +68,7 @@ def run(options: CcsslOptions) -> Path:
     )  # fmt: skip
     notes = adaptation.selection_note(options)
     if fabric.is_global_zero:
-        more = label_blocks(task.folder, target, start.skeleton)
+        more = label_blocks_of_run(task.folder, target, start.skeleton)
         chosen = outcome_facts(guard, notes)
         validation.finish(judge.validation, task, options, {"method": "CC-SSL", **chosen, **data}, more)
     say_end(options.target, task, guard, f"model_best.pth.tar: {notes}; last.pth.tar: the end of the adaptation")

@@ -101,7 +101,8 @@ class CcsslOptions(RunOptions):
     """go on where poses fill their boxes ever less like the source's, instead of ending the run and giving the start network back
     as model_best"""
     guard_limit: Annotated[float, Limits(0, inf)] = 0.6
-    """share by which the distance of the poses' box fill from the source's may grow over that of the start network"""
+    """share by which the distance of the poses' box fill from the source's may grow over that of the start network; less where that
+    one is far already"""
 
     checkpoint: Annotated[str, _arg(aliases=["-c"])] = "./checkpoint/horse/ssl/"
     """run folder: checkpoints, pseudo-labels, logs, reports"""

@@ -18,7 +18,7 @@ from ..progress import log
 from ..train.adapting import FROM_SCRATCH
 from ..train.curriculum import admit, frame_confidence, share_at
 from ..train.feed import CropFeed
-from ..train.selftraining import Pair, SelfTrainingStep, labels_path
+from ..train.selftraining import Pair, SelfTrainingStep
 from ..train.supervised import MapLoss
 from .confidence import Calibration
 from .framing import Framing
@@ -98,8 +98,10 @@ class CcsslStep(SelfTrainingStep):
     def first_labels(self, round_: int) -> PseudoLabels | None:
         """Labels of the first round before this one that admitted any; None where no round did."""
         for earlier in range(round_):
-            labels = PseudoLabels.read(labels_path(self.folder, earlier))
-            if labels.admitted.any():
+            labels = self.earlier(
+                earlier, "the framing and the places of its labels, for which a later round stands in"
+            )
+            if labels is not None and labels.admitted.any():
                 return labels
         return None
 
@@ -120,7 +122,8 @@ class CcsslStep(SelfTrainingStep):
         """Mark the labels that the round trains on, and why the others are left out."""
         share, limit_px = self.share_of(round_), self.limit * self.labeller.form.size
         reason = np.full(labels.confidence.shape, REASONS.index("share"), np.uint8)
-        before = round_ > 0 and PseudoLabels.read(labels_path(self.folder, round_ - 1)).admitted
+        earlier = self.earlier(round_ - 1, "saying which labels have lost support") if round_ > 0 else None
+        before = earlier.admitted if earlier else False
         reason[np.broadcast_to(before, reason.shape)] = REASONS.index("support")
         failed = np.zeros(reason.shape, bool)
         for name in CHECKS:

@@ -16,8 +16,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-SECONDS = 60.0  # for a file of any size; the process itself starts in about a second
+SECONDS = 60.0  # for a file of any size
+START_SECONDS = 600.0  # for the process to start and to load the library, on the busiest machine
 BYTES_A_SECOND = 2 << 20  # what the slowest disk gives on top of that
+LOADED = b"loaded\n\n"  # what the process says when it has loaded the library and opens the file
 _CHILD = Path(__file__).with_name("foreign_child.py")
 
 
@@ -54,12 +56,14 @@ class ForeignReader:
         path = Path(path).absolute()
         if self._child is None:
             self._child = self._start()
-        deadline = time.monotonic() + self.seconds
+        limit = self.seconds
         with suppress(OSError):
-            deadline += path.stat().st_size / BYTES_A_SECOND
+            limit += path.stat().st_size / BYTES_A_SECOND
         try:
             self._child.stdin.write(f"{json.dumps([kind, str(path)])}\n".encode())
             self._child.stdin.flush()
+            self._take(len(LOADED), time.monotonic() + START_SECONDS)
+            deadline = time.monotonic() + limit
             length = int.from_bytes(self._take(8, deadline), "little")
             fine, value = pickle.loads(self._take(length, deadline))
         except (BrokenPipeError, EOFError):

@@ -1,8 +1,9 @@
 """The process in which files of other programs are opened; `foreign` starts it. It imports nothing of zoopose.
 
 SciPy and HDF5 are compiled code that trusts what a file says: a damaged one can end the process, or never return. Here that harms
-nothing. One request a line on standard input, as JSON: [kind, path]. One answer on standard output: its length in 8 bytes, then a
-pickle of (True, contents) or (False, text of the error).
+nothing. One request a line on standard input, as JSON: [kind, path]. On standard output first "loaded" and two line ends, when the
+library is there, from when on the time counts; then the answer: its length in 8 bytes, and a pickle of (True, contents) or (False,
+text of the error).
 """
 
 import json
@@ -10,7 +11,9 @@ import os
 import pickle
 import resource
 import sys
+from importlib import import_module
 
+LIBRARIES = {"mat": "scipy.io", "hdf5": "h5py"}
 MEMORY = 8 << 30  # bytes that this process may have: a damaged header can ask for any number
 
 
@@ -40,8 +43,12 @@ def main():
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
     for line in sys.stdin:
+        kind, path = json.loads(line)
+        import_module(LIBRARIES[kind])
+        answers.write(b"loaded\n\n")
+        answers.flush()
         try:
-            answer = pickle.dumps((True, contents(*json.loads(line))), protocol=5)
+            answer = pickle.dumps((True, contents(kind, path)), protocol=5)
         except Exception as error:  # a damaged file fails in zlib, NumPy, SciPy or HDF5, each with errors of its own
             answer = pickle.dumps((False, f"{type(error).__name__} {error}".strip()))
         answers.write(len(answer).to_bytes(8, "little") + answer)

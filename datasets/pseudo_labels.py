@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import DataError
 from ..pose.description import skeleton_of
-from ..pose.schema import Mismatch, anything, named, record, text, whole
+from ..pose.schema import Mismatch, anything, named, number, record, text, whole
 from ..pose.skeleton import Skeleton
 from .foreign import ForeignFileError
 from .hdf5_file import array_of, decoded, encoded, read_whole, written_sealed
@@ -135,7 +135,16 @@ class PseudoLabels:
 
 
 _FACTS = record(
-    {}, {"round": whole(0), "network": text(), "mark": text(), "ranked_by": text(), "calibration": named(anything)}
+    {},
+    {
+        "round": whole(0),
+        "network": text(),
+        "mark": text(),
+        "ranked_by": text(),
+        "calibration": named(anything),
+        "framing": record({"zoom": number(0.01, 100), "shift": number(-10, 10)}),
+        "changed": number(nan=True),
+    },
 )
 
 

@@ -23,6 +23,14 @@ LEAST_DEVIATION = (
     0.01  # of the box: a source whose poses are all alike is no reason to take a hair's breadth for a difference
 )
 LEAST_DISTANCE = 0.5  # deviations: below that two poses of one animal differ anyway
+# Deviations: runs that gained stayed below 4.0, runs that did harm passed 4.5 by their second epoch (docs/methods.md). A start that
+# is near to it, or beyond, has little room left: nothing says any more that its poses are poses.
+FAR = 4.5
+FULL_GROWTH = 0.6  # the growth that leads to FAR and no further
+LEAST_ROOM = 0.15  # of the start's distance: the room of a start that is beyond
+# Of distance and peak in crops as they are: animals at a third of their box's size, seen three times as large, gave 0.36 and 1.9;
+# elsewhere no zoom came below 0.9 and above 1.1 at once (docs/methods.md)
+CLOSER, SURER = 0.6, 1.1
 WHOLE = 0.02  # of the picture's side: a box that comes nearer to all of its edges is the whole picture
 
 
@@ -73,6 +81,46 @@ def share_of_whole_pictures(box_xywh: np.ndarray, size_hw: np.ndarray) -> float:
     slack = WHOLE * size_wh
     whole = (box[:, :2] <= slack).all(1) & (box[:, :2] + box[:, 2:] >= size_wh - slack).all(1)
     return float(whole.mean()) if len(whole) else 0.0
+
+
+def tightened(box_xywh: np.ndarray, zoom: float) -> np.ndarray:
+    """Boxes (N, 4), px, made smaller about their middles: by `zoom`, or larger where it is below 1."""
+    box = np.asarray(box_xywh, np.float64)
+    return np.concatenate([box[:, :2] + box[:, 2:] * (1 - 1 / zoom) / 2, box[:, 2:] / zoom], 1)
+
+
+def zoom_of(tried: Mapping[float, tuple[float, float]]) -> float:
+    """How much tighter than the target's boxes are those that the source's boxes are like, as the start network sees it.
+
+    Where an animal takes a third of its box, poses that shrink to a third are right, and box fill says nothing. The start network
+    has not seen the target, and looks for animals of the source's size. Where it is surer of itself in tighter crops, and its poses
+    there fill the tighter boxes as the source's do, these are the boxes.
+
+    Args:
+        tried: zoom of the crops, 1 among them -> distance of box fill in boxes tightened by it, and mean peak of the maps.
+
+    Returns:
+        The zoom of the smallest distance among those that are clearly better in both; 1 where none is.
+    """
+    distance, peak = tried[1.0]
+    better = {z: d for z, (d, p) in tried.items() if d <= CLOSER * distance and p >= SURER * peak}
+    return min(better, key=better.get) if better else 1.0
+
+
+def limit_of(start: float, own: float, growth: float) -> float:
+    """The distance at which an adaptation counts as harmful.
+
+    It is `1 + growth` times the distance of the start network. A start that is closer than the source's own labels counts as far as
+    they are; one that is far has less room, so that a growth of `FULL_GROWTH` ends at `FAR`, or at `FULL_GROWTH` x `LEAST_ROOM`
+    above a start beyond it.
+
+    Args:
+        start: distance of the start network; own: of the source's labels, see `BoxFill.own`.
+        growth: at least 0; infinite for no limit.
+    """
+    base = max(start, own, LEAST_DISTANCE)
+    room = max(LEAST_ROOM * base, min(base, (FAR - base) / FULL_GROWTH))
+    return base + growth * room
 
 
 def outcome_of(checkpoint: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from ..datasets.pseudo_labels import REASONS, PseudoLabels
 from ..datasets.sample import PoseDataset
 from ..errors import DataError
 from ..pose.skeleton import Skeleton
+from ..progress import log
 from . import report
 from .label_book import LabelBook, crops_of
 
@@ -47,6 +48,15 @@ class _Round:
     worst: list[Miss]
     replaced: float | None = None
     examples: list[tuple[int, int]] = field(default_factory=list)  # (how rare, row) for each reason of each joint
+
+
+def label_blocks_of_run(folder: Path, target: PoseDataset, skeleton: Skeleton) -> list[report.Block]:
+    """As `label_blocks`, at the end of a run: damaged labels of an earlier round are said, and do not take its report away."""
+    try:
+        return label_blocks(folder, target, skeleton)
+    except DataError as error:
+        log.warning("the report goes without pseudo-labels: %s", error.found)
+        return [report.Text("Pseudo-labels", f"Left out, since they cannot be read: {error.found}")]
 
 
 def label_blocks(folder: Path, target: PoseDataset, skeleton: Skeleton, name: str = "labels") -> list[report.Block]:

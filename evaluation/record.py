@@ -86,6 +86,8 @@ class Record:
                 raise DataError(f"a file marked {FORMAT!r}", f"{path} marked {attrs.get('format')!r}", remedy)
             about = json.loads(data["about"])
             _ABOUT_CHECK(about, "about")
+            if about["kind"] == "test":
+                _TEST_CHECK(about["options"], "about.options")
             skeleton = skeleton_of(about["skeleton"], "about.skeleton")
             found = _predictions_of(data, about, len(skeleton))
             scores = {name: Score.from_json(score) for name, score in about["scores"].items()}
@@ -119,6 +121,12 @@ _ABOUT_CHECK = record(
         "faults": text(100_000),
     },
     {"tables": named(named(anything))},
+)
+
+
+_TEST_CHECK = record(
+    {"data": text(10_000), "split": choice("train", "valid", "all"), "options": named(anything)},
+    {"started_in": text(10_000)},
 )
 
 

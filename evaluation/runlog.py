@@ -30,6 +30,9 @@ TEXT_COLUMNS: Mapping[str, str] = {
 }
 
 
+_REMEDY = "move the file away; a run that goes on begins a new one"
+
+
 class RunLog:
     """Writes a row an epoch, to all three places at once.
 
@@ -133,17 +136,29 @@ def _read_rows(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     """Column names and rows of a log.csv, every cell checked to be a number or empty."""
     if not path.is_file():
         raise DataError(f"a run's log at {path}", "no such file", "give the run folder that training wrote")
-    with open(path, newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file, restval="")
-        columns, rows = list(reader.fieldnames or ()), list(reader)
-    if "epoch" not in columns:
-        raise DataError(f"a column 'epoch' in {path}", f"the columns {', '.join(columns) or '(none)'}")
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file, restval="")
+            columns, rows = list(reader.fieldnames or ()), list(reader)
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DataError(f"a table of numbers in {path}", str(error), _REMEDY) from error
+    if "epoch" not in columns or len(set(columns)) != len(columns):
+        found = f"the columns {', '.join(columns[:20]) or '(none)'}"
+        raise DataError(f"a column 'epoch' in {path}, and every column once", found, _REMEDY)
+    last = -1
     for line, row in enumerate(rows, 2):
         try:
-            int(row["epoch"])
+            if None in row:
+                raise ValueError(f"{len(row[None])} cells more than columns")
+            epoch = int(row["epoch"])
+            if not last < epoch < 2**31:
+                raise ValueError(f"epoch {epoch} after epoch {last}")
+            last = epoch
             [float(row[name] or "nan") for name in columns]
         except (TypeError, ValueError) as error:
-            raise DataError(f"numbers in every row of {path}", f"line {line}: {error}") from error
+            raise DataError(
+                f"numbers in every row of {path}, its epochs in order", f"line {line}: {error}", _REMEDY
+            ) from error
     return columns, rows
 
 

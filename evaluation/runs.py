@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from ..datasets.crops import crop_image
+from ..datasets.json_file import read_json
 from ..datasets.pictures import PictureError
 from ..datasets.sample import PoseDataset
 from ..errors import DataError
 from ..pose.atomic import atomic_picture
 from ..pose.geometry import apply, crop_matrix, square_box
+from ..pose.schema import Mismatch, anything, named, record, text
 from ..pose.skeleton import Skeleton
 from ..progress import track
 from . import report, runlog
@@ -151,13 +152,21 @@ def run_facts(folder: Path) -> dict[str, Any]:
     Raises:
         DataError: when it cannot be read.
     """
-    path = folder / "run.json"
+    path, remedy = folder / "run.json", "run the command of the run again"
+    if not path.is_file():
+        return {}
+    facts = read_json(path, "JSON that a run has written", remedy)
     try:
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except ValueError as error:
-        raise DataError(
-            "JSON that a run has written", f"{path}: {error}", "run the command of the run again"
-        ) from error
+        _RUN(facts, "")
+    except Mismatch as error:
+        raise DataError("run.json as a run has written it", f"{path}: {error}", remedy) from error
+    return facts
+
+
+_RUN = record(
+    {"method": text(), "options": named(anything)},
+    {"command": text(100_000), "started_in": text(10_000), "data": named(anything)},
+)
 
 
 def training_report(

@@ -7,7 +7,8 @@ import pytest
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.ccssl.protocol import settled
 from zoopose.errors import OptionError
-from zoopose.options import DEAD, command, parse, plain
+from zoopose.limits import flag_of
+from zoopose.options import DEAD, command, parse, plain, warn_of_dead_flags, why_dead
 from zoopose.train.options import TrainOptions
 
 # flag and value as published, and the field it sets; train.py and then CCSSL.py of the published code
@@ -244,3 +245,20 @@ def test_faults_of_the_program_keep_their_traceback():
 
     with pytest.raises(ZeroDivisionError):
         command(broken, TrainOptions, "zoopose x", "", [])
+
+
+def test_every_ignored_flag_of_every_command_says_why(messages):
+    from importlib import import_module
+
+    from zoopose.cli import COMMANDS
+
+    for _, where, _ in COMMANDS.values():
+        module, _, name = where.partition(":")
+        options = getattr(import_module(f"zoopose.{module}"), name)
+        for flag in getattr(options, "DEAD_FLAGS", ()):
+            messages.clear()
+            found = options()
+            setattr(found, flag, "another value")
+            warn_of_dead_flags(found)
+            why = why_dead(options, flag)
+            assert messages == [f"{flag_of(flag)} does nothing: {why}"] and len(why) > 10

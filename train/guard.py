@@ -11,7 +11,7 @@ import numpy as np
 from ..datasets.pictures import Fault, SafeDataset
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import Subset
-from ..evaluation.box_fill import LEAST_DISTANCE, BoxFill, share_of_whole_pictures
+from ..evaluation.box_fill import BoxFill, limit_of, share_of_whole_pictures, tightened, zoom_of
 from ..evaluation.predict import Predictions, predict
 from ..evaluation.score import BATCH
 from ..pose import weights
@@ -19,6 +19,7 @@ from ..pose.checkpoints import Loaded, copy_as
 from ..progress import log
 from .loop import Run
 
+ZOOMS = (1.0, 2 / 3, 1.5, 2.0, 3.0)  # of the target's crops, tried with the start network
 FRAMES = 256  # of source and target each, spread over all of them
 START = "start.pth.tar"  # the start network, in the run folder
 SENTENCE = "adaptation did not help here: poses {how}; model_best is the network you gave"
@@ -39,7 +40,7 @@ class Guard:
         target: its boxes are used, its labels are not.
         network: describes the input; its weights are not used.
         run: the run; to be called on all ranks, which then know the same.
-        growth: share by which the distance may grow over that of the start network.
+        growth: share by which the distance may grow over that of the start network, see `limit_of`.
         workers: processes that decode.
         strict: stop at the first unreadable picture.
     """
@@ -87,19 +88,34 @@ class Guard:
             self._off(
                 f"{100 * whole:.0f} % of the target's boxes are whole pictures, so nobody knows where the animals are"
             )
+        elif not np.isfinite(self._measure(fill, found)[0]):
+            self._off("no box of the target has an area")
+        elif (zoom := self._zoom(fill, found)) != 1:
+            self._off(f"the start network finds the target's animals in crops at {1 / zoom:.2g} of the size that their boxes "
+                      "say: they are drawn otherwise than the source's")  # fmt: skip
         else:
-            distance, spread = self._measure(fill, found)
-            if np.isfinite(distance):
-                limit = (1 + self.growth) * max(distance, fill.own, LEAST_DISTANCE)
-                run.extra["guard"] = {"fill": fill.to_dict(), "start": distance, "spread": spread, "limit": limit,
-                                      "distances": [], "stopped": 0, "outcome": ""}  # fmt: skip
-                log.info("guard: box fill of the start network %.2f (of the source's labels %.2f); the run ends above %.2f",
-                         distance, fill.own, limit)  # fmt: skip
-                if run.fabric.is_global_zero:
-                    weights.save(run.folder / START, run.pack(0, run.best, None, run.facts({})))
-                run.fabric.barrier()
-            else:
-                self._off("no box of the target has an area")
+            self._begin(fill, found)
+
+    def _begin(self, fill: BoxFill, found: Predictions) -> None:
+        """Keep what the start network is measured by, and the network."""
+        run = self.run
+        distance, spread = self._measure(fill, found)
+        limit = limit_of(distance, fill.own, self.growth)
+        run.extra["guard"] = {"fill": fill.to_dict(), "start": distance, "spread": spread, "limit": limit,
+                              "distances": [], "stopped": 0, "outcome": ""}  # fmt: skip
+        log.info("guard: box fill of the start network %.2f (of the source's labels %.2f); the run ends above %.2f",
+                 distance, fill.own, limit)  # fmt: skip
+        if run.fabric.is_global_zero:
+            weights.save(run.folder / START, run.pack(0, run.best, None, run.facts({})))
+        run.fabric.barrier()
+
+    def _zoom(self, fill: BoxFill, found: Predictions) -> float:
+        """See `zoom_of`; the first rank's."""
+        tried = {}
+        for zoom in ZOOMS:
+            seen = found if zoom == 1 else self._predictions(zoom)
+            tried[zoom] = self._measure(fill, seen, zoom)[0], float(seen.score[seen.read].mean())
+        return float(self.run.fabric.broadcast(zoom_of(tried)))
 
     def __call__(self) -> Mapping[str, float]:
         """After an epoch: the distance, for the log. Past the limit `model_best.pth.tar` becomes the start network."""
@@ -144,16 +160,18 @@ class Guard:
         xy, visible, box = (np.stack([getattr(s, name) for s in samples]) for name in ("xy_px", "visible", "box_xywh"))
         return BoxFill.of(xy, visible > 0, box)
 
-    def _predictions(self) -> Predictions:
-        run = self.run
+    def _predictions(self, zoom: float = 1.0) -> Predictions:
+        """The network's joints on the target, in crops that are tighter by `zoom`."""
+        run, few = self.run, _spread(self.target)
+        few.crop_factor = self.target.crop_factor / zoom
         return predict(
-            run.plain, _spread(self.target), self.network.form, run.fabric.device, BATCH, self.workers,
+            run.plain, few, self.network.form, run.fabric.device, BATCH, self.workers,
             strict=self.strict, phase="box fill",
         )  # fmt: skip
 
-    def _measure(self, fill: BoxFill, found: Predictions) -> tuple[float, float]:
-        """Distance and spread of predictions; the first rank's, so that all decide alike."""
-        xy, box = found.xy_px[found.read], found.box_xywh[found.read]
+    def _measure(self, fill: BoxFill, found: Predictions, zoom: float = 1.0) -> tuple[float, float]:
+        """Distance and spread of predictions in boxes tightened by `zoom`; the first rank's, so that all decide alike."""
+        xy, box = found.xy_px[found.read], tightened(found.box_xywh[found.read], zoom)
         return tuple(self.run.fabric.broadcast((fill.distance(xy, box), fill.spread(xy, box))))
 
     def _give_back(self) -> None:

@@ -38,6 +38,7 @@ RULES: tuple[Rule, ...] = (
     ("gamma", lambda o: o.decay != "step", "without --decay step"),
     ("schedule", lambda o: o.decay == "step" and o.schedule and _never_falls(o), "after the last epoch of the run"),
     ("gamma", lambda o: o.decay == "step" and _never_falls(o), "without an epoch of --schedule within the run"),
+    ("shift_heatmap", lambda o: not o.flip, "without --flip: no picture is mirrored"),
     ("decay_norms", lambda o: o.weight_decay == 0, "without --weight-decay"),
     ("cache_folder", lambda o: o.cache_gib == 0, "with --cache-gib 0"),
     ("warmup_factor", lambda o: not o.warmup, "without --warmup"),

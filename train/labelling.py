@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 import zlib
 from collections.abc import Callable, Sequence
@@ -17,6 +18,8 @@ from ..datasets.crops import CropCache, collate
 from ..datasets.loading import Loader
 from ..datasets.pictures import FaultLog, SafeDataset
 from ..datasets.sample import reading_processes
+from ..errors import WeightsError
+from ..pose import weights
 from ..pose.atomic import atomic_path
 from ..pose.seal import is_whole, seal_zip
 from ..progress import Progress
@@ -161,6 +164,35 @@ def fingerprint(model: nn.Module) -> str:
             zlib.crc32(name.removeprefix("network.").encode(), crc),
         )
     return f"{crc:08x}"
+
+
+def network_of_mark(mark: str, model: nn.Module, folder: Path) -> tuple[nn.Module | None, str]:
+    """The network with a certain `fingerprint`: the one given, or one out of the whole checkpoints of a run folder.
+
+    Args:
+        model: of the same architecture, perhaps wrapped by Fabric or compiled.
+
+    Returns:
+        The network (None where there is no such), and where it was found.
+    """
+    if fingerprint(model) == mark:
+        return model, "in training now"
+    bare = model
+    for name in ("module", "network"):  # of Fabric's and of torch.compile's wrappers
+        while isinstance(getattr(bare, name, None), nn.Module):
+            bare = getattr(bare, name)
+    other = copy.deepcopy(bare)
+    for path in sorted(folder.glob("*.pth.tar")):
+        try:
+            state = weights.read(path)
+            extra = state.get("zoopose", {}).get("run", {}).get("extra", {})
+            tensors = extra["teacher"]["weights"] if "teacher" in extra else state["state_dict"]
+            weights.load_into(other, tensors)
+        except (WeightsError, LookupError, TypeError, AttributeError):
+            continue  # damaged, or of another network
+        if fingerprint(other) == mark:
+            return other, path.name
+    return None, ""
 
 
 def inner_from_image(crop_from_image: torch.Tensor, crop_size: int, size: int) -> torch.Tensor:

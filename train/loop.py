@@ -14,7 +14,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from .. import folder_lock
-from ..errors import DivergenceError, OptionError
+from ..errors import DivergenceError, OptionError, WeightsError
 from ..evaluation.runlog import RunLog
 from ..pose import weights
 from ..pose.checkpoints import copy_as
@@ -22,6 +22,7 @@ from ..progress import Progress, duration, log
 from ..stopping import Stopped, asked, deferring
 from .finite import bad_losses, bad_weights, diverged
 from .meter import Meter
+from .optimizer_state import restore_optimizer
 from .ranks import mean_losses
 
 
@@ -173,7 +174,21 @@ class Run:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take over a checkpoint's progress, optimiser and random states; the weights are already in the model."""
+        """Take over a checkpoint's progress, optimiser and random states; the weights are already in the model.
+
+        Raises:
+            WeightsError: they do not fit this run's network and solver.
+        """
+        try:
+            self._take_over(state)
+        except (ValueError, TypeError, LookupError, AttributeError, RuntimeError, OverflowError) as error:
+            raise WeightsError(
+                f"a checkpoint with the state of {type(self.optimizer).__name__.lower()}, for this network",
+                next(iter(str(error).splitlines()), type(error).__name__),
+                "--init-weights takes only the weights",
+            ) from error
+
+    def _take_over(self, state: Mapping[str, Any]) -> None:
         facts = state.get("zoopose", {}).get("run", {})
         self.epoch, self.step = int(state.get("epoch", 0)), int(facts.get("step", 0))
         self.best, self.best_epoch = float(state.get("best_acc", -math.inf)), int(facts.get("best_epoch", -1))
@@ -181,25 +196,11 @@ class Run:
         self.meter = Meter(dict(meter.get("sums", {})), int(meter.get("count", 0)))
         self.extra = dict(facts.get("extra", {}))
         if state.get("optimizer"):
-            self._restore_optimizer(state["optimizer"])
+            restore_optimizer(self.optimizer, state["optimizer"])
         if "rng" in facts:
             torch.set_rng_state(facts["rng"]["cpu"])
             if torch.cuda.is_available() and len(facts["rng"]["cuda"]) == torch.cuda.device_count():
                 torch.cuda.set_rng_state_all(facts["rng"]["cuda"])
-
-    def _restore_optimizer(self, saved: Mapping[str, Any]) -> None:
-        """Take over the averages; rate, decay and the like stay as this run's options say.
-
-        Raises:
-            ValueError: the state of another solver, or of another number of weights.
-        """
-        own = self.optimizer.state_dict()["param_groups"]
-        groups = saved["param_groups"]
-        marks = ("betas", "alpha")
-        if len(own) != len(groups) or any((m in a) != (m in b) for m in marks for a, b in zip(own, groups)):
-            raise ValueError("the optimiser's state is of another solver")
-        kept = [{**old, **{k: v for k, v in new.items() if k != "params"}} for old, new in zip(groups, own)]
-        self.optimizer.load_state_dict({**saved, "param_groups": kept})
 
     def judge(self, score: float) -> bool:
         """Whether the epoch just finished is the best so far; there is always a best, were its score no number."""

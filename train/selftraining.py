@@ -15,7 +15,9 @@ from torch import nn
 
 from ..datasets.pseudo_labels import PseudoLabels
 from ..errors import DataError
+from ..progress import log
 from .feed import CropFeed, stream
+from .labelling import network_of_mark
 from .ranks import loss_factors
 from .supervised import MapLoss, cell_accuracy, mean_over, stage_loss
 
@@ -131,10 +133,13 @@ class SelfTrainingStep(ABC):
         if self.labels is not None and self.labels.facts["round"] == round_:
             return self.facts()
         path = labels_path(self.folder, round_)
-        if self.kept.get("round") == round_:
+        if self.kept.get("round") == round_ and self._can_be_read(path):
             labels = self._read(path, self.kept["network"])
         else:
-            self._make(path, round_, self.labels_with(model))
+            network = self.labels_with(model)
+            if self.kept.get("round") == round_:
+                network = self._network_again(path, network)
+            self._make(path, round_, network)
             self.fabric.barrier()
             labels = PseudoLabels.read(path)
             self.kept.update(round=round_, network=labels.facts["network"])
@@ -186,12 +191,67 @@ class SelfTrainingStep(ABC):
 
     def _read(self, path: Path, network: str) -> PseudoLabels:
         labels = PseudoLabels.read(path)
+        self._check_network(labels, path, network)
+        return labels
+
+    def _check_network(self, labels: PseudoLabels, path: Path, network: str) -> None:
         if labels.facts.get("network") != network:
             raise DataError(
                 f"the labels this run was training on (made by network {network})",
                 f"{path}, made by network {labels.facts.get('network')}",
                 "go on in that run's own folder, where its labels are, or begin anew with --restart",
             )
+
+    def _can_be_read(self, path: Path) -> bool:
+        """Whether the file of the running round is there and whole: the first rank looks, all do as it says."""
+        fault = ""
+        if self.fabric.is_global_zero:
+            try:
+                PseudoLabels.read(path)
+            except DataError as error:
+                fault = error.found
+                log.warning("the labels of the running round cannot be read: %s", fault)
+        return not self.fabric.broadcast(fault)
+
+    def _network_again(self, path: Path, model: nn.Module) -> nn.Module:
+        """The network that makes a round's labels anew: the one that made them, where a checkpoint in the run folder holds it.
+
+        Args:
+            model: the network that would make labels now.
+        """
+        mark = self.kept["network"]
+        same, where = network_of_mark(mark, model, self.folder)
+        if same is not None:
+            log.warning("%s is made anew by the network that made it (%s): the result stays the same", path.name, where)
+            return same
+        log.warning(
+            "%s is made anew by the network as it is now, since no checkpoint holds the network that made it: "
+            "the run goes on, with another result than without the damage",
+            path.name,
+        )
+        return model
+
+    def earlier(self, round_: int, without: str, network: str | None = None) -> PseudoLabels | None:
+        """Labels of an earlier round; None, with a warning, where their file is gone or damaged.
+
+        Args:
+            without: what is left out then, for the warning.
+            network: mark of the network that must have made them; None: any.
+
+        Raises:
+            DataError: another network made them.
+        """
+        path = labels_path(self.folder, round_)
+        try:
+            labels = PseudoLabels.read(path)
+        except DataError as error:
+            if self.fabric.is_global_zero:
+                log.warning(
+                    "labels of round %d cannot be read (%s): the run goes on without %s", round_, error.found, without
+                )
+            return None
+        if network is not None:
+            self._check_network(labels, path, network)
         return labels
 
     def batches(self, epoch: int, start: int) -> Iterator[Pair | None]:

@@ -15,7 +15,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from .. import __version__
-from ..errors import OptionError, WeightsError
+from ..errors import OptionError
 from ..evaluation.options import warn_of_idle_data, warn_of_other_network
 from ..evaluation.runlog import RunLog
 from ..options import plain
@@ -174,14 +174,7 @@ def open_run(
     run = Run(folder, fabric, model, plain_model, optimizer, rate_at(options, epochs), pack, last_name, aliases)
     run.snapshot, run.print_freq = options.snapshot, options.print_freq
     if restore is not None:
-        try:
-            run.restore(restore)
-        except (ValueError, KeyError) as error:
-            raise WeightsError(
-                f"a checkpoint with the state of {options.solver}",
-                str(error).splitlines()[0],
-                "--init-weights takes only the weights",
-            ) from error
+        run.restore(restore)
         mend(run, epochs)
     return run
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from zoopose.evaluation.label_report import label_blocks
+from zoopose.evaluation.label_report import label_blocks_of_run
 from zoopose.evaluation.mirroring import say_pairs
 from zoopose.folder_lock import alone_in
 from zoopose.limits import check_limits
@@ -52,7 +52,7 @@ def run(options: PploOptions) -> Path:
         task, step, options, options.num_epochs, judge, "val/pck", "PPLO", data, restore is not None, start, guard
     )
     if fabric.is_global_zero:
-        more = label_blocks(task.folder, target, start.skeleton)
+        more = label_blocks_of_run(task.folder, target, start.skeleton)
         facts = {"method": "PPLO", **outcome_facts(guard, CHOSEN), **data}
         validation.finish(judge, task, options, facts, more)
     say_end(options.target, task, guard, f"model_best.pth.tar: {CHOSEN}; last.pth.tar: the end of the refinement")

@@ -124,7 +124,8 @@ class PploOptions(DomainOptions):
     """go on where poses fill their boxes ever less like the source's, instead of ending the run and giving the start network back
     as model_best"""
     guard_limit: Annotated[float, Limits(0, inf)] = 0.6
-    """share by which the distance of the poses' box fill from the source's may grow over that of the start network"""
+    """share by which the distance of the poses' box fill from the source's may grow over that of the start network; less where that
+    one is far already"""
     source_augment: Literal["strong", "standard", "none"] = "strong"
     """augmentation of the labelled pictures (ours)"""
     target_augment: Literal["strong", "standard", "none"] = "strong"

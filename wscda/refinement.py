@@ -22,7 +22,7 @@ from ..train.curriculum import weight_at
 from ..train.feed import CropFeed, cache_for
 from ..train.labelled_feed import augmentation_for, encoding_of, trains_hidden
 from ..train.loop import Finished, Run
-from ..train.selftraining import SelfTrainingStep, labels_path
+from ..train.selftraining import SelfTrainingStep
 from ..train.supervised import LOSSES, loss_for
 from .mirror_labels import MirrorLabeller
 from .options import PploOptions
@@ -92,16 +92,20 @@ class PploStep(SelfTrainingStep):
         """Labels of the round before, None in the first."""
         if round_ == 0:
             return None
-        return self._read(labels_path(self.folder, round_ - 1), self.kept["network"])
+        # labels of a round that is made anew, amid that round, may follow from any network of the round before
+        network = self.kept.get("network") if self.kept.get("round") == round_ - 1 else None
+        return self.earlier(round_ - 1, "comparing new labels with theirs", network)
 
     def settle(self, labels: PseudoLabels, round_: int, model: nn.Module) -> None:
         """Labels just made stay where they are, and give way to better ones of the round before."""
         if round_ == 0:
             return
-        if self.hold:
-            drift = labels.hold(PseudoLabels.read(labels_path(self.folder, 0)))
+        first = self.earlier(0, "holding labels in their place") if self.hold else None
+        if first:
+            drift = labels.hold(first)
             labels.facts["drift_px"] = [float(v) for v in drift]
-        keep_better(labels, self.labeller.held, self.labeller.held_confidence)
+        if self.labeller.held is not None:
+            keep_better(labels, self.labeller.held, self.labeller.held_confidence)
 
     def admit(self, labels: PseudoLabels, round_: int) -> None:
         """The round's share of the labels."""
@@ -125,9 +129,13 @@ class PploStep(SelfTrainingStep):
         facts, round_ = labels.facts, labels.facts["round"]
         log.info("round %d: %d of %d labels admitted, %d new, %d replaced by better ones, %d given up", round_,
                  facts["admitted"], labels.admitted.size, facts["new"], facts["replaced"], facts["given_up"])  # fmt: skip
+        if facts.get("below_threshold") == 0:  # not written where the threshold alone decides, or is 0
+            log.warning("--threshold %g does nothing in round %d: all labels within the round's share have a higher peak",
+                        self.rule.threshold, round_)  # fmt: skip
         if round_ < 2 or not facts["changed"] < self.stop_below:
             return
-        before = PseudoLabels.read(labels_path(self.folder, round_ - 1)).facts["changed"]
+        earlier = self.earlier(round_ - 1, "ending early")
+        before = earlier.facts["changed"] if earlier else math.inf
         if before < self.stop_below:
             raise Finished(
                 f"rounds {round_ - 1} and {round_} have changed {100 * before:.2f} and {100 * facts['changed']:.2f} % of "

@@ -125,7 +125,11 @@ def select_labels(labels: PseudoLabels, before: PseudoLabels | None, rule: Rule,
     if rule.select == "threshold":
         labels.admitted = confidence > 0
     else:
-        labels.admitted = admit(confidence, share, rule.per, frame_confidence(labels.peak))
+        frames = frame_confidence(labels.peak)
+        labels.admitted = admit(confidence, share, rule.per, frames)
+        if rule.threshold:
+            anyway = admit(np.where((labels.peak > 0) & ~failed, labels.confidence, 0), share, rule.per, frames)
+            labels.facts["below_threshold"] = int((anyway & ~labels.admitted).sum())
     was = np.zeros(shape, bool) if before is None else before.admitted
     reason = np.full(shape, REASONS.index("share"), np.uint8)
     reason[was] = REASONS.index("support")

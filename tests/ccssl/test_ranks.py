@@ -10,8 +10,10 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 from zoopose.datasets.pseudo_labels import PseudoLabels
+from zoopose.pose.weights import read
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -110,3 +112,40 @@ def test_the_published_protocol_trains_as_one_process(adapt):
     more = {"num_epochs": 2, "precision": "64-true", **PUBLISHED}
     one, two = (losses(adapt(world, **more)) for world in (1, 2))
     np.testing.assert_allclose(two, one, atol=1e-5)
+
+
+def test_both_end_where_the_first_sees_harm(tmp_path, tiny_coco, tiny_options, source_data, source_model):
+    """The second process sees another number, as another device may: the first one's decides, for both."""
+    target = tiny_coco(tmp_path / "target", n=20, seed=9)
+    program = tmp_path / "program.py"
+    scripted = (
+        "from zoopose.evaluation.box_fill import BoxFill\n"
+        "from zoopose.train.guard import Guard\n"
+        "import os\n"
+        "first = os.environ['RANK'] == '0'\n"
+        "BoxFill.spread = lambda *_: 0.2\n"
+        "BoxFill.distance = lambda *_: 2.0\n"
+        "measure = Guard.__call__\n"
+        "def call(guard):\n"
+        "    BoxFill.distance = lambda *_: (2.5 if guard.run.epoch == 1 else 9.0) if first else float('nan')\n"
+        "    return measure(guard)\n"
+        "Guard.__call__ = call\n"
+    )
+    program.write_text(scripted + PROGRAM)
+    options = tiny_options(
+        tmp_path / "run", source=f"coco:{source_data}", valid=f"coco:{source_data}", target=f"coco:{target}", ema=0.0,
+        resume=str(source_model), devices=2, views=1, refresh=1, check_limit=9.0, num_epochs=4, steps=1,
+    )  # fmt: skip
+    line = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(program)]
+    done = subprocess.run(
+        [*line, json.dumps(options)],
+        capture_output=True,
+        text=True,
+        timeout=400,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    with open(tmp_path / "run" / "log.csv", newline="") as file:
+        assert [float(row["guard/box_fill"]) for row in csv.DictReader(file)] == [2.5, 9.0]
+    best, given = (read(path)["state_dict"] for path in (tmp_path / "run" / "model_best.pth.tar", source_model))
+    assert all(torch.equal(best[name], given[name]) for name in given)

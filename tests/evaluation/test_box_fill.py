@@ -13,8 +13,11 @@ from zoopose.evaluation.box_fill import (
     LEAST_DEVIATION,
     BoxFill,
     fill_of,
+    limit_of,
     outcome_of,
     share_of_whole_pictures,
+    tightened,
+    zoom_of,
 )
 
 K = 8
@@ -138,6 +141,46 @@ def test_a_box_that_is_the_whole_picture_is_known():
     box = np.array([[0, 0, 200, 100], [1, 1, 198, 98], [20, 0, 180, 100], [0, 0, 100, 100]])
     assert share_of_whole_pictures(box, size) == 0.5
     assert share_of_whole_pictures(box[:0], size[:0]) == 0
+
+
+def test_tighter_boxes_about_the_same_middle():
+    box = np.array([[10.0, 20, 40, 20], [0, 0, 10, 10]])
+    np.testing.assert_allclose(tightened(box, 2), [[20, 25, 20, 10], [2.5, 2.5, 5, 5]])
+    np.testing.assert_allclose(tightened(tightened(box, 3), 1 / 3), box, atol=1e-9)
+    np.testing.assert_array_equal(tightened(box, 1), box)
+    # a pose at half its size in its box fills the tighter one as it did the whole
+    xy, boxes = poses(11)
+    np.testing.assert_allclose(fill_of(shrunk(xy, boxes, 0.5), tightened(boxes, 2)), fill_of(xy, boxes), atol=1e-9)
+
+
+def test_a_zoom_is_taken_where_poses_fill_better_and_the_network_is_surer():
+    assert zoom_of({1.0: (5.2, 0.32), 1.5: (7.3, 0.41), 2.0: (6.2, 0.54), 3.0: (1.9, 0.60)}) == 3
+    assert zoom_of({1.0: (2.7, 0.65), 1.5: (3.1, 0.65), 2.0: (5.7, 0.58)}) == 1
+    assert zoom_of({1.0: (4.0, 0.5), 2.0: (1.0, 0.5)}) == 1  # closer, but no surer
+    assert zoom_of({1.0: (4.0, 0.5), 2.0: (3.0, 0.9)}) == 1  # surer, but hardly closer
+    assert zoom_of({1.0: (np.nan, 0.5), 2.0: (np.nan, 0.9)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("start", "limit"),
+    [
+        (2.0, 3.2), (2.5, 4.0),  # 60 % above
+        (0.3, 1.12), (0.1, 1.12),  # closer than the source's own labels, which are at 0.7
+        (3.5, 4.5), (4.0, 4.5),  # little room
+        (6.0, 6.54),  # next to none
+    ],
+)  # fmt: skip
+def test_the_limit_leaves_a_far_start_less_room(start, limit):
+    assert limit_of(start, 0.7, 0.6) == pytest.approx(limit)
+    assert limit_of(start, 0.7, 0.0) == max(start, 0.7)
+    assert limit_of(start, 0.7, np.inf) == np.inf
+
+
+@given(st.floats(0, 20), st.floats(0, 20), st.floats(0, 3), st.floats(0, 3))
+def test_the_limit_rises_with_the_start_and_with_the_growth(start, other, growth, more):
+    low, high = sorted((start, other))
+    assert limit_of(low, 0.7, 0.6) <= limit_of(high, 0.7, 0.6) + 1e-9
+    assert low <= limit_of(low, 0.7, growth) <= limit_of(low, 0.7, growth + more)
 
 
 def test_a_checkpoint_says_what_came_of_its_run():

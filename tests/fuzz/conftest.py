@@ -8,6 +8,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,13 @@ import pytest
 from zoopose.errors import ZooposeError
 
 bytes_mutated = runpy.run_path(str(Path(__file__).with_name("mutate.py")))["bytes_mutated"]
+
+
+@pytest.fixture(scope="session")
+def mutate() -> SimpleNamespace:
+    """`damaged_bytes` and `damaged_data`, (value, generator) -> a damaged copy, of the modules of this folder."""
+    data = runpy.run_path(str(Path(__file__).with_name("mutate_data.py")))
+    return SimpleNamespace(damaged_bytes=bytes_mutated, damaged_data=data["damaged_data"])
 
 
 @pytest.fixture(scope="session")

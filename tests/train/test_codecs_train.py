@@ -36,10 +36,10 @@ def test_a_network_trains_with_every_codec(tmp_path, command, codec):
 
 @pytest.mark.parametrize("arch, loss", [("cpn50", "cpn"), ("rsn_res18", "megvii"), ("lpn50", "finest")])
 def test_levels_go_to_the_outputs_they_are_for(tmp_path, command, monkeypatch, arch, loss):
-    from zoopose.train import supervised
+    from zoopose.train import multitask
 
     asked = []
-    monkeypatch.setattr(supervised, "SupervisedStep", lambda feed, fabric, name: asked.append(name) or 1 / 0)
+    monkeypatch.setattr(multitask, "SupervisedStep", lambda feed, fabric, name: asked.append(name) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run(command(tmp_path, arch=arch, codec="megvii", stacks=4, width=128, depth=0, inp_res=64))
     assert asked == [loss]

@@ -192,3 +192,13 @@ def test_a_map_without_a_peak_is_never_admitted_however_easy():
     found.peak[0, 0] = 0
     select_labels(found, None, Rule("self_consistency"), 1.0)
     assert found.admitted.tolist() == [[False, True]]
+
+
+def test_a_threshold_that_leaves_out_nothing_of_the_share_is_counted_as_such():
+    scores = [[0.9, 0.8], [0.7, 0.6], [0.3, 0.2], [0.25, 0.15]]
+    counted = {}
+    for threshold in (0.0, 0.4, 0.65):  # half of each joint's labels: 0.9, 0.7 and 0.8, 0.6
+        found = labels(scores)
+        select_labels(found, None, Rule(threshold=threshold), 0.5)
+        counted[threshold] = found.facts.get("below_threshold")
+    assert counted == {0.0: None, 0.4: 0, 0.65: 1}
