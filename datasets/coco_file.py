@@ -214,13 +214,13 @@ def is_crowd(ann: Mapping) -> bool:
 
 
 def area_of(ann: Mapping) -> float | None:
-    """An annotation's area in px^2; None where it has none, or one that its box shows to be wrong (a share of the picture, say)."""
+    """An annotation's area in px^2; None where it has none, or one much too small for its box (a share of the picture)."""
     area, box = ann.get("area"), ann.get("bbox")
-    if not is_number(area) or area <= 0:
+    if not is_number(area) or not 0 < area <= FURTHEST_PX**2:
         return None
     if isinstance(box, list) and len(box) == 4 and all(map(is_number, box)) and min(box[2:]) >= 1:
         w, h = box[2:]
-        if not SMALLEST_AREA * w * h <= area <= 2 * (w + 1) * (h + 1):
+        if area < SMALLEST_AREA * w * h:
             return None
     return area
 
