@@ -23,7 +23,7 @@ import torch
 
 from .errors import OptionError
 from .limits import Limits, check_limits
-from .options import sized
+from .options import sized, warn_of_idle
 from .progress import log
 
 PACKAGES = (
@@ -49,6 +49,7 @@ class DoctorOptions:
 def run(options: DoctorOptions) -> None:
     """Print what is found."""
     check_limits(options)
+    warn_of_idle(options, [(name, lambda o: not o.models, "without --models") for name in ("inp_res", "joints")])
     log.info("python      %s on %s, %d cores", platform.python_version(), platform.platform(), os.cpu_count() or 0)
     for name in ("zoopose", *PACKAGES):
         log.info("%-25s %s", name, _version(name))

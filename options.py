@@ -125,6 +125,31 @@ def warn_of_dead_flags(options: Any) -> None:
             log.warning("%s does nothing: %s", flag_of(name), why_dead(type(options), name))
 
 
+Rule = tuple[str, Callable[[Any], bool], str]
+
+
+def given(options: Any, name: str) -> bool:
+    """Whether an option has another value than its default."""
+    return getattr(options, name, None) != getattr(type(options), name, None)
+
+
+def warn_of_idle(options: Any, rules: Sequence[Rule]) -> None:
+    """One line for every option that was given and has no effect.
+
+    Args:
+        options: of a command; choices that were left open (`auto`) are filled in where the command can.
+        rules: (option, whether it has no effect, beside what).
+    """
+    for name, idle, beside in rules:
+        if given(options, name) and idle(options):
+            warn_nothing(name, beside)
+
+
+def warn_nothing(name: str, beside: str) -> None:
+    """Say that an option has no effect."""
+    log.warning("%s does nothing %s", flag_of(name), beside)
+
+
 def plain(options: Any) -> dict[str, Any]:
     """Options as plain data, for checkpoints and reports."""
     return {

@@ -35,6 +35,7 @@ from .evaluation.report import Block
 from .evaluation.runs import run_facts, test_report, training_report
 from .evaluation.score import BATCH, score_predictions
 from .limits import PROCESSES, check_limits
+from .options import warn_of_idle
 from .pose import checkpoints
 from .pose.checkpoints import Loaded
 from .pose.skeleton import Skeleton
@@ -47,6 +48,7 @@ from .wscda.report import domain_blocks
 O = TypeVar("O")  # noqa: E741
 
 BEST = "model_best.pth.tar"
+SCORED = "here: the run has been scored, no network runs"
 # name in run.json -> its options, and the option that names the labelled data
 METHODS: Mapping[str, tuple[type[RunOptions], str]] = {
     "train": (TrainOptions, "dataset"),
@@ -79,6 +81,7 @@ def run(options: ReportOptions) -> Path:
     facts = run_facts(folder)
     record = Record.read(folder) if (folder / NAME).is_file() else None
     if record is not None and record.kind == "test":
+        warn_of_idle(options, [(name, lambda o: True, SCORED) for name in ("accelerator", "workers")])
         path = _test(folder, record)
     elif facts.get("method") in METHODS:
         path = _training(folder, facts, record, options)
@@ -120,6 +123,9 @@ def _training(folder: Path, facts: Mapping[str, Any], record: Record | None, ask
     if record is not None and network is not None and record.epoch != int(network.state.get("epoch", 0)):
         log.info("the best checkpoint is newer than its scores: scoring it")
         record = None  # gone on since
+    if record is not None:
+        idle = ["workers"] if isinstance(options, WscdaOptions) else ["accelerator", "workers"]
+        warn_of_idle(asked, [(name, lambda o: True, SCORED) for name in idle])
     if record is None and network is None:
         raise DataError(
             f"a checkpoint in {folder}", f"no {BEST}: the run was stopped before its first", "let it run on"

@@ -7,9 +7,9 @@ from dataclasses import MISSING, fields, replace
 from typing import Any
 
 from ..errors import OptionError
+from ..options import warn_of_idle
 from ..pose.checkpoints import Loaded
 from ..progress import log
-from ..train.idle import warn_of_idle
 from ..train.options import RunOptions
 from .options import CcsslOptions
 

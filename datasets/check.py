@@ -33,7 +33,7 @@ from .picture_places import is_file
 from .pictures import PictureError
 from .sample import PoseDataset
 from .sheet import evenly, overlay_sheet
-from .sources import class_names, keep, open_source, partner_pairs
+from .sources import class_names, keep, open_source, partner_pairs, warn_of_idle_data, warn_of_idle_split
 
 _SHOWN = 10
 
@@ -83,6 +83,8 @@ def run(options: CheckOptions) -> dict[str, Any]:
         category=options.category or None,
         as_is=options.as_is or None,
     )
+    warn_of_idle_data(options)
+    warn_of_idle_split(options.split, options.data)
     total = min(options.read or len(dataset), len(dataset))
     facts = check_source(dataset, options.read or None, lambda rows: track(rows, "reading", total))
     for line in shown(facts):

@@ -94,7 +94,7 @@ class CocoKeypoints(AnnotatedPictures):
         if partners and self.skeleton is not None:
             self.skeleton = self.skeleton.with_partners(partners)
         self._animals = self._in_order(rows, file, categories, columns)
-        found = f"{plain(str(file.path))}: {len(in_split)} images and {len(file.annotations)} annotations"
+        found = f"{plain(str(file.path), 4096)}: {len(in_split)} images and {len(file.annotations)} annotations"
         self._finish(self.path.absolute().parent, labelled, found)
         self._places = find_pictures(self.path, self.file_names, need_pictures)
         if not as_is:

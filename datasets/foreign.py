@@ -21,6 +21,8 @@ START_SECONDS = 600.0  # for the process to start and to load the library, on th
 BYTES_A_SECOND = 2 << 20  # what the slowest disk gives on top of that
 LOADED = b"loaded\n\n"  # what the process says when it has loaded the library and opens the file
 _CHILD = Path(__file__).with_name("foreign_child.py")
+# a process that waits for the next reader, with the id of the process that started it and its program
+_idle: list[tuple[int, Path, subprocess.Popen]] = []
 
 
 class ForeignFileError(Exception):
@@ -28,7 +30,10 @@ class ForeignFileError(Exception):
 
 
 class ForeignReader:
-    """Reads any number of files in one process of its own, which starts with the first and ends with the `with` block.
+    """Reads any number of files in one process of its own, which starts with the first.
+
+    After the `with` block it waits for the next reader of this process: to start takes as long as to read a hundred small files. It
+    ends with this process, whose end closes its input.
 
     Example:
         with ForeignReader() as reader:
@@ -42,6 +47,9 @@ class ForeignReader:
         return self
 
     def __exit__(self, *_) -> None:
+        if self._child is not None and not _idle:
+            _idle.append((os.getpid(), _CHILD, self._child))
+            self._child = None
         self._end()
 
     def read(self, kind: Literal["mat", "hdf5"], path: str | os.PathLike) -> dict[str, Any]:
@@ -92,6 +100,11 @@ class ForeignReader:
         return b"".join(parts)
 
     def _start(self) -> subprocess.Popen:
+        while _idle:
+            owner, program, child = _idle.pop()
+            # a forked process leaves its parent's alone
+            if owner == os.getpid() and program == _CHILD and child.poll() is None:
+                return child
         one = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
         # -P: the folder of the script, full of modules of ours, is no place to import from
         command = [sys.executable, "-P", str(_CHILD)]

@@ -21,6 +21,7 @@ from typing import Annotated, Literal
 import tyro
 
 from ..errors import OptionError
+from ..options import warn_of_idle
 from ..progress import log
 from .download import fetch, unpack
 
@@ -153,6 +154,15 @@ def run(options: GetOptions) -> list[Path]:
         raise OptionError(expected, repr(options.data), f"zoopose data get {near[0]}" if near else "")
     way = WAYS[name]
     root = Path(options.root or path or Path("animal_data") / way.folder).expanduser()
+    rules = [
+        ("split", lambda o: not any(a.split for a in way.archives), f"with {name}: its parts do not come apart"),
+        ("keep", lambda o: not o.run, "without --run: nothing is fetched"),
+    ]
+    warn_of_idle(options, rules)
+    if options.root and path and Path(options.root) != Path(path):
+        raise OptionError(
+            "one folder", f"--root {options.root} and {options.data}", f"zoopose data get {name} --root {path}"
+        )
     wanted = [a for a in way.archives if options.split == "all" or a.split in ("", options.split)]
     missing = [a for a in wanted if not all((root / entry).exists() for entry in a.makes)]
     log.info("%s: %s", name, way.page)

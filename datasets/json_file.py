@@ -76,7 +76,7 @@ def _text(path: Path, expected: str, remedy: str) -> str:
     except OSError as error:
         raise DataError(expected, f"{path}: {error.strerror}") from error
     except ValueError as error:  # a NUL in the path
-        raise DataError(expected, f"{plain(str(path))}: {error}", remedy) from None
+        raise DataError(expected, f"{plain(str(path), 4096)}: {error}", remedy) from None
     encoding = json.detect_encoding(data)
     try:
         return data.decode(encoding)

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, OptionError
+from ..limits import flag_of
 from ..pose.skeleton import Skeleton
+from ..progress import log
 from .catalogue import OPTIONS, SOURCES, WITHOUT_SPLITS, Request
 from .sample import PoseDataset, PoseSample
 
@@ -113,6 +115,30 @@ def _unknown(text: str, name: str) -> OptionError:
     near = difflib.get_close_matches(name, SOURCES, n=1, cutoff=0.5)
     _, colon, path = text.partition(":")
     return OptionError(lines[0], repr(text), f"{near[0]}{colon}{path}" if near else "")
+
+
+def warn_of_idle_data(options: Any) -> None:
+    """One line for every option of data, given on the command line, that none of the command's data sets takes.
+
+    To be called where the network is not of the published code, for whose mean colour the pictures of --image-path are read.
+    """
+    texts = [text for name, text in vars(options).items() if name not in getattr(options, "DEAD_FLAGS", ())]
+    sources = [text for text in texts if isinstance(text, str) and text.partition(":")[0] in SOURCES]
+    species = "species" if hasattr(options, "species") else "animal"
+    takers = {
+        "image_path": any(":" not in text for text in sources),
+        species: any(text.startswith(("real_animal", "synthetic_animal")) for text in sources),
+        "partners": any(text.startswith("coco:") for text in sources),
+    }
+    for name, taken in takers.items():
+        if not taken and getattr(options, name) != getattr(type(options), name):
+            log.warning("%s does nothing with %s", flag_of(name), ", ".join(dict.fromkeys(sources)))
+
+
+def warn_of_idle_split(split: str, text: str) -> None:
+    """Say that --split is not used, where NAME[:PATH] names a data set without parts."""
+    if split in ("train", "valid") and not has_splits(text):
+        log.warning("--split does nothing with %s: it has no parts, all of it is taken", text)
 
 
 class _View:

@@ -21,7 +21,7 @@ from ..datasets.synthetic_animal import synthetic_mean
 from ..datasets.tigdog import real_mean
 from ..errors import OptionError
 from ..limits import PROCESSES, SHARE, SIDE, Limits, flag_of, zero_or
-from ..options import dead, size_of, size_text
+from ..options import dead, size_of, size_text, warn_of_idle
 from ..pose.checkpoints import Loaded, load
 from ..pose.codecs import CODECS
 from ..pose.heatmap import SMOOTHED
@@ -196,24 +196,6 @@ def warn_of_other_network(options: Any, network: Loaded) -> None:
             )
 
 
-def warn_of_idle_data(options: Any) -> None:
-    """One line for every option of data, given on the command line, that none of the command's data sets takes.
-
-    To be called where the network is not of the published code, for whose mean colour the pictures of --image-path are read.
-    """
-    texts = [text for name, text in vars(options).items() if name not in getattr(options, "DEAD_FLAGS", ())]
-    sources = [text for text in texts if isinstance(text, str) and text.partition(":")[0] in SOURCES]
-    species = "species" if hasattr(options, "species") else "animal"
-    takers = {
-        "image_path": any(":" not in text for text in sources),
-        species: any(text.startswith(("real_animal", "synthetic_animal")) for text in sources),
-        "partners": any(text.startswith("coco:") for text in sources),
-    }
-    for name, taken in takers.items():
-        if not taken and getattr(options, name) != getattr(type(options), name):
-            log.warning("%s does nothing with %s", flag_of(name), ", ".join(dict.fromkeys(sources)))
-
-
 def load_network(path: str, trained_on: str, options: Any, mean: Any = None) -> Loaded:
     """Network of a checkpoint; files of the published code do not say what they were trained on, so the caller does.
 
@@ -224,13 +206,15 @@ def load_network(path: str, trained_on: str, options: Any, mean: Any = None) -> 
         mean: RGB mean in place of that, from a data set that knows its own.
     """
 
+    check_trained_on(trained_on)
+
     def published_mean() -> Any:
         return mean_of(trained_on, options, path) if mean is None else mean
 
     loaded = load(path, published_mean, joint_order(trained_on, options), joint_names(getattr(options, "joints", "")))
     if outcome := outcome_of(loaded.state):
         log.warning("%s is the end of a run that was stopped: %s", path, outcome)
-    pairs = partner_pairs(options.partners)
+    pairs = partner_pairs(getattr(options, "partners", ""))
     if pairs and all(name in loaded.skeleton.joints for pair in pairs for name in pair):
         loaded.skeleton = loaded.skeleton.with_partners(pairs)
     return read_as(loaded, options) if isinstance(options, DataOptions) else loaded
@@ -255,9 +239,29 @@ def read_as(network: Loaded, options: Any) -> Loaded:
 
 
 def warn_of_reading(options: Any) -> None:
-    """Say where --shift-heatmap does nothing."""
-    if options.shift_heatmap is not None and not options.flip:
-        log.warning("--shift-heatmap does nothing without --flip: no picture is mirrored")
+    """Say which options of mirrored pictures do nothing."""
+    unmirrored = "without --flip: no picture is mirrored"
+    warn_of_idle(
+        options, [(name, lambda o: not o.flip, unmirrored) for name in ("shift_heatmap", "mirror", "partners")]
+    )
+
+
+def warn_of_own_network(options: Any, network: Loaded) -> None:
+    """Say which options about files of the published code do nothing for a checkpoint that says these things itself."""
+    beside = "for this checkpoint, which says it itself"
+    rules = [(name, lambda o: "zoopose" in network.state, beside) for name in ("trained_on", "dataset1")]
+    warn_of_idle(options, rules)
+
+
+def check_trained_on(trained_on: str) -> None:
+    """Raises OptionError where what a network was trained on is no data set: its mean colour would be guessed."""
+    name = trained_on.partition(":")[0]
+    if name and name not in SOURCES:
+        near = difflib.get_close_matches(name, SOURCES, 1, 0.5)
+        expected = (
+            f"a data set that the network was trained on, --trained-on or --dataset1 NAME out of {', '.join(SOURCES)}"
+        )
+        raise OptionError(expected, repr(trained_on), near[0] if near else "")
 
 
 def mean_of(trained_on: str, options: Any, path: str) -> np.ndarray:

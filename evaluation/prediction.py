@@ -21,17 +21,17 @@ import numpy as np
 import tyro
 
 from ..datasets.sample import PoseDataset
-from ..datasets.sources import check_joints, has_splits
+from ..datasets.sources import check_joints, has_splits, warn_of_idle_data
 from ..errors import OptionError
 from ..folder_lock import alone_in
 from ..limits import COUNT_OR_ZERO, Limits, check_limits
-from ..options import dead
+from ..options import dead, warn_of_idle
 from ..pose.atomic import atomic_picture, sweep
 from ..pose.draw import draw_pose
 from ..pose.skeleton import Skeleton
 from ..progress import log, track
 from .mirroring import flips, say_pairs
-from .options import DataOptions, compute_device, load_network, open_data, warn_of_idle_data, warn_of_reading
+from .options import DataOptions, compute_device, load_network, open_data, warn_of_own_network, warn_of_reading
 from .predict import Predictions, predict
 from .prediction_files import (
     OVERLAY_PX,
@@ -94,8 +94,8 @@ def run(options: PredictOptions) -> Predictions:
     if options.flip:
         say_pairs(options, dataset.skeleton, training=False)
     warn_of_reading(options)
-    if options.test_batch != DataOptions.test_batch:
-        log.warning("--test-batch does nothing here: it is of the published score; --predict-batch is of the network")
+    warn_of_own_network(options, network)
+    warn_of_idle(options, [("shown_from", lambda o: o.overlays == 0, "with --overlays 0")])
     device = compute_device(options.accelerator)
     log.info("%s\n%d pictures of %s", network.note, len(dataset), options.data)
     found = predict(

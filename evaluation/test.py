@@ -28,7 +28,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from zoopose.datasets.sources import check_joints, has_splits
+from zoopose.datasets.sources import check_joints, has_splits, warn_of_idle_data, warn_of_idle_split
 from zoopose.errors import OptionError
 from zoopose.evaluation.folder_scores import score_folder
 from zoopose.evaluation.given_scores import score_detections, score_given
@@ -39,8 +39,8 @@ from zoopose.evaluation.options import (
     compute_device,
     load_network,
     open_data,
-    warn_of_idle_data,
     warn_of_other_network,
+    warn_of_own_network,
     warn_of_reading,
 )
 from zoopose.evaluation.part_iou import counter_for
@@ -50,8 +50,14 @@ from zoopose.evaluation.runs import frame_overlays, test_report
 from zoopose.evaluation.score import score_network, write_scores
 from zoopose.folder_lock import alone_in
 from zoopose.limits import check_limits
-from zoopose.options import command, plain
+from zoopose.options import command, given, plain, warn_nothing, warn_of_idle
+from zoopose.pose.checkpoints import Loaded
 from zoopose.progress import log
+
+# options that need a network
+OF_NETWORKS = (
+    "dataset1", "arch", "stacks", "blocks", "inp_res", "out_res", "mirror", "test_batch", "predict_batch", "accelerator", "workers",
+)  # fmt: skip
 
 
 @alone_in(lambda options: options.checkpoint or _folder(options), shared=True)
@@ -68,10 +74,13 @@ def run(options: TestOptions) -> dict:
     check_options(options)
     if not options.predictions and Path(options.resume).is_dir():
         return score_folder(options, run)
+    warn_of_idle_split(options.split, source)
     split = options.split if options.split != "auto" else "valid" if has_splits(source) else "all"
     folder = Path(options.checkpoint) if options.checkpoint else _folder(options)
     if options.predictions:
         dataset = open_data(source, split, options, need_pictures=False)
+        warn_of_idle_data(options)
+        warn_of_idle(options, [(name, lambda o: True, "with --predictions: no network runs") for name in OF_NETWORKS])
         skeleton, facts = dataset.skeleton, {"predictions": options.predictions}
         scores, found, tables = score_given(dataset, options)
     else:
@@ -80,6 +89,7 @@ def run(options: TestOptions) -> dict:
         if network.form.kind != "published":
             warn_of_idle_data(options)
         warn_of_reading(options)
+        _warn_of_scoring(options, network, source)
         skeleton, facts = network.skeleton, {"network": network.note, "input": network.form.describe()}
         facts["trained on"] = options.dataset1
         dataset = open_data(source, split, options, skeleton=skeleton)
@@ -111,6 +121,17 @@ def run(options: TestOptions) -> dict:
     if options.debug:
         frame_overlays(folder / "overlays", dataset, found, skeleton)
     return scores
+
+
+def _warn_of_scoring(options: TestOptions, network: Loaded, source: str) -> None:
+    """Say which options do nothing for this network and these data."""
+    if options.dataset1 != source:  # the published command names data of two kinds
+        warn_of_own_network(options, network)
+    if options.dataset and options.dataset2 not in ("", options.dataset):
+        warn_nothing("dataset2", "beside --dataset")
+    published = network.form.published_cells and options.boxes in ("", "gt")
+    if given(options, "test_batch") and not published:
+        warn_nothing("test_batch", "here: there is no published score")
 
 
 def _folder(options: TestOptions) -> Path:

@@ -1,15 +1,10 @@
-"""Options that have no effect beside the others of a command: one warning for each that was given."""
+"""Options of training that have no effect beside the others of a command; each that was given is warned of (`warn_of_idle`)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from ..limits import flag_of
-from ..progress import log
-from .options import RunOptions
-
-Rule = tuple[str, Callable[[Any], bool], str]
+from ..options import Rule
 
 
 def _augmented(options: Any) -> set[str]:
@@ -45,25 +40,3 @@ RULES: tuple[Rule, ...] = (
     ("scale_factor", _never_standard, "without standard augmentation"),
     ("rot_factor", _never_standard, "without standard augmentation"),
 )
-
-
-def given(options: Any, name: str) -> bool:
-    """Whether an option has another value than its default."""
-    return getattr(options, name, None) != getattr(type(options), name, None)
-
-
-def warn_of_idle(options: RunOptions, rules: tuple[Rule, ...] = RULES) -> None:
-    """One line for every option that was given and has no effect.
-
-    Args:
-        options: of a training command; choices that were left open (`auto`) are filled in where the command can.
-        rules: (option, whether it has no effect, beside what).
-    """
-    for name, idle, beside in rules:
-        if given(options, name) and idle(options):
-            warn_nothing(name, beside)
-
-
-def warn_nothing(name: str, beside: str) -> None:
-    """Say that an option has no effect."""
-    log.warning("%s does nothing %s", flag_of(name), beside)

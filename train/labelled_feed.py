@@ -13,6 +13,7 @@ from ..datasets.pictures import PictureError
 from ..datasets.sample import PoseDataset
 from ..errors import DataError, OptionError
 from ..evaluation.mirroring import mirrors
+from ..options import given, warn_nothing
 from ..pose.augment import AUGMENTATIONS, Augmentation
 from ..pose.codecs import CODECS
 from ..pose.frames import FRAMES
@@ -20,7 +21,6 @@ from ..pose.inputs import InputForm
 from ..pose.person_augment import PersonAugmentation
 from ..pose.skeleton import Skeleton
 from .feed import CropFeed, cache_for
-from .idle import given, warn_nothing
 from .labels_there import check_labels
 from .options import RunOptions, TrainOptions
 from .person_feed import PersonFeed

@@ -15,10 +15,11 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from .. import __version__
+from ..datasets.sources import warn_of_idle_data
 from ..errors import OptionError
-from ..evaluation.options import warn_of_idle_data, warn_of_other_network
+from ..evaluation.options import warn_of_other_network
 from ..evaluation.runlog import RunLog
-from ..options import plain
+from ..options import plain, warn_of_idle
 from ..pose import checkpoints
 from ..pose.atomic import atomic_json, sweep
 from ..progress import log
@@ -27,7 +28,7 @@ from . import building
 from .compiled import Compiled
 from .debug_sheets import Watched
 from .fallback import load_whole, mend
-from .idle import warn_of_idle
+from .idle import RULES
 from .loop import Interrupted, Run, Step, Watch, fit
 from .options import RunOptions
 from .ranks import share_statistics
@@ -140,7 +141,7 @@ def open_run(
         restore: a checkpoint whose progress and optimiser are taken over, or None.
     """
     warn_of_other_network(options, network)
-    warn_of_idle(options)
+    warn_of_idle(options, RULES)
     if network.form.kind != "published":
         warn_of_idle_data(options)
     plain_model = network.model.to(memory_format=torch.channels_last)

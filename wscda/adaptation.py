@@ -12,6 +12,8 @@ from ..datasets.sample import PoseDataset
 from ..datasets.sources import check_joints, has_splits
 from ..errors import OptionError
 from ..evaluation.options import load_network, open_target, refuse_joints
+from ..options import given as is_given
+from ..options import warn_nothing
 from ..pose import checkpoints
 from ..pose.checkpoints import Loaded
 from ..pose.correspondence import for_joints
@@ -21,8 +23,6 @@ from ..progress import log
 from ..train import building
 from ..train.data import labelled_data, training_and_validation
 from ..train.feed import CropFeed, cache_for
-from ..train.idle import given as is_given
-from ..train.idle import warn_nothing
 from ..train.labelled_feed import augmentation_for, encoding_of, trains_hidden
 from ..train.loop import Run
 from ..train.supervised import LOSSES

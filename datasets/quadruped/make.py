@@ -30,6 +30,7 @@ import cv2
 from ...errors import OptionError
 from ...folder_lock import alone_in
 from ...limits import COUNT, SEED, Limits, check_limits
+from ...options import warn_of_idle
 from ...pose.atomic import atomic_json
 from ...progress import Progress, log
 from ...stopping import blocked, follow_parent
@@ -37,6 +38,7 @@ from .plans import body_of
 from .writers import JOINT_ROWS, made_folder, synthetic_folder, write_synthetic_animal, write_tigdog
 
 DOMAINS = ("source", "target", "both")
+OF_SOURCE, OF_TARGET = ("pictures", "size", "views"), ("shots", "frames", "target_size", "gap", "site")
 
 
 @dataclass
@@ -76,6 +78,8 @@ class MakeOptions:
 @alone_in("out")
 def run(options: MakeOptions) -> list[Path]:
     """Make as the options say, with progress."""
+    warn_of_idle(options, [(name, lambda o: o.domain == "target", "with --domain target") for name in OF_SOURCE])
+    warn_of_idle(options, [(name, lambda o: o.domain == "source", "with --domain source") for name in OF_TARGET])
     bars: dict[str, Progress] = {}
 
     def show(what: str, done: int, total: int) -> None:

@@ -49,6 +49,17 @@ def test_mat_and_hdf5_files_are_read(tmp_path):
         read_foreign("mat", tmp_path / "none.mat")
 
 
+def test_the_process_waits_for_the_next_reader_of_this_process_alone(tmp_path, monkeypatch):
+    savemat(tmp_path / "a.mat", {"x": np.arange(3.0)})
+    started, start = [], ForeignReader._start
+    monkeypatch.setattr(ForeignReader, "_start", lambda self: started.append(start(self)) or started[-1])
+    assert all(read_foreign("mat", tmp_path / "a.mat")["x"].size == 3 for _ in range(3))
+    assert len({child.pid for child in started}) == 1
+    monkeypatch.setattr(foreign.os, "getpid", lambda: -1)  # as in a forked process
+    read_foreign("mat", tmp_path / "a.mat")
+    assert len({child.pid for child in started}) == 2
+
+
 def test_a_process_that_dies_or_hangs_is_named(tmp_path, monkeypatch):
     child = tmp_path / "child.py"
     child.write_text(CHILD)

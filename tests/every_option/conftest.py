@@ -25,8 +25,14 @@ Every option changes the result, or warns, or is refused: say in the table of th
     "name": refused(VALUE, other=...)        an error names the flag, or `says=...`
     "name": free(VALUE, "why", SEEN, other=...)  the result stays; SEEN(folder, said) is true of what it does instead
     "name": elsewhere("tests/FILE.py", "why")    another test shows what it does
+    "name": (effect(VALUE), warns(VALUE, other=...))   several of them
 `other` are further options, under which it is tried. An option that does nothing must be mended: make it work, warn (train/idle.py,
 options.dead) or refuse it."""
+
+
+def pairs(table: dict[str, Any]) -> list[tuple[str, Any]]:
+    """(option, how it is tried), one for each way."""
+    return [(name, way) for name, ways in table.items() for way in (ways if isinstance(ways, tuple) else (ways,))]
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +54,7 @@ def complete(commands) -> Callable[[str, dict[str, Any]], None]:
         fields = {f.name for f in dataclasses.fields(options)} - set(getattr(options, "DEAD_FLAGS", ()))
         missing, extra = sorted(fields - set(table)), sorted(set(table) - fields)
         assert not missing and not extra, ADVICE.format(command=command, missing=missing, extra=extra)
-        for name, tried in table.items():
+        for name, tried in pairs(table):
             assert tried.kind != "free" or (tried.why and tried.seen), (
                 f"{command} {name}: say why it is free, and what it does"
             )

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import h5py
@@ -18,47 +16,10 @@ from zoopose.train import train
 from zoopose.train.options import TrainOptions
 from zoopose.wscda.options import PploOptions, WscdaOptions
 
+from .ways import effect, elsewhere, free, recorded, refused, there, warns
+
 CLASSES = {"train": TrainOptions, "ccssl": CcsslOptions, "wscda": WscdaOptions, "pplo": PploOptions}
 LAST = "last.pth.tar"
-
-
-def how(kind: str, value: Any, beside: dict, **more) -> SimpleNamespace:
-    return SimpleNamespace(
-        **{"kind": kind, "value": value, "beside": beside, "why": "", "seen": None, "says": "", **more}
-    )
-
-
-def effect(value, **beside):
-    return how("effect", value, beside)
-
-
-def warns(value, **beside):
-    return how("warns", value, beside)
-
-
-def refused(value, says="", **beside):
-    return how("refused", value, beside, says=says)
-
-
-def free(value, why, seen, **beside):
-    return how("free", value, beside, why=why, seen=seen)
-
-
-def elsewhere(test, why):
-    return how("elsewhere", test, {}, why=why)
-
-
-def there(pattern: str) -> Callable[[Path, str], bool]:
-    return lambda folder, said: any(folder.glob(pattern))
-
-
-def logged(text: str) -> Callable[[Path, str], bool]:
-    return lambda folder, said: text in said
-
-
-def recorded(name: str) -> Callable[[Path, str], bool]:
-    """The value is in run.json, with which a report is made again."""
-    return lambda folder, said: name in json.loads((folder / "run.json").read_text())["options"]
 
 
 # options of every training command
