@@ -79,7 +79,9 @@ def labelled_feed(
         items = published_items(data, network.form, options, options.source_augment, flip=False, stream=STREAM)
         return PublishedFeed(items, network.form.std, options, fabric.global_rank, fabric.world_size)
     own = common | {"hidden": trains_hidden(options, options.target_labels)}
-    return CropFeed(data, network.form, augmentation_for(options, options.source_augment), stream=STREAM, **own)
+    return CropFeed(
+        data, network.form, augmentation_for(options, options.source_augment, network.skeleton), stream=STREAM, **own
+    )
 
 
 def has_published_files(dataset: PoseDataset) -> bool:

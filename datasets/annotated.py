@@ -60,6 +60,7 @@ class AnnotatedPictures:
     Attributes:
         skipped: reason -> ids of the annotations left out.
         mended: what was wrong, and what is taken instead -> ids of the annotations that are items all the same.
+        doubts: what looks wrong about joints and boxes, and may be right; one clause each.
         classes: class -> annotations of it that were looked at, those left out among them.
         boxes: (N, 4) float32 x, y, w, h in px; w = h = 0 stands for a whole picture of unknown size.
         split_rule: where the split comes from; "" where the set's own files are the split.
@@ -73,6 +74,7 @@ class AnnotatedPictures:
         self.name, self.split = name, split
         self.skipped: dict[str, list] = {}
         self.mended: dict[str, list] = {}
+        self.doubts: list[str] = []
         self.classes: Counter[str] = Counter()
         self._looked_at: set[str] = set()
         self._annotations = Path(annotations)
@@ -203,6 +205,8 @@ class AnnotatedPictures:
         }
         if self.mended:
             facts["mended"] = {what: len(ids) for what, ids in self.mended.items()}
+        if self.doubts:
+            facts["doubts"] = self.doubts
         return facts | ({"split_rule": self.split_rule} if self.split_rule else {})
 
 

@@ -97,6 +97,10 @@ def run(options: CheckOptions) -> dict[str, Any]:
     if options.json:
         atomic_json(options.json, facts, 2)
     _say_missing(facts.get("missing_pictures", {"count": 0}))
+    if facts["faulty"] and len(facts["faulty"]) == facts["read"]:
+        first = facts["faulty"][0]
+        found = f"none of {facts['read']} can be, the first: {first['path']}: {first['reason']}"
+        raise DataError("pictures that can be read", found, "fetch the pictures again")
     return facts
 
 

@@ -11,11 +11,11 @@ from ..pose.skeleton import from_coco_category
 from . import coco_file, recordings
 from .annotated import Animal, AnnotatedPictures, Unusable
 from .coco_categories import category_skeleton, choose_categories, select_joints
-from .coco_file import CocoFile
+from .coco_file import CocoFile, is_crowd
 from .coco_truth import CocoTruth, truth_of_files
 from .json_file import plain
 from .picture_places import find_pictures, picture_size
-from .units import check_pixels, numbers_of
+from .units import check_pixels, doubts, numbers_of
 
 _SIZES_READ = 50  # pictures whose size is looked up where the file does not give it
 
@@ -98,10 +98,14 @@ class CocoKeypoints(AnnotatedPictures):
         self._finish(self.path.absolute().parent, labelled, found)
         self._places = find_pictures(self.path, self.file_names, need_pictures)
         if not as_is:
-            self._check_units(rows)
+            self.doubts = self._check_units(rows)
 
-    def _check_units(self, rows: list[tuple]) -> None:
-        """Raises DataError where joints or boxes are no pixels; sizes that the file does not give are read off some pictures."""
+    def _check_units(self, rows: list[tuple]) -> list[str]:
+        """What looks wrong about joints and boxes; sizes that the file does not give are read off some pictures.
+
+        Raises:
+            DataError: joints or boxes that are no pixels.
+        """
         sizes: dict[str, tuple[int, int] | None] = {}
         for _, image, *_ in rows:
             name = image["file_name"]
@@ -110,7 +114,9 @@ class CocoKeypoints(AnnotatedPictures):
                 sizes[name] = coco_file.size_of(image) or (picture_size(self._places.path_of(name)) if read else None)
         joints = None if self.labels is None else [(xy, visible) for *_, xy, visible in rows]
         boxes = [ann.get("bbox") for ann, *_ in rows]
-        check_pixels(numbers_of(boxes, joints, [sizes[image["file_name"]] for _, image, *_ in rows]), self.path)
+        numbers = numbers_of(boxes, joints, [sizes[image["file_name"]] for _, image, *_ in rows])
+        check_pixels(numbers, self.path)
+        return doubts(numbers)
 
     # ---- from annotations to items
 
@@ -119,7 +125,7 @@ class CocoKeypoints(AnnotatedPictures):
             if ann["image_id"] in in_split and ann["category_id"] in categories:
                 image = file.images[ann["image_id"]]
                 self._count(recordings.text(categories[ann["category_id"]].get("name")), image["file_name"])
-                if ann.get("iscrowd"):
+                if is_crowd(ann):
                     self._skip("a crowd", i)
                 else:
                     yield i, ann, image
@@ -131,6 +137,8 @@ class CocoKeypoints(AnnotatedPictures):
                 xy, visible = coco_file.read_joints(ann, count)
                 box = self._box(i, ann, image) or coco_file.box_of_joints(xy, visible)
                 rows.append((ann, image, box, xy, visible))
+                if (visible > 0).sum() < sum(flag > 0 for flag in map(float, ann["keypoints"][2::3])):
+                    self._mend("joints at exactly 0, 0 or -1, -1, outside their box: taken for not labelled", i)
             except Unusable as reason:
                 self._skip(str(reason), i)
         if rows and not coco_file.has_flag(file, categories, 2):

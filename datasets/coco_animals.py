@@ -69,7 +69,7 @@ class CocoAnimals(AnnotatedPictures):
                 self._take(i, kind, name, lambda i=i, a=ann, n=name, k=kind: self._animal(i, a, n, k, part))
 
     def _animal(self, annotation_id: Any, ann: dict, name: str, kind: str, part: CocoPart) -> Animal:
-        if ann.get("iscrowd"):
+        if coco_file.is_crowd(ann):
             raise Unusable("a crowd")
         image = part.file.images[ann["image_id"]]
         size_wh = coco_file.size_of(image)

@@ -17,6 +17,7 @@ from .schema import FURTHEST_PX, MOST_JOINTS, Ids, as_id, is_file_name, is_name,
 
 _COCO = "a COCO keypoints file: a JSON object with the lists 'images', 'annotations' and 'categories'"
 _MISSING = object()
+SMALLEST_AREA = 1e-3  # of the box's, for an outline's; thin animals across their box fill more
 
 
 @dataclass(frozen=True)
@@ -173,6 +174,7 @@ def read_joints(ann: dict, count: int) -> tuple[np.ndarray, np.ndarray]:
     flags = triples[:, 2]
     if not ((flags == 0) | (flags == 1) | (flags == 2)).all():
         raise Unusable("visibility flags other than 0, 1 and 2")
+    flags = np.where(unplaced(ann, triples), 0, flags)
     known = flags > 0
     if not known.any():
         raise Unusable("no labelled joint")
@@ -183,12 +185,44 @@ def read_joints(ann: dict, count: int) -> tuple[np.ndarray, np.ndarray]:
     return np.where(known[:, None], triples[:, :2], 0).astype(np.float32), flags.astype(np.uint8)
 
 
+def unplaced(ann: dict, triples: np.ndarray) -> np.ndarray:
+    """(K,) joints flagged as labelled at exactly 0, 0 or -1, -1, where the box does not reach: what tools write for a joint without
+    a place."""
+    xy = triples[:, :2]
+    corner = (triples[:, 2] > 0) & ((xy == 0).all(1) | (xy == -1).all(1))
+    box = ann.get("bbox")
+    boxed = isinstance(box, list) and len(box) == 4 and all(map(is_number, box)) and min(box[2:]) >= 1
+    return corner & (not boxed or max(box[:2]) > 1)
+
+
 def has_flag(file: CocoFile, categories: Collection, flag: int) -> bool:
     """Whether a joint of these categories has a visibility flag, anywhere in the file."""
     return any(
         ann["category_id"] in categories and isinstance(ann.get("keypoints"), list) and flag in ann["keypoints"][2::3]
         for ann in file.annotations.values()
     )
+
+
+def is_crowd(ann: Mapping) -> bool:
+    """Whether an annotation is one of a crowd; "0", "false" and "no" say that it is none, as 0 does."""
+    value = ann.get("iscrowd")
+    return (
+        value.strip().lower() not in ("", "0", "0.0", "false", "no", "n", "none")
+        if isinstance(value, str)
+        else bool(value)
+    )
+
+
+def area_of(ann: Mapping) -> float | None:
+    """An annotation's area in px^2; None where it has none, or one much too small for its box (a share of the picture)."""
+    area, box = ann.get("area"), ann.get("bbox")
+    if not is_number(area) or not 0 < area <= FURTHEST_PX**2:
+        return None
+    if isinstance(box, list) and len(box) == 4 and all(map(is_number, box)) and min(box[2:]) >= 1:
+        w, h = box[2:]
+        if area < SMALLEST_AREA * w * h:
+            return None
+    return area
 
 
 class NoSize(Unusable):

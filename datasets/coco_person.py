@@ -128,7 +128,7 @@ class CocoPerson(AnnotatedPictures):
 
 
 def _person(annotation_id: Any, ann: dict, name: str, part: CocoPart, labelled: bool) -> Animal:
-    if ann.get("iscrowd"):
+    if coco_file.is_crowd(ann):
         raise Unusable("a crowd")
     if isinstance(ann.get("area"), int | float) and ann["area"] <= 0:
         raise Unusable("area of zero")

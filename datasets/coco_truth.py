@@ -25,7 +25,7 @@ class CocoTruth:
         images, annotations, categories: as in a COCO keypoints file. Crowds and animals without a labelled joint are there too: a
             detection on them is not counted wrong. Keypoints are in the order of the data set's skeleton.
         items: N pairs (image_id, category_id), those of the data set's items.
-        left_out: reason -> annotations that make no sense, and are not there.
+        left_out: reason -> annotations that make no sense; they are there without joints, as animals that are not counted.
         one_category: the category is the truth's own making: results of any category are meant.
         notes: what a reader of the scores must know of the truth, one clause each.
     """
@@ -87,13 +87,16 @@ def truth_of_files(
                 miscounted += not right
             except Unusable as reason:
                 left_out[str(reason)] += 1
+                annotations.append(_ignored(i, ann, joints if columns is None else len(columns)))
     names = [{"id": i, "name": str(c.get("name", i))} for i, c in categories.items()]
     first = next(iter(categories))
     items = [(meta["image_id"], meta.get("category_id", first)) for meta in metas]
     notes = []
     without = sum(ann.get("area") is None for ann in annotations)
     if without:
-        notes.append(f"{without} annotations without an area above 0 count with their box's")
+        notes.append(
+            f"{without} annotations without an area, or with one that does not fit their box, count with their box's"
+        )
     if miscounted:
         notes.append(f"{miscounted} annotations whose num_keypoints is wrong count with the joints they have labelled")
     return CocoTruth(images, annotations, names, items, left_out, notes=tuple(notes))
@@ -121,15 +124,25 @@ def _annotation(
         # the numbers as the file has them, which the items' float32 would round
         keypoints = np.where(visible[:, None] > 0, np.array(ann["keypoints"], float).reshape(joints, 3), 0)
     own = keypoints if columns is None else keypoints[columns]
-    known |= {"keypoints": own.ravel().tolist(), "iscrowd": int(bool(ann.get("iscrowd")))}
+    known |= {"keypoints": own.ravel().tolist(), "iscrowd": int(coco_file.is_crowd(ann))}
     known["num_keypoints"] = int((own[:, 2] > 0).sum())
     given = ann.get("num_keypoints")
-    if is_number(ann.get("area")) and ann["area"] > 0:
-        known["area"] = ann["area"]
+    area = coco_file.area_of(ann)
+    if area is not None:
+        known["area"] = area
+    return known | _box_of(ann), given is None or given == int((keypoints[:, 2] > 0).sum())
+
+
+def _ignored(annotation_id: Any, ann: dict, joints: int) -> dict[str, Any]:
+    """An annotation that cannot be read, without joints: a result on its animal is not counted wrong."""
+    own = {"id": annotation_id, "image_id": ann["image_id"], "category_id": ann["category_id"], "iscrowd": 0}
+    return own | {"keypoints": [0.0] * 3 * joints, "num_keypoints": 0} | _box_of(ann)
+
+
+def _box_of(ann: dict) -> dict[str, list]:
     box = ann.get("bbox")
-    if isinstance(box, list) and len(box) == 4 and all(map(is_number, box)) and min(box[2:]) > 0:
-        known["bbox"] = box
-    return known, given is None or given == int((keypoints[:, 2] > 0).sum())
+    proper = isinstance(box, list) and len(box) == 4 and all(map(is_number, box)) and min(box[2:]) > 0
+    return {"bbox": box} if proper else {}
 
 
 def truth_of_items(

@@ -42,7 +42,7 @@ _EXIF_ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)
 _UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^/]*/?")
 _DRIVE = re.compile(r"[A-Za-z]:[/]*")
-_ODD = re.compile(r"[\\:?%]|^/|(^|/)\.\.?(/|$)")
+_ODD = re.compile(r"[\\:?%]|^/|(^|/)\.\.?(/|$)|(^|/)upload/\d+/")
 
 
 @dataclass
@@ -129,7 +129,8 @@ def picture_size(path: Path) -> tuple[int, int] | None:
 def cleaned(name: str) -> str:
     """A name as tools of other machines write it -> a path with / and without drive, address, query and `..`."""
     query = re.search(r"[?&]d=([^&]*)", name)
-    text = (query[1] if query else name).replace("\\", "/")
+    text = query[1] if query else re.sub(r"[?#].*", "", name, flags=re.DOTALL) if _SCHEME.match(name) else name
+    text = text.replace("\\", "/")
     text = _DRIVE.sub("", _SCHEME.sub("", text), count=1)
     if "%" in text:
         text = unquote(text, errors="strict") if _decodes(text) else text

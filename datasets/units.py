@@ -8,7 +8,7 @@ and the other reading does not.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ SOME = 0.1  # share of the animals that must contradict COCO's reading, where on
 APART = 0.3  # share of a box's side by which its corner must lie off 0 for the readings of boxes to differ
 UNIT = 1.05  # largest share of a picture's side, of labels that lie a little outside
 SLACK = 0.1  # of a box's or a picture's side: labels lie a little outside their boxes
+BEYOND = 0.1  # of a picture's side: where joints and boxes are far outside it
 REMEDY = "convert them to pixels and write the file again; if they are right as they are, --as-is takes them so"
 
 
@@ -80,6 +81,52 @@ def check_pixels(numbers: Numbers, path: Path) -> None:
         what, example = found
         expected = "joints in pixels, and boxes as x, y, width, height in pixels"
         raise DataError(expected, f"{path}: {what}; e.g. {example}", REMEDY)
+
+
+def check_results(numbers: Numbers, path: Path) -> None:
+    """Refuse predicted joints that are no pixels.
+
+    Args:
+        numbers: of M results: their joints, and box and picture of an annotated animal of each one's picture.
+
+    Raises:
+        DataError: joints in 0..1, in percent, or as y, x.
+    """
+    with np.errstate(all="ignore"):
+        found = _shares(replace(numbers, boxes=np.full_like(numbers.boxes, np.nan)))
+        scaled = numbers.xy * (numbers.size_wh / 100)[:, None]
+        as_is = _joints_in(numbers.xy, numbers.boxes)
+        if not found and _within_100(numbers.xy) and _better(as_is, _joints_in(scaled, numbers.boxes)):
+            found = (
+                "joints lie in the animals' boxes only when taken for percent of the pictures",
+                _joints(numbers.xy[0]),
+            )
+        if not found and _better(as_is, _joints_in(numbers.xy[..., ::-1], numbers.boxes)):
+            found = "joints lie in the animals' boxes only when taken for y, x", _joints(numbers.xy[0])
+    if found:
+        raise DataError("predicted joints x, y in pixels", f"{path}: {found[0]}; e.g. {found[1]}", REMEDY)
+
+
+def doubts(numbers: Numbers) -> list[str]:
+    """What looks wrong about joints and boxes and may be right: for a warning, one clause each."""
+    found = []
+    with np.errstate(all="ignore"):
+        margin = BEYOND * numbers.size_wh
+        if numbers.xy is not None:
+            share = _joints_in(numbers.xy, numbers.boxes)
+            asked, outside = np.isfinite(share).sum(), (share <= 0.5).sum()
+            if outside and outside >= SOME * asked:
+                found.append(f"{outside} of {asked} animals have half of their joints, or more, outside their box")
+            low, high = -margin[:, None], (numbers.size_wh + margin)[:, None]
+            known = np.isfinite(numbers.xy).all(-1)
+            outside = (known & ((numbers.xy < low) | (numbers.xy > high)).any(-1)).sum()
+            if outside and outside >= SOME * known.sum():
+                found.append(f"{outside} of {known.sum()} joints lie far outside their picture")
+        corners, asked = _corners_of(numbers.boxes), np.isfinite(numbers.boxes[:, 0]).sum()
+        leave = ((corners[:, :2] < -margin) | (corners[:, 2:] > numbers.size_wh + margin)).any(1).sum()
+        if leave and leave >= SOME * asked:
+            found.append(f"{leave} of {asked} boxes reach far beyond their picture")
+    return found
 
 
 def _shares(n: Numbers) -> tuple[str, str] | None:

@@ -78,7 +78,7 @@ def score_folder(options: TestOptions, score: Callable[[TestOptions], dict[str, 
              "note": CHOSEN, "checkpoints": rows}  # fmt: skip
     with atomic_path(out / TABLE) as temporary:
         temporary.write_text(json.dumps(facts, indent=1) + "\n")
-    metrics = json.loads((Path(best["folder"]) / "metrics.json").read_text())
+    metrics = json.loads((Path(best["folder"]) / "metrics.json").read_text(encoding="utf-8-sig"))
     chosen = {"checkpoint": best["file"], "out of": len(rows), "note": CHOSEN}
     write_metrics(Path(options.json) if options.json else out / "metrics.json", {**metrics, "chosen": chosen})
     for line in _table(rows, best):

@@ -14,6 +14,7 @@ from ..datasets.mpii import Mpii
 from ..datasets.picture_places import picture_size
 from ..datasets.sample import PoseDataset
 from ..datasets.sources import open_source
+from ..datasets.units import Numbers, check_results
 from ..errors import DataError, OptionError
 from ..pose.checkpoints import Loaded
 from ..progress import log
@@ -121,6 +122,8 @@ def score_given(dataset: PoseDataset, options: TestOptions) -> tuple[dict[str, S
         results = read_results(path, truth, len(dataset.skeleton))
         if results.left_out:
             log.warning(summary(results.left_out, "results"))
+        if not options.as_is:
+            _check_pixels(results, truth, dataset, path)
         sigmas = usable_sigmas(dataset, dataset.skeleton, options)
         how |= {"score of a pose": "as given", "NMS": "none"}
         tables = [] if sigmas is None else shown([oks_table(results, truth, *sigmas, how)])
@@ -129,6 +132,23 @@ def score_given(dataset: PoseDataset, options: TestOptions) -> tuple[dict[str, S
     scores = score_predictions(animals, dataset.skeleton, None, name, 6, notes)
     print_scores(scores)
     return scores, animals, tables
+
+
+def _check_pixels(results: PoseResults, truth: CocoTruth, dataset: AnnotatedPictures, path: Path) -> None:
+    """Refuse results whose joints are no pixels: each beside the first animal of its picture.
+
+    Raises:
+        DataError: see `units.check_results`.
+    """
+    boxes, size_hw = _frames(dataset)
+    first: dict = {}
+    for row, (image_id, _) in enumerate(truth.items):
+        first.setdefault(image_id, row)
+    pairs = [(row, first[image_id]) for row, image_id in enumerate(results.image_ids) if image_id in first]
+    if pairs:
+        own, animals = (np.array(rows) for rows in zip(*pairs))
+        sizes = np.where(size_hw > 0, size_hw, np.nan)[animals, ::-1]
+        check_results(Numbers(boxes[animals].astype(float), results.poses[own, :, :2], sizes), path)
 
 
 def animals_of(dataset: AnnotatedPictures, results: PoseResults, truth: CocoTruth, faults: str = "") -> Predictions:

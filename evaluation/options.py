@@ -28,6 +28,7 @@ from ..pose.heatmap import SMOOTHED
 from ..pose.skeleton import TIGER_TO_MODEL, Skeleton
 from ..progress import log
 from .box_fill import outcome_of
+from .data_notes import say_data_notes
 
 _arg = tyro.conf.arg
 
@@ -367,6 +368,7 @@ def open_data(
         if must_have:
             raise
         dataset = opened(**own | {"category": None})
+    say_data_notes(dataset)
     if skeleton is not None:
         adopt(dataset, skeleton, options)
     return dataset

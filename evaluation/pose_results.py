@@ -86,7 +86,10 @@ def read_results(path: Path, truth: CocoTruth, joints: int) -> PoseResults:
     lost = [i for i, e in enumerate(data) if not _numbers([*e["keypoints"], e.get("score")])]
     none_of("finite numbers and a score in every result", lost, "result", path)
     names = {image["file_name"]: image["id"] for image in truth.images}
-    images, categories = Ids({i: True for i in names.values()}), Ids({c["id"]: True for c in truth.categories})
+    # a file may name one picture twice: such a name says nothing
+    counts = Counter(image["file_name"] for image in truth.images)
+    names = {name: i for name, i in names.items() if counts[name] == 1}
+    images, categories = (Ids({own["id"]: True for own in part}) for part in (truth.images, truth.categories))
     kept, left_out = [], Counter()
     for entry in data:
         image_id = images.find(entry["image_id"]) if "image_id" in entry else None

@@ -33,7 +33,16 @@ from ..progress import log, track
 from .mirroring import flips, say_pairs
 from .options import DataOptions, compute_device, load_network, open_data, warn_of_own_network, warn_of_reading
 from .predict import Predictions, predict
-from .prediction_files import metas_of, remove_overlays, require_folder, write_coco_results, write_table
+from .prediction_files import (
+    OVERLAY_PX,
+    RESULTS,
+    TABLE,
+    metas_of,
+    remove_overlays,
+    require_folder,
+    write_coco_results,
+    write_table,
+)
 from .runs import crop_of
 
 NO_SCORES = "predictions are not scored; zoopose test does that"
@@ -73,6 +82,7 @@ def run(options: PredictOptions) -> Predictions:
             "zoopose predict --data images:FOLDER --resume FOLDER/model_best.pth.tar",
         )
     folder = Path(options.checkpoint)
+    require_folder(folder)
     require_folder(folder / "overlays")
     sweep(folder)
     network = load_network(options.resume, options.trained_on, options)
@@ -99,8 +109,8 @@ def run(options: PredictOptions) -> Predictions:
         strict=options.strict_data,
     )
     metas = metas_of(dataset)
-    write_table(folder / "predictions.csv", found, network.skeleton, metas)
-    write_coco_results(folder / "predictions.json", found, metas)
+    write_table(folder / TABLE, found, network.skeleton, metas)
+    write_coco_results(folder / RESULTS, found, metas)
     write_overlays(folder / "overlays", dataset, found, network.skeleton, options)
     log.info("%d predictions in %s", int(found.read.sum()), folder)
     if found.faults:
@@ -120,6 +130,6 @@ def write_overlays(
         else rows
     )
     for i in track(rows, "overlays", len(rows)) if options.overlays else ():
-        crop, (xy,) = crop_of(dataset, int(i), np.nan_to_num(found.xy_px[i]), size=384)
+        crop, (xy,) = crop_of(dataset, int(i), np.nan_to_num(found.xy_px[i]), size=OVERLAY_PX)
         picture = draw_pose(crop, xy, skeleton, found.score[i] >= options.shown_from)
         atomic_picture(folder / f"{i:06d}.jpg", picture[..., ::-1])

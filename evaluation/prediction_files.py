@@ -10,14 +10,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..datasets.picture_places import picture_size
 from ..datasets.sample import PoseDataset
 from ..errors import OptionError
 from ..pose.atomic import atomic_json, atomic_path, sweep
 from ..pose.skeleton import Skeleton
 from .predict import Predictions
 
+TABLE, RESULTS = "predictions.csv", "predictions.json"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_OVERLAY = re.compile(r"\d{6,}\.jpg")
+_OVERLAY = re.compile(r"(\d{6}|[1-9]\d{6})\.jpg")
+OVERLAY_PX = 384
 
 
 def metas_of(dataset: PoseDataset) -> list[Mapping[str, Any]]:
@@ -73,8 +76,12 @@ def require_folder(folder: Path) -> None:
     """Checks before the work that results can be written to a folder, which need not be there yet.
 
     Raises:
-        OptionError: a file lies where the folder, or one above it, should be.
+        OptionError: a file lies where the folder, or one above it, should be, or a folder where a file of results should.
     """
+    for path in (folder / TABLE, folder / RESULTS):
+        if path.is_dir():
+            found = f"{path} is a folder"
+            raise OptionError("a folder to write to", found, "take it away, or name another one: --checkpoint FOLDER")
     for path in (folder, *folder.parents):
         if path.exists() or path.is_symlink():
             if not path.is_dir():
@@ -85,8 +92,8 @@ def require_folder(folder: Path) -> None:
 
 
 def remove_overlays(folder: Path) -> None:
-    """Remove an earlier prediction's overlays, and what killed processes left."""
+    """Remove an earlier prediction's overlays, and what killed processes left; pictures of other names or sizes stay."""
     sweep(folder)
     for path in folder.glob("*.jpg") if folder.is_dir() else ():
-        if _OVERLAY.fullmatch(path.name):
+        if _OVERLAY.fullmatch(path.name) and picture_size(path) == (OVERLAY_PX, OVERLAY_PX):
             path.unlink(missing_ok=True)

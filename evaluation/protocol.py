@@ -207,7 +207,7 @@ def read_metrics(path: str | Path) -> Score:
         DataError: when the file is missing or holds no score.
     """
     try:
-        return Score.from_json(json.loads(Path(path).read_text(encoding="utf-8")))
+        return Score.from_json(json.loads(Path(path).read_text(encoding="utf-8-sig")))
     except FileNotFoundError as error:
         raise DataError(f"a score at {path}", "no such file", "zoopose test ... --json PATH writes one") from error
     except json.JSONDecodeError as error:

@@ -33,6 +33,7 @@ class Augmentation:
         blur: largest sigma, in px of the view.
         occlusion: share of the samples in which rectangles of one colour or of noise cover a part.
         hide_joints: share of the samples in which patches cover single joints, which keep their labels.
+        plain: share of the samples that are left as they are; all else does not concern them.
     """
 
     scale: float = 1.0
@@ -47,6 +48,7 @@ class Augmentation:
     blur: float = 0.0
     occlusion: float = 0.0
     hide_joints: float = 0.0
+    plain: float = 0.0
 
     def photometric(self) -> Augmentation:
         """The same without geometry and occlusion: what invariance views are made of."""
@@ -150,6 +152,10 @@ def augment(
     device = crops.device
     size_hw, crop_hw = hw_of(size), tuple(crops.shape[-2:])
     matrix, flip = draw_views(augmentation, len(crops), size_hw, generator, crop_hw, margin)
+    plain = uniform(generator, (len(crops),)) < augmentation.plain if augmentation.plain else None
+    if plain is not None:
+        still, _ = draw_views(Augmentation(), len(crops), size_hw, generator, crop_hw, margin)
+        matrix, flip = torch.where(plain[:, None, None], still, matrix), flip & ~plain
     unmoved = crop_hw == size_hw and bool((matrix == torch.eye(2, 3)).all())
     matrix, flip = matrix.to(device), flip.to(device)
     images = crops.float() / 255
@@ -159,8 +165,11 @@ def augment(
     order = torch.as_tensor(flip_order, device=device)
     xy_view = torch.where(flip[:, None, None], xy_view[:, order], xy_view)
     visible = torch.where(flip[:, None], visible[:, order], visible)
+    unchanged = images.clone() if plain is not None else images
     images = photometric(images, augmentation, generator)
     _occlude(images, xy_view, augmentation, generator)
+    if plain is not None:
+        images = torch.where(plain.to(device)[:, None, None, None], unchanged, images)
     return images, xy_view, visible, matrix
 
 

@@ -162,6 +162,13 @@ def _published(
         except Mismatch:
             state.pop(name, None)
     if channel_order is not None:
+        scores = state["state_dict"].get("score.0.weight")
+        if scores is not None and len(scores) != len(channel_order):
+            raise WeightsError(
+                f"a network of the {len(channel_order)} joints of TigDog, whose tigers have an order of their own",
+                f"{path}: {len(scores)} joints",
+                "leave out what says that it was trained on them, such as --trained-on real_animal --animal tiger",
+            )
         state["state_dict"] = reordered(state["state_dict"], np.asarray(channel_order))
         state.pop("optimizer", None)  # its averages are in the file's order
     try:

@@ -32,7 +32,9 @@ _LANGUAGES = {
     "Spanish": ("izquierda izquierdo izq izqda izqdo", "derecha derecho der dcha dcho"),
     "Italian": ("sinistra sinistro sinistre sx", "destra destro destre dx"),
     "Portuguese": ("esquerda esquerdo esq", "direita direito dir"),
-    "Latin": ("sinister sin", "dexter dex dext"),
+    "Latin": ("sinister sinistra sinistrum sin", "dexter dextra dextrum dex dext"),
+    "Catalan": ("esquerra esquerre", "dreta dret"),
+    "Basque": ("ezker ezkerra ezkerreko", "eskuin eskuina eskuineko"),
     "Danish, Norwegian": ("venstre", "hojre hoyre"),
     "Swedish": ("vanster vanstra", "hoger hogra"),
     "Finnish": ("vasen vas", "oikea oik"),
@@ -40,12 +42,23 @@ _LANGUAGES = {
     "Czech, Slovak": ("leva levy leve lava lavy", "prava pravy prave"),
     "Croatian, Slovene": ("lijevo lijeva lijevi levo levi", "desno desna desni"),
     "Russian": ("левый левая левое лев", "правый правая правое прав"),
+    "Ukrainian": ("лівий ліва ліве лів", "правий права праве прав"),
+    "Bulgarian": ("ляв лява ляво", "десен дясна дясно"),
+    "Cyrillic letters": ("л", "п"),
+    "Greek": ("αριστερος αριστερη αριστερο αριστερα", "δεξιος δεξια δεξι δεξιο"),
     "Hungarian": ("bal", "jobb"),
     "Romanian": ("stanga", "dreapta"),
     "Turkish": ("sol", "sag"),
     "Dutch": ("linker", "rechter"),
-    "Chinese, Japanese": ("左 ひだり hidari", "右 みぎ migi"),
+    "Chinese, Japanese": ("左 ひだり hidari zuo", "右 みぎ migi you"),
     "Korean": ("왼쪽 왼", "오른쪽 오른"),
+    "Thai": ("ซ้าย", "ขวา"),
+    "Vietnamese": ("trai", "phai"),
+    "Indonesian, Malay": ("kiri", "kanan"),
+    "Arabic": ("يسرى اليسرى أيسر الأيسر يسار اليسار", "يمنى اليمنى أيمن الأيمن يمين اليمين"),
+    "Persian, Urdu": ("چپ بایاں", "راست دایاں"),
+    "Hebrew": ("שמאל שמאלי שמאלית", "ימין ימני ימנית"),
+    "Hindi": ("बायां बायाँ बाएं बायीं बाईं", "दायां दायाँ दाएं दायीं दाईं"),
 }
 STYLES = ("word", "fused", "limb", *(f"letters{i}" for i in range(6)), "first", "last")
 WORDS = {
@@ -68,9 +81,9 @@ _LETTERS = (("li", "re"), ("g", "d"), ("e", "d"), ("i", "d"), ("s", "d"), ("iz",
 _COMMON = frozenset("sin der dir sol bal vas prav lev dex dro gau lt rt".split())
 _FUSED = sorted((w for w in WORDS if (len(w) > 4 or w == "left" or not w.isascii())), key=len, reverse=True)
 _SURE = frozenset(_FUSED) - {"left", "right"}  # cleft and upright are no sides
-# fl: front left; v is German vorn
+# fl: front left; v is German vorn; tl: top left, lm: left middle
 _LIMB = re.compile(
-    r"(?P<rest1>[fbhv])(?P<side1>[lr])|(?P<side2>[lr])(?P<rest2>[fbhv])"
+    r"(?P<rest1>[a-km-qs-z])(?P<side1>[lr])|(?P<side2>[lr])(?P<rest2>[a-km-qs-z])"
     r"|(?P<rest3>[fbhv])(?P<side3>[lr])(?P<more3>.+)|(?P<more4>.+?)(?P<rest4>[fbhv])(?P<side4>[lr])"
     r"|(?P<more5>.+?)(?P<side5>[lr])(?P<rest5>[fbhv])"
 )
@@ -87,11 +100,16 @@ _PLACES = frozenset(
     "ankle hock stifle tail spine body back chest belly wing beak crown toe finger heel forehead eyebrow lip tongue horn face limb "
     "a b c d e f x y z".split()
 )
+_TWICE = frozenset(
+    "ear eye nostril hand paw hoof foot wing antenna antler horn".split()
+)  # parts that animals have left and right
 
 
 def words_of(name: str) -> list[str]:
     """Words of a name in small letters, without accents: cut at _ and other signs, capitals (earL, LFPaw), digits, 左 and 右."""
-    parts = re.split(r"[\W_]+", unicodedata.normalize("NFC", name))
+    # vowel signs and accents (Thai, Hindi, Hebrew) belong to their words, though they are no letters
+    text = unicodedata.normalize("NFC", name)
+    parts = "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in text).split()
     return [_plain(word) for part in parts for piece in _CASES.split(part) for word in _at_capitals(piece) if word]
 
 
@@ -109,7 +127,7 @@ def _plain(word: str) -> str:
     if decomposed.isascii() or not any(map(unicodedata.combining, decomposed)):
         return decomposed
     bare = "".join(c for c in decomposed if not unicodedata.combining(c))
-    return bare if bare.isascii() else decomposed
+    return bare if bare.isascii() or "\u0370" <= bare[:1] <= "\u03ff" else decomposed  # Latin and Greek letters
 
 
 class Reading(NamedTuple):
@@ -245,8 +263,19 @@ def _looks_sided(own: Reading, sides: set[tuple[str, int, str]]) -> bool:
 
 
 def look_alikes(names: Sequence[str]) -> list[tuple[int, int]]:
-    """Pairs of joints that differ by the same two words at least twice, and by no words of place or body: sides in a language that
-    is not known here, maybe."""
+    """Pairs of joints that are sides, maybe: they differ by the same two words at least twice, and by no words of place or body (a
+    language that is not known here); or they are two of a part that animals have twice, told apart by a number or a letter."""
+    used: set[int] = set()
+    found = []
+    for pairs in sorted(_swaps(names), key=len, reverse=True):
+        if not used & {i for pair in pairs for i in pair}:
+            found += pairs
+            used |= {i for pair in pairs for i in pair}
+    return sorted(found + [pair for pair in _numbered_twice(names) if not used & set(pair)])
+
+
+def _swaps(names: Sequence[str]) -> list[list[tuple[int, int]]]:
+    """Of every two words that are exchanged in at least two pairs of names: those pairs."""
     places: dict[tuple, list[tuple[str, int]]] = defaultdict(list)
     for i, name in enumerate(names):
         words = tuple(words_of(str(name)))
@@ -258,20 +287,27 @@ def look_alikes(names: Sequence[str]) -> list[tuple[int, int]]:
         if len(members) == 2:  # three that differ by one word are no sides
             (a, i), (b, j) = members
             swaps[min(a, b), max(a, b)].append((i, j) if a < b else (j, i))
-    likely = [pairs for pairs in swaps.values() if len(pairs) > 1]
-    used: set[int] = set()
-    found = []
-    for pairs in sorted(likely, key=len, reverse=True):
-        if not used & {i for pair in pairs for i in pair}:
-            found += pairs
-            used |= {i for pair in pairs for i in pair}
-    return sorted(found)
+    return [pairs for pairs in swaps.values() if len(pairs) > 1]
+
+
+def _numbered_twice(names: Sequence[str]) -> list[tuple[int, int]]:
+    """ear1 and ear2, eye_a and eye_b: the only two of their kind."""
+    kinds: dict[tuple, list[int]] = defaultdict(list)
+    for i, name in enumerate(names):
+        words = words_of(str(name))
+        if len(words) > 1 and words[-2] in _TWICE and (words[-1].isdecimal() or words[-1] in ("a", "b")):
+            kinds[(*words[:-1],)].append(i)
+    return [(own[0], own[1]) for own in kinds.values() if len(own) == 2]
 
 
 def suggestion(names: Sequence[str], partners: Sequence[tuple[int, int]], doubtful: Sequence[int]) -> str:
     """What to type after --partners: the pairs there are, and for doubtful joints those they are most alike; "" for none."""
     pairs, free = [*partners], [*doubtful]
-    guessed = partners_from_names(names) or look_alikes(names)
+    swaps = _swaps(names)
+    covered = [{i for pair in pairs for i in pair} for pairs in swaps]
+    # either of two swaps may be the sides: ear/paw or yes/no, of ear_yes, ear_no, paw_yes, paw_no
+    unclear = any(a & b for n, a in enumerate(covered) for b in covered[n + 1 :])
+    guessed = partners_from_names(names) or ([] if unclear else look_alikes(names))
     for pair in guessed:
         if set(pair) <= set(free):
             pairs.append(pair)

@@ -71,10 +71,11 @@ class Domains:
         return {name: data.describe() for name, data in {**self.named(), "validation": self.valid}.items()}
 
 
-# loss -> beta at which beta times the pose gradient, at the feature map, is as large as with a mean and the paper's 500. The
-# gradient of `balanced` is 4.1 times that of `mean`, that of `ohkm` 0.9 times: medians over 12 batches of horses, one hourglass of
-# width 40, 96 px.
-BETA = {"balanced": 120.0, "mean": 500.0, "ohkm": 500.0}
+# loss -> beta where none is given. With `mean` it is the paper's. The gradient of `balanced` at the feature map is 4.1 times that
+# of `mean`, that of `ohkm` 0.9 times (medians over 12 batches of horses, one hourglass of width 40, 96 px), so 120 would pull as
+# the paper does with `balanced`. Measured on two pairs of livestock 120 costs the labelled animals 2.7 points, 500 nothing
+# (docs/methods.md).
+BETA = {"balanced": 500.0, "mean": 500.0, "ohkm": 500.0}
 
 
 def loss_name(options: WscdaOptions) -> str:
@@ -220,7 +221,8 @@ def step_for(options: WscdaOptions, domains: Domains, whole: WscdaNetwork, form:
     sources = {"human": options.human, "animal": options.animal}
     feeds = {
         domain: CropFeed(
-            data, form, augmentation_for(options, name, data.skeleton), options.train_batch, options.seed, stream=number,
+            data, form, replace(augmentation_for(options, name, data.skeleton), plain=options.plain_share),
+            options.train_batch, options.seed, stream=number,
             sigma=form.sigma,
             encoding=encoding_of(options), workers=options.workers,
             **cache_for(options, 1 / len(named)), strict=options.strict_data,

@@ -47,8 +47,8 @@ class WscdaOptions(DomainOptions):
     alpha: Annotated[float, Limits(-1_000_000, 0)] = -1.0
     """weight of the domain loss for all but the discriminator, at most 0; the paper's is -1"""
     beta: Annotated[float | None, Limits(1e-6, 1e9)] = None
-    """weight of the pose loss, used as given; default: 500 with --loss mean or ohkm (the paper's, for a mean over cells and
-    joints), 120 with --loss balanced, whose gradient is 4.1 times as large (ours)"""
+    """weight of the pose loss, used as given; default: 500, the paper's. With --loss balanced, whose gradient is 4.1 times that
+    of a mean, 120 would balance pose and domains as the paper does; 500 was chosen by measurement (docs/methods.md)"""
     w1: Annotated[float, Limits(0, 1_000_000)] = 1.0
     """weight of humans against animals within the domain loss (ours: the paper gives no number)"""
     w2: Annotated[float | None, Limits(0, 1_000_000)] = None
@@ -64,6 +64,9 @@ class WscdaOptions(DomainOptions):
     such network"""
     augment: Literal["auto", "strong", "standard", "none"] = "auto"
     """augmentation of the pictures of all domains; auto: strong"""
+    plain_share: Annotated[float, SHARE] = 0.0
+    """share of the pictures of all domains that are not augmented (ours): the network is used on such pictures, and features that
+    look alike under strong augmentation only do not look alike there"""
     probe: bool = False
     """at the end, ask a fresh linear classifier how well the feature map tells labelled from unlabelled animals"""
 

@@ -109,7 +109,7 @@ def _read(path: Path) -> dict[str, Any] | None:
         DataError: when it cannot be read.
     """
     try:
-        return json.loads(path.read_text()) if path.is_file() else None
+        return json.loads(path.read_text(encoding="utf-8-sig")) if path.is_file() else None
     except ValueError as error:
         raise DataError(
             "JSON that a run has written", f"{path}: {error}", "run the command of the run again"

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from zoopose.ccssl import step as step_module
 from zoopose.ccssl.CCSSL import LAST, run
 from zoopose.ccssl.opening import fresh_network
 from zoopose.ccssl.options import CcsslOptions
@@ -121,8 +120,8 @@ def test_a_seed_means_the_same_fresh_weights_and_arch_options_count(tmp_path, co
 def test_framing_and_drift_are_measured_from_the_first_round_with_labels(monkeypatch):
     rounds = [SimpleNamespace(admitted=np.zeros((1, 1), bool), facts={"framing": {"zoom": 1.0, "shift": 0.0}})]
     rounds += [SimpleNamespace(admitted=np.ones((1, 1), bool), facts={"framing": {"zoom": 1.5, "shift": 0.15}})]
-    monkeypatch.setattr(step_module.PseudoLabels, "read", lambda path: rounds[int(path.stem[-2:])])
     step = SimpleNamespace(folder=Path(), labeller=SimpleNamespace(framing="that of an untrained network"))
+    step.earlier = lambda round_, without: rounds[round_]
     step.first_labels = lambda round_: CcsslStep.first_labels(step, round_)
     CcsslStep.prepare(step, 1)
     assert step.labeller.framing is None and step.first_labels(1) is None, "chosen anew by a network that has learnt"

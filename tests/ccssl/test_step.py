@@ -12,13 +12,14 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from zoopose.ccssl.confidence import PRIOR, Calibration
-from zoopose.ccssl.step import CcsslStep, labels_path
+from zoopose.ccssl.step import CcsslStep
 from zoopose.ccssl.teacher import Teacher
 from zoopose.datasets.pseudo_labels import CHECKS, REASONS, PseudoLabels
 from zoopose.errors import DataError
 from zoopose.pose.inputs import InputForm
 from zoopose.pose.skeleton import Skeleton
 from zoopose.train import loop
+from zoopose.train.selftraining import labels_path
 
 SKELETON = Skeleton("s", ("a", "b"))
 LIMIT = 0.25  # of 32 px

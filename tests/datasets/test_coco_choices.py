@@ -118,7 +118,7 @@ def scores(source):
     return keypoint_numbers(truth.to_coco(), results, [0.1] * 3).numbers, truth.notes
 
 
-@pytest.mark.parametrize("area", [0, -5, None, "1020", float("nan"), [1], True])
+@pytest.mark.parametrize("area", [0, -5, None, "1020", float("nan"), [1], True, 1e-9, 0.25, 1e300])
 def test_an_area_that_is_none_counts_as_missing(write, area):
     data = animals()
     for ann in data["annotations"]:
@@ -128,7 +128,7 @@ def test_an_area_that_is_none_counts_as_missing(write, area):
         del ann["area"]
     (numbers, notes), (expected, _) = scores(write(data)), scores(write(missing))
     assert numbers == pytest.approx(expected, nan_ok=True) and numbers["AP"] > 0.9
-    assert notes == ("6 annotations without an area above 0 count with their box's",)
+    assert notes == ("6 annotations without an area, or with one that does not fit their box, count with their box's",)
 
 
 @pytest.mark.parametrize("count", [0, 1, 17, -1, "3", None])
@@ -187,3 +187,36 @@ def test_two_spellings_of_an_id_in_one_file_are_two_ids(write):
     data["images"][1]["id"], data["annotations"][1]["image_id"] = "1", "1"
     found = open_source(write(data))
     assert [found.path_of(i).name for i in range(2)] == ["1.png", "2.png"]
+
+
+@pytest.mark.parametrize(
+    ("flag", "crowd"), [("0", False), ("false", False), ("", False), ("1", True), (True, True), (0.0, False)]
+)
+def test_crowds_in_words(write, flag, crowd):
+    data = animals()
+    data["annotations"][0]["iscrowd"] = flag
+    found = open_source(write(data))
+    assert len(found) == (5 if crowd else 6) and coco_truth(found).annotations[0]["iscrowd"] == int(crowd)
+
+
+def test_a_result_on_an_annotation_that_cannot_be_read_is_not_counted_wrong(write, caplog):
+    data = animals()
+    results = [
+        {"image_id": a["image_id"], "category_id": 1, "score": 0.9, "keypoints": [v + 1 for v in a["keypoints"]]}
+        for a in data["annotations"]
+    ]
+    data["annotations"][0]["keypoints"] = [*data["annotations"][0]["keypoints"][:-1], 3]
+    truth = coco_truth(open_data(write(data), "all", Options()))
+    assert keypoint_numbers(truth.to_coco(), results, [0.1] * 3).numbers["AP"] > 0.99
+    assert "1 annotations left out: 1 visibility flags other than 0, 1 and 2; the first is 1" in caplog.text
+
+
+@pytest.mark.parametrize("place", [0, -1])
+def test_joints_without_a_place_are_not_labelled(write, caplog, place):
+    data = animals()
+    data["annotations"][0]["keypoints"][:3] = [place, place, 2]
+    data["annotations"][1]["keypoints"][:3] = [place, place, 2]
+    data["annotations"][1]["bbox"] = [0, 0, 45, 35]  # which reaches there
+    found = open_data(write(data), "all", Options())
+    assert found.labels[1][:2, 0].tolist() == [0, 2] and "1 joints at exactly 0, 0" in caplog.text
+    assert coco_truth(found).annotations[0]["num_keypoints"] == 2

@@ -127,3 +127,12 @@ def test_plain_names_cost_no_search(tmp_path, monkeypatch):
     monkeypatch.setattr("zoopose.datasets.picture_places._search", lambda *a: pytest.fail("searched"))
     names = [f"images/{'1' if i % 50 == 0 else i}.png" for i in range(1000)]
     assert find_pictures(tmp_path / "x.json", names[:1], True).folder == tmp_path
+
+
+@pytest.mark.parametrize(
+    "name", ["upload/1/1a2b3c4d-0.png", "https://example.org/a/0.png?x=1&y=2", "s3://bucket/a/0.png#page"]
+)
+def test_addresses_of_uploads_and_with_queries(tmp_path, name):
+    (tmp_path / "0.png").write_bytes(b"x")
+    (tmp_path / "a.json").write_text("{}")
+    assert find_pictures(tmp_path / "a.json", [name], True).path_of(name) == tmp_path / "0.png"

@@ -9,6 +9,7 @@ import pytest
 
 from zoopose.cli import main
 from zoopose.datasets.sources import open_source
+from zoopose.datasets.units import Numbers, check_results
 from zoopose.errors import DataError
 
 JOINTS = ["nose", "left_ear", "right_ear", "left_paw", "right_paw", "tail"]
@@ -160,3 +161,22 @@ def test_commands_say_it_before_any_work(written, tmp_path, capfd):
         assert main(words) == 2
         assert "lie in 0..1" in capfd.readouterr().err
     assert not (tmp_path / "run").exists() and not (tmp_path / "s.png").exists()
+
+
+def test_predicted_joints_in_other_units_are_refused(tmp_path):
+    boxes, xy = animals()
+    sizes = np.tile(WH, (len(xy), 1)).astype(float)
+    check_results(Numbers(boxes, xy + 3, sizes), tmp_path)
+    check_results(Numbers(boxes, np.zeros_like(xy), sizes), tmp_path)
+    for wrong, word in ((xy / WH, "0..1"), (xy / WH * 100, "percent"), (xy[..., ::-1], "y, x")):
+        with pytest.raises(DataError, match=word):
+            check_results(Numbers(boxes, wrong, sizes), tmp_path)
+
+
+def test_what_may_be_wrong_is_said(written):
+    boxes, xy = animals()
+    assert open_source(f"coco:{written(boxes, xy)}").doubts == []
+    shifted = open_source(f"coco:{written(boxes, xy - WH / 2)}").doubts
+    assert "outside their box" in shifted[0] and "outside their picture" in shifted[1]
+    boxes[:3, 2:] *= 3
+    assert "reach far beyond" in open_source(f"coco:{written(boxes, xy)}").doubts[0]

@@ -14,12 +14,13 @@ from scipy.io import loadmat, savemat
 
 from zoopose import cli
 from zoopose.datasets.coco_categories import select_joints
-from zoopose.datasets.coco_truth import coco_truth
+from zoopose.datasets.coco_truth import CocoTruth, coco_truth
 from zoopose.datasets.sources import has_splits, open_source
 from zoopose.errors import DataError, OptionError, ZooposeError
 from zoopose.evaluation import given_scores, human_scores, test
 from zoopose.evaluation.options import TestOptions as Options
 from zoopose.evaluation.options import open_data
+from zoopose.evaluation.pose_results import read_results
 from zoopose.evaluation.predict import Predictions
 from zoopose.evaluation.record import Record
 from zoopose.evaluation.score_table import ScoreTable
@@ -206,6 +207,16 @@ def test_who_gets_which_result():
     assert given((1, 1, 28, 0.5), (1, 1, 20, 0.9)) == [1, 0, -1]
     # too far, another category, another picture
     assert given((2, 1, 45, 0.5), (1, 2, 10, 0.9), (3, 1, 10, 0.9)) == [-1, -1, -1]
+
+
+def test_a_picture_that_is_named_twice_keeps_both_its_ids(tmp_path):
+    images = [{"id": i, "file_name": name} for i, name in ((1, "a.png"), (9, "a.png"), (2, "b.png"))]
+    truth = CocoTruth(images, [], [{"id": 1}], [])
+    rows = [{"image_id": i, "category_id": 1, "keypoints": [1, 2, 1], "score": 1} for i in (1, 9)]
+    rows += [{"file_name": name, "category_id": 1, "keypoints": [1, 2, 1], "score": 1} for name in ("b.png", "a.png")]
+    (tmp_path / "r.json").write_text(json.dumps(rows))
+    found = read_results(tmp_path / "r.json", truth, 1)
+    assert found.image_ids == [1, 9, 2] and found.left_out.total() == 1
 
 
 def test_results_that_are_none(coco_tree, written, made_by_hand, tmp_path):

@@ -217,3 +217,19 @@ def test_restyling_a_picture_of_one_colour_gives_the_donors_mean():
     flat, donors = torch.full((1, 3, 5, 5), 0.25), torch.rand(1, 3, 5, 5)
     styled = restyle(flat, donors, 1.0, generator_for(0))
     np.testing.assert_allclose(styled, donors.mean((2, 3), True).expand_as(styled), atol=1e-5)
+
+
+def test_plain_samples_are_left_as_they_are_and_the_others_are_not():
+    crops = torch.randint(0, 256, (64, 3, 48, 48), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))
+    xy = torch.rand(64, 2, 2, generator=torch.Generator().manual_seed(4)) * 40
+    mixed = replace(AUGMENTATIONS["strong"], plain=0.5)
+    order = np.array([1, 0])
+    images, xy_view, _, matrix = augment(crops, xy, torch.ones(64, 2), mixed, 32, order, generator_for(0), 1.5)
+    inner = crops[:, :, 8:40, 8:40].float() / 255
+    same = (images - inner).abs().amax((1, 2, 3)) < 1e-5
+    assert 0.3 < same.float().mean() < 0.7
+    torch.testing.assert_close(xy_view[same], xy[same] - 8, atol=1e-4, rtol=0)
+    assert not (matrix[~same] == torch.tensor([[1.0, 0, -8], [0, 1, -8]])).all((1, 2)).any()
+    whole = augment(crops, xy, torch.ones(64, 2), replace(mixed, plain=0.0), 32, order, generator_for(0), 1.5)
+    plain = augment(crops, xy, torch.ones(64, 2), AUGMENTATIONS["strong"], 32, order, generator_for(0), 1.5)
+    assert all(torch.equal(a, b) for a, b in zip(whole, plain)), "a share of 0 draws nothing"

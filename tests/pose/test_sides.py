@@ -68,6 +68,35 @@ def test_paws_with_numbers():
 @pytest.mark.parametrize(
     "names",
     [
+        "หูซ้าย หูขวา เท้าซ้าย เท้าขวา",
+        "बायां_कान दायां_कान बायां_पंजा दायां_पंजा",
+        "الأذن_اليسرى الأذن_اليمنى الكف_اليسرى الكف_اليمنى",
+        "אוזן_שמאל אוזן_ימין כף_שמאל כף_ימין",
+        "ліве_вухо праве_вухо ліва_лапа права_лапа",
+        "αριστερό_αυτί δεξί_αυτί αριστερό_πόδι δεξί_πόδι",
+        "tai_trái tai_phải chân_trái chân_phải",
+        "zuo_er you_er zuo_zhua you_zhua",
+        "auris_sinistra auris_dextra pes_sinister pes_dexter",
+        "TL TR BL BR",
+        "LM RM LF RF",
+        "ухо_л ухо_п лапа_л лапа_п",
+    ],
+)
+def test_more_scripts_and_letters(names):
+    assert partners_from_names(names.split()) == [(0, 1), (2, 3)]
+
+
+def test_two_of_a_part_are_doubtful_and_a_guess_that_may_be_wrong_is_not_made():
+    names = ["ear1", "ear2", "tail1", "tail2"]
+    assert partners_from_names(names) == [] and doubtful_sides(names, []) == [0, 1]
+    assert suggestion(names, [], [0, 1]) == "ear1:ear2"
+    names = ["oor_foo", "oor_bar", "poot_foo", "poot_bar"]  # foo and bar may be the sides, or oor and poot
+    assert doubtful_sides(names, []) == [0, 1, 2, 3] and suggestion(names, [], [0, 1, 2, 3]) == ""
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
         ["tail_a", "tail_b", "tail_c", "tail_d", "tail_e", "tail_g"],
         ["nose", "rear", "leg", "cleft"],
         ["der_Kopf", "dir", "sol"],

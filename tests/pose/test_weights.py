@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from zoopose.errors import WeightsError
-from zoopose.pose import weights
+from zoopose.errors import WeightsError, ZooposeError
+from zoopose.pose import checkpoints, weights
 from zoopose.pose.models import build_model
 
 TINY = {"num_stacks": 2, "num_blocks": 2, "width": 4, "depth": 2}
@@ -232,3 +232,16 @@ def test_published_networks_that_are_none_are_refused(model):
     lacking = {k: v for k, v in model.state_dict().items() if k != "hg.1.hg.0.3.0.bn1.weight"}
     with pytest.raises(WeightsError, match=r"hg\.1\.hg\.0\.3\.0\.bn1\.weight"):
         weights.load_published("hourglass_ccssl", lacking)
+
+
+def test_a_plain_state_dict_becomes_a_network_and_one_of_another_kind_an_error(model, tmp_path):
+    joints = [f"j{i}" for i in range(5)]
+    for state in (model.state_dict(), {"state_dict": model.state_dict(), "epoch": "odd"}):
+        torch.save(state, tmp_path / "plain.pth")
+        assert checkpoints.load(tmp_path / "plain.pth", (0, 0, 0), joints=joints).skeleton.joints == tuple(joints)
+    with pytest.raises(ZooposeError, match="18 joints of TigDog"):
+        checkpoints.load(tmp_path / "plain.pth", (0, 0, 0), list(range(18)))
+    for other in ({"state_dict": {}}, {"x.weight": torch.zeros(3, 3)}):
+        torch.save(other, tmp_path / "other.pth")
+        with pytest.raises(ZooposeError, match="tensors of a stacked hourglass"):
+            checkpoints.load(tmp_path / "other.pth", (0, 0, 0))
