@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .errors import OptionError, StorageError
+from .limits import check_limits
 
 NAME = ".zoopose.lock"
 _HELD_BY_ANOTHER = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
@@ -37,6 +38,7 @@ def alone_in(
     def decorate(run: Callable[[Any], R]) -> Callable[[Any], R]:
         @functools.wraps(run)
         def locked(options: Any) -> R:
+            check_limits(options)  # before a folder is made
             place = folder(options) if callable(folder) else getattr(options, folder)
             with hold(Path(place), shared):
                 return run(options)

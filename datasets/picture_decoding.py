@@ -17,6 +17,8 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
+from ..faults import is_of_machine
+
 LARGEST_PX = 2 * Image.MAX_IMAGE_PIXELS  # 179 megapixels: more take gigabytes of memory, and are no pictures of cameras
 _ORIENTATION = 0x0112
 _REDUCED, _MASK = 1, 4  # bits of a TIFF page's NewSubfileType: a thumbnail, a transparency mask
@@ -177,7 +179,7 @@ def _opencv(data: bytes | np.ndarray, flags: int, page: int | None = None) -> np
             done, images = cv2.imdecodemulti(raw, flags, range=(page, page + 1))
             image = images[0] if done and images else None
     except cv2.error as error:
-        if error.code == cv2.Error.StsNoMem:
+        if is_of_machine(error):
             raise
         raise Undecodable(f"OpenCV cannot decode it: {error.err}") from error
     if image is None:

@@ -127,14 +127,19 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
             pass
 
 
-def test_commands_hold_the_folder_of_their_option(tmp_path):
-    from types import SimpleNamespace
+@dataclass
+class Options:
+    """Of a command that writes to a folder."""
 
+    out: Path
+
+
+def test_commands_hold_the_folder_of_their_option(tmp_path):
     @alone_in("out")
     def run(options):
         return (options.out / NAME).exists()
 
-    assert run(SimpleNamespace(out=tmp_path)) and not (tmp_path / NAME).exists()
+    assert run(Options(tmp_path)) and not (tmp_path / NAME).exists()
 
 
 def test_a_training_is_refused_where_another_is_at_work(tmp_path, other):

@@ -16,7 +16,7 @@ ROOT = Path(zoopose.__file__).resolve().parent
 OUTSIDE = {"tests", "benchmarks", "scripts", "docs", "checkpoint"}
 # each room may import itself and those of lower rank; rooms of the same rank do not know each other
 RANK = {
-    "": 0, "errors": -2, "faults": -1, "stopping": -1, "folder_lock": -1, "progress": 0, "limits": 0, "options": 1, "pose": 2,
+    "": 0, "errors": -3, "limits": -2, "faults": -1, "stopping": -1, "folder_lock": -1, "progress": 0, "options": 1, "pose": 2,
     "datasets": 3, "evaluation": 4, "train": 5, "ccssl": 6, "wscda": 6,
     "cli": 7, "demo": 7, "demo_plans": 7, "doctor": 7, "report": 7,
 }  # fmt: skip
