@@ -269,7 +269,10 @@ def killed() -> Callable[..., int]:
     """(function, at_file=n or after_s=t) -> exit code of a forked process that runs it and dies by SIGKILL.
 
     It dies when it is about to put its n-th file in place (with `done`: just after), or after t seconds; it may end before.
+    A forked process can have one thread only, whose numbers are not those of several to the last bit.
     """
+    if torch.get_num_threads() > 1:
+        pytest.skip("forked processes compute with one thread; $ZOOPOSE_TEST_THREADS asks for more")
 
     def child(function, at_file: int | None, done: bool) -> None:
         cv2.setNumThreads(0)
