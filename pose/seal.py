@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 USER_BLOCK = 512  # bytes at the head of an HDF5 file that HDF5 leaves alone; the smallest that it allows
 _MARK = b"zoopose seal 1: blake2b-256 "
+_HDF5 = b"\x89HDF\r\n\x1a\n"  # begins every HDF5 file, behind its user block
 _LENGTH = len(_MARK) + 64 + 1  # mark, digest in hexadecimal, end of line
 _ZIP_END = (
     b"PK\x05\x06"  # the last record of an archive: 22 bytes, of which the last two count the bytes of the comment
@@ -70,6 +71,9 @@ def is_whole(path: str | os.PathLike) -> bool | None:
         if head.startswith(_MARK):
             file.seek(USER_BLOCK)
             return _seal(file) == head
+        file.seek(USER_BLOCK)
+        if file.read(len(_HDF5)) == _HDF5 and any(head):
+            return False  # a user block of ours is a seal, or empty while the file is being written: this was a seal
         size = Path(path).stat().st_size
         if size <= _LENGTH:
             return None

@@ -115,7 +115,8 @@ def test_mistaken_structures(tmp_path, labels, mutate, one_reader, count):
         else:
             outcomes["read"] += 1
             for part in ARRAYS:
-                if part in names:
+                # files of older versions lack some arrays, and read as None there
+                if part in names and getattr(found, part) is not None:
                     np.testing.assert_array_equal(getattr(found, part), getattr(labels, part))
     print(dict(outcomes))  # noqa: T201
     assert outcomes["refused"] > count / 2
