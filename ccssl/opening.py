@@ -1,4 +1,4 @@
-"""What a CC-SSL run may begin with beside a source model: fresh weights (no pre-training), and a few labelled target pictures."""
+"""Starts of a CC-SSL run without a source model (fresh weights), and runs that also train on a few labelled target pictures."""
 
 from __future__ import annotations
 
