@@ -23,7 +23,7 @@ import published_codecs as published
 import torch
 
 from zoopose.pose import heatmap
-from zoopose.pose.frames import transform_preds
+from zoopose.pose.person_frames import transform_preds
 
 H, W, SIGMA, BATCH = 64, 48, 2.0, 50
 TOLERANCE_PX = 0.05  # of a place in the picture; a cell is 4 px here

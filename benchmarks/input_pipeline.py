@@ -26,7 +26,7 @@ from zoopose.datasets.published_items import PublishedItems
 from zoopose.datasets.sample import PoseDataset
 from zoopose.datasets.sources import open_source
 from zoopose.pose.augment import AUGMENTATIONS, generator_for
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputForm
 from zoopose.pose.skeleton import TIGDOG18
 from zoopose.train.feed import CropFeed
 

@@ -24,9 +24,9 @@ from torch import nn
 from zoopose.ccssl import published
 from zoopose.ccssl.consistency import Views, label_views
 from zoopose.pose.augment import generator_for, photometric
-from zoopose.pose.augment_published import draw_views, views
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputForm
 from zoopose.pose.models import build_model
+from zoopose.pose.original.augment import draw_views, views
 from zoopose.pose.skeleton import TIGDOG18
 from zoopose.train.feed import margin_px
 

@@ -23,7 +23,7 @@ from zoopose.ccssl import labelling
 from zoopose.ccssl.labelling import Labeller
 from zoopose.datasets.crops import CropCache
 from zoopose.datasets.sample import PoseSample
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputForm
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import TIGDOG18
 from zoopose.progress import Progress

@@ -24,7 +24,7 @@ from input_pipeline import report as report_pipeline
 from torch import nn
 
 from zoopose.pose.checkpoints import Loaded
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputForm
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import TIGDOG18
 from zoopose.train import building, loop, session

@@ -14,7 +14,7 @@ from torch import nn
 from ..datasets.crops import CropCache
 from ..pose.augment import generator_for
 from ..pose.geometry import apply, resize_matrix
-from ..pose.inputs import InputForm
+from ..pose.input_spec import InputForm
 from .consistency import Views, label_views
 from .sample import Sample
 

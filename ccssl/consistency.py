@@ -10,7 +10,7 @@ from torch import nn
 
 from ..pose.augment import Augmentation, draw_views
 from ..pose.geometry import apply, compose, invert, warp
-from ..pose.inputs import InputForm
+from ..pose.input_spec import InputForm
 from .views import pictures
 
 BLOCK = 4  # frames whose views are made at once; part of the random streams

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from ..pose.geometry import warp
-from ..pose.inputs import InputForm
+from ..pose.input_spec import InputForm
 
 AGREE = 0.04  # of the crop's side: nearer joints are at one place; 0.05 of the box, where a crop is 1.25 x the box
 

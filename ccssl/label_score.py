@@ -11,9 +11,9 @@ from ..datasets.published_items import annotation_of
 from ..datasets.sample import PoseDataset
 from ..evaluation.published_pck import accuracy, joint_distances
 from ..pose.geometry import apply
-from ..pose.inputs import InputForm
-from ..pose.published_geometry import published_transform
-from ..pose.published_heatmap import draw_labelmaps, peaks
+from ..pose.input_spec import InputForm
+from ..pose.original.geometry import published_transform
+from ..pose.original.heatmap import draw_labelmaps, peaks
 from .published import kpts_to_heatmap
 
 

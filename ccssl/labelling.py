@@ -22,7 +22,7 @@ from ..datasets.pseudo_labels import PseudoLabels
 from ..pose.augment import generator_for
 from ..pose.flow import flow_for
 from ..pose.geometry import apply, compose, invert
-from ..pose.inputs import InputForm
+from ..pose.input_spec import InputForm
 from ..progress import Progress
 from ..train.labelling import PARTIAL_SECONDS, ChunkLabeller, Partial, fingerprint, inner_from_image
 from .consistency import Views, label_views

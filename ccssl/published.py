@@ -1,6 +1,6 @@
 """Pseudo-labels as published CC-SSL makes them: equivariant average, Lucas-Kanade over time, confidence schedule.
 
-Source: J. Mu et al., "Learning from Synthetic Animals", CVPR 2020, as `pose.published_geometry`, with its known flaws:
+Source: J. Mu et al., "Learning from Synthetic Animals", CVPR 2020, as `pose.original.geometry`, with its known flaws:
 pictures are contrast-stretched twice, what a view does not cover counts as 0, a long flow deletes the label of the
 previous frame. `consistency` has the mended counterpart.
 """
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ..pose.augment_published import IDENTITY_SCALE
-from ..pose.published_crop import color_normalize, published_crop
-from ..pose.published_geometry import BOX_UNIT_PX, published_transform
-from ..pose.published_heatmap import draw_labelmaps, final_preds
+from ..pose.original.augment import IDENTITY_SCALE
+from ..pose.original.crop import color_normalize, published_crop
+from ..pose.original.geometry import BOX_UNIT_PX, published_transform
+from ..pose.original.heatmap import draw_labelmaps, final_preds
 
 DECAY = 0.9
 REACH_PX = 15.0  # of a crop of PUBLISHED_SIDE_PX
@@ -50,7 +50,7 @@ def prediction_check(
         predict: (V, 3, H, W) float32 views to (V, K, h, w) maps, the last stage.
         image: (3, H, W) float32 crop, less the mean.
         mean: (3,) RGB.
-        scale, rot_deg: (V,) views, see `pose.augment_published.views`.
+        scale, rot_deg: (V,) views, see `pose.original.augment.views`.
         previous: crop and label (K, 3) of the frame before, if any. Its label is changed in place: published code
             deletes the confidence of joints that flow too far.
     """

@@ -21,11 +21,11 @@ from ..datasets.loading import Loader
 from ..datasets.pictures import Fault, FaultLog, SafeDataset
 from ..datasets.pseudo_labels import PseudoLabels
 from ..datasets.published_crops import PublishedCropCache, whole_again
-from ..pose.augment_published import draw_views, views
 from ..pose.geometry import apply, invert
-from ..pose.inputs import InputForm
-from ..pose.published_crop import color_normalize
-from ..pose.published_heatmap import peaks
+from ..pose.input_spec import InputForm
+from ..pose.original.augment import draw_views, views
+from ..pose.original.crop import color_normalize
+from ..pose.original.heatmap import peaks
 from ..progress import Progress
 from ..train.labelling import PARTIAL_SECONDS, ChunkLabeller, Partial, fingerprint
 from .published import label_of, label_views, temporal_step, upright_maps

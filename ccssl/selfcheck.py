@@ -12,7 +12,7 @@ from torch import nn
 
 from ..datasets.crops import CropCache
 from ..pose.flow import FLOWS
-from ..pose.inputs import InputForm
+from ..pose.input_spec import InputForm
 from .framing import AGREE, mirrored_joints
 from .sample import Sample
 

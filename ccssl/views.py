@@ -14,7 +14,7 @@ import torch
 
 from ..pose.augment import Augmentation, photometric, uniform
 from ..pose.geometry import warp
-from ..pose.inputs import InputForm
+from ..pose.input_spec import InputForm
 
 _NOISE_UNIT, _NOISE_SLACK = (
     32.0,

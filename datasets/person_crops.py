@@ -12,9 +12,9 @@ import torch
 from torch.utils.data import Dataset
 
 from ..errors import OptionError
-from ..pose import frames
+from ..pose import person_frames as frames
 from ..pose.geometry import apply, compose
-from ..pose.inputs import InputForm
+from ..pose.input_spec import InputForm
 from ..pose.person_augment import PersonAugmentation, PersonDraw, draw_person, mirror_joints, place, upper_body
 from ..progress import log
 from .person_boxes import frame_box

@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 
 from ..pose.geometry import apply, crop_matrix
-from ..pose.published_crop import image_to_chw, published_crop
-from ..pose.published_geometry import BOX_UNIT_PX
+from ..pose.original.crop import image_to_chw, published_crop
+from ..pose.original.geometry import BOX_UNIT_PX
 from .crops import CropCache, CropDataset
 from .published_index import PublishedAnnotation
 from .published_items import annotation_of

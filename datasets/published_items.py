@@ -1,6 +1,6 @@
 """The published training and evaluation items, of any data set: crop, target maps and what the published loops read.
 
-Source: as `pose.published_geometry`. For the published sets (`tigdog`, `synthetic_animal`) the numbers are those of the
+Source: as `pose.original.geometry`. For the published sets (`tigdog`, `synthetic_animal`) the numbers are those of the
 published loaders; any other set gets the same crop and targets from its boxes and labels.
 """
 
@@ -14,10 +14,10 @@ import torch
 from torch.utils.data import Dataset
 
 from ..errors import OptionError
-from ..pose import augment_published as recipes
-from ..pose.published_crop import color_normalize, image_to_chw, published_crop
-from ..pose.published_geometry import BOX_UNIT_PX, published_transform
-from ..pose.published_heatmap import LABEL_TYPES, draw_labelmaps
+from ..pose.original import augment as recipes
+from ..pose.original.crop import color_normalize, image_to_chw, published_crop
+from ..pose.original.geometry import BOX_UNIT_PX, published_transform
+from ..pose.original.heatmap import LABEL_TYPES, draw_labelmaps
 from .published_index import PublishedAnnotation
 from .sample import PoseDataset, PoseSample
 from .sources import Subset, Unlabelled
@@ -45,7 +45,7 @@ class PublishedItems(Dataset):
         scale_factor, rot_factor: of the standard recipe.
         label_type: Gaussian or Cauchy.
         flip: mirror half of the items (not with augment="none").
-        augment: none, standard or strong, see `pose.augment_published`.
+        augment: none, standard or strong, see `pose.original.augment`.
         mean: (3,) RGB to subtract; default the data set's own `mean`.
         weight_in_tpts: put the final weight into the third column of tpts; default as the data set's loader.
         seed: of the draws; stream tells the data sets of one run apart.

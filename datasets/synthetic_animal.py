@@ -25,7 +25,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import DataError, OptionError
-from ..pose.published_geometry import BOX_UNIT_PX
+from ..pose.original.geometry import BOX_UNIT_PX
 from ..pose.skeleton import TIGDOG18
 from .arrays import mapped_array
 from .pictures import PictureError, read_rgb

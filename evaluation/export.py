@@ -21,7 +21,7 @@ import torch
 from ..errors import OptionError
 from ..pose.atomic import atomic_path
 from ..pose.checkpoints import Loaded
-from ..pose.published_export import published_checkpoint
+from ..pose.original.export import published_checkpoint
 from ..pose.weights import hourglass_numbers, without_prefix
 from ..progress import log
 from .options import joint_order, load_network, mean_of

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..pose.published_heatmap import peaks
+from ..pose.original.heatmap import peaks
 
 THRESHOLD = 0.5
 NOT_COUNTED = -1.0

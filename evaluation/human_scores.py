@@ -15,7 +15,7 @@ from ..datasets.coco_truth import CocoTruth, coco_truth
 from ..datasets.mpii import Mpii
 from ..datasets.sample import PoseDataset
 from ..errors import OptionError, ZooposeError
-from ..pose.inputs import InputForm
+from ..pose.input_spec import InputForm
 from ..pose.skeleton import MPII16, Skeleton
 from ..progress import log
 from .coco_scores import MAX_RESULTS, NUMBERS, faster_coco_eval, keypoint_numbers

@@ -21,13 +21,13 @@ from ..datasets.published_items import annotation_of
 from ..datasets.sample import PoseDataset, PoseSample, reading_processes
 from ..errors import DataError
 from ..pose import heatmap
-from ..pose.frames import FRAMES
 from ..pose.geometry import apply
-from ..pose.inputs import InputForm
+from ..pose.input_spec import InputForm
 from ..pose.models.hourglass import part_maps
-from ..pose.published_crop import image_to_chw, published_crop
-from ..pose.published_geometry import BOX_UNIT_PX, published_transform
-from ..pose.published_heatmap import draw_labelmaps, peaks
+from ..pose.original.crop import image_to_chw, published_crop
+from ..pose.original.geometry import BOX_UNIT_PX, published_transform
+from ..pose.original.heatmap import draw_labelmaps, peaks
+from ..pose.person_frames import FRAMES
 from ..progress import Progress
 
 

@@ -1,6 +1,6 @@
 """PCK as the published CC-SSL code takes it: on the cells of the maps, batch by batch.
 
-Source: as `pose.published_geometry`. Predictions and targets are both read off maps (arg-max, whole cells). A joint is
+Source: as `pose.original.geometry`. Predictions and targets are both read off maps (arg-max, whole cells). A joint is
 right when it is nearer than half of a tenth of the map's width: 0.05 of the crop's side. Joints whose target stands in
 the first row or column do not count; hidden joints with coordinates do; a map without a positive value is wrong.
 Every joint's share is the mean of its shares in the batches, so the batch size and a short last batch change the
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import DataError
-from ..pose.published_heatmap import peaks
+from ..pose.original.heatmap import peaks
 from ..pose.skeleton import TIGDOG18
 
 THRESHOLD = 0.5
@@ -72,7 +72,7 @@ def published_pck_of_peaks(
     """`published_pck` of maps already reduced to their peaks, which is all a long test set need keep.
 
     Args:
-        pred_xy, target_xy: (N, K, 2) 1-based cells, (0, 0) for no peak, from `pose.published_heatmap.peaks`.
+        pred_xy, target_xy: (N, K, 2) 1-based cells, (0, 0) for no peak, from `pose.original.heatmap.peaks`.
         width: columns of the maps.
         batch_size, target_order, names: see `published_pck`.
     """

@@ -18,7 +18,7 @@ from ..errors import OptionError, WeightsError
 from . import weights
 from .atomic import atomic_path
 from .description import PROGRESS, check_checkpoint, form_of, skeleton_of
-from .inputs import InputForm
+from .input_spec import InputForm
 from .models import build_model
 from .schema import Mismatch
 from .skeleton import TIGDOG18, Skeleton

@@ -9,23 +9,9 @@ import torch
 
 from ..errors import ZooposeError
 from .heatmap.decoding import DECODERS
-from .inputs import KINDS, InputForm
+from .input_spec import KINDS, InputForm
 from .models import MODELS, options_of
-from .schema import (
-    Check,
-    Mismatch,
-    anything,
-    choice,
-    either,
-    flag,
-    listed,
-    maybe,
-    named,
-    number,
-    record,
-    text,
-    whole,
-)
+from .schema import Check, Mismatch, anything, choice, either, flag, listed, maybe, named, number, record, text, whole
 from .skeleton import Skeleton
 
 _SIDE, _PAIR = whole(1, 16384), listed(whole(0), 2)

@@ -15,7 +15,7 @@ from ..limits import flag_of
 from ..options import size_of, size_text
 from ..pose import checkpoints, weights
 from ..pose.geometry import hw_of
-from ..pose.inputs import InputForm, depth_for
+from ..pose.input_spec import InputForm, depth_for
 from ..pose.models import build_model, options_of, parse_options
 from ..pose.skeleton import Skeleton
 from ..progress import log

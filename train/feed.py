@@ -23,7 +23,7 @@ from ..pose import heatmap
 from ..pose.augment import Augmentation, Part, augment, generator_for
 from ..pose.codecs import CODECS
 from ..pose.geometry import apply, warp
-from ..pose.inputs import InputForm
+from ..pose.input_spec import InputForm
 from .labels_there import check_labels
 from .options import RunOptions
 

@@ -16,9 +16,9 @@ from ..evaluation.mirroring import mirrors
 from ..options import given, warn_nothing
 from ..pose.augment import AUGMENTATIONS, Augmentation
 from ..pose.codecs import CODECS
-from ..pose.frames import FRAMES
-from ..pose.inputs import InputForm
+from ..pose.input_spec import InputForm
 from ..pose.person_augment import PersonAugmentation
+from ..pose.person_frames import FRAMES
 from ..pose.skeleton import Skeleton
 from .feed import CropFeed, cache_for
 from .labels_there import check_labels

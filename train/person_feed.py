@@ -17,10 +17,10 @@ from ..datasets.person_crops import PersonCrops
 from ..datasets.pictures import FaultLog, SafeDataset
 from ..datasets.sample import PoseDataset
 from ..errors import DataError
-from ..pose.frames import heatmap_matrix
 from ..pose.geometry import apply
-from ..pose.inputs import InputForm
+from ..pose.input_spec import InputForm
 from ..pose.person_augment import PersonAugmentation, joint_weights
+from ..pose.person_frames import heatmap_matrix
 from ..pose.target_weight import target_weight
 from .labels_there import check_labels
 

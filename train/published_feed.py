@@ -13,7 +13,7 @@ from ..datasets.pictures import Fault, FaultLog, SafeDataset
 from ..datasets.published_items import PublishedItems
 from ..datasets.sample import PoseDataset
 from ..evaluation.mirroring import mirrors
-from ..pose.inputs import InputForm
+from ..pose.input_spec import InputForm
 from .options import RunOptions, TrainOptions
 
 

@@ -19,7 +19,7 @@ from ..errors import OptionError
 from ..evaluation.published_results import PublishedResult
 from ..pose.codecs import CODECS
 from ..pose.heatmap import DECODERS
-from ..pose.inputs import KINDS, InputForm
+from ..pose.input_spec import KINDS, InputForm
 from ..pose.models import MODELS, options_of
 from ..pose.person_augment import PersonAugmentation
 from .schedules import Schedule

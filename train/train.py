@@ -30,9 +30,9 @@ from zoopose.folder_lock import alone_in
 from zoopose.limits import check_limits
 from zoopose.options import command
 from zoopose.pose import checkpoints
-from zoopose.pose.correspondence import for_joints
-from zoopose.pose.frames import FRAMES
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputForm
+from zoopose.pose.person_frames import FRAMES
+from zoopose.pose.transfer import for_joints
 from zoopose.progress import log
 from zoopose.train import building, multitask, rates, session, supervised, validation
 from zoopose.train.data import training_and_validation

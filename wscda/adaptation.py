@@ -16,9 +16,9 @@ from ..options import given as is_given
 from ..options import warn_nothing
 from ..pose import checkpoints
 from ..pose.checkpoints import Loaded
-from ..pose.correspondence import for_joints
-from ..pose.inputs import InputForm
+from ..pose.input_spec import InputForm
 from ..pose.skeleton import Skeleton
+from ..pose.transfer import for_joints
 from ..progress import log
 from ..train import building
 from ..train.data import labelled_data, training_and_validation

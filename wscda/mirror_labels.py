@@ -16,7 +16,7 @@ from ..datasets.pictures import FaultLog
 from ..datasets.pseudo_labels import PseudoLabels
 from ..pose import heatmap
 from ..pose.geometry import apply, invert
-from ..pose.inputs import InputForm
+from ..pose.input_spec import InputForm
 from ..train.labelling import PARTIAL_SECONDS, ChunkLabeller, Partial, fingerprint, inner_from_image
 from .selection import confidence_of, likeness, score
 

@@ -14,7 +14,7 @@ from ..datasets.pictures import Fault, FaultLog, SafeDataset
 from ..datasets.sample import PoseDataset
 from ..errors import DataError
 from ..evaluation.predict import network_input
-from ..pose.inputs import InputForm
+from ..pose.input_spec import InputForm
 from ..pose.models import PoseNetwork
 from ..progress import Progress
 

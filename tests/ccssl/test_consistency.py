@@ -20,7 +20,7 @@ from zoopose.pose import checkpoints
 from zoopose.pose.augment import Augmentation, generator_for
 from zoopose.pose.geometry import apply, crop_matrix, square_box
 from zoopose.pose.heatmap import encode
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputForm
 
 SIZE, CELLS, PAD = 64, 16, 13
 MARGIN = 1 + 2 * PAD / SIZE

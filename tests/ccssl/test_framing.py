@@ -19,7 +19,7 @@ from zoopose.errors import OptionError
 from zoopose.pose.augment import Augmentation
 from zoopose.pose.checkpoints import load
 from zoopose.pose.geometry import apply
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputForm
 from zoopose.pose.skeleton import Skeleton
 from zoopose.train import train
 from zoopose.train.labelling import fingerprint

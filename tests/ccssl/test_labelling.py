@@ -16,7 +16,7 @@ from zoopose.datasets.pictures import PictureError
 from zoopose.datasets.sample import PoseSample
 from zoopose.pose import heatmap
 from zoopose.pose.augment import Augmentation, generator_for
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputForm
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import Skeleton
 

@@ -32,12 +32,12 @@ from zoopose.datasets.sample import PoseSample
 from zoopose.errors import OptionError
 from zoopose.options import parse
 from zoopose.pose import checkpoints
-from zoopose.pose.augment_published import StandardDraw
 from zoopose.pose.geometry import apply, invert
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputForm
 from zoopose.pose.losses import joints_mse_published
 from zoopose.pose.models import build_model
-from zoopose.pose.published_crop import color_normalize, image_to_chw, published_crop
+from zoopose.pose.original.augment import StandardDraw
+from zoopose.pose.original.crop import color_normalize, image_to_chw, published_crop
 from zoopose.pose.skeleton import TIGDOG18, Skeleton
 from zoopose.train import loop
 from zoopose.train.supervised import LOSSES
@@ -417,7 +417,7 @@ def test_score_of_labels_that_are_right_and_that_are_not(target_data):
 
 
 def test_an_epoch_ends_with_the_smaller_set(tmp_path, monkeypatch, tiny_coco, tiny_options):
-    monkeypatch.setattr("zoopose.pose.augment_published.strong", lambda image, pts, draw: (image, pts))
+    monkeypatch.setattr("zoopose.pose.original.augment.strong", lambda image, pts, draw: (image, pts))
     source, target = (CocoKeypoints(tiny_coco(tmp_path / str(n), n=n)) for n in (10, 5))
     form = InputForm("published", 32, 8, MEAN, (1.0, 1.0, 1.0))
     network = checkpoints.Loaded(None, "hg", {}, source.skeleton, form, {})

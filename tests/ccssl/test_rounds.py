@@ -14,7 +14,7 @@ from zoopose.ccssl.published import share_left_out
 from zoopose.datasets.coco import CocoKeypoints
 from zoopose.datasets.sources import Unlabelled
 from zoopose.pose import checkpoints
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputForm
 
 
 class Task:

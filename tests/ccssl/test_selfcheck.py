@@ -17,7 +17,7 @@ from zoopose.ccssl.selfcheck import SelfCheck
 from zoopose.datasets.crops import CropCache
 from zoopose.datasets.pictures import PictureError
 from zoopose.datasets.sample import PoseSample
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputForm
 from zoopose.pose.skeleton import Skeleton
 
 SIZE, CELLS, PAD = 64, 16, 13

@@ -16,7 +16,7 @@ from zoopose.ccssl.step import CcsslStep
 from zoopose.ccssl.teacher import Teacher
 from zoopose.datasets.pseudo_labels import CHECKS, REASONS, PseudoLabels
 from zoopose.errors import DataError
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputForm
 from zoopose.pose.skeleton import Skeleton
 from zoopose.train import loop
 from zoopose.train.selftraining import labels_path

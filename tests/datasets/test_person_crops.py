@@ -13,9 +13,8 @@ from zoopose.datasets.person_boxes import clean_boxes, frame_box
 from zoopose.datasets.person_crops import PersonCrops, cut_person
 from zoopose.datasets.sample import PoseSample
 from zoopose.errors import OptionError
-from zoopose.pose.frames import FRAMES, centre_scale, crop_matrix
 from zoopose.pose.geometry import apply
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputForm
 from zoopose.pose.person_augment import (
     PersonAugmentation,
     PersonDraw,
@@ -25,6 +24,7 @@ from zoopose.pose.person_augment import (
     place,
     upper_body,
 )
+from zoopose.pose.person_frames import FRAMES, centre_scale, crop_matrix
 from zoopose.pose.skeleton import COCO17, MPII16, TIGDOG18
 
 HRNET = PersonAugmentation(scale=(0.65, 1.35), rotation_deg=45, flip=0.5, half_body=0.3)

@@ -16,7 +16,7 @@ from zoopose.datasets.published_items import PublishedItems
 from zoopose.datasets.sample import PoseSample
 from zoopose.datasets.sources import Unlabelled, keep
 from zoopose.errors import OptionError, ZooposeError
-from zoopose.pose.augment_published import StandardDraw, draw_standard, draw_strong, strong
+from zoopose.pose.original.augment import StandardDraw, draw_standard, draw_strong, strong
 from zoopose.pose.skeleton import MPII16
 
 SMALL = {"inp_res": 32, "out_res": 16, "mean": (0.4, 0.4, 0.4)}

@@ -15,9 +15,9 @@ from zoopose.errors import OptionError
 from zoopose.evaluation.export import ExportOptions, run
 from zoopose.evaluation.options import load_network
 from zoopose.pose import checkpoints, weights
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputForm
 from zoopose.pose.models import build_model
-from zoopose.pose.published_export import first_layer
+from zoopose.pose.original.export import first_layer
 from zoopose.pose.skeleton import COCO17, TIGDOG18, TIGER_TO_MODEL
 
 SIDE = 64  # the smallest that four halvings take

@@ -26,7 +26,7 @@ from zoopose.evaluation.record import Record
 from zoopose.evaluation.score_table import ScoreTable
 from zoopose.evaluation.sigmas import sigmas_of
 from zoopose.pose import checkpoints
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputForm
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import COCO17, MPII16
 

@@ -10,7 +10,7 @@ from zoopose.evaluation import prediction
 from zoopose.evaluation.options import DataOptions, joint_names, load_network, refuse_joints
 from zoopose.evaluation.prediction import PredictOptions
 from zoopose.pose import checkpoints, weights
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputForm
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import Skeleton
 

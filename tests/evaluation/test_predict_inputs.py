@@ -12,8 +12,8 @@ from zoopose.datasets.published_items import PublishedItems
 from zoopose.datasets.sources import open_source
 from zoopose.datasets.synthetic_animal import SyntheticAnimal
 from zoopose.evaluation.predict import predict
-from zoopose.pose.inputs import InputForm
-from zoopose.pose.published_heatmap import peaks
+from zoopose.pose.input_spec import InputForm
+from zoopose.pose.original.heatmap import peaks
 
 MEAN = (0.4, 0.5, 0.6)
 

@@ -21,7 +21,7 @@ from zoopose.evaluation.options import TestOptions
 from zoopose.evaluation.predict import Predictions
 from zoopose.evaluation.prediction_files import metas_of, write_coco_results, write_table
 from zoopose.evaluation.test import run as score
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputForm
 from zoopose.pose.skeleton import Skeleton
 
 SKELETON = Skeleton("stick", ("nose", "tail"))

@@ -16,7 +16,7 @@ from zoopose.evaluation.options import DataOptions, read_as, warn_of_reading
 from zoopose.pose import heatmap
 from zoopose.pose.checkpoints import Loaded
 from zoopose.pose.heatmap.smoothing import opencv_kernel
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputForm
 from zoopose.pose.skeleton import COCO17
 from zoopose.train.options import RunOptions, TrainOptions
 from zoopose.train.rates import optimizer_of

@@ -19,11 +19,10 @@ from zoopose.evaluation.record import Record
 from zoopose.evaluation.test import TestOptions
 from zoopose.evaluation.test import run as run_test
 from zoopose.pose import checkpoints, weights
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputForm
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import TIGDOG18, Skeleton
-
-from .ways import effect, elsewhere, free, refused, there, warns
+from zoopose.tests.every_option.ways import effect, elsewhere, free, refused, there, warns
 
 JOINTS = ("nose", "left_ear", "right_ear", "l_hip", "r_hip", "tail")
 GIVEN = {"resume": "", "predictions": "RESULTS"}

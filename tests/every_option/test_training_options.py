@@ -12,11 +12,10 @@ import pytest
 import torch
 
 from zoopose.ccssl.options import CcsslOptions
+from zoopose.tests.every_option.ways import effect, elsewhere, free, recorded, refused, there, warns
 from zoopose.train import train
 from zoopose.train.options import TrainOptions
 from zoopose.wscda.options import PploOptions, WscdaOptions
-
-from .ways import effect, elsewhere, free, recorded, refused, there, warns
 
 CLASSES = {"train": TrainOptions, "ccssl": CcsslOptions, "wscda": WscdaOptions, "pplo": PploOptions}
 LAST = "last.pth.tar"

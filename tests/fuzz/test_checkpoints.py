@@ -13,7 +13,7 @@ from lightning_fabric import Fabric
 
 from zoopose.errors import ZooposeError
 from zoopose.pose import checkpoints, weights
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputForm
 from zoopose.pose.models import build_model
 from zoopose.pose.seal import is_whole
 from zoopose.pose.skeleton import Skeleton

@@ -21,8 +21,7 @@ from zoopose.errors import ZooposeError
 from zoopose.evaluation.coco_scores import keypoint_numbers
 from zoopose.evaluation.pose_results import read_results
 from zoopose.pose.skeleton import ANIMAL_POSE20, COCO17
-
-from .mutate import mutants
+from zoopose.tests.fuzz.mutate import mutants
 
 LIMIT_S = 5.0
 JOINTS = ["nose", "left_ear", "right_ear", "tail"]

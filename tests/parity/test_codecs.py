@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from zoopose.pose import frames, heatmap
+from zoopose.pose import heatmap
+from zoopose.pose import person_frames as frames
 from zoopose.pose.heatmap.dark import taylor
 from zoopose.pose.heatmap.offsets import split
-from zoopose.pose.published_geometry import published_transform
-from zoopose.pose.published_heatmap import draw_labelmaps, final_preds, peaks
+from zoopose.pose.original.geometry import published_transform
+from zoopose.pose.original.heatmap import draw_labelmaps, final_preds, peaks
 from zoopose.pose.skeleton import SKELETONS
 
 ILL = 1e-3  # cells between the published code in float32 and in float64, beyond which a joint says nothing

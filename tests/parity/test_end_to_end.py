@@ -23,9 +23,9 @@ from zoopose.evaluation.options import TestOptions, load_network
 from zoopose.evaluation.protocol import read_metrics
 from zoopose.evaluation.record import Record
 from zoopose.pose import checkpoints, weights
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputForm
 from zoopose.pose.models.hourglass import StackedHourglass
-from zoopose.pose.published_heatmap import peaks
+from zoopose.pose.original.heatmap import peaks
 from zoopose.pose.skeleton import TIGDOG18, TIGER_TO_MODEL
 from zoopose.train import train
 from zoopose.train.options import TrainOptions

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from zoopose.pose.checkpoints import Loaded
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputForm
 from zoopose.pose.models import build_model
-from zoopose.pose.published_export import published_checkpoint
+from zoopose.pose.original.export import published_checkpoint
 from zoopose.pose.skeleton import TIGDOG18
 from zoopose.pose.weights import hourglass_numbers
 

@@ -9,9 +9,10 @@ import torch
 
 from zoopose.datasets.person_crops import cut_person
 from zoopose.datasets.sample import PoseSample
-from zoopose.pose import frames
+from zoopose.pose import person_frames as frames
 from zoopose.pose.geometry import apply, invert
 from zoopose.pose.heatmap import encode
+from zoopose.pose.original.geometry import published_matrix, published_transform
 from zoopose.pose.person_augment import (
     PersonAugmentation,
     PersonDraw,
@@ -21,7 +22,6 @@ from zoopose.pose.person_augment import (
     place,
     upper_body,
 )
-from zoopose.pose.published_geometry import published_matrix, published_transform
 from zoopose.pose.skeleton import COCO17, MPII16
 from zoopose.pose.target_weight import target_weight
 

@@ -13,7 +13,7 @@ from scipy.io import savemat
 from zoopose.datasets.published_items import PublishedItems
 from zoopose.datasets.synthetic_animal import SyntheticAnimal
 from zoopose.datasets.tigdog import RealAnimal, RealAnimalCrop, crop_folder
-from zoopose.pose.augment_published import StandardDraw
+from zoopose.pose.original.augment import StandardDraw
 
 
 def write_lossless(path: Path, image: np.ndarray) -> None:

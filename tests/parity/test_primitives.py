@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from zoopose.pose import published_geometry as geometry
 from zoopose.pose.losses import joints_mse_published
-from zoopose.pose.published_crop import image_to_chw, published_crop
-from zoopose.pose.published_heatmap import LABEL_TYPES, draw_labelmaps, final_preds, flip_back, peaks
+from zoopose.pose.original import geometry
+from zoopose.pose.original.crop import image_to_chw, published_crop
+from zoopose.pose.original.heatmap import LABEL_TYPES, draw_labelmaps, final_preds, flip_back, peaks
 
 
 @pytest.mark.golden("fn_ccssl_transform")

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from zoopose.pose.checkpoints import Loaded
-from zoopose.pose.correspondence import corresponding, for_joints
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputForm
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import ANIMAL_POSE20, COCO17, MPII16, SKELETONS, TIGDOG18, Skeleton
+from zoopose.pose.transfer import corresponding, for_joints
 
 NUMBERS = {"num_stacks": 2, "num_blocks": 1, "width": 4, "depth": 2}
 

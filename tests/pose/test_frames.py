@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zoopose.errors import DataError
-from zoopose.pose import frames
+from zoopose.pose import person_frames as frames
 from zoopose.pose.geometry import apply, compose, invert
 
 boxes = st.tuples(st.floats(-50, 500), st.floats(-50, 500), st.floats(20, 600), st.floats(20, 600))

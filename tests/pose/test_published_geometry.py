@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zoopose.pose.published_geometry import published_matrix, published_transform
+from zoopose.pose.original.geometry import published_matrix, published_transform
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from zoopose.errors import DivergenceError, WeightsError
 from zoopose.evaluation import prediction
 from zoopose.pose import checkpoints, weights
 from zoopose.pose.atomic import atomic_json, json_text
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputForm
 from zoopose.train import loop
 from zoopose.train.finite import bad_losses, bad_weights
 from zoopose.train.options import TrainOptions

@@ -16,7 +16,7 @@ from zoopose.errors import DataError
 from zoopose.pose.augment import AUGMENTATIONS
 from zoopose.pose.geometry import apply, compose, crop_matrix, invert, resize_matrix, square_box
 from zoopose.pose.heatmap import decode
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputForm
 from zoopose.train.feed import CropFeed, stream
 
 CPU = torch.device("cpu")

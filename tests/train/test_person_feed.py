@@ -14,10 +14,10 @@ from zoopose.datasets.sources import keep
 from zoopose.errors import DataError, OptionError
 from zoopose.pose import heatmap
 from zoopose.pose.codecs import CODECS
-from zoopose.pose.frames import heatmap_matrix
 from zoopose.pose.geometry import apply
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputForm
 from zoopose.pose.person_augment import PersonAugmentation
+from zoopose.pose.person_frames import heatmap_matrix
 from zoopose.pose.target_weight import target_weight
 from zoopose.train.person_feed import PersonFeed
 

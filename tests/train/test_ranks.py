@@ -12,7 +12,7 @@ from torch import nn
 
 from zoopose.datasets.coco import CocoKeypoints
 from zoopose.pose.augment import AUGMENTATIONS
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputForm
 from zoopose.train.feed import CropFeed
 from zoopose.train.ranks import SharedBatchNorm2d, loss_factors, mean_losses, share_statistics
 

@@ -17,7 +17,7 @@ from zoopose.errors import DataError
 from zoopose.evaluation.label_report import label_blocks
 from zoopose.evaluation.predict import predict
 from zoopose.pose import heatmap
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputForm
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import Skeleton
 from zoopose.train.loop import Finished

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from .published_geometry import BOX_UNIT_PX, published_transform
+from .geometry import BOX_UNIT_PX, published_transform
 
 
 def bytescale(values: np.ndarray) -> np.ndarray:

@@ -9,9 +9,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..errors import OptionError
-from .published_geometry import published_transform
-from .skeleton import TIGDOG18
+from ...errors import OptionError
+from ..skeleton import TIGDOG18
+from .geometry import published_transform
 
 LABEL_TYPES = ("Gaussian", "Cauchy")
 

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from ..errors import DataError, DivergenceError, OptionError
-from . import frames, heatmap
+from . import heatmap
+from . import person_frames as frames
 from .codecs import CODECS
 from .geometry import apply, aspect_box, compose, crop_matrix, hw_of, invert, resize_matrix
 
@@ -26,7 +27,7 @@ class InputForm:
     Attributes:
         kind: `exact`: one sub-pixel matrix from the picture to the crop, edges on edges. `published`: the crop of the published
             CC-SSL code, which cuts corners to integers and stretches every crop's contrast. `msra`, `megvii`, `dark`, `udp`: the
-            crops of the published human-pose systems, see `pose.frames`.
+            crops of the published human-pose systems, see `pose.person_frames`.
         size_hw: rows and columns of the crop, px; a number stands for a square.
         heatmap_hw: rows and columns of the heatmaps, cells; likewise.
         mean, std: per channel as fed, of values in 0..1; subtracted, divided by.

@@ -9,7 +9,7 @@ import torch
 
 from ..progress import log
 from .checkpoints import Loaded
-from .inputs import InputForm
+from .input_spec import InputForm
 from .models import build_model
 from .skeleton import ANIMAL_POSE20, AP10K17, COCO17, MPII16, POSETRACK15, TIGDOG18, Skeleton
 

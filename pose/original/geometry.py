@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .skeleton import TIGDOG18
+from ..skeleton import TIGDOG18
 
 BOX_UNIT_PX = 200.0
 

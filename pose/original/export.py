@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..errors import OptionError
-from .checkpoints import Loaded, reordered
-from .models import build_model
-from .skeleton import TIGDOG18
-from .weights import hourglass_numbers, without_prefix
+from ...errors import OptionError
+from ..checkpoints import Loaded, reordered
+from ..models import build_model
+from ..skeleton import TIGDOG18
+from ..weights import hourglass_numbers, without_prefix
 
 ARCHS = ("hg", "hg_multitask")
 WIDTH, DEPTH = 128, 4  # planes and halvings that the published code builds, whatever its options

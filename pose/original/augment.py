@@ -19,9 +19,9 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 
-from ..errors import ZooposeError
-from .published_geometry import flip_points
-from .skeleton import TIGDOG18
+from ...errors import ZooposeError
+from ..skeleton import TIGDOG18
+from .geometry import flip_points
 
 BLOCKS = ("affine", "noise", "blur", "contrast")
 NOISE_GREY = 0.5 * 255
