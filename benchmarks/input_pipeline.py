@@ -22,9 +22,9 @@ import numpy as np
 import torch
 
 from zoopose.datasets.crops import CropDataset, collate
-from zoopose.datasets.published_items import PublishedItems
+from zoopose.datasets.open import open_source
+from zoopose.datasets.original_items import PublishedItems
 from zoopose.datasets.sample import PoseDataset
-from zoopose.datasets.sources import open_source
 from zoopose.pose.augment import AUGMENTATIONS, generator_for
 from zoopose.pose.input_spec import InputForm
 from zoopose.pose.skeleton import TIGDOG18

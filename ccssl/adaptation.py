@@ -10,8 +10,8 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from ..datasets.crops import CropCache
+from ..datasets.open import check_joints
 from ..datasets.sample import PoseDataset
-from ..datasets.sources import check_joints
 from ..errors import OptionError
 from ..evaluation.mirroring import mirrors
 from ..evaluation.options import load_network, open_selecting, open_target

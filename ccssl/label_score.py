@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..datasets.original_crops import box_matrix, whole_again
+from ..datasets.original_items import annotation_of
 from ..datasets.pictures import PictureError
 from ..datasets.pseudo_labels import PseudoLabels
-from ..datasets.published_crops import box_matrix, whole_again
-from ..datasets.published_items import annotation_of
 from ..datasets.sample import PoseDataset
 from ..evaluation.published_pck import accuracy, joint_distances
 from ..pose.geometry import apply

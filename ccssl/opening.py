@@ -7,9 +7,9 @@ from typing import Any
 
 from lightning_fabric import Fabric
 
-from ..datasets.published_crops import SourcePictures
+from ..datasets.open import Subset, Unlabelled, check_joints, has_splits, takes
+from ..datasets.original_crops import SourcePictures
 from ..datasets.sample import PoseDataset
-from ..datasets.sources import Subset, Unlabelled, check_joints, has_splits, takes
 from ..evaluation.options import adopt
 from ..pose.checkpoints import Loaded
 from ..pose.skeleton import Skeleton

@@ -18,9 +18,9 @@ from torch import nn
 from torch.utils.data import Dataset, default_collate
 
 from ..datasets.loading import Loader
+from ..datasets.original_crops import PublishedCropCache, whole_again
 from ..datasets.pictures import Fault, FaultLog, SafeDataset
 from ..datasets.pseudo_labels import PseudoLabels
-from ..datasets.published_crops import PublishedCropCache, whole_again
 from ..pose.geometry import apply, invert
 from ..pose.input_spec import InputForm
 from ..pose.original.augment import draw_views, views

@@ -11,8 +11,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from ..datasets.original_crops import LabelledCrops, PublishedCropCache, SourcePictures
 from ..datasets.pseudo_labels import REASONS, PseudoLabels
-from ..datasets.published_crops import LabelledCrops, PublishedCropCache, SourcePictures
 from ..datasets.sample import PoseDataset
 from ..pose.checkpoints import Loaded
 from ..train.feed import stream

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import DataError
 from ..pose.skeleton import ANIMAL_POSE20
-from . import coco_file
+from .coco import file as coco_file
 from .json_file import none_of, read_json
 from .name_split import stem
 from .schema import as_id, is_file_name

@@ -26,19 +26,19 @@ class Request:
 
 
 def _coco(r: Request) -> PoseDataset:
-    from .coco import CocoKeypoints
+    from .coco.keypoints import CocoKeypoints
 
     return CocoKeypoints(r.path, r.split, r.labelled, r.partners, need_pictures=r.need_pictures, **r.options)
 
 
 def _coco_person(r: Request) -> PoseDataset:
-    from .coco_person import CocoPerson
+    from .coco.person import CocoPerson
 
     return CocoPerson(r.path, r.split, r.labelled, need_pictures=r.need_pictures, **r.options)
 
 
 def _coco_animals(r: Request) -> PoseDataset:
-    from .coco_animals import CocoAnimals
+    from .coco.animals import CocoAnimals
 
     return CocoAnimals(r.path, r.split, need_pictures=r.need_pictures, **r.options)
 

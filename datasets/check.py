@@ -29,11 +29,11 @@ from ..pose.atomic import atomic_json
 from ..pose.skeleton import Skeleton
 from ..progress import log, track
 from .file_names import shown_name
+from .open import class_names, keep, open_source, partner_pairs, warn_of_idle_data, warn_of_idle_split
 from .picture_places import is_file
 from .pictures import PictureError
 from .sample import PoseDataset
 from .sheet import evenly, overlay_sheet
-from .sources import class_names, keep, open_source, partner_pairs, warn_of_idle_data, warn_of_idle_split
 
 _SHOWN = 10
 

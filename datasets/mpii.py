@@ -11,12 +11,12 @@ import numpy as np
 from ..errors import DataError, OptionError
 from ..pose.skeleton import MPII16
 from .annotated import Animal, AnnotatedPictures, Unusable
-from .coco_file import read_joints
+from .coco.file import read_joints
 from .foreign import ForeignFileError, read_foreign, real_numbers
 from .json_file import none_of, read_json
 from .name_split import drawn
+from .original_index import SPLITS
 from .person_boxes import mpii_centre_size
-from .published_index import SPLITS
 from .schema import is_file_name
 from .tree import missing_tree
 

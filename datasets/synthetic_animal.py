@@ -28,8 +28,8 @@ from ..errors import DataError, OptionError
 from ..pose.original.geometry import BOX_UNIT_PX
 from ..pose.skeleton import TIGDOG18
 from .arrays import mapped_array
+from .original_index import PublishedAnnotation, Split, cached_mean, cached_split, check_options, seeded_fifth
 from .pictures import PictureError, read_rgb
-from .published_index import PublishedAnnotation, Split, cached_mean, cached_split, check_options, seeded_fifth
 from .sample import IGNORED, PartLabels, PoseSample
 from .tree import missing_tree
 

@@ -28,8 +28,8 @@ from ..errors import DataError
 from ..pose.original.crop import image_to_chw, published_crop
 from ..pose.original.geometry import published_box
 from ..pose.skeleton import TIGDOG18, TIGER_TO_MODEL
+from .original_index import PublishedAnnotation, cached_mean, cached_split, check_options
 from .pictures import read_rgb
-from .published_index import PublishedAnnotation, cached_mean, cached_split, check_options
 from .sample import PoseSample
 from .tigdog_index import ANIMALS, MIN_VISIBLE, SPLIT_FILES, check_tree, how_to_get, read_index, split_of, tree_entries
 from .tree import missing_tree

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 
 from ..datasets.annotated import AnnotatedPictures
-from ..datasets.coco_person import CocoPerson
-from ..datasets.coco_truth import CocoTruth, coco_truth
+from ..datasets.coco.person import CocoPerson
+from ..datasets.coco.truth import CocoTruth, coco_truth
 from ..datasets.mpii import Mpii
+from ..datasets.open import open_source
 from ..datasets.picture_places import picture_size
 from ..datasets.sample import PoseDataset
-from ..datasets.sources import open_source
 from ..datasets.units import Numbers, check_results
 from ..errors import DataError, OptionError
 from ..pose.checkpoints import Loaded

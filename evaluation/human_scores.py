@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..datasets.annotated import AnnotatedPictures
-from ..datasets.coco_person import CocoPerson
-from ..datasets.coco_truth import CocoTruth, coco_truth
+from ..datasets.coco.person import CocoPerson
+from ..datasets.coco.truth import CocoTruth, coco_truth
 from ..datasets.mpii import Mpii
 from ..datasets.sample import PoseDataset
 from ..errors import OptionError, ZooposeError

@@ -14,9 +14,9 @@ import torch
 import tyro
 
 from ..datasets import synthetic_animal, tigdog
-from ..datasets.coco_categories import NoSuchCategory
+from ..datasets.coco.categories import NoSuchCategory
+from ..datasets.open import SOURCES, Unlabelled, class_names, has_splits, open_source, partner_pairs, takes
 from ..datasets.sample import PoseDataset
-from ..datasets.sources import SOURCES, Unlabelled, class_names, has_splits, open_source, partner_pairs, takes
 from ..datasets.synthetic_animal import synthetic_mean
 from ..datasets.tigdog import real_mean
 from ..errors import OptionError

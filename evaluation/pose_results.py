@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets.coco_truth import CocoTruth
+from ..datasets.coco.truth import CocoTruth
 from ..datasets.json_file import none_of, plain, read_json
 from ..datasets.schema import Ids, is_number, kind_of
 from ..errors import DataError

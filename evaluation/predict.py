@@ -13,11 +13,11 @@ from torch.utils.data import Dataset, default_collate
 
 from ..datasets.crops import crop_image, crop_parts
 from ..datasets.loading import Loader
+from ..datasets.original_crops import box_matrix
+from ..datasets.original_index import PublishedAnnotation
+from ..datasets.original_items import annotation_of
 from ..datasets.person_boxes import frame_box
 from ..datasets.pictures import Fault, FaultLog, SafeDataset
-from ..datasets.published_crops import box_matrix
-from ..datasets.published_index import PublishedAnnotation
-from ..datasets.published_items import annotation_of
 from ..datasets.sample import PoseDataset, PoseSample, reading_processes
 from ..errors import DataError
 from ..pose import heatmap

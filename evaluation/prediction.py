@@ -20,8 +20,8 @@ from typing import Annotated, ClassVar
 import numpy as np
 import tyro
 
+from ..datasets.open import check_joints, has_splits, warn_of_idle_data
 from ..datasets.sample import PoseDataset
-from ..datasets.sources import check_joints, has_splits, warn_of_idle_data
 from ..errors import OptionError
 from ..folder_lock import alone_in
 from ..limits import COUNT_OR_ZERO, Limits, check_limits

@@ -28,7 +28,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from zoopose.datasets.sources import check_joints, has_splits, warn_of_idle_data, warn_of_idle_split
+from zoopose.datasets.open import check_joints, has_splits, warn_of_idle_data, warn_of_idle_split
 from zoopose.errors import OptionError
 from zoopose.evaluation.folder_scores import score_folder
 from zoopose.evaluation.given_scores import score_detections, score_given

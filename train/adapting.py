@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..datasets.open import check_joints
 from ..datasets.sample import PoseDataset
-from ..datasets.sources import check_joints
 from ..errors import OptionError
 from ..evaluation.options import adopt, load_network, open_target, read_as
 from ..pose.checkpoints import Loaded

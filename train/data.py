@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..datasets.open import has_splits
 from ..datasets.sample import PoseDataset
-from ..datasets.sources import has_splits
 from ..errors import DataError
 from ..evaluation.options import open_data
 from .options import RunOptions

@@ -9,8 +9,8 @@ import torch
 from torch.utils.data import default_collate
 
 from ..datasets.loading import Loader
+from ..datasets.original_items import PublishedItems
 from ..datasets.pictures import Fault, FaultLog, SafeDataset
-from ..datasets.published_items import PublishedItems
 from ..datasets.sample import PoseDataset
 from ..evaluation.mirroring import mirrors
 from ..pose.input_spec import InputForm

@@ -15,7 +15,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from .. import __version__
-from ..datasets.sources import warn_of_idle_data
+from ..datasets.open import warn_of_idle_data
 from ..errors import OptionError
 from ..evaluation.options import warn_of_other_network
 from ..evaluation.runlog import RunLog

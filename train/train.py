@@ -19,8 +19,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from zoopose.datasets.open import check_joints
 from zoopose.datasets.sample import PoseDataset
-from zoopose.datasets.sources import check_joints
 from zoopose.errors import OptionError
 from zoopose.evaluation.mirroring import flips, say_pairs
 from zoopose.evaluation.options import load_network, read_as, refuse_joints

@@ -8,8 +8,8 @@ from typing import Any
 
 from lightning_fabric import Fabric
 
+from ..datasets.open import check_joints, has_splits
 from ..datasets.sample import PoseDataset
-from ..datasets.sources import check_joints, has_splits
 from ..errors import OptionError
 from ..evaluation.options import load_network, open_target, refuse_joints
 from ..options import given as is_given

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..datasets.open import Unlabelled, keep
 from ..datasets.sample import PoseDataset
-from ..datasets.sources import Unlabelled, keep
 from ..errors import DataError
 from ..evaluation import report
 from ..evaluation.predict import predict

@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from scipy.stats import spearmanr
 
-from zoopose.datasets.coco import CocoKeypoints
+from zoopose.datasets.coco.keypoints import CocoKeypoints
+from zoopose.datasets.open import check_joints, open_source
 from zoopose.datasets.pseudo_labels import PseudoLabels
 from zoopose.datasets.sample import PoseDataset
-from zoopose.datasets.sources import check_joints, open_source
 from zoopose.errors import DataError
 from zoopose.evaluation import metrics, runlog
 from zoopose.evaluation.box_fill import outcome_of

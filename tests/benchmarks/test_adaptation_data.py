@@ -10,7 +10,7 @@ import pytest
 
 from zoopose.benchmarks.adaptation import data, joined
 from zoopose.benchmarks.adaptation.config import COMMON_JOINTS, CONFIGS
-from zoopose.datasets.sources import open_source
+from zoopose.datasets.open import open_source
 from zoopose.errors import DataError
 from zoopose.pose.skeleton import TIGDOG18
 

@@ -12,7 +12,7 @@ from zoopose.benchmarks.adaptation import data, far, measure
 from zoopose.benchmarks.adaptation.columns import columns_of
 from zoopose.benchmarks.adaptation.config import CONFIGS
 from zoopose.benchmarks.adaptation.plan import build
-from zoopose.datasets.sources import open_source
+from zoopose.datasets.open import open_source
 from zoopose.errors import DataError, OptionError
 from zoopose.pose import weights
 

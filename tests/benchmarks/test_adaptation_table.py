@@ -11,8 +11,8 @@ from zoopose.benchmarks.adaptation import measure, scores, table
 from zoopose.benchmarks.adaptation.__main__ import README, compared
 from zoopose.benchmarks.adaptation.config import COLUMNS, CONFIGS
 from zoopose.benchmarks.adaptation.plan import Cell, Plan
+from zoopose.datasets.open import open_source
 from zoopose.datasets.pseudo_labels import PseudoLabels
-from zoopose.datasets.sources import open_source
 from zoopose.errors import DataError
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from zoopose.ccssl.consistency import Views, label_views
-from zoopose.datasets.coco import CocoKeypoints
+from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.crops import CropCache, collate
 from zoopose.evaluation.predict import predict
 from zoopose.pose import checkpoints

@@ -16,7 +16,7 @@ from zoopose.ccssl.opening import fresh_network
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.ccssl.published_step import PublishedStep
 from zoopose.ccssl.step import CcsslStep
-from zoopose.datasets.coco import CocoKeypoints
+from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.pseudo_labels import PseudoLabels
 from zoopose.errors import DataError, OptionError
 from zoopose.evaluation import options as test_options

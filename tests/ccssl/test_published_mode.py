@@ -23,11 +23,11 @@ from zoopose.ccssl.protocol import settled
 from zoopose.ccssl.published import confidence_schedule, prediction_check, share_left_out
 from zoopose.ccssl.published_labelling import PublishedLabeller
 from zoopose.ccssl.published_step import PublishedStep, PublishedTargetFeed, published_step
-from zoopose.datasets.coco import CocoKeypoints
+from zoopose.datasets.coco.keypoints import CocoKeypoints
+from zoopose.datasets.original_crops import LabelledCrops, PublishedCropCache, SourcePictures, through_jpeg
+from zoopose.datasets.original_items import PublishedItems
 from zoopose.datasets.pictures import PictureError
 from zoopose.datasets.pseudo_labels import REASONS, PseudoLabels
-from zoopose.datasets.published_crops import LabelledCrops, PublishedCropCache, SourcePictures, through_jpeg
-from zoopose.datasets.published_items import PublishedItems
 from zoopose.datasets.sample import PoseSample
 from zoopose.errors import OptionError
 from zoopose.options import parse

@@ -13,7 +13,7 @@ import pytest
 from zoopose.ccssl import labelling
 from zoopose.ccssl.CCSSL import LAST, run
 from zoopose.ccssl.options import CcsslOptions
-from zoopose.datasets.coco import CocoKeypoints
+from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.pseudo_labels import PseudoLabels
 from zoopose.train import adapting, loop, session
 

@@ -11,8 +11,8 @@ from zoopose.ccssl.adaptation import step_for
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.ccssl.protocol import refresh_of, settled
 from zoopose.ccssl.published import share_left_out
-from zoopose.datasets.coco import CocoKeypoints
-from zoopose.datasets.sources import Unlabelled
+from zoopose.datasets.coco.keypoints import CocoKeypoints
+from zoopose.datasets.open import Unlabelled
 from zoopose.pose import checkpoints
 from zoopose.pose.input_spec import InputForm
 

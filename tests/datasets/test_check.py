@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from zoopose.datasets.check import CheckOptions, check_source, run, shown
-from zoopose.datasets.coco import CocoKeypoints
+from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.images import ImageFolder
+from zoopose.datasets.open import keep
 from zoopose.datasets.pictures import PictureError
 from zoopose.datasets.sample import PoseSample
 from zoopose.datasets.sheet import TILE_PX, evenly, overlay_sheet
-from zoopose.datasets.sources import keep
 from zoopose.errors import DataError, OptionError
 from zoopose.pose.draw import LEFT
 from zoopose.pose.skeleton import Skeleton

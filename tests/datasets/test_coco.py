@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from zoopose.datasets.coco import CocoKeypoints
+from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.pictures import PictureError
 from zoopose.errors import DataError
 from zoopose.pose.skeleton import ANIMAL_POSE20

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from zoopose.cli import main
-from zoopose.datasets.coco_truth import coco_truth
-from zoopose.datasets.sources import open_source
+from zoopose.datasets.coco.truth import coco_truth
+from zoopose.datasets.open import open_source
 from zoopose.errors import DataError, OptionError
 from zoopose.evaluation.coco_scores import keypoint_numbers
 from zoopose.evaluation.options import TestOptions as Options

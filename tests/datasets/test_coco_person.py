@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from zoopose.datasets.coco_animals import CocoAnimals
-from zoopose.datasets.coco_person import CocoPerson
+from zoopose.datasets.coco.animals import CocoAnimals
+from zoopose.datasets.coco.person import CocoPerson
+from zoopose.datasets.open import has_splits, open_source
 from zoopose.datasets.pictures import PictureError
-from zoopose.datasets.sources import has_splits, open_source
 from zoopose.errors import DataError, OptionError
 from zoopose.pose.skeleton import AP10K17, COCO17
 

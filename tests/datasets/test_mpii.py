@@ -6,7 +6,7 @@ import pytest
 from scipy.io import savemat
 
 from zoopose.datasets.mpii import Mpii, published_square
-from zoopose.datasets.sources import open_source
+from zoopose.datasets.open import open_source
 from zoopose.errors import DataError
 from zoopose.pose.geometry import apply, crop_matrix, square_box
 

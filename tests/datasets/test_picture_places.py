@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+from zoopose.datasets.open import open_source
 from zoopose.datasets.picture_places import candidates, cleaned, find_pictures
-from zoopose.datasets.sources import open_source
 from zoopose.errors import DataError
 
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from zoopose.datasets.published_items import PublishedItems
+from zoopose.datasets.open import Unlabelled, keep
+from zoopose.datasets.original_items import PublishedItems
 from zoopose.datasets.sample import PoseSample
-from zoopose.datasets.sources import Unlabelled, keep
 from zoopose.errors import OptionError, ZooposeError
 from zoopose.pose.original.augment import StandardDraw, draw_standard, draw_strong, strong
 from zoopose.pose.skeleton import MPII16

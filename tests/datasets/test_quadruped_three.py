@@ -7,13 +7,13 @@ import cv2
 import numpy as np
 import pytest
 
-from zoopose.datasets.coco import CocoKeypoints
+from zoopose.datasets.coco.keypoints import CocoKeypoints
+from zoopose.datasets.open import open_source
 from zoopose.datasets.quadruped.coco_set import annotation_of, write_set
 from zoopose.datasets.quadruped.make import process_pool
 from zoopose.datasets.quadruped.people import render_person
 from zoopose.datasets.quadruped.target import TargetShot
 from zoopose.datasets.quadruped.three import ThreeOptions, animal_set, make_three, people_set, run, target_set
-from zoopose.datasets.sources import open_source
 from zoopose.errors import OptionError
 from zoopose.pose.skeleton import COCO17, TIGDOG18
 

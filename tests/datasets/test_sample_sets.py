@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from zoopose.datasets.check import check_source
-from zoopose.datasets.sources import open_source
+from zoopose.datasets.open import open_source
 from zoopose.errors import DataError
 
 ROOT = Path(os.environ.get("ZOOPOSE_DATA", "")) / "samples/small_sets/tests/data"

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+from zoopose.datasets.open import SOURCES, Unlabelled, check_joints, class_names, has_splits, keep, open_source
 from zoopose.datasets.sample import PoseSample
-from zoopose.datasets.sources import SOURCES, Unlabelled, check_joints, class_names, has_splits, keep, open_source
 from zoopose.errors import DataError, OptionError
 from zoopose.evaluation.options import DataOptions, open_data
 from zoopose.pose.skeleton import TIGDOG18, Skeleton

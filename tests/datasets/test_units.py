@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from zoopose.cli import main
-from zoopose.datasets.sources import open_source
+from zoopose.datasets.open import open_source
 from zoopose.datasets.units import Numbers, check_results
 from zoopose.errors import DataError
 

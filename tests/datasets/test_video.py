@@ -12,10 +12,10 @@ import pytest
 from torch.utils.data import DataLoader
 
 from zoopose.datasets.images import VideoFile
+from zoopose.datasets.open import Unlabelled, keep
 from zoopose.datasets.pictures import PictureError
 from zoopose.datasets.sample import reading_processes
-from zoopose.datasets.sources import Unlabelled, keep
-from zoopose.datasets.video_reader import FrameReader
+from zoopose.datasets.video.reader import FrameReader
 from zoopose.errors import DataError, OptionError
 
 FRAMES = 60

@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from zoopose.datasets.coco_truth import coco_truth
-from zoopose.datasets.sources import open_source
+from zoopose.datasets.coco.truth import coco_truth
+from zoopose.datasets.open import open_source
 from zoopose.errors import DataError, OptionError, ZooposeError
 from zoopose.evaluation.coco_scores import NUMBERS, keypoint_numbers
 from zoopose.evaluation.sigmas import sigmas_of

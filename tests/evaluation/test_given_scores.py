@@ -13,9 +13,9 @@ import torch
 from scipy.io import loadmat, savemat
 
 from zoopose import cli
-from zoopose.datasets.coco_categories import select_joints
-from zoopose.datasets.coco_truth import CocoTruth, coco_truth
-from zoopose.datasets.sources import has_splits, open_source
+from zoopose.datasets.coco.categories import select_joints
+from zoopose.datasets.coco.truth import CocoTruth, coco_truth
+from zoopose.datasets.open import has_splits, open_source
 from zoopose.errors import DataError, OptionError, ZooposeError
 from zoopose.evaluation import given_scores, human_scores, test
 from zoopose.evaluation.options import TestOptions as Options

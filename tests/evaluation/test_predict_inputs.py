@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from zoopose.datasets.published_items import PublishedItems
-from zoopose.datasets.sources import open_source
+from zoopose.datasets.open import open_source
+from zoopose.datasets.original_items import PublishedItems
 from zoopose.datasets.synthetic_animal import SyntheticAnimal
 from zoopose.evaluation.predict import predict
 from zoopose.pose.input_spec import InputForm

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from zoopose.datasets.sources import Unlabelled, keep, open_source
+from zoopose.datasets.open import Unlabelled, keep, open_source
 from zoopose.errors import OptionError
 from zoopose.evaluation import prediction
 from zoopose.evaluation.options import TestOptions

@@ -166,7 +166,7 @@ def test_a_line_every_so_many_batches(tmp_path, tiny_coco, tiny_options, message
 
 
 def test_pictures_at_once(tmp_path, tiny_coco):
-    from zoopose.datasets.coco import CocoKeypoints
+    from zoopose.datasets.coco.keypoints import CocoKeypoints
     from zoopose.evaluation.score import predict_with
 
     sizes = []

@@ -13,10 +13,10 @@ import pytest
 
 from zoopose.datasets.annotated import AnnotatedPictures
 from zoopose.datasets.check import check_source, shown
-from zoopose.datasets.coco import CocoKeypoints
-from zoopose.datasets.coco_truth import coco_truth
+from zoopose.datasets.coco.keypoints import CocoKeypoints
+from zoopose.datasets.coco.truth import coco_truth
+from zoopose.datasets.open import open_source
 from zoopose.datasets.pictures import PictureError
-from zoopose.datasets.sources import open_source
 from zoopose.errors import ZooposeError
 from zoopose.evaluation.coco_scores import keypoint_numbers
 from zoopose.evaluation.pose_results import read_results

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from zoopose.datasets.published_items import PublishedItems
+from zoopose.datasets.original_items import PublishedItems
 from zoopose.datasets.synthetic_animal import SyntheticAnimal
 from zoopose.datasets.tigdog import RealAnimal, RealAnimalCrop, crop_folder
 from zoopose.pose.original.augment import StandardDraw

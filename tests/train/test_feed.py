@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from zoopose.datasets.coco import CocoKeypoints
+from zoopose.datasets.coco.keypoints import CocoKeypoints
+from zoopose.datasets.open import keep
 from zoopose.datasets.pictures import PictureError
-from zoopose.datasets.sources import keep
 from zoopose.errors import DataError
 from zoopose.pose.augment import AUGMENTATIONS
 from zoopose.pose.geometry import apply, compose, crop_matrix, invert, resize_matrix, square_box

@@ -6,7 +6,7 @@ import logging
 import numpy as np
 import pytest
 
-from zoopose.datasets.sources import open_source
+from zoopose.datasets.open import open_source
 from zoopose.errors import DataError
 from zoopose.evaluation.mirroring import flips, mirrors, say_pairs
 from zoopose.pose.skeleton import Skeleton

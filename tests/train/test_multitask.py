@@ -12,9 +12,9 @@ from lightning_fabric import Fabric
 
 from zoopose import cli
 from zoopose.datasets.crops import CropCache, collate, crop_parts
+from zoopose.datasets.open import open_source
 from zoopose.datasets.quadruped.make import MakeOptions, make
 from zoopose.datasets.sample import IGNORED, PartLabels
-from zoopose.datasets.sources import open_source
 from zoopose.datasets.synthetic_animal import PARTS
 from zoopose.errors import DataError
 from zoopose.evaluation.part_iou import PartCounter, part_iou

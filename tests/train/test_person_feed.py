@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from zoopose.datasets.coco import CocoKeypoints
+from zoopose.datasets.coco.keypoints import CocoKeypoints
+from zoopose.datasets.open import keep
 from zoopose.datasets.pictures import PictureError
-from zoopose.datasets.sources import keep
 from zoopose.errors import DataError, OptionError
 from zoopose.pose import heatmap
 from zoopose.pose.codecs import CODECS

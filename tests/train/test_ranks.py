@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from zoopose.datasets.coco import CocoKeypoints
+from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.pose.augment import AUGMENTATIONS
 from zoopose.pose.input_spec import InputForm
 from zoopose.train.feed import CropFeed

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from zoopose import cli
-from zoopose.datasets.coco import CocoKeypoints
+from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.pseudo_labels import PseudoLabels
 from zoopose.errors import OptionError
 from zoopose.pose.checkpoints import load

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from zoopose.datasets.coco import CocoKeypoints
+from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.crops import CropCache
+from zoopose.datasets.open import open_source
 from zoopose.datasets.pseudo_labels import PseudoLabels
-from zoopose.datasets.sources import open_source
 from zoopose.errors import DataError
 from zoopose.evaluation.label_report import label_blocks
 from zoopose.evaluation.predict import predict

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import OptionError
-from .coco_file import CocoFile, read_coco
-from .published_index import SPLITS
-from .tree import missing_tree
+from ...errors import OptionError
+from ..original_index import SPLITS
+from ..tree import missing_tree
+from .file import CocoFile, read_coco
 
 _PARTS = {"train": "train2017", "valid": "val2017"}
 

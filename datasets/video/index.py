@@ -15,10 +15,10 @@ from typing import NamedTuple
 import av
 import numpy as np
 
-from ..errors import DataError
-from .picture_decoding import LARGEST_PX
-from .video_damage import Decoded, gaps_filled, rising, rows_by_count, whole_frames
-from .video_stream import VideoStream, is_sound, starts_anew
+from ...errors import DataError
+from ..picture_decoding import LARGEST_PX
+from .damage import Decoded, gaps_filled, rising, rows_by_count, whole_frames
+from .stream import VideoStream, is_sound, starts_anew
 
 # containers and codecs of which every packet is exactly one frame with a time: counting packets is enough
 _COUNTED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")

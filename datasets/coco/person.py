@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError
-from ..pose.skeleton import COCO17
-from . import coco_file
-from .annotated import Animal, AnnotatedPictures, Unusable
-from .coco_categories import choose_categories
-from .coco_tree import CocoPart, read_parts
-from .coco_truth import CocoTruth, truth_of_files
-from .json_file import read_json
-from .schema import Ids
+from ...errors import DataError
+from ...pose.skeleton import COCO17
+from ..annotated import Animal, AnnotatedPictures, Unusable
+from ..json_file import read_json
+from ..schema import Ids
+from . import file as coco_file
+from .categories import choose_categories
+from .tree import CocoPart, read_parts
+from .truth import CocoTruth, truth_of_files
 
 HOW_TO_GET = "zoopose data get coco_person --root ROOT --run, then coco_person:ROOT"
 _DETECTIONS = "COCO detection results: a JSON list of objects with image_id, category_id, bbox [x, y, w, h] and score"

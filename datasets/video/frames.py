@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, OptionError
-from ..pose.skeleton import Skeleton
-from .file_names import shown_name
-from .pictures import PictureError
-from .sample import PoseSample
-from .video_index import index_video
-from .video_reader import FrameReader
-from .whole_pictures import WholePictures
+from ...errors import DataError, OptionError
+from ...pose.skeleton import Skeleton
+from ..file_names import shown_name
+from ..pictures import PictureError
+from ..sample import PoseSample
+from ..whole_pictures import WholePictures
+from .index import index_video
+from .reader import FrameReader
 
 log = logging.getLogger(__name__)
 

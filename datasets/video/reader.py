@@ -10,8 +10,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from .video_index import VideoIndex
-from .video_stream import VideoStream, is_sound, starts_anew, upright_rgb
+from .index import VideoIndex
+from .stream import VideoStream, is_sound, starts_anew, upright_rgb
 
 
 class FrameReader:

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError
-from . import coco_file
-from .annotated import AnnotatedPictures, Unusable
-from .coco_file import CocoFile
-from .sample import PoseDataset
-from .schema import is_number
+from ...errors import DataError
+from ..annotated import AnnotatedPictures, Unusable
+from ..sample import PoseDataset
+from ..schema import is_number
+from . import file as coco_file
+from .file import CocoFile
 
 
 @dataclass

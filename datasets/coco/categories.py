@@ -6,10 +6,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..errors import DataError
-from ..pose.skeleton import Skeleton, from_coco_category
-from .coco_file import CocoFile
-from .json_file import plain
+from ...errors import DataError
+from ...pose.skeleton import Skeleton, from_coco_category
+from ..json_file import plain
+from .file import CocoFile
 
 log = logging.getLogger(__name__)
 

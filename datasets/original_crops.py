@@ -17,8 +17,8 @@ from ..pose.geometry import apply, crop_matrix
 from ..pose.original.crop import image_to_chw, published_crop
 from ..pose.original.geometry import BOX_UNIT_PX
 from .crops import CropCache, CropDataset
-from .published_index import PublishedAnnotation
-from .published_items import annotation_of
+from .original_index import PublishedAnnotation
+from .original_items import annotation_of
 from .sample import PoseDataset, PoseSample
 
 SURROUNDINGS = 1.5  # side of a source picture over the side of its crop

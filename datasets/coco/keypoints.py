@@ -6,16 +6,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError
-from ..pose.skeleton import from_coco_category
-from . import coco_file, recordings
-from .annotated import Animal, AnnotatedPictures, Unusable
-from .coco_categories import category_skeleton, choose_categories, select_joints
-from .coco_file import CocoFile, is_crowd
-from .coco_truth import CocoTruth, truth_of_files
-from .json_file import plain
-from .picture_places import find_pictures, picture_size
-from .units import check_pixels, doubts, numbers_of
+from ...errors import DataError
+from ...pose.skeleton import from_coco_category
+from .. import recordings
+from ..annotated import Animal, AnnotatedPictures, Unusable
+from ..json_file import plain
+from ..picture_places import find_pictures, picture_size
+from ..units import check_pixels, doubts, numbers_of
+from . import file as coco_file
+from .categories import category_skeleton, choose_categories, select_joints
+from .file import CocoFile, is_crowd
+from .truth import CocoTruth, truth_of_files
 
 _SIZES_READ = 50  # pictures whose size is looked up where the file does not give it
 

@@ -18,9 +18,9 @@ from ..pose.original import augment as recipes
 from ..pose.original.crop import color_normalize, image_to_chw, published_crop
 from ..pose.original.geometry import BOX_UNIT_PX, published_transform
 from ..pose.original.heatmap import LABEL_TYPES, draw_labelmaps
-from .published_index import PublishedAnnotation
+from .open import Subset, Unlabelled
+from .original_index import PublishedAnnotation
 from .sample import PoseDataset, PoseSample
-from .sources import Subset, Unlabelled
 
 AUGMENT = ("none", "standard", "strong")
 Draw = recipes.StandardDraw | recipes.StrongDraw

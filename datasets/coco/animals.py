@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import coco_file
-from .annotated import Animal, AnnotatedPictures, Unusable, choose_classes
-from .coco_person import cut_box
-from .coco_tree import CocoPart, read_parts
+from ..annotated import Animal, AnnotatedPictures, Unusable, choose_classes
+from . import file as coco_file
+from .person import cut_box
+from .tree import CocoPart, read_parts
 
 CLASSES = ("bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe")
 MIN_SIZE_PX = 32.0
