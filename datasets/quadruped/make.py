@@ -34,8 +34,8 @@ from ...options import warn_of_idle
 from ...pose.atomic import atomic_json
 from ...progress import Progress, log
 from ...stopping import blocked, follow_parent
-from .plans import body_of
-from .writers import JOINT_ROWS, made_folder, synthetic_folder, write_synthetic_animal, write_tigdog
+from ...synthetic.plans import body_of
+from ...synthetic.writers import JOINT_ROWS, made_folder, synthetic_folder, write_synthetic_animal, write_tigdog
 
 DOMAINS = ("source", "target", "both")
 OF_SOURCE, OF_TARGET = ("pictures", "size", "views"), ("shots", "frames", "target_size", "gap", "site")

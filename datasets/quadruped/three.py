@@ -26,13 +26,13 @@ from ...folder_lock import alone_in
 from ...limits import COUNT, SEED, Limits, check_limits
 from ...pose.skeleton import COCO17, TIGDOG18
 from ...progress import Progress, log
-from .coco_set import CocoSet, Drawn, category, write_set
+from ...synthetic.coco_set import CocoSet, Drawn, category, write_set
+from ...synthetic.people import render_person
+from ...synthetic.plans import ANIMALS, body_of
+from ...synthetic.source import check_size, render_source
+from ...synthetic.target import TargetShot
+from ...synthetic.writers import Pool
 from .make import process_pool, same_as_before
-from .people import render_person
-from .plans import ANIMALS, body_of
-from .source import check_size, render_source
-from .target import TargetShot
-from .writers import Pool
 
 
 @dataclass

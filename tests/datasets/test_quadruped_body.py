@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from zoopose.datasets.quadruped.bodies import Build, draw_build, reshape
-from zoopose.datasets.quadruped.camera import orbit
-from zoopose.datasets.quadruped.frames import skin_of
-from zoopose.datasets.quadruped.gait import GAITS, LEGS, draw_manner, pose_mesh
-from zoopose.datasets.quadruped.mesh import build_mesh
-from zoopose.datasets.quadruped.noise import solid, stream
-from zoopose.datasets.quadruped.plans import ANIMALS, body_of
-from zoopose.datasets.quadruped.raster import rasterise
 from zoopose.errors import OptionError
 from zoopose.pose.skeleton import TIGDOG18
+from zoopose.synthetic.bodies import Build, draw_build, reshape
+from zoopose.synthetic.camera import orbit
+from zoopose.synthetic.frames import skin_of
+from zoopose.synthetic.gait import GAITS, LEGS, draw_manner, pose_mesh
+from zoopose.synthetic.mesh import build_mesh
+from zoopose.synthetic.noise import solid, stream
+from zoopose.synthetic.plans import ANIMALS, body_of
+from zoopose.synthetic.raster import rasterise
 
 
 @pytest.mark.parametrize("animal", ANIMALS)

@@ -4,17 +4,17 @@ import cv2
 import numpy as np
 import pytest
 
-from zoopose.datasets.quadruped.bodies import EYE
-from zoopose.datasets.quadruped.camera import orbit
-from zoopose.datasets.quadruped.coats import Coat, paint
-from zoopose.datasets.quadruped.degrade import Lens, draw_lens, through
-from zoopose.datasets.quadruped.frames import Light, compose, finish, skin_of
-from zoopose.datasets.quadruped.gait import Manner, pose_mesh
-from zoopose.datasets.quadruped.noise import stream
-from zoopose.datasets.quadruped.source import render_source
-from zoopose.datasets.quadruped.target import TargetShot
 from zoopose.errors import OptionError
 from zoopose.pose.skeleton import TIGDOG18
+from zoopose.synthetic.bodies import EYE
+from zoopose.synthetic.camera import orbit
+from zoopose.synthetic.coats import Coat, paint
+from zoopose.synthetic.degrade import Lens, draw_lens, through
+from zoopose.synthetic.frames import Light, compose, finish, skin_of
+from zoopose.synthetic.gait import Manner, pose_mesh
+from zoopose.synthetic.noise import stream
+from zoopose.synthetic.source import render_source
+from zoopose.synthetic.target import TargetShot
 
 _GREY = Coat((0.5,) * 3, (0.5,) * 3, (0.5,) * 3, (0.5,) * 3, grain=0)
 

@@ -8,12 +8,12 @@ import pytest
 from scipy.io import loadmat
 
 from zoopose.datasets.quadruped.make import MakeOptions, make
-from zoopose.datasets.quadruped.source import render_source
-from zoopose.datasets.quadruped.target import TargetShot
-from zoopose.datasets.quadruped.writers import JOINT_ROWS, write_synthetic_animal, write_tigdog
 from zoopose.datasets.synthetic_animal import VERTICES
 from zoopose.errors import DataError, OptionError
 from zoopose.pose.skeleton import TIGER_TO_MODEL
+from zoopose.synthetic.source import render_source
+from zoopose.synthetic.target import TargetShot
+from zoopose.synthetic.writers import JOINT_ROWS, write_synthetic_animal, write_tigdog
 
 _NAME = re.compile(r"(\d+)_SK_horse_skeleton_horse_[a-z]+_anim_0\.\d\d_\d+\.00_\d+\.00_\d+\.00\.png_img\.png")
 

@@ -4,15 +4,15 @@ import cv2
 import numpy as np
 import pytest
 
-from zoopose.datasets.quadruped.biped import ARMS, BASES, Arm, Leg, Posture, bone_turns, draw_posture, pose_person
-from zoopose.datasets.quadruped.camera import orbit
-from zoopose.datasets.quadruped.clothes import draw_outfit, dress
-from zoopose.datasets.quadruped.figure import HAIRS, Stature, draw_stature, person, standard_skin
-from zoopose.datasets.quadruped.frames import Light, compose
-from zoopose.datasets.quadruped.noise import stream
-from zoopose.datasets.quadruped.people import render_person
 from zoopose.errors import OptionError
 from zoopose.pose.skeleton import COCO17
+from zoopose.synthetic.biped import ARMS, BASES, Arm, Leg, Posture, bone_turns, draw_posture, pose_person
+from zoopose.synthetic.camera import orbit
+from zoopose.synthetic.clothes import draw_outfit, dress
+from zoopose.synthetic.figure import HAIRS, Stature, draw_stature, person, standard_skin
+from zoopose.synthetic.frames import Light, compose
+from zoopose.synthetic.noise import stream
+from zoopose.synthetic.people import render_person
 
 _DETAIL = 0.75
 _STANDING, _STANDARD = Posture(), Stature()

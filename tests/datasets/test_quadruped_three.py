@@ -9,13 +9,13 @@ import pytest
 
 from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.open import open_source
-from zoopose.datasets.quadruped.coco_set import annotation_of, write_set
 from zoopose.datasets.quadruped.make import process_pool
-from zoopose.datasets.quadruped.people import render_person
-from zoopose.datasets.quadruped.target import TargetShot
 from zoopose.datasets.quadruped.three import ThreeOptions, animal_set, make_three, people_set, run, target_set
 from zoopose.errors import OptionError
 from zoopose.pose.skeleton import COCO17, TIGDOG18
+from zoopose.synthetic.coco_set import annotation_of, write_set
+from zoopose.synthetic.people import render_person
+from zoopose.synthetic.target import TargetShot
 
 _SMALL = {"people": 4, "pictures": 8, "shots": 3, "frames": 2, "held_out": 2, "size": (48, 64), "seed": 3}
 

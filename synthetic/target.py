@@ -11,7 +11,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from ...errors import OptionError
+from ..errors import OptionError
 from . import source
 from .bodies import draw_build
 from .camera import Camera, orbit

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...errors import OptionError
+from ..errors import OptionError
 from .mesh import Mesh
 
 LEGS = ("left_front", "right_front", "left_back", "right_back")

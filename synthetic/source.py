@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...errors import OptionError
+from ..errors import OptionError
 from .camera import orbit
 from .coats import Coat, paint
 from .frames import Frame, Light, compose, finish, skin_of, supersampling

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ...pose.skeleton import TIGDOG18, Skeleton
+from ..pose.skeleton import TIGDOG18, Skeleton
 
 # part labels of the published part segmentation
 HEAD, EYE, EAR, TORSO, LEFT_FRONT, RIGHT_FRONT, LEFT_BACK, RIGHT_BACK, TAIL = range(1, 10)

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 from scipy.io import savemat
 
-from ...errors import DataError, OptionError
-from ...pose.atomic import atomic_path, atomic_picture
-from ...pose.skeleton import TIGER_TO_MODEL
+from ..errors import DataError, OptionError
+from ..pose.atomic import atomic_path, atomic_picture
+from ..pose.skeleton import TIGER_TO_MODEL
 from .frames import Frame
 from .plans import body_of
 from .source import check_size, render_source

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ...pose.skeleton import COCO17
+from ..pose.skeleton import COCO17
 from . import bodies
 from .bodies import Body, marks_at, pivots_at, tube
 from .mesh import Mesh, build_mesh

@@ -17,9 +17,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ...pose.atomic import atomic_path
-from ...pose.skeleton import Skeleton
-from ...progress import log
+from ..pose.atomic import atomic_path
+from ..pose.skeleton import Skeleton
+from ..progress import log
 from .frames import Frame
 from .writers import Pool, Progress, made_folder, replace_file, write_picture
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...errors import OptionError
+from ..errors import OptionError
 from .bodies import Body
 from .hoofed import COW, HORSE
 from .pawed import HOUND, TIGER
