@@ -22,8 +22,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "pplo": ("wscda.PPLO", "wscda.options:PploOptions", "refine a network on them by its own sure predictions"),
     "test": ("evaluation.test", "evaluation.options:TestOptions", "score a network: PCK@0.05 per joint, OKS, PCKh"),
     "predict": (
-        "evaluation.prediction",
-        "evaluation.prediction:PredictOptions",
+        "evaluation.predict",
+        "evaluation.predict:PredictOptions",
         "joints of your own pictures or video",
     ),
     "import": ("train.imported", "train.imported:ImportOptions", "take a published checkpoint"),

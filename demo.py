@@ -26,11 +26,11 @@ from pathlib import Path
 from .datasets.sample import PoseDataset
 from .demo_plans import PLANS, DemoOptions, Plan, settled
 from .errors import OptionError
-from .evaluation import report
+from .evaluation.inference import Predictions, predict
 from .evaluation.options import compute_device
-from .evaluation.predict import Predictions, predict
 from .evaluation.protocol import Score, text_table, write_metrics
-from .evaluation.runs import curves_of, overlays
+from .evaluation.report import page as report
+from .evaluation.report.runs import curves_of, overlays
 from .evaluation.score import MAIN, score_predictions
 from .folder_lock import alone_in
 from .limits import check_limits

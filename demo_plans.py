@@ -16,9 +16,9 @@ from .datasets.quadruped import make, three
 from .datasets.sample import PoseDataset
 from .errors import OptionError
 from .evaluation.box_fill import outcome_of
-from .evaluation.label_report import label_blocks
 from .evaluation.options import open_data
-from .evaluation.report import Block
+from .evaluation.report.labels import label_blocks
+from .evaluation.report.page import Block
 from .limits import COUNT, SEED, Limits
 from .pose import weights
 from .pose.models import options_of

@@ -26,13 +26,13 @@ import tyro
 from .ccssl.options import CcsslOptions
 from .datasets.sample import PoseDataset
 from .errors import DataError
-from .evaluation.label_report import label_blocks
+from .evaluation.inference import predict
 from .evaluation.mirroring import flips
 from .evaluation.options import TestOptions, adopt, compute_device, open_data, open_selecting, open_target
-from .evaluation.predict import predict
-from .evaluation.record import NAME, Record
-from .evaluation.report import Block
-from .evaluation.runs import run_facts, test_report, training_report
+from .evaluation.report.labels import label_blocks
+from .evaluation.report.page import Block
+from .evaluation.report.record import NAME, Record
+from .evaluation.report.runs import run_facts, test_report, training_report
 from .evaluation.score import BATCH, score_predictions
 from .limits import PROCESSES, check_limits
 from .options import warn_of_idle

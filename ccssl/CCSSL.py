@@ -26,8 +26,8 @@ from zoopose.ccssl import adaptation, protocol
 from zoopose.ccssl.opening import describe_target_labels, fresh_network, open_target_labels
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.datasets.open import has_splits
-from zoopose.evaluation.label_report import label_blocks_of_run
 from zoopose.evaluation.mirroring import say_pairs
+from zoopose.evaluation.report.labels import label_blocks_of_run
 from zoopose.folder_lock import alone_in
 from zoopose.limits import check_limits
 from zoopose.options import command

@@ -9,7 +9,7 @@ from ..datasets.original_items import annotation_of
 from ..datasets.pictures import PictureError
 from ..datasets.pseudo_labels import PseudoLabels
 from ..datasets.sample import PoseDataset
-from ..evaluation.published_pck import accuracy, joint_distances
+from ..evaluation.original_pck import accuracy, joint_distances
 from ..pose.geometry import apply
 from ..pose.input_spec import InputForm
 from ..pose.original.geometry import published_transform

@@ -19,11 +19,11 @@ from ..errors import DataError, OptionError
 from ..pose.checkpoints import Loaded
 from ..progress import log
 from .human_scores import RESULTS, network_results, oks_table, pckh_table, ranking, shown, usable_sigmas
+from .inference import Predictions
 from .mpii_truth import read_mpii_truth, read_preds
 from .nms import box_nms
 from .options import TestOptions, adopt
 from .pose_results import PoseResults, given_to_animals, read_results, summary
-from .predict import Predictions
 from .protocol import Score
 from .score import predict_with, print_scores, score_predictions
 from .score_table import ScoreTable

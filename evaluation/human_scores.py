@@ -19,12 +19,12 @@ from ..pose.input_spec import InputForm
 from ..pose.skeleton import MPII16, Skeleton
 from ..progress import log
 from .coco_scores import MAX_RESULTS, NUMBERS, faster_coco_eval, keypoint_numbers
+from .inference import Predictions
 from .mpii_truth import MpiiTruth, read_mpii_truth, write_preds
 from .nms import SOFT_LIMIT, enlarged_area, ranked
 from .options import TestOptions
 from .pckh import CURVE, head_errors, pckh
 from .pose_results import PoseResults, summary
-from .predict import Predictions
 from .score_table import ScoreTable
 from .sigmas import sigmas_of
 

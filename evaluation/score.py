@@ -18,10 +18,10 @@ from ..pose.checkpoints import Loaded
 from ..pose.skeleton import Skeleton
 from ..progress import log
 from . import metrics
+from .inference import Predictions, predict
 from .options import DataOptions
-from .predict import Predictions, predict
+from .original_pck import published_pck_of_peaks
 from .protocol import Protocol, Score, text_table, write_metrics
-from .published_pck import published_pck_of_peaks
 from .score_table import ScoreTable
 
 THRESHOLD = 0.05

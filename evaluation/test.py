@@ -45,8 +45,8 @@ from zoopose.evaluation.options import (
 )
 from zoopose.evaluation.part_iou import counter_for
 from zoopose.evaluation.published_results import comparison, measured, read_results
-from zoopose.evaluation.record import Record
-from zoopose.evaluation.runs import frame_overlays, test_report
+from zoopose.evaluation.report.record import Record
+from zoopose.evaluation.report.runs import frame_overlays, test_report
 from zoopose.evaluation.score import score_network, write_scores
 from zoopose.folder_lock import alone_in
 from zoopose.limits import check_limits

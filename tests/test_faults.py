@@ -23,7 +23,7 @@ from zoopose.datasets.pictures import PictureError, read_rgb
 from zoopose.datasets.quadruped.make import MakeOptions
 from zoopose.errors import OptionError, ResourceError, StorageError, WeightsError
 from zoopose.evaluation.options import TestOptions as ScoreOptions
-from zoopose.evaluation.prediction import PredictOptions
+from zoopose.evaluation.predict import PredictOptions
 from zoopose.faults import explained
 from zoopose.options import command
 from zoopose.pose import weights

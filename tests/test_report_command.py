@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from zoopose import cli
-from zoopose.evaluation.record import NAME, Record
+from zoopose.evaluation.report.record import NAME, Record
 
 SMALL = "--inp-res 32 --stacks 1 --width 4 --depth 1 --train-batch 4 --workers 0 --accelerator cpu".split()
 

@@ -12,7 +12,7 @@ from ..datasets.open import Subset
 from ..datasets.pictures import Fault, SafeDataset
 from ..datasets.sample import PoseDataset
 from ..evaluation.box_fill import BoxFill, limit_of, share_of_whole_pictures, tightened, zoom_of
-from ..evaluation.predict import Predictions, predict
+from ..evaluation.inference import Predictions, predict
 from ..evaluation.score import BATCH
 from ..pose import weights
 from ..pose.checkpoints import Loaded, copy_as

@@ -15,7 +15,7 @@ from torch import nn
 
 from .. import folder_lock
 from ..errors import DivergenceError, OptionError, WeightsError
-from ..evaluation.runlog import RunLog
+from ..evaluation.run_log import RunLog
 from ..pose import weights
 from ..pose.checkpoints import copy_as
 from ..progress import Progress, duration, log

@@ -18,7 +18,7 @@ from .. import __version__
 from ..datasets.open import warn_of_idle_data
 from ..errors import OptionError
 from ..evaluation.options import warn_of_other_network
-from ..evaluation.runlog import RunLog
+from ..evaluation.run_log import RunLog
 from ..options import plain, warn_of_idle
 from ..pose import checkpoints
 from ..pose.atomic import atomic_json, sweep

@@ -12,14 +12,14 @@ from torch import nn
 
 from ..datasets.sample import PoseDataset
 from ..evaluation.human_scores import shown
+from ..evaluation.inference import Predictions, predict
 from ..evaluation.mirroring import flips
+from ..evaluation.original_pck import area_under_curve, joint_distances
 from ..evaluation.part_iou import counter_for
-from ..evaluation.predict import Predictions, predict
 from ..evaluation.protocol import Score
-from ..evaluation.published_pck import area_under_curve, joint_distances
-from ..evaluation.record import Record
-from ..evaluation.report import Block
-from ..evaluation.runs import training_report
+from ..evaluation.report.page import Block
+from ..evaluation.report.record import Record
+from ..evaluation.report.runs import training_report
 from ..evaluation.score import MAIN, print_scores, score_predictions, write_predictions, write_scores
 from ..pose import weights
 from ..pose.checkpoints import Loaded

@@ -19,8 +19,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from zoopose.evaluation.label_report import label_blocks_of_run
 from zoopose.evaluation.mirroring import say_pairs
+from zoopose.evaluation.report.labels import label_blocks_of_run
 from zoopose.folder_lock import alone_in
 from zoopose.limits import check_limits
 from zoopose.options import command

@@ -13,7 +13,7 @@ from ..datasets.loading import Loader
 from ..datasets.pictures import Fault, FaultLog, SafeDataset
 from ..datasets.sample import PoseDataset
 from ..errors import DataError
-from ..evaluation.predict import network_input
+from ..evaluation.inference import network_input
 from ..pose.input_spec import InputForm
 from ..pose.models import PoseNetwork
 from ..progress import Progress

@@ -14,9 +14,9 @@ import torch
 from ..datasets.open import Unlabelled, keep
 from ..datasets.sample import PoseDataset
 from ..errors import DataError
-from ..evaluation import report
-from ..evaluation.predict import predict
-from ..evaluation.runs import crop_of
+from ..evaluation.inference import predict
+from ..evaluation.report import page as report
+from ..evaluation.report.runs import crop_of
 from ..pose import checkpoints
 from ..pose.atomic import atomic_json
 from ..pose.draw import draw_pose

@@ -24,10 +24,11 @@ from zoopose.datasets.open import check_joints, open_source
 from zoopose.datasets.pseudo_labels import PseudoLabels
 from zoopose.datasets.sample import PoseDataset
 from zoopose.errors import DataError
-from zoopose.evaluation import metrics, runlog
+from zoopose.evaluation import metrics
+from zoopose.evaluation import run_log as runlog
 from zoopose.evaluation.box_fill import outcome_of
+from zoopose.evaluation.inference import predict
 from zoopose.evaluation.options import compute_device
-from zoopose.evaluation.predict import predict
 from zoopose.evaluation.score import BATCH, THRESHOLD
 from zoopose.pose import weights
 from zoopose.pose.atomic import atomic_path

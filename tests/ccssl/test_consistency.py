@@ -15,7 +15,7 @@ from torch import nn
 from zoopose.ccssl.consistency import Views, label_views
 from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.crops import CropCache, collate
-from zoopose.evaluation.predict import predict
+from zoopose.evaluation.inference import predict
 from zoopose.pose import checkpoints
 from zoopose.pose.augment import Augmentation, generator_for
 from zoopose.pose.geometry import apply, crop_matrix, square_box

@@ -22,7 +22,7 @@ from zoopose.ccssl.options import CcsslOptions
 from zoopose.ccssl.protocol import settled
 from zoopose.datasets.sample import PoseSample
 from zoopose.errors import OptionError
-from zoopose.evaluation import runlog
+from zoopose.evaluation import run_log as runlog
 from zoopose.evaluation.options import load_network
 from zoopose.pose.skeleton import Skeleton
 from zoopose.pose.weights import read

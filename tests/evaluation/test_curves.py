@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zoopose.errors import ZooposeError
-from zoopose.evaluation.curves import HEIGHT, WIDTH, line_chart, ticks
+from zoopose.evaluation.report.charts import HEIGHT, WIDTH, line_chart, ticks
 
 number = st.floats(-1e6, 1e6)
 

@@ -18,11 +18,11 @@ from zoopose.datasets.coco.truth import CocoTruth, coco_truth
 from zoopose.datasets.open import has_splits, open_source
 from zoopose.errors import DataError, OptionError, ZooposeError
 from zoopose.evaluation import given_scores, human_scores, test
+from zoopose.evaluation.inference import Predictions
 from zoopose.evaluation.options import TestOptions as Options
 from zoopose.evaluation.options import open_data
 from zoopose.evaluation.pose_results import read_results
-from zoopose.evaluation.predict import Predictions
-from zoopose.evaluation.record import Record
+from zoopose.evaluation.report.record import Record
 from zoopose.evaluation.score_table import ScoreTable
 from zoopose.evaluation.sigmas import sigmas_of
 from zoopose.pose import checkpoints

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from zoopose.errors import OptionError
-from zoopose.evaluation import prediction
+from zoopose.evaluation import predict as prediction
 from zoopose.evaluation.options import DataOptions, joint_names, load_network, refuse_joints
-from zoopose.evaluation.prediction import PredictOptions
+from zoopose.evaluation.predict import PredictOptions
 from zoopose.pose import checkpoints, weights
 from zoopose.pose.input_spec import InputForm
 from zoopose.pose.models import build_model

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from zoopose.errors import ZooposeError
-from zoopose.evaluation import pictures
+from zoopose.evaluation.report import overlays as pictures
 from zoopose.pose.skeleton import Skeleton
 
 SKELETON = Skeleton("stick", ("left_end", "right_end", "middle"), limbs=((0, 2), (1, 2)))

@@ -11,7 +11,7 @@ from torch import nn
 from zoopose.datasets.open import open_source
 from zoopose.datasets.original_items import PublishedItems
 from zoopose.datasets.synthetic_animal import SyntheticAnimal
-from zoopose.evaluation.predict import predict
+from zoopose.evaluation.inference import predict
 from zoopose.pose.input_spec import InputForm
 from zoopose.pose.original.heatmap import peaks
 

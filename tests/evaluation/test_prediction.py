@@ -16,9 +16,9 @@ from torch import nn
 
 from zoopose.datasets.open import Unlabelled, keep, open_source
 from zoopose.errors import OptionError
-from zoopose.evaluation import prediction
+from zoopose.evaluation import predict as prediction
+from zoopose.evaluation.inference import Predictions
 from zoopose.evaluation.options import TestOptions
-from zoopose.evaluation.predict import Predictions
 from zoopose.evaluation.prediction_files import metas_of, write_coco_results, write_table
 from zoopose.evaluation.test import run as score
 from zoopose.pose.input_spec import InputForm

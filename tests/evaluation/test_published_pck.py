@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zoopose.errors import DataError
-from zoopose.evaluation.published_pck import published_pck
+from zoopose.evaluation.original_pck import published_pck
 from zoopose.pose.skeleton import TIGDOG18, TIGER_TO_MODEL
 
 

@@ -7,7 +7,7 @@ import pytest
 from zoopose.errors import ZooposeError
 from zoopose.evaluation.metrics import Pck
 from zoopose.evaluation.protocol import Protocol, Score
-from zoopose.evaluation.report import Curves, Facts, Gallery, Options, Picture, Scores, Table, Text, build_report
+from zoopose.evaluation.report.page import Curves, Facts, Gallery, Options, Picture, Scores, Table, Text, build_report
 from zoopose.pose.skeleton import TIGDOG18
 
 EVIL = "<script>alert('x')</script> \"&"

@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from zoopose.errors import DataError
-from zoopose.evaluation import runlog
-from zoopose.evaluation.runlog import RunLog
+from zoopose.evaluation import run_log as runlog
+from zoopose.evaluation.run_log import RunLog
 
 
 def test_columns_grow_and_read_back(tmp_path):

@@ -15,7 +15,7 @@ import torch
 
 from zoopose.datasets import get
 from zoopose.demo_plans import PLANS, DemoOptions, settled
-from zoopose.evaluation.record import Record
+from zoopose.evaluation.report.record import Record
 from zoopose.evaluation.test import TestOptions
 from zoopose.evaluation.test import run as run_test
 from zoopose.pose import checkpoints, weights

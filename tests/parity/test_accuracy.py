@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from zoopose.evaluation.published_pck import accuracy, area_under_curve, joint_distances, peaks, published_pck
+from zoopose.evaluation.original_pck import accuracy, area_under_curve, joint_distances, peaks, published_pck
 
 BATCH = 6
 

@@ -18,10 +18,11 @@ from lightning_fabric import Fabric
 from scipy.io import loadmat
 
 from zoopose.datasets.tigdog import RealAnimal
-from zoopose.evaluation import prediction, test
+from zoopose.evaluation import predict as prediction
+from zoopose.evaluation import test
 from zoopose.evaluation.options import TestOptions, load_network
 from zoopose.evaluation.protocol import read_metrics
-from zoopose.evaluation.record import Record
+from zoopose.evaluation.report.record import Record
 from zoopose.pose import checkpoints, weights
 from zoopose.pose.input_spec import InputForm
 from zoopose.pose.models.hourglass import StackedHourglass

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from zoopose.evaluation import published_pck
+from zoopose.evaluation import original_pck as published_pck
 from zoopose.evaluation.coco_scores import NUMBERS, keypoint_numbers
 from zoopose.evaluation.heatmap_accuracy import heatmap_accuracy, share_right
 from zoopose.evaluation.nms import box_nms, decayed, oks_nms, ranked, soft_oks_nms

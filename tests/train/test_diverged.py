@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from zoopose.errors import DivergenceError, WeightsError
-from zoopose.evaluation import prediction
+from zoopose.evaluation import predict as prediction
 from zoopose.pose import checkpoints, weights
 from zoopose.pose.atomic import atomic_json, json_text
 from zoopose.pose.input_spec import InputForm

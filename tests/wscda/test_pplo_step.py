@@ -14,8 +14,8 @@ from zoopose.datasets.crops import CropCache
 from zoopose.datasets.open import open_source
 from zoopose.datasets.pseudo_labels import PseudoLabels
 from zoopose.errors import DataError
-from zoopose.evaluation.label_report import label_blocks
-from zoopose.evaluation.predict import predict
+from zoopose.evaluation.inference import predict
+from zoopose.evaluation.report.labels import label_blocks
 from zoopose.pose import heatmap
 from zoopose.pose.input_spec import InputForm
 from zoopose.pose.models import build_model

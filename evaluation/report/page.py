@@ -22,12 +22,12 @@ import numpy as np
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from .. import __version__
-from ..errors import ZooposeError
-from ..pose.atomic import atomic_path
-from .curves import COLOURS, line_chart, reliability_chart
-from .metrics import Share
-from .protocol import NO_JOINTS, Score
+from ... import __version__
+from ...errors import ZooposeError
+from ...pose.atomic import atomic_path
+from ..metrics import Share
+from ..protocol import NO_JOINTS, Score
+from .charts import COLOURS, line_chart, reliability_chart
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from ..errors import ZooposeError
-from ..pose.skeleton import Skeleton
+from ...errors import ZooposeError
+from ...pose.skeleton import Skeleton
 
 # RGB; right and wrong differ in lightness too, for colour-blind readers
 RIGHT, WRONG, TRUTH = (64, 196, 255), (255, 82, 60), (255, 255, 255)

@@ -11,16 +11,16 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ..datasets.foreign import ForeignFileError
-from ..datasets.hdf5_file import array_of, decoded, encoded, read_whole, written_sealed
-from ..errors import DataError
-from ..pose.atomic import json_text
-from ..pose.description import SKELETON, skeleton_of
-from ..pose.schema import anything, choice, maybe, named, number, record, text, whole
-from ..pose.skeleton import Skeleton
-from .predict import Predictions
-from .protocol import Score
-from .score_table import ScoreTable
+from ...datasets.foreign import ForeignFileError
+from ...datasets.hdf5_file import array_of, decoded, encoded, read_whole, written_sealed
+from ...errors import DataError
+from ...pose.atomic import json_text
+from ...pose.description import SKELETON, skeleton_of
+from ...pose.schema import anything, choice, maybe, named, number, record, text, whole
+from ...pose.skeleton import Skeleton
+from ..inference import Predictions
+from ..protocol import Score
+from ..score_table import ScoreTable
 
 NAME, FORMAT = "predictions.h5", "zoopose predictions 1"
 _ABOUT = ("ids", "crop_factor", "faults")  # fields of Predictions that are no arrays of numbers

@@ -9,12 +9,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..datasets.crops import crop_image
-from ..datasets.pseudo_labels import REASONS, PseudoLabels
-from ..datasets.sample import PoseDataset
-from ..errors import DataError
-from ..pose.geometry import apply, crop_matrix, square_box
-from ..progress import track
+from ...datasets.crops import crop_image
+from ...datasets.pseudo_labels import REASONS, PseudoLabels
+from ...datasets.sample import PoseDataset
+from ...errors import DataError
+from ...pose.geometry import apply, crop_matrix, square_box
+from ...progress import track
 
 SIDE = 208  # of a crop in the page, px
 QUALITY = 72  # of its WebP, 0 to 100

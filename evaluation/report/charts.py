@@ -8,7 +8,7 @@ from html import escape
 
 import numpy as np
 
-from ..errors import ZooposeError
+from ...errors import ZooposeError
 
 # the picture's own units; the page scales it to its column
 WIDTH, HEIGHT = 640, 300

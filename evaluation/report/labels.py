@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets.pseudo_labels import REASONS, PseudoLabels
-from ..datasets.sample import PoseDataset
-from ..errors import DataError
-from ..pose.skeleton import Skeleton
-from ..progress import log
-from . import report
+from ...datasets.pseudo_labels import REASONS, PseudoLabels
+from ...datasets.sample import PoseDataset
+from ...errors import DataError
+from ...pose.skeleton import Skeleton
+from ...progress import log
+from . import page as report
 from .label_book import LabelBook, crops_of
 
 FRAMES = 360  # in the gallery at most

@@ -9,23 +9,24 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets.crops import crop_image
-from ..datasets.json_file import read_json
-from ..datasets.pictures import PictureError
-from ..datasets.sample import PoseDataset
-from ..errors import DataError
-from ..pose.atomic import atomic_picture
-from ..pose.geometry import apply, crop_matrix, square_box
-from ..pose.schema import Mismatch, anything, named, record, text
-from ..pose.skeleton import Skeleton
-from ..progress import track
-from . import report, runlog
-from .pictures import best_and_worst, overlay
-from .predict import Predictions
-from .prediction_files import remove_overlays
-from .protocol import Score
-from .score import MAIN, THRESHOLD, frame_errors
-from .score_table import ScoreTable
+from ...datasets.crops import crop_image
+from ...datasets.json_file import read_json
+from ...datasets.pictures import PictureError
+from ...datasets.sample import PoseDataset
+from ...errors import DataError
+from ...pose.atomic import atomic_picture
+from ...pose.geometry import apply, crop_matrix, square_box
+from ...pose.schema import Mismatch, anything, named, record, text
+from ...pose.skeleton import Skeleton
+from ...progress import track
+from .. import run_log as runlog
+from ..inference import Predictions
+from ..prediction_files import remove_overlays
+from ..protocol import Score
+from ..score import MAIN, THRESHOLD, frame_errors
+from ..score_table import ScoreTable
+from . import page as report
+from .overlays import best_and_worst, overlay
 
 TILE = 192  # side of the pictures in a report, px
 
