@@ -28,7 +28,7 @@ from zoopose.datasets.sample import PoseDataset
 from zoopose.pose.augment import AUGMENTATIONS, generator_for
 from zoopose.pose.input_spec import InputForm
 from zoopose.pose.skeleton import TIGDOG18
-from zoopose.train.feed import CropFeed
+from zoopose.train.feeds.crops import CropFeed
 
 COUNT, SIZE_WH = 24, (640, 480)
 

@@ -28,7 +28,7 @@ from zoopose.pose.input_spec import InputForm
 from zoopose.pose.models import build_model
 from zoopose.pose.original.augment import draw_views, views
 from zoopose.pose.skeleton import TIGDOG18
-from zoopose.train.feed import margin_px
+from zoopose.train.feeds.crops import margin_px
 
 VIEWS = Views()
 Clock = tuple[float, float]  # wall, processor

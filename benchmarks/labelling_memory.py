@@ -27,7 +27,7 @@ from zoopose.pose.input_spec import InputForm
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import TIGDOG18
 from zoopose.progress import Progress
-from zoopose.train.feed import margin_px
+from zoopose.train.feeds.crops import margin_px
 
 SHOT = 200  # frames
 

@@ -27,7 +27,9 @@ from zoopose.pose.checkpoints import Loaded
 from zoopose.pose.input_spec import InputForm
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import TIGDOG18
-from zoopose.train import building, loop, session
+from zoopose.train import loop
+from zoopose.train import network as building
+from zoopose.train import run as session
 from zoopose.train.options import TrainOptions
 from zoopose.train.supervised import LOSSES, SupervisedStep, stage_loss
 

@@ -31,8 +31,9 @@ from zoopose.evaluation.report.labels import label_blocks_of_run
 from zoopose.folder_lock import alone_in
 from zoopose.limits import check_limits
 from zoopose.options import command
-from zoopose.train import session, validation
-from zoopose.train.adapting import FROM_SCRATCH, guard_for, open_adaptation, outcome_facts, say_end
+from zoopose.train import run as session
+from zoopose.train import validation
+from zoopose.train.adaptation import FROM_SCRATCH, guard_for, open_adaptation, outcome_facts, say_end
 
 LAST = "last.pth.tar"
 

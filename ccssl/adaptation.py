@@ -19,8 +19,8 @@ from ..evaluation.score import label_marks
 from ..pose.augment import Augmentation
 from ..pose.checkpoints import Loaded
 from ..pose.skeleton import Skeleton
-from ..train.feed import CropFeed, cache_for, margin_px
-from ..train.labelled_feed import augmentation_for, encoding_of, trains_hidden
+from ..train.feeds.crops import CropFeed, cache_for, margin_px
+from ..train.feeds.labelled import augmentation_for, encoding_of, trains_hidden
 from ..train.loop import Run
 from ..train.supervised import LOSSES, loss_for
 from ..train.validation import Validation

@@ -24,7 +24,7 @@ from ..pose.flow import flow_for
 from ..pose.geometry import apply, compose, invert
 from ..pose.input_spec import InputForm
 from ..progress import Progress
-from ..train.labelling import PARTIAL_SECONDS, ChunkLabeller, Partial, fingerprint, inner_from_image
+from ..train.selftraining.labeller import PARTIAL_SECONDS, ChunkLabeller, Partial, fingerprint, inner_from_image
 from .consistency import Views, label_views
 from .framing import Framing, choose
 from .sample import Sample

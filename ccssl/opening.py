@@ -13,11 +13,11 @@ from ..datasets.sample import PoseDataset
 from ..evaluation.options import adopt
 from ..pose.checkpoints import Loaded
 from ..pose.skeleton import Skeleton
-from ..train import building
+from ..train import network as building
 from ..train.data import labelled_data
-from ..train.feed import CropFeed
-from ..train.labelled_feed import augmentation_for, published_mean, trains_hidden
-from ..train.published_feed import PublishedFeed, published_items
+from ..train.feeds.crops import CropFeed
+from ..train.feeds.labelled import augmentation_for, published_mean, trains_hidden
+from ..train.feeds.original import PublishedFeed, published_items
 from .options import CcsslOptions
 
 STREAM = 2  # of the labelled target pictures: keeps their draws apart from those of source (0) and target (1)

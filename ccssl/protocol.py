@@ -44,7 +44,7 @@ PUBLISHED = frozenset(
 )
 
 
-# options that have no effect beside others, see `train.idle`
+# options that have no effect beside others, see `train.no_effect`
 IDLE = (
     ("raft_weights", lambda o: o.flow != "raft", "without --flow raft"),
     *(

@@ -27,7 +27,7 @@ from ..pose.original.augment import draw_views, views
 from ..pose.original.crop import color_normalize
 from ..pose.original.heatmap import peaks
 from ..progress import Progress
-from ..train.labelling import PARTIAL_SECONDS, ChunkLabeller, Partial, fingerprint
+from ..train.selftraining.labeller import PARTIAL_SECONDS, ChunkLabeller, Partial, fingerprint
 from .published import label_of, label_views, temporal_step, upright_maps
 
 CHUNK = 8  # frames in one forward pass; no label depends on it

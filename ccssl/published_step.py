@@ -15,12 +15,12 @@ from ..datasets.original_crops import LabelledCrops, PublishedCropCache, SourceP
 from ..datasets.pseudo_labels import REASONS, PseudoLabels
 from ..datasets.sample import PoseDataset
 from ..pose.checkpoints import Loaded
-from ..train.feed import stream
-from ..train.labels_there import check_labels
+from ..train.feeds.crops import stream
+from ..train.feeds.original import PublishedFeed, published_items
+from ..train.label_check import check_labels
 from ..train.loop import Run
-from ..train.published_feed import PublishedFeed, published_items
 from ..train.ranks import loss_factors
-from ..train.selftraining import Pair
+from ..train.selftraining.step import Pair
 from ..train.supervised import LOSSES, cell_accuracy, loss_for, mean_over, stage_loss
 from .opening import has_published_files
 from .options import CcsslOptions

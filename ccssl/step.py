@@ -15,10 +15,10 @@ from ..datasets.pseudo_labels import CHECKS, REASONS, PseudoLabels
 from ..errors import DataError
 from ..pose.augment import generator_for, restyle
 from ..progress import log
-from ..train.adapting import FROM_SCRATCH
-from ..train.curriculum import admit, frame_confidence, share_at
-from ..train.feed import CropFeed
-from ..train.selftraining import Pair, SelfTrainingStep
+from ..train.adaptation import FROM_SCRATCH
+from ..train.feeds.crops import CropFeed
+from ..train.selftraining.curriculum import admit, frame_confidence, share_at
+from ..train.selftraining.step import Pair, SelfTrainingStep
 from ..train.supervised import MapLoss
 from .confidence import Calibration
 from .framing import Framing

@@ -16,8 +16,8 @@ from ..pose import losses
 from ..pose.checkpoints import Loaded
 from ..pose.codecs import CODECS
 from ..pose.heatmap import decode
-from .feed import CropFeed
-from .labelled_feed import feed_for
+from .feeds.crops import CropFeed
+from .feeds.labelled import feed_for
 from .options import RunOptions, TrainOptions
 from .ranks import loss_factors
 

@@ -34,9 +34,12 @@ from zoopose.pose.input_spec import InputForm
 from zoopose.pose.person_frames import FRAMES
 from zoopose.pose.transfer import for_joints
 from zoopose.progress import log
-from zoopose.train import building, multitask, rates, session, supervised, validation
+from zoopose.train import multitask, supervised, validation
+from zoopose.train import network as building
+from zoopose.train import optim as rates
+from zoopose.train import run as session
 from zoopose.train.data import training_and_validation
-from zoopose.train.labelled_feed import published_mean
+from zoopose.train.feeds.labelled import published_mean
 from zoopose.train.options import TrainOptions
 from zoopose.train.recipes import load_recipe, recipe_results
 from zoopose.train.stages import Staged

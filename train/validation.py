@@ -26,9 +26,9 @@ from ..pose.checkpoints import Loaded
 from ..pose.geometry import apply, compose
 from ..pose.heatmap import in_frame
 from ..progress import log
-from .feed import targets
-from .labelled_feed import encoding_of
-from .labels_there import check_labels
+from .feeds.crops import targets
+from .feeds.labelled import encoding_of
+from .label_check import check_labels
 from .loop import Run
 from .options import RunOptions
 from .supervised import LOSSES, loss_for, stage_loss

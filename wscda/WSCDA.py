@@ -26,8 +26,9 @@ from zoopose.folder_lock import alone_in
 from zoopose.limits import check_limits
 from zoopose.options import command
 from zoopose.progress import log
-from zoopose.train import session, validation
-from zoopose.train.adapting import check_adaptable
+from zoopose.train import run as session
+from zoopose.train import validation
+from zoopose.train.adaptation import check_adaptable
 from zoopose.wscda import adaptation
 from zoopose.wscda.options import WscdaOptions
 from zoopose.wscda.report import domain_blocks, forget

@@ -20,10 +20,10 @@ from ..pose.input_spec import InputForm
 from ..pose.skeleton import Skeleton
 from ..pose.transfer import for_joints
 from ..progress import log
-from ..train import building
+from ..train import network as building
 from ..train.data import labelled_data, training_and_validation
-from ..train.feed import CropFeed, cache_for
-from ..train.labelled_feed import augmentation_for, encoding_of, trains_hidden
+from ..train.feeds.crops import CropFeed, cache_for
+from ..train.feeds.labelled import augmentation_for, encoding_of, trains_hidden
 from ..train.loop import Run
 from ..train.supervised import LOSSES
 from .network import WscdaNetwork, human_head

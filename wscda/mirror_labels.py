@@ -17,7 +17,7 @@ from ..datasets.pseudo_labels import PseudoLabels
 from ..pose import heatmap
 from ..pose.geometry import apply, invert
 from ..pose.input_spec import InputForm
-from ..train.labelling import PARTIAL_SECONDS, ChunkLabeller, Partial, fingerprint, inner_from_image
+from ..train.selftraining.labeller import PARTIAL_SECONDS, ChunkLabeller, Partial, fingerprint, inner_from_image
 from .selection import confidence_of, likeness, score
 
 CHUNK = 32  # frames in one forward pass
@@ -61,7 +61,7 @@ class MirrorLabeller(ChunkLabeller):
         Args:
             model: evaluated in eval mode and put back.
             round_: number of the round, for marks and names.
-            partial: where progress is kept, see `train.labelling.Partial`.
+            partial: where progress is kept, see `train.selftraining.labeller.Partial`.
 
         Returns:
             Labels with `score`; `checks["equivariance"]` is the distance between the joints of a frame and of its mirror image.

@@ -18,11 +18,11 @@ from ..errors import DataError, OptionError
 from ..evaluation.mirroring import mirrors
 from ..pose.checkpoints import Loaded
 from ..progress import log
-from ..train.curriculum import weight_at
-from ..train.feed import CropFeed, cache_for
-from ..train.labelled_feed import augmentation_for, encoding_of, trains_hidden
+from ..train.feeds.crops import CropFeed, cache_for
+from ..train.feeds.labelled import augmentation_for, encoding_of, trains_hidden
 from ..train.loop import Finished, Run
-from ..train.selftraining import SelfTrainingStep
+from ..train.selftraining.curriculum import weight_at
+from ..train.selftraining.step import SelfTrainingStep
 from ..train.supervised import LOSSES, loss_for
 from .mirror_labels import MirrorLabeller
 from .options import PploOptions

@@ -21,7 +21,7 @@ from ..pose import checkpoints
 from ..pose.atomic import atomic_json
 from ..pose.draw import draw_pose
 from ..pose.skeleton import Skeleton
-from ..train.labelling import fingerprint
+from ..train.selftraining.labeller import fingerprint
 
 PICTURES = 24
 BEST, PROBE, SAMPLE = "model_best.pth.tar", "probe.json", "target_sample.json"

@@ -14,7 +14,7 @@ import torch
 
 from ..datasets.pseudo_labels import REASONS, PseudoLabels
 from ..pose import heatmap
-from ..train.curriculum import admit, frame_confidence, share_at
+from ..train.selftraining.curriculum import admit, frame_confidence, share_at
 
 SELECTIONS = ("quantile", "threshold", "self_consistency", "small_loss")
 

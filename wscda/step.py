@@ -10,7 +10,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from ..errors import OptionError
-from ..train.feed import CropFeed, stream
+from ..train.feeds.crops import CropFeed, stream
 from ..train.ranks import loss_factors
 from ..train.supervised import MapLoss, cell_accuracy, mean_over, stage_loss
 from .losses import balanced_accuracy, human_animal, labelled_unlabelled, ramp

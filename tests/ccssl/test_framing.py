@@ -22,8 +22,8 @@ from zoopose.pose.geometry import apply
 from zoopose.pose.input_spec import InputForm
 from zoopose.pose.skeleton import Skeleton
 from zoopose.train import train
-from zoopose.train.labelling import fingerprint
 from zoopose.train.options import TrainOptions
+from zoopose.train.selftraining.labeller import fingerprint
 
 SIZE, CELLS, PAD = 64, 16, 13
 PADDED = SIZE + 2 * PAD

@@ -28,7 +28,7 @@ from zoopose.pose.skeleton import Skeleton
 from zoopose.pose.weights import read
 from zoopose.progress import log
 from zoopose.train import loop
-from zoopose.train.adapting import guard_for
+from zoopose.train.adaptation import guard_for
 from zoopose.train.guard import CHANGE, SENTENCE, SHRINK, START, Guard
 
 BEST = "model_best.pth.tar"

@@ -23,7 +23,7 @@ from zoopose.evaluation import options as test_options
 from zoopose.evaluation import test as test_command
 from zoopose.options import parse
 from zoopose.pose import checkpoints
-from zoopose.train.selftraining import SelfTrainingStep
+from zoopose.train.selftraining.step import SelfTrainingStep
 from zoopose.train.supervised import LOSSES
 
 PROTOCOLS = ("zoopose", "published")

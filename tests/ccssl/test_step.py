@@ -19,7 +19,7 @@ from zoopose.errors import DataError
 from zoopose.pose.input_spec import InputForm
 from zoopose.pose.skeleton import Skeleton
 from zoopose.train import loop
-from zoopose.train.selftraining import labels_path
+from zoopose.train.selftraining.step import labels_path
 
 SKELETON = Skeleton("s", ("a", "b"))
 LIMIT = 0.25  # of 32 px

@@ -18,8 +18,8 @@ from zoopose.pose.checkpoints import Loaded
 from zoopose.pose.heatmap.smoothing import opencv_kernel
 from zoopose.pose.input_spec import InputForm
 from zoopose.pose.skeleton import COCO17
+from zoopose.train.optim import optimizer_of
 from zoopose.train.options import RunOptions, TrainOptions
-from zoopose.train.rates import optimizer_of
 
 
 def network(**form) -> Loaded:

@@ -26,7 +26,7 @@ Every option changes the result, or warns, or is refused: say in the table of th
     "name": free(VALUE, "why", SEEN, other=...)  the result stays; SEEN(folder, said) is true of what it does instead
     "name": elsewhere("tests/FILE.py", "why")    another test shows what it does
     "name": (effect(VALUE), warns(VALUE, other=...))   several of them
-`other` are further options, under which it is tried. An option that does nothing must be mended: make it work, warn (train/idle.py,
+`other` are further options, under which it is tried. An option that does nothing must be mended: make it work, warn (train/no_effect.py,
 options.dead) or refuse it."""
 
 

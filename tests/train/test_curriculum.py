@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from zoopose.errors import OptionError
-from zoopose.train.curriculum import admit, share_at
+from zoopose.train.selftraining.curriculum import admit, share_at
 
 SHARES = st.floats(0, 1)
 PER = st.sampled_from(["joint", "global"])

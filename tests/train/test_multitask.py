@@ -20,7 +20,7 @@ from zoopose.errors import DataError
 from zoopose.evaluation.part_iou import PartCounter, part_iou
 from zoopose.pose.geometry import view_matrix
 from zoopose.pose.models.hourglass import part_maps
-from zoopose.train.feed import part_views
+from zoopose.train.feeds.crops import part_views
 from zoopose.train.multitask import PART_WEIGHT, MultitaskStep, part_loss
 from zoopose.train.supervised import SupervisedStep
 

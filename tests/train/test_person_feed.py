@@ -19,7 +19,7 @@ from zoopose.pose.input_spec import InputForm
 from zoopose.pose.person_augment import PersonAugmentation
 from zoopose.pose.person_frames import heatmap_matrix
 from zoopose.pose.target_weight import target_weight
-from zoopose.train.person_feed import PersonFeed
+from zoopose.train.feeds.person import PersonFeed
 
 CPU = torch.device("cpu")
 HRNET = PersonAugmentation(scale=(0.65, 1.35), rotation_deg=45, flip=0.5, half_body=0.3)

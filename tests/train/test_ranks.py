@@ -13,7 +13,7 @@ from torch import nn
 from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.pose.augment import AUGMENTATIONS
 from zoopose.pose.input_spec import InputForm
-from zoopose.train.feed import CropFeed
+from zoopose.train.feeds.crops import CropFeed
 from zoopose.train.ranks import SharedBatchNorm2d, loss_factors, mean_losses, share_statistics
 
 WORLD = 2

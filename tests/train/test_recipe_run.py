@@ -14,7 +14,7 @@ from zoopose.evaluation.options import compute_device
 from zoopose.options import parse
 from zoopose.pose import checkpoints
 from zoopose.pose.skeleton import COCO17
-from zoopose.train import rates
+from zoopose.train import optim as rates
 from zoopose.train.options import TrainOptions
 from zoopose.train.recipes import load_recipe
 from zoopose.train.schedules import Schedule

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from zoopose import stopping
-from zoopose.train import loop, session
+from zoopose.train import loop
+from zoopose.train import run as session
 from zoopose.train.options import TrainOptions
 from zoopose.train.train import LAST, run
 

@@ -11,8 +11,11 @@ import torch
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.errors import OptionError, WeightsError
 from zoopose.limits import check_limits
-from zoopose.train import building, loop, rates, session
-from zoopose.train.labelled_feed import trains_hidden
+from zoopose.train import loop
+from zoopose.train import network as building
+from zoopose.train import optim as rates
+from zoopose.train import run as session
+from zoopose.train.feeds.labelled import trains_hidden
 from zoopose.train.loop import Meter
 from zoopose.train.options import RunOptions, TrainOptions
 from zoopose.train.train import LAST, run

@@ -11,7 +11,7 @@ import torch
 from zoopose.datasets.pseudo_labels import REASONS, PseudoLabels
 from zoopose.errors import OptionError
 from zoopose.pose.skeleton import Skeleton
-from zoopose.train.curriculum import weight_at
+from zoopose.train.selftraining.curriculum import weight_at
 from zoopose.wscda.options import PploOptions
 from zoopose.wscda.rounds import batch_sizes, round_at, settled
 from zoopose.wscda.selection import SELECTIONS, Rule, confidence_of, keep_better, score, select_labels

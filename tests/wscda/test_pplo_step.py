@@ -21,7 +21,7 @@ from zoopose.pose.input_spec import InputForm
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import Skeleton
 from zoopose.train.loop import Finished
-from zoopose.train.selftraining import labels_path
+from zoopose.train.selftraining.step import labels_path
 from zoopose.wscda import mirror_labels
 from zoopose.wscda.mirror_labels import MirrorLabeller
 from zoopose.wscda.refinement import PploStep

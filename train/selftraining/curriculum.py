@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..errors import OptionError
+from ...errors import OptionError
 
 FRAME_POWER = 3.0  # of the geometric mean of a frame's peaks, by which its labels are ranked up or down
 

@@ -15,16 +15,16 @@ from pathlib import Path
 from types import NoneType
 from typing import Any
 
-from ..errors import OptionError
-from ..evaluation.published_results import PublishedResult
-from ..pose.codecs import CODECS
-from ..pose.heatmap import DECODERS
-from ..pose.input_spec import KINDS, InputForm
-from ..pose.models import MODELS, options_of
-from ..pose.person_augment import PersonAugmentation
-from .schedules import Schedule
+from ...errors import OptionError
+from ...evaluation.published_results import PublishedResult
+from ...pose.codecs import CODECS
+from ...pose.heatmap import DECODERS
+from ...pose.input_spec import KINDS, InputForm
+from ...pose.models import MODELS, options_of
+from ...pose.person_augment import PersonAugmentation
+from ..schedules import Schedule
 
-FOLDER = Path(__file__).with_name("recipes")
+FOLDER = Path(__file__).parent
 DATA = ("coco_person", "mpii")
 SOLVERS = ("adam", "rms")
 STRIDE = 4  # input px per cell, of all these networks

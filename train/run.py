@@ -24,15 +24,15 @@ from ..pose import checkpoints
 from ..pose.atomic import atomic_json, sweep
 from ..progress import log
 from ..stopping import Stopped
-from . import building
+from . import network as building
 from .compiled import Compiled
 from .debug_sheets import Watched
 from .fallback import load_whole, mend
-from .idle import RULES
 from .loop import Interrupted, Run, Step, Watch, fit
+from .no_effect import RULES
+from .optim import optimizer_of, rate_at
 from .options import RunOptions
 from .ranks import share_statistics
-from .rates import optimizer_of, rate_at
 from .recipes import recipe_results
 
 

@@ -13,13 +13,13 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from ..datasets.pseudo_labels import PseudoLabels
-from ..errors import DataError
-from ..progress import log
-from .feed import CropFeed, stream
-from .labelling import network_of_mark
-from .ranks import loss_factors
-from .supervised import MapLoss, cell_accuracy, mean_over, stage_loss
+from ...datasets.pseudo_labels import PseudoLabels
+from ...errors import DataError
+from ...progress import log
+from ..feeds.crops import CropFeed, stream
+from ..ranks import loss_factors
+from ..supervised import MapLoss, cell_accuracy, mean_over, stage_loss
+from .labeller import network_of_mark
 
 # batches of source and target, and of labelled target pictures where a run has any; None: nothing of it in this step
 Pair = tuple[dict[str, torch.Tensor] | None, ...]

@@ -11,18 +11,18 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 
-from ..datasets.crops import collate
-from ..datasets.loading import Loader
-from ..datasets.person_crops import PersonCrops
-from ..datasets.pictures import FaultLog, SafeDataset
-from ..datasets.sample import PoseDataset
-from ..errors import DataError
-from ..pose.geometry import apply
-from ..pose.input_spec import InputForm
-from ..pose.person_augment import PersonAugmentation, joint_weights
-from ..pose.person_frames import heatmap_matrix
-from ..pose.target_weight import target_weight
-from .labels_there import check_labels
+from ...datasets.crops import collate
+from ...datasets.loading import Loader
+from ...datasets.person_crops import PersonCrops
+from ...datasets.pictures import FaultLog, SafeDataset
+from ...datasets.sample import PoseDataset
+from ...errors import DataError
+from ...pose.geometry import apply
+from ...pose.input_spec import InputForm
+from ...pose.person_augment import PersonAugmentation, joint_weights
+from ...pose.person_frames import heatmap_matrix
+from ...pose.target_weight import target_weight
+from ..label_check import check_labels
 
 
 class PersonFeed:

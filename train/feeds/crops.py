@@ -14,18 +14,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..datasets.crops import CropCache, collate
-from ..datasets.loading import Loader
-from ..datasets.pictures import FaultLog, SafeDataset
-from ..datasets.sample import IGNORED, PoseDataset
-from ..errors import DataError
-from ..pose import heatmap
-from ..pose.augment import Augmentation, Part, augment, generator_for
-from ..pose.codecs import CODECS
-from ..pose.geometry import apply, warp
-from ..pose.input_spec import InputForm
-from .labels_there import check_labels
-from .options import RunOptions
+from ...datasets.crops import CropCache, collate
+from ...datasets.loading import Loader
+from ...datasets.pictures import FaultLog, SafeDataset
+from ...datasets.sample import IGNORED, PoseDataset
+from ...errors import DataError
+from ...pose import heatmap
+from ...pose.augment import Augmentation, Part, augment, generator_for
+from ...pose.codecs import CODECS
+from ...pose.geometry import apply, warp
+from ...pose.input_spec import InputForm
+from ..label_check import check_labels
+from ..options import RunOptions
 
 
 def margin_px(size: int) -> int:

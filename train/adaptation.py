@@ -13,7 +13,8 @@ from ..evaluation.options import adopt, load_network, open_target, read_as
 from ..pose.checkpoints import Loaded
 from ..pose.codecs import CODECS
 from ..progress import log
-from . import building, session
+from . import network as building
+from . import run as session
 from .data import training_and_validation
 from .guard import Guard
 from .loop import Run

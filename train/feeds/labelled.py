@@ -9,23 +9,23 @@ from dataclasses import replace
 import numpy as np
 from lightning_fabric import Fabric
 
-from ..datasets.pictures import PictureError
-from ..datasets.sample import PoseDataset
-from ..errors import DataError, OptionError
-from ..evaluation.mirroring import mirrors
-from ..options import given, warn_nothing
-from ..pose.augment import AUGMENTATIONS, Augmentation
-from ..pose.codecs import CODECS
-from ..pose.input_spec import InputForm
-from ..pose.person_augment import PersonAugmentation
-from ..pose.person_frames import FRAMES
-from ..pose.skeleton import Skeleton
-from .feed import CropFeed, cache_for
-from .labels_there import check_labels
-from .options import RunOptions, TrainOptions
-from .person_feed import PersonFeed
-from .published_feed import PublishedFeed, training_items
-from .recipes import load_recipe
+from ...datasets.pictures import PictureError
+from ...datasets.sample import PoseDataset
+from ...errors import DataError, OptionError
+from ...evaluation.mirroring import mirrors
+from ...options import given, warn_nothing
+from ...pose.augment import AUGMENTATIONS, Augmentation
+from ...pose.codecs import CODECS
+from ...pose.input_spec import InputForm
+from ...pose.person_augment import PersonAugmentation
+from ...pose.person_frames import FRAMES
+from ...pose.skeleton import Skeleton
+from ..label_check import check_labels
+from ..options import RunOptions, TrainOptions
+from ..recipes import load_recipe
+from .crops import CropFeed, cache_for
+from .original import PublishedFeed, training_items
+from .person import PersonFeed
 
 
 def feed_for(

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch.utils.data import default_collate
 
-from ..datasets.loading import Loader
-from ..datasets.original_items import PublishedItems
-from ..datasets.pictures import Fault, FaultLog, SafeDataset
-from ..datasets.sample import PoseDataset
-from ..evaluation.mirroring import mirrors
-from ..pose.input_spec import InputForm
-from .options import RunOptions, TrainOptions
+from ...datasets.loading import Loader
+from ...datasets.original_items import PublishedItems
+from ...datasets.pictures import Fault, FaultLog, SafeDataset
+from ...datasets.sample import PoseDataset
+from ...evaluation.mirroring import mirrors
+from ...pose.input_spec import InputForm
+from ..options import RunOptions, TrainOptions
 
 
 class PublishedFeed:

@@ -14,16 +14,16 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from ..datasets.crops import CropCache, collate
-from ..datasets.loading import Loader
-from ..datasets.pictures import FaultLog, SafeDataset
-from ..datasets.sample import reading_processes
-from ..errors import WeightsError
-from ..pose import weights
-from ..pose.atomic import atomic_path
-from ..pose.seal import is_whole, seal_zip
-from ..progress import Progress
-from ..stopping import Stopped, asked, deferring
+from ...datasets.crops import CropCache, collate
+from ...datasets.loading import Loader
+from ...datasets.pictures import FaultLog, SafeDataset
+from ...datasets.sample import reading_processes
+from ...errors import WeightsError
+from ...pose import weights
+from ...pose.atomic import atomic_path
+from ...pose.seal import is_whole, seal_zip
+from ...progress import Progress
+from ...stopping import Stopped, asked, deferring
 
 PARTIAL_SECONDS = 30.0  # between two writings of what is done
 
