@@ -5,7 +5,7 @@ python benchmarks/labelling.py --frames 32 --no-network # only what is outside t
 python benchmarks/labelling.py --stacks 1 --frames 8 --repeats 5 --device cuda
 
 All forms see the same crops and the same weights, in turns, so that a machine that slows down slows all of them. *Loop* is
-`ccssl.published.prediction_check`; its views are turned and scaled only. *Loop, recoloured* also changes colour, contrast, gamma,
+`ccssl.original.labels.prediction_check`; its views are turned and scaled only. *Loop, recoloured* also changes colour, contrast, gamma,
 blur and noise of its views, as zoopose's views do. Times are of the calling process; *forward* is what passes inside the network.
 """
 
@@ -21,8 +21,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from zoopose.ccssl import published
 from zoopose.ccssl.consistency import Views, label_views
+from zoopose.ccssl.original import labels as published
 from zoopose.pose.augment import generator_for, photometric
 from zoopose.pose.input_spec import InputForm
 from zoopose.pose.models import build_model

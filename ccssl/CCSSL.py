@@ -22,9 +22,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from zoopose.ccssl import adaptation, protocol
-from zoopose.ccssl.opening import describe_target_labels, fresh_network, open_target_labels
+from zoopose.ccssl import protocol
+from zoopose.ccssl import setup as adaptation
 from zoopose.ccssl.options import CcsslOptions
+from zoopose.ccssl.starts import describe_target_labels, fresh_network, open_target_labels
 from zoopose.datasets.open import has_splits
 from zoopose.evaluation.mirroring import say_pairs
 from zoopose.evaluation.report.labels import label_blocks_of_run

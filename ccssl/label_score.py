@@ -14,7 +14,7 @@ from ..pose.geometry import apply
 from ..pose.input_spec import InputForm
 from ..pose.original.geometry import published_transform
 from ..pose.original.heatmap import draw_labelmaps, peaks
-from .published import kpts_to_heatmap
+from .original.labels import kpts_to_heatmap
 
 
 class LabelScore:

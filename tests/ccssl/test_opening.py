@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from zoopose.ccssl.CCSSL import LAST, run
-from zoopose.ccssl.opening import fresh_network
 from zoopose.ccssl.options import CcsslOptions
-from zoopose.ccssl.published_step import PublishedStep
+from zoopose.ccssl.original.step import PublishedStep
+from zoopose.ccssl.starts import fresh_network
 from zoopose.ccssl.step import CcsslStep
 from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.pseudo_labels import PseudoLabels

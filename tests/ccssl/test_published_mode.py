@@ -15,14 +15,14 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.nn import functional
 
-from zoopose.ccssl import published_labelling
 from zoopose.ccssl.CCSSL import LAST, run
 from zoopose.ccssl.label_score import LabelScore
 from zoopose.ccssl.options import CcsslOptions
+from zoopose.ccssl.original import labeller as published_labelling
+from zoopose.ccssl.original.labeller import PublishedLabeller
+from zoopose.ccssl.original.labels import confidence_schedule, prediction_check, share_left_out
+from zoopose.ccssl.original.step import PublishedStep, PublishedTargetFeed, published_step
 from zoopose.ccssl.protocol import settled
-from zoopose.ccssl.published import confidence_schedule, prediction_check, share_left_out
-from zoopose.ccssl.published_labelling import PublishedLabeller
-from zoopose.ccssl.published_step import PublishedStep, PublishedTargetFeed, published_step
 from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.original_crops import LabelledCrops, PublishedCropCache, SourcePictures, through_jpeg
 from zoopose.datasets.original_items import PublishedItems

@@ -7,10 +7,10 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
-from zoopose.ccssl.adaptation import step_for
 from zoopose.ccssl.options import CcsslOptions
+from zoopose.ccssl.original.labels import share_left_out
 from zoopose.ccssl.protocol import refresh_of, settled
-from zoopose.ccssl.published import share_left_out
+from zoopose.ccssl.setup import step_for
 from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.open import Unlabelled
 from zoopose.pose import checkpoints

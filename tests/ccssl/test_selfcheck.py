@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from zoopose.ccssl.adaptation import Judge
 from zoopose.ccssl.sample import Sample
 from zoopose.ccssl.selfcheck import SelfCheck
+from zoopose.ccssl.setup import Judge
 from zoopose.datasets.crops import CropCache
 from zoopose.datasets.pictures import PictureError
 from zoopose.datasets.sample import PoseSample

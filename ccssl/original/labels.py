@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ..pose.original.augment import IDENTITY_SCALE
-from ..pose.original.crop import color_normalize, published_crop
-from ..pose.original.geometry import BOX_UNIT_PX, published_transform
-from ..pose.original.heatmap import draw_labelmaps, final_preds
+from ...pose.original.augment import IDENTITY_SCALE
+from ...pose.original.crop import color_normalize, published_crop
+from ...pose.original.geometry import BOX_UNIT_PX, published_transform
+from ...pose.original.heatmap import draw_labelmaps, final_preds
 
 DECAY = 0.9
 REACH_PX = 15.0  # of a crop of PUBLISHED_SIDE_PX

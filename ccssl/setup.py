@@ -29,11 +29,11 @@ from .consistency import Views
 from .framing import FRAMINGS
 from .label_score import LabelScore
 from .labelling import Labeller, Temporal
-from .opening import labelled_feed
 from .options import CcsslOptions
+from .original.step import published_step
 from .protocol import gamma_of, refresh_of
-from .published_step import published_step
 from .selfcheck import SelfCheck
+from .starts import labelled_feed
 from .step import CcsslStep
 from .teacher import Teacher
 

@@ -17,18 +17,18 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.utils.data import Dataset, default_collate
 
-from ..datasets.loading import Loader
-from ..datasets.original_crops import PublishedCropCache, whole_again
-from ..datasets.pictures import Fault, FaultLog, SafeDataset
-from ..datasets.pseudo_labels import PseudoLabels
-from ..pose.geometry import apply, invert
-from ..pose.input_spec import InputForm
-from ..pose.original.augment import draw_views, views
-from ..pose.original.crop import color_normalize
-from ..pose.original.heatmap import peaks
-from ..progress import Progress
-from ..train.selftraining.labeller import PARTIAL_SECONDS, ChunkLabeller, Partial, fingerprint
-from .published import label_of, label_views, temporal_step, upright_maps
+from ...datasets.loading import Loader
+from ...datasets.original_crops import PublishedCropCache, whole_again
+from ...datasets.pictures import Fault, FaultLog, SafeDataset
+from ...datasets.pseudo_labels import PseudoLabels
+from ...pose.geometry import apply, invert
+from ...pose.input_spec import InputForm
+from ...pose.original.augment import draw_views, views
+from ...pose.original.crop import color_normalize
+from ...pose.original.heatmap import peaks
+from ...progress import Progress
+from ...train.selftraining.labeller import PARTIAL_SECONDS, ChunkLabeller, Partial, fingerprint
+from .labels import label_of, label_views, temporal_step, upright_maps
 
 CHUNK = 8  # frames in one forward pass; no label depends on it
 STREAM = 78  # keeps these draws apart from the others'

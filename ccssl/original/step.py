@@ -11,23 +11,23 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from ..datasets.original_crops import LabelledCrops, PublishedCropCache, SourcePictures
-from ..datasets.pseudo_labels import REASONS, PseudoLabels
-from ..datasets.sample import PoseDataset
-from ..pose.checkpoints import Loaded
-from ..train.feeds.crops import stream
-from ..train.feeds.original import PublishedFeed, published_items
-from ..train.label_check import check_labels
-from ..train.loop import Run
-from ..train.ranks import loss_factors
-from ..train.selftraining.step import Pair
-from ..train.supervised import LOSSES, cell_accuracy, loss_for, mean_over, stage_loss
-from .opening import has_published_files
-from .options import CcsslOptions
-from .protocol import ROUND_EPOCHS, gamma_of, refresh_of
-from .published import confidence_schedule
-from .published_labelling import PublishedLabeller
-from .step import CcsslStep
+from ...datasets.original_crops import LabelledCrops, PublishedCropCache, SourcePictures
+from ...datasets.pseudo_labels import REASONS, PseudoLabels
+from ...datasets.sample import PoseDataset
+from ...pose.checkpoints import Loaded
+from ...train.feeds.crops import stream
+from ...train.feeds.original import PublishedFeed, published_items
+from ...train.label_check import check_labels
+from ...train.loop import Run
+from ...train.ranks import loss_factors
+from ...train.selftraining.step import Pair
+from ...train.supervised import LOSSES, cell_accuracy, loss_for, mean_over, stage_loss
+from ..options import CcsslOptions
+from ..protocol import ROUND_EPOCHS, gamma_of, refresh_of
+from ..starts import has_published_files
+from ..step import CcsslStep
+from .labeller import PublishedLabeller
+from .labels import confidence_schedule
 
 
 class PublishedTargetFeed(PublishedFeed):
