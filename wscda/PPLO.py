@@ -27,8 +27,9 @@ from zoopose.options import command
 from zoopose.train import run as session
 from zoopose.train import validation
 from zoopose.train.adaptation import guard_for, open_adaptation, outcome_facts, say_end
-from zoopose.wscda import refinement, rounds
 from zoopose.wscda.options import PploOptions
+from zoopose.wscda.pplo import rounds
+from zoopose.wscda.pplo import step as refinement
 
 LAST = "last.pth.tar"
 CHOSEN = "best on the labelled validation animals; target labels were not read"

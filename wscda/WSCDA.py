@@ -29,7 +29,7 @@ from zoopose.progress import log
 from zoopose.train import run as session
 from zoopose.train import validation
 from zoopose.train.adaptation import check_adaptable
-from zoopose.wscda import adaptation
+from zoopose.wscda import setup as adaptation
 from zoopose.wscda.options import WscdaOptions
 from zoopose.wscda.report import domain_blocks, forget
 from zoopose.wscda.step import sizes_of

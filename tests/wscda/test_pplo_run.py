@@ -21,10 +21,11 @@ from zoopose.pose.weights import read
 from zoopose.train import loop, train
 from zoopose.train.guard import Guard
 from zoopose.train.options import TrainOptions
-from zoopose.wscda import mirror_labels, refinement
 from zoopose.wscda.options import PploOptions
 from zoopose.wscda.PPLO import LAST, run
-from zoopose.wscda.rounds import settled
+from zoopose.wscda.pplo import labeller as mirror_labels
+from zoopose.wscda.pplo import step as refinement
+from zoopose.wscda.pplo.rounds import settled
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from zoopose.errors import OptionError
 from zoopose.pose.skeleton import Skeleton
 from zoopose.train.selftraining.curriculum import weight_at
 from zoopose.wscda.options import PploOptions
-from zoopose.wscda.rounds import batch_sizes, round_at, settled
-from zoopose.wscda.selection import SELECTIONS, Rule, confidence_of, keep_better, score, select_labels
+from zoopose.wscda.pplo.rounds import batch_sizes, round_at, settled
+from zoopose.wscda.pplo.selection import SELECTIONS, Rule, confidence_of, keep_better, score, select_labels
 
 SKELETON = Skeleton("s", ("a", "b"))
 

@@ -22,10 +22,10 @@ from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import Skeleton
 from zoopose.train.loop import Finished
 from zoopose.train.selftraining.step import labels_path
-from zoopose.wscda import mirror_labels
-from zoopose.wscda.mirror_labels import MirrorLabeller
-from zoopose.wscda.refinement import PploStep
-from zoopose.wscda.selection import Rule, confidence_of, likeness
+from zoopose.wscda.pplo import labeller as mirror_labels
+from zoopose.wscda.pplo.labeller import MirrorLabeller
+from zoopose.wscda.pplo.selection import Rule, confidence_of, likeness
+from zoopose.wscda.pplo.step import PploStep
 
 FORM = InputForm("exact", 32, 8)
 SKELETON = Skeleton("s", ("a", "b"))

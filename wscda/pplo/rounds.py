@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..errors import OptionError
-from .options import PploOptions
+from ...errors import OptionError
+from ..options import PploOptions
 
 EPOCHS = 30  # where nothing is said
 THRESHOLD = 0.5  # of --select threshold

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..datasets.pseudo_labels import REASONS, PseudoLabels
-from ..pose import heatmap
-from ..train.selftraining.curriculum import admit, frame_confidence, share_at
+from ...datasets.pseudo_labels import REASONS, PseudoLabels
+from ...pose import heatmap
+from ...train.selftraining.curriculum import admit, frame_confidence, share_at
 
 SELECTIONS = ("quantile", "threshold", "self_consistency", "small_loss")
 

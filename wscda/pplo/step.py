@@ -12,20 +12,20 @@ from collections.abc import Mapping
 from lightning_fabric import Fabric
 from torch import nn
 
-from ..datasets.pseudo_labels import PseudoLabels
-from ..datasets.sample import PoseDataset
-from ..errors import DataError, OptionError
-from ..evaluation.mirroring import mirrors
-from ..pose.checkpoints import Loaded
-from ..progress import log
-from ..train.feeds.crops import CropFeed, cache_for
-from ..train.feeds.labelled import augmentation_for, encoding_of, trains_hidden
-from ..train.loop import Finished, Run
-from ..train.selftraining.curriculum import weight_at
-from ..train.selftraining.step import SelfTrainingStep
-from ..train.supervised import LOSSES, loss_for
-from .mirror_labels import MirrorLabeller
-from .options import PploOptions
+from ...datasets.pseudo_labels import PseudoLabels
+from ...datasets.sample import PoseDataset
+from ...errors import DataError, OptionError
+from ...evaluation.mirroring import mirrors
+from ...pose.checkpoints import Loaded
+from ...progress import log
+from ...train.feeds.crops import CropFeed, cache_for
+from ...train.feeds.labelled import augmentation_for, encoding_of, trains_hidden
+from ...train.loop import Finished, Run
+from ...train.selftraining.curriculum import weight_at
+from ...train.selftraining.step import SelfTrainingStep
+from ...train.supervised import LOSSES, loss_for
+from ..options import PploOptions
+from .labeller import MirrorLabeller
 from .rounds import batch_sizes, round_at
 from .selection import Rule, keep_better, select_labels
 

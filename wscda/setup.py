@@ -26,10 +26,10 @@ from ..train.feeds.crops import CropFeed, cache_for
 from ..train.feeds.labelled import augmentation_for, encoding_of, trains_hidden
 from ..train.loop import Run
 from ..train.supervised import LOSSES
+from .discriminator_steps import Pursuit
 from .network import WscdaNetwork, human_head
 from .options import WscdaOptions
 from .probe import Probe, domain_probe
-from .pursuit import Pursuit
 from .report import write_probes
 from .step import WscdaStep
 

@@ -11,13 +11,13 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from ..datasets.crops import CropCache
-from ..datasets.pictures import FaultLog
-from ..datasets.pseudo_labels import PseudoLabels
-from ..pose import heatmap
-from ..pose.geometry import apply, invert
-from ..pose.input_spec import InputForm
-from ..train.selftraining.labeller import PARTIAL_SECONDS, ChunkLabeller, Partial, fingerprint, inner_from_image
+from ...datasets.crops import CropCache
+from ...datasets.pictures import FaultLog
+from ...datasets.pseudo_labels import PseudoLabels
+from ...pose import heatmap
+from ...pose.geometry import apply, invert
+from ...pose.input_spec import InputForm
+from ...train.selftraining.labeller import PARTIAL_SECONDS, ChunkLabeller, Partial, fingerprint, inner_from_image
 from .selection import confidence_of, likeness, score
 
 CHUNK = 32  # frames in one forward pass
