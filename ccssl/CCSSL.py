@@ -26,12 +26,12 @@ from zoopose.ccssl import protocol
 from zoopose.ccssl import setup as adaptation
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.ccssl.starts import describe_target_labels, fresh_network, open_target_labels
+from zoopose.commandline.folder_lock import alone_in
+from zoopose.commandline.limits import check_limits
+from zoopose.commandline.parsing import command
 from zoopose.datasets.open import has_splits
 from zoopose.evaluation.mirroring import say_pairs
 from zoopose.evaluation.report.labels import label_blocks_of_run
-from zoopose.folder_lock import alone_in
-from zoopose.limits import check_limits
-from zoopose.options import command
 from zoopose.train import run as session
 from zoopose.train import validation
 from zoopose.train.adaptation import FROM_SCRATCH, guard_for, open_adaptation, outcome_facts, say_end

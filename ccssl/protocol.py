@@ -6,8 +6,8 @@ import math
 from dataclasses import MISSING, fields, replace
 from typing import Any
 
+from ..commandline.parsing import warn_of_idle
 from ..errors import OptionError
-from ..options import warn_of_idle
 from ..pose.checkpoints import Loaded
 from ..progress import log
 from ..train.options import RunOptions

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import OptionError
+from ..files import read_json
 from ..pose.skeleton import ANIMAL_POSE20
 from . import animal_pose_files as forms
 from .animal_pose_files import CLASSES, Record
 from .annotated import Animal, AnnotatedPictures, Unusable, choose_classes
 from .coco.file import read_box, read_joints
-from .json_file import read_json
 from .name_split import drawn, listed, stem
 from .original_index import SPLITS
 from .picture_places import is_file

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from ..files import shown_name
 from ..pose.skeleton import Skeleton
-from .file_names import shown_name
 from .picture_decoding import TiffPages
 from .pictures import pages_of, read_page, read_rgb
 from .sample import PoseSample

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, OptionError
+from ..files import none_of, read_json
 from ..pose.skeleton import MPII16
 from .annotated import Animal, AnnotatedPictures, Unusable
 from .coco.file import read_joints
 from .foreign import ForeignFileError, read_foreign, real_numbers
-from .json_file import none_of, read_json
 from .name_split import drawn
 from .original_index import SPLITS
 from .person_boxes import mpii_centre_size

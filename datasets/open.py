@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ..commandline.limits import flag_of
 from ..errors import DataError, OptionError
-from ..limits import flag_of
 from ..pose.skeleton import Skeleton
 from ..progress import log
 from .catalogue import OPTIONS, SOURCES, WITHOUT_SPLITS, Request

@@ -32,7 +32,7 @@ from urllib.parse import unquote
 from PIL import Image
 
 from ..errors import DataError
-from .json_file import plain
+from ..files import plain
 from .tree import missing_tree
 
 LOOKED_FOR = 20

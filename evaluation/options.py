@@ -13,6 +13,8 @@ import numpy as np
 import torch
 import tyro
 
+from ..commandline.limits import PROCESSES, SHARE, SIDE, Limits, flag_of, zero_or
+from ..commandline.parsing import dead, size_of, size_text, warn_of_idle
 from ..datasets import synthetic_animal, tigdog
 from ..datasets.coco.categories import NoSuchCategory
 from ..datasets.open import SOURCES, Unlabelled, class_names, has_splits, open_source, partner_pairs, takes
@@ -20,8 +22,6 @@ from ..datasets.sample import PoseDataset
 from ..datasets.synthetic_animal import synthetic_mean
 from ..datasets.tigdog import real_mean
 from ..errors import OptionError
-from ..limits import PROCESSES, SHARE, SIDE, Limits, flag_of, zero_or
-from ..options import dead, size_of, size_text, warn_of_idle
 from ..pose.checkpoints import Loaded, load
 from ..pose.codecs import CODECS
 from ..pose.heatmap import SMOOTHED

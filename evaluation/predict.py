@@ -13,6 +13,7 @@ Pictures without boxes are taken whole: crop them around the animal, or give box
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -20,20 +21,23 @@ from typing import Annotated, ClassVar
 import numpy as np
 import tyro
 
-from ..datasets.open import check_joints, has_splits, warn_of_idle_data
-from ..datasets.sample import PoseDataset
-from ..errors import OptionError
-from ..folder_lock import alone_in
-from ..limits import COUNT_OR_ZERO, Limits, check_limits
-from ..options import dead, warn_of_idle
-from ..pose.atomic import atomic_picture, sweep
-from ..pose.draw import draw_pose
-from ..pose.skeleton import Skeleton
-from ..progress import log, track
-from .inference import Predictions, predict
-from .mirroring import flips, say_pairs
-from .options import DataOptions, compute_device, load_network, open_data, warn_of_own_network, warn_of_reading
-from .prediction_files import (
+from zoopose.commandline.folder_lock import alone_in
+from zoopose.commandline.limits import COUNT_OR_ZERO, Limits, check_limits
+from zoopose.commandline.parsing import command, dead, warn_of_idle
+from zoopose.datasets.open import check_joints, has_splits, warn_of_idle_data
+from zoopose.datasets.sample import PoseDataset
+from zoopose.errors import OptionError
+from zoopose.evaluation.inference import Predictions, predict
+from zoopose.evaluation.mirroring import flips, say_pairs
+from zoopose.evaluation.options import (
+    DataOptions,
+    compute_device,
+    load_network,
+    open_data,
+    warn_of_own_network,
+    warn_of_reading,
+)
+from zoopose.evaluation.prediction_files import (
     OVERLAY_PX,
     RESULTS,
     TABLE,
@@ -43,7 +47,11 @@ from .prediction_files import (
     write_coco_results,
     write_table,
 )
-from .report.runs import crop_of
+from zoopose.evaluation.report.runs import crop_of
+from zoopose.files import atomic_picture, sweep
+from zoopose.pose.draw import draw_pose
+from zoopose.pose.skeleton import Skeleton
+from zoopose.progress import log, track
 
 NO_SCORES = "predictions are not scored; zoopose test does that"
 
@@ -133,3 +141,7 @@ def write_overlays(
         crop, (xy,) = crop_of(dataset, int(i), np.nan_to_num(found.xy_px[i]), size=OVERLAY_PX)
         picture = draw_pose(crop, xy, skeleton, found.score[i] >= options.shown_from)
         atomic_picture(folder / f"{i:06d}.jpg", picture[..., ::-1])
+
+
+if __name__ == "__main__":
+    sys.exit(command(run, PredictOptions, "predict.py", __doc__))

@@ -13,7 +13,7 @@ import pandas as pd
 from ..datasets.picture_places import picture_size
 from ..datasets.sample import PoseDataset
 from ..errors import OptionError
-from ..pose.atomic import atomic_json, atomic_path, sweep
+from ..files import atomic_json, atomic_path, sweep
 from ..pose.skeleton import Skeleton
 from .inference import Predictions
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
-from ..pose.atomic import atomic_path
+from ..files import atomic_path
 
 CSV_NAME, TEXT_NAME, TENSORBOARD_NAME = "log.csv", "log.txt", "tensorboard"
 

@@ -13,7 +13,7 @@ from scipy.io import savemat
 
 from ..datasets.sample import PoseDataset
 from ..errors import DataError
-from ..pose.atomic import atomic_path
+from ..files import atomic_path
 from ..pose.checkpoints import Loaded
 from ..pose.skeleton import Skeleton
 from ..progress import log

@@ -28,6 +28,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from zoopose.commandline.folder_lock import alone_in
+from zoopose.commandline.limits import check_limits
+from zoopose.commandline.parsing import command, given, plain, warn_nothing, warn_of_idle
 from zoopose.datasets.open import check_joints, has_splits, warn_of_idle_data, warn_of_idle_split
 from zoopose.errors import OptionError
 from zoopose.evaluation.folder_scores import score_folder
@@ -48,9 +51,6 @@ from zoopose.evaluation.published_results import comparison, measured, read_resu
 from zoopose.evaluation.report.record import Record
 from zoopose.evaluation.report.runs import frame_overlays, test_report
 from zoopose.evaluation.score import score_network, write_scores
-from zoopose.folder_lock import alone_in
-from zoopose.limits import check_limits
-from zoopose.options import command, given, plain, warn_nothing, warn_of_idle
 from zoopose.pose.checkpoints import Loaded
 from zoopose.progress import log
 

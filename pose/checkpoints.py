@@ -15,8 +15,8 @@ from torch import nn
 
 from .. import __version__
 from ..errors import OptionError, WeightsError
+from ..files import atomic_path
 from . import weights
-from .atomic import atomic_path
 from .description import PROGRESS, check_checkpoint, form_of, skeleton_of
 from .input_spec import InputForm
 from .models import build_model

@@ -12,9 +12,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..errors import WeightsError
-from ..faults import is_of_machine
-from .atomic import atomic_path
+from ..errors import WeightsError, is_of_machine
+from ..files import atomic_path
 from .file_kinds import archive_fault, kind_of
 from .models import (
     build_model,

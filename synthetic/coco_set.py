@@ -17,7 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..pose.atomic import atomic_path
+from ..files import atomic_path
 from ..pose.skeleton import Skeleton
 from ..progress import log
 from .frames import Frame

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.io import savemat
 
 from ..errors import DataError, OptionError
-from ..pose.atomic import atomic_path, atomic_picture
+from ..files import atomic_path, atomic_picture
 from ..pose.skeleton import TIGER_TO_MODEL
 from .frames import Frame
 from .plans import body_of

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..pose.atomic import atomic_picture
+from ..files import atomic_picture
 from ..pose.checkpoints import Loaded
 from ..pose.draw import draw_pose
 from ..progress import log

@@ -13,16 +13,15 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from .. import folder_lock
+from ..commandline import folder_lock
 from ..errors import DivergenceError, OptionError, WeightsError
 from ..evaluation.run_log import RunLog
 from ..pose import weights
 from ..pose.checkpoints import copy_as
-from ..progress import Progress, duration, log
-from ..stopping import Stopped, asked, deferring
+from ..progress import Progress, Stopped, asked, deferring, duration, log
 from .finite import bad_losses, bad_weights, diverged
 from .meter import Meter
-from .optimizer_state import restore_optimizer
+from .optim import restore_optimizer
 from .ranks import mean_losses
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..commandline.limits import flag_of
+from ..commandline.parsing import size_of, size_text
 from ..errors import OptionError
-from ..limits import flag_of
-from ..options import size_of, size_text
 from ..pose import checkpoints, weights
 from ..pose.geometry import hw_of
 from ..pose.input_spec import InputForm, depth_for

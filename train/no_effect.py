@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..options import Rule
+from ..commandline.parsing import Rule
 
 
 def _augmented(options: Any) -> set[str]:

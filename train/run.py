@@ -15,15 +15,14 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from .. import __version__
+from ..commandline.parsing import plain, warn_of_idle
 from ..datasets.open import warn_of_idle_data
 from ..errors import OptionError
 from ..evaluation.options import warn_of_other_network
 from ..evaluation.run_log import RunLog
-from ..options import plain, warn_of_idle
+from ..files import atomic_json, sweep
 from ..pose import checkpoints
-from ..pose.atomic import atomic_json, sweep
-from ..progress import log
-from ..stopping import Stopped
+from ..progress import Stopped, log
 from . import network as building
 from .compiled import Compiled
 from .debug_sheets import Watched

@@ -19,6 +19,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from zoopose.commandline.folder_lock import alone_in
+from zoopose.commandline.limits import check_limits
+from zoopose.commandline.parsing import command
 from zoopose.datasets.open import check_joints
 from zoopose.datasets.sample import PoseDataset
 from zoopose.errors import OptionError
@@ -26,9 +29,6 @@ from zoopose.evaluation.mirroring import flips, say_pairs
 from zoopose.evaluation.options import load_network, read_as, refuse_joints
 from zoopose.evaluation.published_results import comparison
 from zoopose.evaluation.score import score_network
-from zoopose.folder_lock import alone_in
-from zoopose.limits import check_limits
-from zoopose.options import command
 from zoopose.pose import checkpoints
 from zoopose.pose.input_spec import InputForm
 from zoopose.pose.person_frames import FRAMES

@@ -19,11 +19,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from zoopose.commandline.folder_lock import alone_in
+from zoopose.commandline.limits import check_limits
+from zoopose.commandline.parsing import command
 from zoopose.evaluation.mirroring import say_pairs
 from zoopose.evaluation.report.labels import label_blocks_of_run
-from zoopose.folder_lock import alone_in
-from zoopose.limits import check_limits
-from zoopose.options import command
 from zoopose.train import run as session
 from zoopose.train import validation
 from zoopose.train.adaptation import guard_for, open_adaptation, outcome_facts, say_end

@@ -17,8 +17,8 @@ from ..errors import DataError
 from ..evaluation.inference import predict
 from ..evaluation.report import page as report
 from ..evaluation.report.runs import crop_of
+from ..files import atomic_json
 from ..pose import checkpoints
-from ..pose.atomic import atomic_json
 from ..pose.draw import draw_pose
 from ..pose.skeleton import Skeleton
 from ..train.selftraining.labeller import fingerprint

@@ -8,12 +8,12 @@ from typing import Any
 
 from lightning_fabric import Fabric
 
+from ..commandline.parsing import given as is_given
+from ..commandline.parsing import warn_nothing
 from ..datasets.open import check_joints, has_splits
 from ..datasets.sample import PoseDataset
 from ..errors import OptionError
 from ..evaluation.options import load_network, open_target, refuse_joints
-from ..options import given as is_given
-from ..options import warn_nothing
 from ..pose import checkpoints
 from ..pose.checkpoints import Loaded
 from ..pose.input_spec import InputForm
@@ -26,7 +26,7 @@ from ..train.feeds.crops import CropFeed, cache_for
 from ..train.feeds.labelled import augmentation_for, encoding_of, trains_hidden
 from ..train.loop import Run
 from ..train.supervised import LOSSES
-from .discriminator_steps import Pursuit
+from .discriminator import Pursuit
 from .network import WscdaNetwork, human_head
 from .options import WscdaOptions
 from .probe import Probe, domain_probe

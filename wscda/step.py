@@ -13,7 +13,7 @@ from ..errors import OptionError
 from ..train.feeds.crops import CropFeed, stream
 from ..train.ranks import loss_factors
 from ..train.supervised import MapLoss, cell_accuracy, mean_over, stage_loss
-from .discriminator_steps import Pursuit
+from .discriminator import Pursuit
 from .losses import balanced_accuracy, human_animal, labelled_unlabelled, ramp
 from .network import Counts, Found, WscdaNetwork
 

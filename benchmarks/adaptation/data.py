@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 from zoopose.errors import DataError
-from zoopose.pose.atomic import atomic_path
+from zoopose.files import atomic_path
 from zoopose.pose.skeleton import TIGDOG18
 from zoopose.progress import log
 from zoopose.synthetic.writers import JOINT_ROWS, synthetic_folder

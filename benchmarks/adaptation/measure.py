@@ -30,8 +30,8 @@ from zoopose.evaluation.box_fill import outcome_of
 from zoopose.evaluation.inference import predict
 from zoopose.evaluation.options import compute_device
 from zoopose.evaluation.score import BATCH, THRESHOLD
+from zoopose.files import atomic_path
 from zoopose.pose import weights
-from zoopose.pose.atomic import atomic_path
 from zoopose.pose.checkpoints import load
 from zoopose.progress import console, log
 from zoopose.wscda.report import PROBE

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from zoopose.errors import OptionError, ZooposeError
-from zoopose.pose.atomic import atomic_path
+from zoopose.files import atomic_path
 from zoopose.progress import duration, log
 
 from . import data

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...errors import DataError
+from ...files import plain
 from ...pose.skeleton import Skeleton, from_coco_category
-from ..json_file import plain
 from .file import CocoFile
 
 log = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError
+from ...files import none_of, plain, read_json
 from ..annotated import LARGEST_BOX, Unusable
-from ..json_file import none_of, plain, read_json
 from ..schema import FURTHEST_PX, MOST_JOINTS, Ids, as_id, is_file_name, is_name, is_number, kind_of
 
 _COCO = "a COCO keypoints file: a JSON object with the lists 'images', 'annotations' and 'categories'"

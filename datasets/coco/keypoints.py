@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import DataError
+from ...files import plain
 from ...pose.skeleton import from_coco_category
 from .. import recordings
 from ..annotated import Animal, AnnotatedPictures, Unusable
-from ..json_file import plain
 from ..picture_places import find_pictures, picture_size
 from ..units import check_pixels, doubts, numbers_of
 from . import file as coco_file

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError
+from ...files import read_json
 from ...pose.skeleton import COCO17
 from ..annotated import Animal, AnnotatedPictures, Unusable
-from ..json_file import read_json
 from ..schema import Ids
 from . import file as coco_file
 from .categories import choose_categories

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError, OptionError
+from ...files import shown_name
 from ...pose.skeleton import Skeleton
-from ..file_names import shown_name
 from ..pictures import PictureError
 from ..sample import PoseSample
 from ..whole_pictures import WholePictures

@@ -8,9 +8,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from ...errors import DataError
-from ...faults import is_of_machine
-from ..tree import what_is_at
+from ...errors import DataError, is_of_machine
+from ...files import what_is_at
 
 _READ_ERRORS = 100  # faults of the container in a row after which the file counts as ended
 _INTRA = 1  # av.video.frame.PictureType.I

@@ -24,7 +24,7 @@ from markupsafe import Markup
 
 from ... import __version__
 from ...errors import ZooposeError
-from ...pose.atomic import atomic_path
+from ...files import atomic_path
 from ..metrics import Share
 from ..protocol import NO_JOINTS, Score
 from .charts import COLOURS, line_chart, reliability_chart

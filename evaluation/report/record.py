@@ -14,7 +14,7 @@ import numpy as np
 from ...datasets.foreign import ForeignFileError
 from ...datasets.hdf5_file import array_of, decoded, encoded, read_whole, written_sealed
 from ...errors import DataError
-from ...pose.atomic import json_text
+from ...files import json_text
 from ...pose.description import SKELETON, skeleton_of
 from ...pose.schema import anything, choice, maybe, named, number, record, text, whole
 from ...pose.skeleton import Skeleton

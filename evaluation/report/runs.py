@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from ...datasets.crops import crop_image
-from ...datasets.json_file import read_json
 from ...datasets.pictures import PictureError
 from ...datasets.sample import PoseDataset
 from ...errors import DataError
-from ...pose.atomic import atomic_picture
+from ...files import atomic_picture, read_json
 from ...pose.geometry import apply, crop_matrix, square_box
 from ...pose.schema import Mismatch, anything, named, record, text
 from ...pose.skeleton import Skeleton

@@ -23,6 +23,7 @@ from zoopose.ccssl.original.labeller import PublishedLabeller
 from zoopose.ccssl.original.labels import confidence_schedule, prediction_check, share_left_out
 from zoopose.ccssl.original.step import PublishedStep, PublishedTargetFeed, published_step
 from zoopose.ccssl.protocol import settled
+from zoopose.commandline.parsing import parse
 from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.original_crops import LabelledCrops, PublishedCropCache, SourcePictures, through_jpeg
 from zoopose.datasets.original_items import PublishedItems
@@ -30,7 +31,6 @@ from zoopose.datasets.pictures import PictureError
 from zoopose.datasets.pseudo_labels import REASONS, PseudoLabels
 from zoopose.datasets.sample import PoseSample
 from zoopose.errors import OptionError
-from zoopose.options import parse
 from zoopose.pose import checkpoints
 from zoopose.pose.geometry import apply, invert
 from zoopose.pose.input_spec import InputForm

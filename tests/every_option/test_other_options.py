@@ -13,8 +13,6 @@ from typing import Any
 import pytest
 import torch
 
-from zoopose.datasets import get
-from zoopose.demo_plans import PLANS, DemoOptions, settled
 from zoopose.evaluation.report.record import Record
 from zoopose.evaluation.test import TestOptions
 from zoopose.evaluation.test import run as run_test
@@ -22,6 +20,8 @@ from zoopose.pose import checkpoints, weights
 from zoopose.pose.input_spec import InputForm
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import TIGDOG18, Skeleton
+from zoopose.scripts import get_data as get
+from zoopose.scripts.demo_plans import PLANS, DemoOptions, settled
 from zoopose.tests.every_option.ways import effect, elsewhere, free, refused, there, warns
 
 JOINTS = ("nose", "left_ear", "right_ear", "l_hip", "r_hip", "tail")
@@ -314,7 +314,7 @@ def _planned(monkeypatch: pytest.MonkeyPatch) -> Callable[[DemoOptions], str]:
     """What `zoopose demo` would do: the options of its data and of its runs."""
     drawn: list[Any] = []
     for name in ("make.run", "three.run"):
-        monkeypatch.setattr(f"zoopose.demo_plans.{name}", drawn.append)
+        monkeypatch.setattr(f"zoopose.scripts.demo_plans.{name}", drawn.append)
 
     def plan(options: DemoOptions) -> str:
         drawn.clear()

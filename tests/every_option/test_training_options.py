@@ -33,7 +33,7 @@ COMMON = {
     "min_size": refused(4.0, says="min-size"),
     "strict_data": refused(True, says="can be read", labelled="coco:BROKEN"),
     "workers": free(1, "processes that read pictures", recorded("workers")),
-    "accelerator": elsewhere("tests/train/test_session.py", "the machine has one kind of device or two"),
+    "accelerator": elsewhere("tests/train/test_run.py", "the machine has one kind of device or two"),
     "test_batch": effect(5),
     "flip": effect(True),
     "checkpoint": free("another", "the folder of the run", lambda folder, said: not folder.exists()),

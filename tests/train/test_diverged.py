@@ -11,8 +11,8 @@ import torch
 
 from zoopose.errors import DivergenceError, WeightsError
 from zoopose.evaluation import predict as prediction
+from zoopose.files import atomic_json, json_text
 from zoopose.pose import checkpoints, weights
-from zoopose.pose.atomic import atomic_json, json_text
 from zoopose.pose.input_spec import InputForm
 from zoopose.train import loop
 from zoopose.train.finite import bad_losses, bad_weights

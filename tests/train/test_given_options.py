@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from zoopose.commandline.parsing import parse
 from zoopose.errors import OptionError
-from zoopose.options import parse
 from zoopose.pose import checkpoints
 from zoopose.pose.models import build_model
 from zoopose.train import network as building
+from zoopose.train.optim import parameter_groups
 from zoopose.train.options import TrainOptions
-from zoopose.train.parameter_groups import parameter_groups
 from zoopose.train.recipes import load_recipe
 from zoopose.train.train import run
 

@@ -13,13 +13,13 @@ from lightning_fabric import Fabric
 from zoopose import cli
 from zoopose.datasets.crops import CropCache, collate, crop_parts
 from zoopose.datasets.open import open_source
-from zoopose.datasets.quadruped.make import MakeOptions, make
 from zoopose.datasets.sample import IGNORED, PartLabels
 from zoopose.datasets.synthetic_animal import PARTS
 from zoopose.errors import DataError
 from zoopose.evaluation.part_iou import PartCounter, part_iou
 from zoopose.pose.geometry import view_matrix
 from zoopose.pose.models.hourglass import part_maps
+from zoopose.scripts.make_animals import MakeOptions, make
 from zoopose.train.feeds.crops import part_views
 from zoopose.train.multitask import PART_WEIGHT, MultitaskStep, part_loss
 from zoopose.train.supervised import SupervisedStep

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from zoopose import cli
+from zoopose.commandline.parsing import parse
 from zoopose.evaluation.options import compute_device
-from zoopose.options import parse
 from zoopose.pose import checkpoints
 from zoopose.pose.skeleton import COCO17
 from zoopose.train import optim as rates

@@ -16,7 +16,7 @@ from zoopose.pose.codecs import CODECS
 from zoopose.pose.models import MODELS, options_of
 from zoopose.pose.person_augment import PersonAugmentation
 from zoopose.train import recipes as module
-from zoopose.train.parameter_groups import parameter_groups
+from zoopose.train.optim import parameter_groups
 from zoopose.train.recipes import FOLDER, Recipe, load_recipe, recipes
 from zoopose.train.schedules import Schedule
 from zoopose.train.supervised import LOSSES
@@ -233,4 +233,4 @@ def test_a_recipe_there_is_not():
 
 
 def test_the_files_are_where_the_package_looks():
-    assert module.FOLDER.is_dir() and not (module.FOLDER / "__init__.py").exists()
+    assert list(module.FOLDER.glob("coco/*.toml")) and list(module.FOLDER.glob("mpii/*.toml"))

@@ -9,7 +9,7 @@ import signal
 import pytest
 import torch
 
-from zoopose import stopping
+from zoopose import progress as stopping
 from zoopose.train import loop
 from zoopose.train import run as session
 from zoopose.train.options import TrainOptions

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from zoopose.wscda.discriminator_steps import Pursuit
+from zoopose.wscda.discriminator import Pursuit
 from zoopose.wscda.losses import balanced_accuracy, human_animal, labelled_unlabelled, ramp, reverse_gradient
 
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 import numpy as np
 from lightning_fabric import Fabric
 
+from ...commandline.parsing import given, warn_nothing
 from ...datasets.pictures import PictureError
 from ...datasets.sample import PoseDataset
 from ...errors import DataError, OptionError
 from ...evaluation.mirroring import mirrors
-from ...options import given, warn_nothing
 from ...pose.augment import AUGMENTATIONS, Augmentation
 from ...pose.codecs import CODECS
 from ...pose.input_spec import InputForm

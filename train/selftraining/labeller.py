@@ -19,11 +19,10 @@ from ...datasets.loading import Loader
 from ...datasets.pictures import FaultLog, SafeDataset
 from ...datasets.sample import reading_processes
 from ...errors import WeightsError
+from ...files import atomic_path
 from ...pose import weights
-from ...pose.atomic import atomic_path
 from ...pose.seal import is_whole, seal_zip
-from ...progress import Progress
-from ...stopping import Stopped, asked, deferring
+from ...progress import Progress, Stopped, asked, deferring
 
 PARTIAL_SECONDS = 30.0  # between two writings of what is done
 
