@@ -1,7 +1,7 @@
 """Errors that a user can act on: what was expected, what was found, what to type.
 
-`explained` turns a fault of the machine (disk, memory, file handles, worker processes) into one of these errors, and `storage_fault`
-does so for a file that cannot be written.
+`explained` turns a fault of the machine (disk, memory, file handles, worker processes) into one of these errors, and
+`storage_fault` does so for a file that cannot be written.
 """
 
 from __future__ import annotations

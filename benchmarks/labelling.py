@@ -6,7 +6,8 @@ python benchmarks/labelling.py --stacks 1 --frames 8 --repeats 5 --device cuda
 
 All forms see the same crops and the same weights, in turns, so that a machine that slows down slows all of them. *Loop* is
 `ccssl.original.labels.prediction_check`; its views are turned and scaled only. *Loop, recoloured* also changes colour,
-contrast, gamma, blur and noise of its views, as zoopose's views do. Times are of the calling process; *forward* is what passes inside the network.
+contrast, gamma, blur and noise of its views, as zoopose's views do.
+Times are of the calling process; *forward* is what passes inside the network.
 """
 
 from __future__ import annotations
