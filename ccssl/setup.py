@@ -30,7 +30,7 @@ from .framing import FRAMINGS
 from .label_score import LabelScore
 from .labelling import Labeller, Temporal
 from .options import CcsslOptions
-from .original.step import published_step
+from .original.step import original_step
 from .protocol import gamma_of, refresh_of
 from .selfcheck import SelfCheck
 from .starts import labelled_feed
@@ -67,14 +67,14 @@ def step_for(
         # in the checkpoint, so that a test on these pictures can say that they were trained on
         run.extra["target_labels"] = {"data": options.target_labels, "marks": label_marks(few)}
     if options.protocol == "published":
-        step = published_step(options, source, target, network, fabric, run)
+        step = original_step(options, source, target, network, fabric, run)
         step.labelled_target = None if few is None else labelled_feed(options, few, network, fabric, {})
         return step
     loss = loss_for(options, network)
     common = {
         "batch_size": options.train_batch,
         "seed": options.seed,
-        "sigma": network.form.sigma,
+        "sigma": network.spec.sigma,
         "encoding": encoding_of(options),
         "workers": options.workers,
         **cache_for(options, 1 / 2),
@@ -88,23 +88,23 @@ def step_for(
         seen = replace(seen, occlusion=options.target_occlusion)
     drawn = augmentation_for(options, options.source_augment, network.skeleton)
     feeds = [
-        CropFeed(source, network.form, drawn, stream=0, **common),
+        CropFeed(source, network.spec, drawn, stream=0, **common),
         # labels are made on these crops too, and must not depend on what the training does to them
-        CropFeed(target, network.form, seen, stream=1, padded=True, **common),
+        CropFeed(target, network.spec, seen, stream=1, padded=True, **common),
     ]
     labeller = Labeller(
-        feeds[1].crops, list(target.shots), network.form, options.seed, fabric.device, views_for(options, network.skeleton),
+        feeds[1].crops, list(target.shots), network.spec, options.seed, fabric.device, views_for(options, network.skeleton),
         Temporal(options.flow, weights=options.raft_weights),
         options.workers, options.strict_data, fabric=fabric,
         framings=FRAMINGS if mirrors(options, network.skeleton) and not options.no_framing else (),
-        judge=judge_of_framing(options, network),
+        framing_model=framing_network(options, network),
     )  # fmt: skip
     calibrator = None
     if options.confidence == "calibrated":
         padded = CropCache(valid, feeds[1].crops.size, feeds[1].margin, 0)
         calibrator = Calibrator(
             padded,
-            network.form,
+            network.spec,
             views_for(options, network.skeleton),
             options.seed,
             fabric.device,
@@ -123,7 +123,7 @@ def step_for(
     return step
 
 
-def judge_of_framing(options: CcsslOptions, network: Loaded) -> nn.Module | None:
+def framing_network(options: CcsslOptions, network: Loaded) -> nn.Module | None:
     """The network that --framing-from names; None without one.
 
     Raises:
@@ -133,14 +133,15 @@ def judge_of_framing(options: CcsslOptions, network: Loaded) -> nn.Module | None
         return None
     if options.no_framing:
         raise OptionError("--framing-from NETWORK, or --no-framing", "both", "one of them")
-    judge = load_network(options.framing_from, options.source, options)
-    if judge.form != network.form or judge.skeleton.joints != network.skeleton.joints:
+    framing_model = load_network(options.framing_from, options.source, options)
+    if framing_model.spec != network.spec or framing_model.skeleton.joints != network.skeleton.joints:
         raise OptionError(
-            f"--framing-from a network like that of --resume: {len(network.skeleton)} joints, {network.form.size} px",
-            f"{options.framing_from}: {len(judge.skeleton)} joints of {judge.skeleton.name}, {judge.form.size} px",
+            f"--framing-from a network like that of --resume: {len(network.skeleton)} joints, {network.spec.size} px",
+            f"{options.framing_from}: {len(framing_model.skeleton)} joints of {framing_model.skeleton.name}, "
+            f"{framing_model.spec.size} px",
             "the network that was adapted",
         )
-    return judge.model
+    return framing_model.model
 
 
 def scorer_for(options: CcsslOptions, network: Loaded) -> LabelScore | None:
@@ -154,10 +155,10 @@ def scorer_for(options: CcsslOptions, network: Loaded) -> LabelScore | None:
     data = open_target(options, network.skeleton, labelled=True)
     if data.labels is None:
         raise OptionError("a labelled target for --score-labels", f"{options.target}, without labels", "leave it out")
-    return LabelScore(data, network.form)
+    return LabelScore(data, network.spec)
 
 
-class Judge:
+class Selection:
     """What is scored after every epoch: labelled data, and how well the network agrees with itself on the target.
 
     Args:
@@ -176,32 +177,32 @@ class Judge:
         return scores
 
 
-def judge_for(
+def selection_for(
     options: CcsslOptions, valid: PoseDataset, target: PoseDataset, network: Loaded, fabric: Fabric, step: CcsslStep
-) -> Judge:
+) -> Selection:
     """What is scored after every epoch, and the score that chooses model_best."""
     if options.select_on_target:
         data = open_selecting(options, network.skeleton)
         check_joints(data, network.skeleton, options.select_on_target)
         if data.labels is None:
             raise OptionError("labelled target data to select on", f"{options.select_on_target}, without labels")
-        return Judge(Validation(data, network, fabric, options, "target"), None, "target/pck")
+        return Selection(Validation(data, network, fabric, options, "target"), None, "target/pck")
     validation = Validation(valid, network, fabric, options)
     if options.select == "source":
-        return Judge(validation, None, "val/pck")
+        return Selection(validation, None, "val/pck")
     crops = step.target.crops if isinstance(step.target, CropFeed) else None
     if crops is None:
-        pad = margin_px(network.form.size)
-        crops = CropCache(target, network.form.size + 2 * pad, 1 + 2 * pad / network.form.size, 0)
+        pad = margin_px(network.spec.size)
+        crops = CropCache(target, network.spec.size + 2 * pad, 1 + 2 * pad / network.spec.size, 0)
     check = SelfCheck(
         crops,
         list(target.shots),
-        network.form,
+        network.spec,
         options.flow,
         lambda: step.teacher.model if step.teacher else None,
         mirrors(options, network.skeleton),
     )
-    return Judge(validation, check, "selfcheck/score")
+    return Selection(validation, check, "selfcheck/score")
 
 
 def selection_note(options: CcsslOptions) -> str:

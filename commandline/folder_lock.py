@@ -29,7 +29,7 @@ R = TypeVar("R")
 def alone_in(
     folder: str | Callable[[Any], Path], shared: bool = False
 ) -> Callable[[Callable[[Any], R]], Callable[[Any], R]]:
-    """Decorator of the `run` function of a command: it holds a folder for as long as it runs, see `hold`.
+    """Decorator of the `run` function of a command: it holds a folder for as long as it runs, see `locked`.
 
     Args:
         folder: name of the option that names it, or a function of the options.
@@ -37,19 +37,19 @@ def alone_in(
 
     def decorate(run: Callable[[Any], R]) -> Callable[[Any], R]:
         @functools.wraps(run)
-        def locked(options: Any) -> R:
+        def guarded(options: Any) -> R:
             check_limits(options)  # before a folder is made
             place = folder(options) if callable(folder) else getattr(options, folder)
-            with hold(Path(place), shared):
+            with locked(Path(place), shared):
                 return run(options)
 
-        return locked
+        return guarded
 
     return decorate
 
 
 @contextmanager
-def hold(folder: Path, shared: bool = False) -> Iterator[None]:
+def locked(folder: Path, shared: bool = False) -> Iterator[None]:
     """Hold a folder, which is made where it is not there; calls of one process may be nested.
 
     Of a run of several processes only the first holds it; the others write nothing.

@@ -49,7 +49,7 @@ def partner_pairs(text: str) -> list[tuple[str, str]] | None:
     return pairs or None
 
 
-def open_source(
+def open_data(
     text: str,
     *,
     split: str = "all",
@@ -85,10 +85,10 @@ def open_source(
         raise _unknown(text, name)
     if split not in SPLITS:
         raise OptionError(f"split {', '.join(SPLITS)}", repr(split))
-    form, _, opener = SOURCES[name]
-    optional = form.startswith("[")
+    spec, _, opener = SOURCES[name]
+    optional = spec.startswith("[")
     if not path and not optional:
-        raise OptionError(f"{name}:{form}", repr(text), f"say where the data are: {name}:{form}")
+        raise OptionError(f"{name}:{spec}", repr(text), f"say where the data are: {name}:{spec}")
     if partners and name != "coco":
         raise OptionError("left/right pairs for a coco: set only", f"pairs for {text!r}", "leave the pairs out")
     options = {key: value for key, value in options.items() if value is not None}

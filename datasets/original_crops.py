@@ -14,10 +14,10 @@ import torch
 from PIL import Image
 
 from ..pose.geometry import apply, crop_matrix
-from ..pose.original.crop import image_to_chw, published_crop
+from ..pose.original.crop import image_to_chw, original_crop
 from ..pose.original.geometry import BOX_UNIT_PX
 from .crops import CropCache, CropDataset
-from .original_index import PublishedAnnotation
+from .original_index import OriginalAnnotation
 from .original_items import annotation_of
 from .sample import PoseDataset, PoseSample
 
@@ -27,7 +27,7 @@ JPEG_QUALITY = 75
 
 
 class _StretchedCrops(CropDataset):
-    """Items as of `CropDataset`: crop (3, S, S) uint8 as `published_crop` makes it, less no mean.
+    """Items as of `CropDataset`: crop (3, S, S) uint8 as `original_crop` makes it, less no mean.
 
     crop_from_image is the matrix of the box before its corners are cut to whole pixels.
     """
@@ -35,7 +35,7 @@ class _StretchedCrops(CropDataset):
     def __getitem__(self, index: int) -> dict[str, Any]:
         sample = self.dataset[index]
         known = annotation_of(self.dataset, index, sample)
-        crop = published_crop(image_to_chw(sample.image), known.center, known.scale, (self.size, self.size))
+        crop = original_crop(image_to_chw(sample.image), known.center, known.scale, (self.size, self.size))
         matrix = box_matrix(known, self.size)
         labelled = sample.visible > 0
         xy_crop = apply(matrix, np.where(labelled[:, None], sample.xy_px, 0).astype(np.float64))
@@ -49,7 +49,7 @@ class _StretchedCrops(CropDataset):
         }
 
 
-class PublishedCropCache(CropCache, _StretchedCrops):
+class OriginalCropCache(CropCache, _StretchedCrops):
     """`CropCache` of published crops: contrast-stretched, corners at whole pixels. Without surroundings.
 
     Args:
@@ -62,7 +62,7 @@ class PublishedCropCache(CropCache, _StretchedCrops):
         super().__init__(dataset, size, 1.0, limit_bytes)
 
 
-def box_matrix(known: PublishedAnnotation, size: int) -> np.ndarray:
+def box_matrix(known: OriginalAnnotation, size: int) -> np.ndarray:
     """(2, 3) float64 crop_from_image of an annotation's box, for crops of `size` px."""
     side = BOX_UNIT_PX * float(known.scale)
     left, top = (np.asarray(known.center, np.float64) - side / 2).tolist()
@@ -97,7 +97,7 @@ class LabelledCrops(_Crops):
 
     crop_factor = 1.0
 
-    def __init__(self, crops: PublishedCropCache):
+    def __init__(self, crops: OriginalCropCache):
         super().__init__(crops)
         k = len(self.skeleton)
         self.xy_px, self.weight = np.zeros((len(self), k, 2), np.float32), np.zeros((len(self), k), np.float32)
@@ -110,7 +110,7 @@ class LabelledCrops(_Crops):
         )
         pts = np.concatenate([xy_crop, self.weight[index][:, None]], 1).astype(np.float32)
         middle = np.full(2, side / 2, np.float32)
-        known = PublishedAnnotation(pts, middle, side / BOX_UNIT_PX, offset=0, weight_in_tpts=True)
+        known = OriginalAnnotation(pts, middle, side / BOX_UNIT_PX, offset=0, weight_in_tpts=True)
         visible = np.where(self.weight[index] > 0, 2, 0).astype(np.uint8)
         box = np.array([0, 0, side, side], np.float32)
         return PoseSample(

@@ -21,7 +21,7 @@ SPLITS = ("train", "valid", "all")
 
 
 @dataclass
-class PublishedAnnotation:
+class OriginalAnnotation:
     """What a published loader knows about an item before it augments and crops.
 
     Attributes:

@@ -15,18 +15,18 @@ from torch.utils.data import Dataset
 
 from ..errors import OptionError
 from ..pose.original import augment as recipes
-from ..pose.original.crop import color_normalize, image_to_chw, published_crop
-from ..pose.original.geometry import BOX_UNIT_PX, published_transform
+from ..pose.original.crop import color_normalize, image_to_chw, original_crop
+from ..pose.original.geometry import BOX_UNIT_PX, original_transform
 from ..pose.original.heatmap import LABEL_TYPES, draw_labelmaps
 from .open import Subset, Unlabelled
-from .original_index import PublishedAnnotation
+from .original_index import OriginalAnnotation
 from .sample import PoseDataset, PoseSample
 
 AUGMENT = ("none", "standard", "strong")
 Draw = recipes.StandardDraw | recipes.StrongDraw
 
 
-class PublishedItems(Dataset):
+class OriginalItems(Dataset):
     """Published items of a data set: (inp, target, meta).
 
     inp (3, inp_res, inp_res) float32 contrast-stretched crop less the mean; target (K, out_res, out_res) float32;
@@ -104,7 +104,7 @@ class PublishedItems(Dataset):
         sample = self.dataset[index]
         annotation = annotation_of(self.dataset, index, sample)
         item = self._augmented(sample.image, annotation, draw)
-        crop = published_crop(item.image, item.center, item.scale, (self.inp_res, self.inp_res), item.rot_deg)
+        crop = original_crop(item.image, item.center, item.scale, (self.inp_res, self.inp_res), item.rot_deg)
         target, tpts, weight = self._target(item, annotation.offset)
         in_tpts = annotation.weight_in_tpts if self.weight_in_tpts is None else self.weight_in_tpts
         if in_tpts:
@@ -119,7 +119,7 @@ class PublishedItems(Dataset):
         }
         return torch.from_numpy(color_normalize(crop, self.mean)), torch.from_numpy(target), meta
 
-    def _augmented(self, image: np.ndarray, annotation: PublishedAnnotation, draw: Draw | None) -> recipes.Augmented:
+    def _augmented(self, image: np.ndarray, annotation: OriginalAnnotation, draw: Draw | None) -> recipes.Augmented:
         flip_order = self.dataset.skeleton.flip_order
         picture_wh = annotation.picture_wh
         pts = annotation.pts.copy()
@@ -141,13 +141,13 @@ class PublishedItems(Dataset):
         size = (self.out_res, self.out_res)
         tpts = item.pts.copy()
         active = tpts[:, 1] > 0
-        moved = published_transform(tpts[:, :2] + np.float32(offset), item.center, item.scale, size, item.rot_deg)
+        moved = original_transform(tpts[:, :2] + np.float32(offset), item.center, item.scale, size, item.rot_deg)
         tpts[active, :2] = moved[active]
         maps, flags = draw_labelmaps(tpts[:, :2] - 1, size, self.sigma, self.label_type, active)
         return maps, tpts, np.where(active, item.pts[:, 2] * flags, item.pts[:, 2]).astype(np.float32)
 
 
-def annotation_of(dataset: PoseDataset, index: int, sample: PoseSample) -> PublishedAnnotation:
+def annotation_of(dataset: PoseDataset, index: int, sample: PoseSample) -> OriginalAnnotation:
     """What a published loader would know of an item: the sample's or the data set's own word, else from box and labels.
 
     A labelled joint of other sets has weight 1, hidden or not.
@@ -160,10 +160,10 @@ def annotation_of(dataset: PoseDataset, index: int, sample: PoseSample) -> Publi
         annotation = annotation_of(dataset.dataset, index, sample)
         annotation.pts = np.zeros_like(annotation.pts)
         return annotation
-    if hasattr(dataset, "published_annotation"):
-        return dataset.published_annotation(index)
+    if hasattr(dataset, "original_annotation"):
+        return dataset.original_annotation(index)
     known = sample.visible > 0
     pts = np.where(known[:, None], np.concatenate([sample.xy_px, known[:, None]], 1), 0).astype(np.float32)
     box = np.asarray(sample.box_xywh, np.float64)
     scale = float(max(box[2], box[3]) / BOX_UNIT_PX * dataset.crop_factor)
-    return PublishedAnnotation(pts, (box[:2] + box[2:] / 2).astype(np.float32), scale)
+    return OriginalAnnotation(pts, (box[:2] + box[2:] / 2).astype(np.float32), scale)

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset, default_collate
 from ..datasets.crops import crop_image, crop_parts
 from ..datasets.loading import Loader
 from ..datasets.original_crops import box_matrix
-from ..datasets.original_index import PublishedAnnotation
+from ..datasets.original_index import OriginalAnnotation
 from ..datasets.original_items import annotation_of
 from ..datasets.person_boxes import frame_box
 from ..datasets.pictures import Fault, FaultLog, SafeDataset
@@ -22,10 +22,10 @@ from ..datasets.sample import PoseDataset, PoseSample, reading_processes
 from ..errors import DataError
 from ..pose import heatmap
 from ..pose.geometry import apply
-from ..pose.input_spec import InputForm
+from ..pose.input_spec import InputSpec
 from ..pose.models.hourglass import part_maps
-from ..pose.original.crop import image_to_chw, published_crop
-from ..pose.original.geometry import BOX_UNIT_PX, published_transform
+from ..pose.original.crop import image_to_chw, original_crop
+from ..pose.original.geometry import BOX_UNIT_PX, original_transform
 from ..pose.original.heatmap import draw_labelmaps, peaks
 from ..pose.person_frames import FRAMES
 from ..progress import Progress
@@ -40,7 +40,7 @@ class Predictions:
         xy_px: (N, K, 2) predicted joints, picture px.
         score: (N, K) height of the peaks.
         cells: (N, K, 2) highest cell, 1-based, (0, 0) where nothing is positive: what the published protocol scores; all (0, 0)
-            for forms that it has no sense for (`InputForm.published_cells`).
+            for forms that it has no sense for (`InputSpec.original_cells`).
         target_cells: (N, K, 2) likewise for the label drawn as the published code draws it.
         xy_true_px, visible: (N, K, 2) and (N, K), the labels as the data set gives them.
         box_xywh: (N, 4). size_hw: (N, 2) of the picture.
@@ -64,7 +64,7 @@ class Predictions:
 
 
 def network_input(
-    dataset: PoseDataset, index: int, sample: PoseSample, form: InputForm
+    dataset: PoseDataset, index: int, sample: PoseSample, spec: InputSpec
 ) -> tuple[np.ndarray, np.ndarray]:
     """One picture as the network takes it, before normalisation.
 
@@ -75,34 +75,34 @@ def network_input(
         image (3, R, Q) float32 in 0..1, and crop_from_image (2, 3) float64. For published crops the matrix is that of the square
         before its corners are cut to integers.
     """
-    if form.kind == "published":
-        known = published_box_of(dataset, index, sample, form)
-        crop = published_crop(image_to_chw(sample.image), known.center, known.scale, form.size_hw)
-        return crop, box_matrix(known, form.size_hw[0])
-    box = frame_box(sample, form.kind) if form.kind in FRAMES else sample.box_xywh
-    if form.kind in FRAMES:
-        matrix = form.crop_matrix(box, dataset.crop_factor)
-        crop = cv2.warpAffine(sample.image, matrix, form.size_hw[::-1], flags=cv2.INTER_LINEAR)
+    if spec.kind == "published":
+        known = original_box_of(dataset, index, sample, spec)
+        crop = original_crop(image_to_chw(sample.image), known.center, known.scale, spec.size_hw)
+        return crop, box_matrix(known, spec.size_hw[0])
+    box = frame_box(sample, spec.kind) if spec.kind in FRAMES else sample.box_xywh
+    if spec.kind in FRAMES:
+        matrix = spec.crop_matrix(box, dataset.crop_factor)
+        crop = cv2.warpAffine(sample.image, matrix, spec.size_hw[::-1], flags=cv2.INTER_LINEAR)
         return crop.transpose(2, 0, 1).astype(np.float32) / 255, matrix
-    rectangle = form.rectangle(box, dataset.crop_factor)
-    crop = crop_image(sample.image, rectangle, form.size_hw)
-    return crop.transpose(2, 0, 1).astype(np.float32) / 255, form.crop_matrix(box, dataset.crop_factor)
+    rectangle = spec.rectangle(box, dataset.crop_factor)
+    crop = crop_image(sample.image, rectangle, spec.size_hw)
+    return crop.transpose(2, 0, 1).astype(np.float32) / 255, spec.crop_matrix(box, dataset.crop_factor)
 
 
-def published_box_of(dataset: PoseDataset, index: int, sample: PoseSample, form: InputForm) -> PublishedAnnotation:
+def original_box_of(dataset: PoseDataset, index: int, sample: PoseSample, spec: InputSpec) -> OriginalAnnotation:
     """Box and joints of one animal, as the published evaluation has them for a network of this form.
 
     A network of published crops gets the published loader's own box where there is one (that of the renderings holds stray points
     too). For exact crops, and for a form that pads boxes itself, the box is the square that the form cuts.
     """
-    if form.kind == "published" and form.padding is None:
+    if spec.kind == "published" and spec.padding is None:
         return annotation_of(dataset, index, sample)
-    square, known = form.rectangle(sample.box_xywh, dataset.crop_factor), sample.visible > 0
+    square, known = spec.rectangle(sample.box_xywh, dataset.crop_factor), sample.visible > 0
     pts = np.where(known[:, None], np.concatenate([sample.xy_px, known[:, None]], 1), 0).astype(np.float32)
-    return PublishedAnnotation(pts, (square[:2] + square[2] / 2).astype(np.float32), float(square[2] / BOX_UNIT_PX))
+    return OriginalAnnotation(pts, (square[:2] + square[2] / 2).astype(np.float32), float(square[2] / BOX_UNIT_PX))
 
 
-def published_target_cells(known: PublishedAnnotation, heatmap_size: int) -> np.ndarray:
+def original_target_cells(known: OriginalAnnotation, heatmap_size: int) -> np.ndarray:
     """(K, 2) 1-based cells of the published target maps of one animal (ccssl section 5, labels from joints)."""
     xy = np.nan_to_num(
         known.pts[:, :2]
@@ -110,25 +110,25 @@ def published_target_cells(known: PublishedAnnotation, heatmap_size: int) -> np.
     if known.picture_wh:
         xy[((xy < 0) | (xy > known.picture_wh)).any(1)] = 0
     size = (heatmap_size, heatmap_size)
-    cells = published_transform(xy + np.float32(known.offset), known.center, known.scale, size) - 1
+    cells = original_transform(xy + np.float32(known.offset), known.center, known.scale, size) - 1
     maps, _ = draw_labelmaps(cells, size, active=xy[:, 1] > 0)
     return peaks(maps)
 
 
 class _Inputs(Dataset):
-    def __init__(self, dataset: PoseDataset, form: InputForm):
-        self.dataset, self.form = dataset, form
+    def __init__(self, dataset: PoseDataset, spec: InputSpec):
+        self.dataset, self.spec = dataset, spec
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> dict:
-        sample, side = self.dataset[index], self.form.published_cells
-        image, matrix = network_input(self.dataset, index, sample, self.form)
-        parts = {} if sample.parts is None else {"parts": crop_parts(sample.parts, matrix, self.form.size_hw)}
+        sample, side = self.dataset[index], self.spec.original_cells
+        image, matrix = network_input(self.dataset, index, sample, self.spec)
+        parts = {} if sample.parts is None else {"parts": crop_parts(sample.parts, matrix, self.spec.size_hw)}
         cells = np.zeros_like(sample.xy_px)
         if side and self.dataset.labels is not None:
-            cells = published_target_cells(published_box_of(self.dataset, index, sample, self.form), side)
+            cells = original_target_cells(original_box_of(self.dataset, index, sample, self.spec), side)
         return {
             **parts,
             "index": index,
@@ -152,7 +152,7 @@ def _collate(items: list) -> dict:
 def predict(
     model: nn.Module,
     dataset: PoseDataset,
-    form: InputForm,
+    spec: InputSpec,
     device: torch.device,
     batch_size: int = 16,
     workers: int = 0,
@@ -187,7 +187,7 @@ def predict(
         np.zeros((n, 2), np.int64), dataset.crop_factor, np.zeros(n, bool),
     )  # fmt: skip
     chunks = [range(i, min(i + batch_size, n)) for i in range(0, n, batch_size)][:batches]
-    safe, faults = SafeDataset(_Inputs(dataset, form), strict), FaultLog()
+    safe, faults = SafeDataset(_Inputs(dataset, spec), strict), FaultLog()
     loader = Loader(safe, chunks, reading_processes(dataset, workers), _collate)
     training = model.training
     model.eval()
@@ -195,11 +195,11 @@ def predict(
         for chunk, raw in zip(chunks, loader):
             batch = faults.take(raw)
             if batch is not None:
-                maps, outputs = _maps(model, batch["image"], form, device, k, flip, dataset.skeleton.flip_order)
-                of_parts = part_maps(outputs, form.size_hw)
+                maps, outputs = _maps(model, batch["image"], spec, device, k, flip, dataset.skeleton.flip_order)
+                of_parts = part_maps(outputs, spec.size_hw)
                 if "parts" in batch and of_parts:
                     batch["part_maps"] = of_parts[-1]
-                _fill(found, batch, maps, form)
+                _fill(found, batch, maps, spec)
                 if observe:
                     observe(maps, batch)
             progress.add(len(chunk))
@@ -210,24 +210,24 @@ def predict(
 
 
 def _maps(
-    model: nn.Module, images: torch.Tensor, form: InputForm, device: torch.device, k: int, flip: bool, order: np.ndarray
+    model: nn.Module, images: torch.Tensor, spec: InputSpec, device: torch.device, k: int, flip: bool, order: np.ndarray
 ) -> tuple[torch.Tensor, list[torch.Tensor]]:
     """The joints' maps, and all outputs for the picture that is not mirrored."""
-    images = form.normalise(images.to(device)).contiguous(memory_format=torch.channels_last)
+    images = spec.normalise(images.to(device)).contiguous(memory_format=torch.channels_last)
     outputs = model(images)
-    maps = form.joint_maps(outputs, k)
+    maps = spec.joint_maps(outputs, k)
     if flip:
-        mirrored = form.joint_maps(model(images.flip(-1)), k)
-        maps = (maps + form.flip_back(mirrored, order)) / 2
+        mirrored = spec.joint_maps(model(images.flip(-1)), k)
+        maps = (maps + spec.flip_back(mirrored, order)) / 2
     return maps, outputs
 
 
-def _fill(found: Predictions, batch: dict, maps: torch.Tensor, form: InputForm) -> None:
+def _fill(found: Predictions, batch: dict, maps: torch.Tensor, spec: InputSpec) -> None:
     rows = batch["index"].numpy()
-    xy, score = form.decode(maps)
-    found.xy_px[rows] = apply(form.image_from_heatmap(batch["matrix"]), xy.cpu().double()).numpy()
+    xy, score = spec.decode(maps)
+    found.xy_px[rows] = apply(spec.image_from_heatmap(batch["matrix"]), xy.cpu().double()).numpy()
     found.score[rows] = score.cpu().numpy()
-    if form.published_cells:
+    if spec.original_cells:
         found.cells[rows] = heatmap.decode(maps, "published_argmax")[0].cpu().numpy()
     found.xy_true_px[rows], found.visible[rows] = batch["xy"].numpy(), batch["visible"].numpy()
     found.box_xywh[rows], found.size_hw[rows] = batch["box"].numpy(), batch["size"].numpy()

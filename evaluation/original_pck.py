@@ -23,7 +23,7 @@ NOT_COUNTED = -1.0
 
 
 @dataclass(frozen=True, eq=False)
-class PublishedPck:
+class OriginalPck:
     """The published score.
 
     Attributes:
@@ -48,9 +48,9 @@ class PublishedPck:
         return {"mean": self.mean, "joints": joints}
 
 
-def published_pck(
+def original_pck(
     pred_maps, target_maps, batch_size: int = 6, *, target_order=None, names: Sequence[str] = TIGDOG18.joints
-) -> PublishedPck:
+) -> OriginalPck:
     """Score of N predicted maps, in order, as the published test loop computes it.
 
     Args:
@@ -61,20 +61,20 @@ def published_pck(
         names: K names in the order of the prediction channels.
     """
     pred, target = peaks(_array(pred_maps)), peaks(_array(target_maps))
-    return published_pck_of_peaks(
+    return original_pck_of_peaks(
         pred, target, int(pred_maps.shape[-1]), batch_size, target_order=target_order, names=names
     )
 
 
-def published_pck_of_peaks(
+def original_pck_of_peaks(
     pred_xy, target_xy, width: int, batch_size: int = 6, *, target_order=None, names: Sequence[str] = TIGDOG18.joints
-) -> PublishedPck:
-    """`published_pck` of maps already reduced to their peaks, which is all a long test set need keep.
+) -> OriginalPck:
+    """`original_pck` of maps already reduced to their peaks, which is all a long test set need keep.
 
     Args:
         pred_xy, target_xy: (N, K, 2) 1-based cells, (0, 0) for no peak, from `pose.original.heatmap.peaks`.
         width: columns of the maps.
-        batch_size, target_order, names: see `published_pck`.
+        batch_size, target_order, names: see `original_pck`.
     """
     if len(pred_xy) != len(target_xy) or not len(pred_xy):
         raise DataError("as many predictions as targets, at least one", f"{len(pred_xy)} and {len(target_xy)}")
@@ -92,7 +92,7 @@ def published_pck_of_peaks(
     pck = np.divide((per_joint * counted).sum(0), batches, out=np.full(joints, np.nan), where=batches > 0)
     n = (distances != NOT_COUNTED).sum(0)
     mean = float((shares[:, 0] * sizes).sum() / sizes.sum())
-    return PublishedPck(tuple(names), pck, n.astype(np.int64), mean, batch_size)
+    return OriginalPck(tuple(names), pck, n.astype(np.int64), mean, batch_size)
 
 
 def joint_distances(pred_xy, target_xy, width: int) -> np.ndarray:

@@ -33,7 +33,7 @@ from zoopose.evaluation.options import (
     DataOptions,
     compute_device,
     load_network,
-    open_data,
+    open_with_options,
     warn_of_own_network,
     warn_of_reading,
 )
@@ -94,10 +94,10 @@ def run(options: PredictOptions) -> Predictions:
     require_folder(folder / "overlays")
     sweep(folder)
     network = load_network(options.resume, options.trained_on, options)
-    if network.form.kind != "published":
+    if network.spec.kind != "published":
         warn_of_idle_data(options)
     split = "valid" if has_splits(options.data) else "all"
-    dataset = open_data(options.data, split, options, labelled=False, skeleton=network.skeleton)
+    dataset = open_with_options(options.data, split, options, labelled=False, skeleton=network.skeleton)
     check_joints(dataset, network.skeleton, options.data)
     if options.flip:
         say_pairs(options, dataset.skeleton, training=False)
@@ -109,7 +109,7 @@ def run(options: PredictOptions) -> Predictions:
     found = predict(
         network.model.to(device),
         dataset,
-        network.form,
+        network.spec,
         device,
         options.predict_batch,
         options.workers,

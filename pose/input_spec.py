@@ -21,7 +21,7 @@ KINDS = ("exact", "published", *frames.FRAMES)
 
 
 @dataclass(frozen=True)
-class InputForm:
+class InputSpec:
     """How a picture becomes the network's input, and the network's maps joints.
 
     Attributes:
@@ -99,7 +99,7 @@ class InputForm:
         return size_hw[0]
 
     @property
-    def published_cells(self) -> int | None:
+    def original_cells(self) -> int | None:
         """Side of the maps whose cells the published CC-SSL protocol counts in; None where its crops and peaks have no sense."""
         comparable = self.square and self.kind in ("exact", "published") and self.maps_per_joint == 1
         return self.heatmap_hw[0] if comparable else None
@@ -239,7 +239,7 @@ class InputForm:
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
     @classmethod
-    def from_dict(cls, data: Mapping) -> InputForm:
+    def from_dict(cls, data: Mapping) -> InputSpec:
         """Inverse of `to_dict`; also of the form of checkpoints up to version 0.1.0, whose crops were squares."""
         older = {"size": "size_hw", "heatmap_size": "heatmap_hw"}
         return cls(**{older.get(k, k): tuple(v) if isinstance(v, list) else v for k, v in data.items()})

@@ -9,7 +9,7 @@ import torch
 
 from ..progress import log
 from .checkpoints import Loaded
-from .input_spec import InputForm
+from .input_spec import InputSpec
 from .models import build_model
 from .skeleton import ANIMAL_POSE20, AP10K17, COCO17, MPII16, POSETRACK15, TIGDOG18, Skeleton
 
@@ -63,7 +63,7 @@ def _places(skeleton: Skeleton, known: bool) -> list[tuple[str, str] | str | Non
 
 
 def for_joints(
-    network: Loaded, skeleton: Skeleton, adapter: int, seed: int, form: InputForm | None = None
+    network: Loaded, skeleton: Skeleton, adapter: int, seed: int, spec: InputSpec | None = None
 ) -> tuple[Loaded, int]:
     """A network like `network` for another skeleton, or with an adaptation network, and the number of joints that carry over.
 
@@ -76,14 +76,14 @@ def for_joints(
         seed: of the fresh weights.
         form: of the new network; default: that of `network`. Where its codec takes other maps for a joint, no joint carries over.
     """
-    form = network.form if form is None else form
-    own, per_joint = network.numbers.get("maps_per_joint", 1), form.maps_per_joint
+    spec = network.spec if spec is None else spec
+    own, per_joint = network.numbers.get("maps_per_joint", 1), spec.maps_per_joint
     numbers = {**network.numbers, "adapter": network.numbers.get("adapter", 0) or adapter, "maps_per_joint": per_joint}
     pairs = corresponding(network.skeleton, skeleton)
     if network.skeleton.joints == skeleton.joints:
         skeleton = network.skeleton  # with the left/right pairs that it was trained with
         if numbers["adapter"] == network.numbers.get("adapter", 0) and own == per_joint:
-            return (network if form == network.form else replace(network, form=form)), len(pairs)
+            return (network if spec == network.spec else replace(network, spec=spec)), len(pairs)
     if own != per_joint:
         log.warning("%d maps a joint, not %d: the last layer begins anew", per_joint, own)
         pairs = []
@@ -102,7 +102,7 @@ def for_joints(
             tensor.copy_(theirs[name])
         elif len(pairs):
             _carry(tensor, new, theirs[name], old, axes[name])
-    return replace(network, model=model.eval(), numbers=numbers, skeleton=skeleton, form=form), len(pairs)
+    return replace(network, model=model.eval(), numbers=numbers, skeleton=skeleton, spec=spec), len(pairs)
 
 
 def _carry(

@@ -26,7 +26,7 @@ import tyro
 
 from zoopose.commandline.limits import COUNT_OR_ZERO, Limits, check_limits
 from zoopose.commandline.parsing import command
-from zoopose.datasets.open import class_names, keep, open_source, partner_pairs, warn_of_idle_data, warn_of_idle_split
+from zoopose.datasets.open import class_names, keep, open_data, partner_pairs, warn_of_idle_data, warn_of_idle_split
 from zoopose.datasets.picture_places import is_file
 from zoopose.datasets.pictures import PictureError
 from zoopose.datasets.sample import PoseDataset
@@ -72,7 +72,7 @@ class CheckOptions:
 def run(options: CheckOptions) -> dict[str, Any]:
     """Check as the options say; prints the facts and writes the sheet."""
     check_limits(options)
-    dataset = open_source(
+    dataset = open_data(
         options.data,
         split=options.split,
         image_path=options.image_path,

@@ -39,7 +39,7 @@ from zoopose.files import atomic_json
 from zoopose.pose import checkpoints
 from zoopose.pose.skeleton import Skeleton
 from zoopose.progress import duration, log
-from zoopose.scripts.demo_plans import PLANS, DemoOptions, Plan, settled
+from zoopose.scripts.demo_plans import PLANS, DemoOptions, Plan, with_defaults
 
 
 @alone_in("out")
@@ -47,7 +47,7 @@ def run(options: DemoOptions) -> dict[str, Score]:
     """Run every step and write report.html and metrics.json; returns the scores by network."""
     check_limits(options)
     begun = time.monotonic()
-    options = settled(options)
+    options = with_defaults(options)
     plan = PLANS[options.method](options)
     _same_as_before(options)
     log.info(
@@ -107,9 +107,9 @@ def _test_and_report(plan: Plan) -> dict[str, Score]:
     scores: dict[str, dict[str, Score]] = {}
     for name in plan.networks:
         network = checkpoints.load(plan.checkpoint(name))
-        found[name] = predict(network.model.to(device), dataset, network.form, device, phase=f"testing {name}")
+        found[name] = predict(network.model.to(device), dataset, network.spec, device, phase=f"testing {name}")
         scores[name] = score_predictions(
-            found[name], network.skeleton, network.form.published_cells, "held-out target shots"
+            found[name], network.skeleton, network.spec.original_cells, "held-out target shots"
         )
     main = {name: by_protocol[MAIN] for name, by_protocol in scores.items()}
     write_metrics(

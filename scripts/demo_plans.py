@@ -16,7 +16,7 @@ from zoopose.commandline.limits import COUNT, SEED, Limits
 from zoopose.datasets.sample import PoseDataset
 from zoopose.errors import OptionError
 from zoopose.evaluation.box_fill import outcome_of
-from zoopose.evaluation.options import open_data
+from zoopose.evaluation.options import open_with_options
 from zoopose.evaluation.report.labels import label_blocks
 from zoopose.evaluation.report.page import Block
 from zoopose.pose import weights
@@ -79,7 +79,7 @@ NUMBERS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def settled(options: DemoOptions) -> DemoOptions:
+def with_defaults(options: DemoOptions) -> DemoOptions:
     """The options with the method's numbers filled in.
 
     Raises:
@@ -232,10 +232,12 @@ class CcsslPlan(Plan):
         )  # fmt: skip
 
     def test_set(self) -> PoseDataset:
-        return open_data(self.target, "valid", self.source_model())
+        return open_with_options(self.target, "valid", self.source_model())
 
     def label_blocks(self, skeleton: Skeleton) -> list[Block]:
-        return label_blocks(self.out / "ccssl", open_data(self.target, "train", self.ccssl(), labelled=False), skeleton)
+        return label_blocks(
+            self.out / "ccssl", open_with_options(self.target, "train", self.ccssl(), labelled=False), skeleton
+        )
 
 
 class WscdaPlan(Plan):
@@ -322,10 +324,12 @@ class WscdaPlan(Plan):
         )  # fmt: skip
 
     def test_set(self) -> PoseDataset:
-        return open_data(self.file("target", "valid"), "all", self.source_model())
+        return open_with_options(self.file("target", "valid"), "all", self.source_model())
 
     def label_blocks(self, skeleton: Skeleton) -> list[Block]:
-        target = open_data(self.file("target", "train"), "all", self.source_model(), labelled=False, skeleton=skeleton)
+        target = open_with_options(
+            self.file("target", "train"), "all", self.source_model(), labelled=False, skeleton=skeleton
+        )
         return label_blocks(self.out / "pplo", target, skeleton)
 
 

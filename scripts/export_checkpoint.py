@@ -24,7 +24,7 @@ from zoopose.errors import OptionError
 from zoopose.evaluation.options import joint_order, load_network, mean_of
 from zoopose.files import atomic_path
 from zoopose.pose.checkpoints import Loaded
-from zoopose.pose.original.export import published_checkpoint
+from zoopose.pose.original.export import original_checkpoint
 from zoopose.pose.weights import hourglass_numbers, without_prefix
 from zoopose.progress import log
 
@@ -70,33 +70,33 @@ def run(options: ExportOptions) -> list[Path]:
     return list(named.values())
 
 
-def write_published(network: Loaded, path: Path, options: ExportOptions) -> None:
+def write_original(network: Loaded, path: Path, options: ExportOptions) -> None:
     """Write what the published CC-SSL code loads, in a form that its PyTorch 1.1 reads too.
 
     Raises:
-        OptionError: see `published_checkpoint`.
+        OptionError: see `original_checkpoint`.
     """
     mean = mean_of(options.trained_on, options, options.resume)
     order = joint_order(options.trained_on, options)
-    found = published_checkpoint(network, tuple(map(float, mean)), order)
+    found = original_checkpoint(network, tuple(map(float, mean)), order)
     with atomic_path(path) as temporary:
         torch.save(found, temporary, _use_new_zipfile_serialization=False)
-    form, count = network.form, len(found["state_dict"])
+    spec, count = network.spec, len(found["state_dict"])
     log.info("%s -> %s: %d tensors of %s, epoch %d", options.resume, path, count, network.arch, found["epoch"])
-    if form.kind != "published":
+    if spec.kind != "published":
         log.warning(
             "the network has learnt from %s crops, the published code feeds its own (corners at whole pixels, contrast stretched): "
             "its scores there will differ from those here; `zoopose train --augment published` trains on such crops",
-            form.kind,
+            spec.kind,
         )  # fmt: skip
-    if form.std != (1.0, 1.0, 1.0) or form.bgr:
-        log.info("its division by the deviation %s is in the weights of its first layer", form.std)
-    if max(abs(a - b) for a, b in zip(form.mean, mean[::-1] if form.bgr else mean)) > 1e-6:
+    if spec.std != (1.0, 1.0, 1.0) or spec.bgr:
+        log.info("its division by the deviation %s is in the weights of its first layer", spec.std)
+    if max(abs(a - b) for a, b in zip(spec.mean, mean[::-1] if spec.bgr else mean)) > 1e-6:
         log.info(
             "the published code takes off another mean, which its first layer makes up for, but for the outermost 3 px"
         )
     built = hourglass_numbers(without_prefix(found["state_dict"]))
-    size = "" if form.size == PUBLISHED_SIDE else f" --inp-res {form.size} --out-res {form.heatmap_size}"
+    size = "" if spec.size == PUBLISHED_SIDE else f" --inp-res {spec.size} --out-res {spec.heatmap_size}"
     log.info(
         "the published commands take it with: --arch %s --stacks %d --blocks %d%s --animal %s --resume %s",
         network.arch, built["num_stacks"], built["num_blocks"], size, options.animal, path,
@@ -104,7 +104,7 @@ def write_published(network: Loaded, path: Path, options: ExportOptions) -> None
 
 
 # option that names the file to write -> what writes it; another kind of file is one more option and one more row
-WRITERS: dict[str, Callable[[Loaded, Path, ExportOptions], None]] = {"published": write_published}
+WRITERS: dict[str, Callable[[Loaded, Path, ExportOptions], None]] = {"published": write_original}
 
 
 if __name__ == "__main__":

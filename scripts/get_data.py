@@ -63,7 +63,7 @@ class Archive:
 
 
 @dataclass(frozen=True)
-class Way:
+class DownloadSource:
     """How a data set is got.
 
     Attributes:
@@ -80,7 +80,7 @@ class Way:
 
 
 _COCO = "http://images.cocodataset.org"
-_COCO_WAY = Way(
+_COCO_WAY = DownloadSource(
     "coco2017",
     "https://cocodataset.org/#download",
     (
@@ -93,24 +93,24 @@ _COCO_WAY = Way(
         Archive(f"{_COCO}/zips/train2017.zip", "18 GB", ("train2017",), "train"),
     ),
 )  # fmt: skip
-_TIGDOG_WAY = Way(
+_TIGDOG_WAY = DownloadSource(
     "",
     "http://calvin-vision.net/datasets/tigdog/",
     by_hand="No address of its archive is known that can be fetched by a program: download it from its page, unpack it, and put\n"
     "behaviorDiscovery2.0 into ROOT. Where the page is gone ask its authors (L. Del Pero, V. Ferrari).",
 )
-_RENDERED_WAY = Way(
+_RENDERED_WAY = DownloadSource(
     "",
     "https://github.com/JitengMu/Learning-from-Synthetic-Animals",
     by_hand="The published links are reported dead: ask the authors (J. Mu, A. Yuille; issue 17 of that page).\n"
     "`zoopose data make` draws animals of our own into the same tree.",
 )
-WAYS: dict[str, Way] = {
+DOWNLOAD_SOURCES: dict[str, DownloadSource] = {
     "coco_person": _COCO_WAY,
     "coco_animals": _COCO_WAY,
     "synthetic_animal_sp_multitask": _RENDERED_WAY,
     "synthetic_animal_multitask": _RENDERED_WAY,
-    "mpii": Way(
+    "mpii": DownloadSource(
         "mpii",
         "http://human-pose.mpi-inf.mpg.de",
         (
@@ -122,7 +122,7 @@ WAYS: dict[str, Way] = {
         "https://github.com/microsoft/human-pose-estimation.pytorch links to OneDrive and Google Drive, from where they are\n"
         "downloaded in a browser. Put them into ROOT/annot/.",
     ),
-    "animal_pose": Way(
+    "animal_pose": DownloadSource(
         "animal_pose",
         "https://github.com/noahcao/animal-pose-dataset",
         by_hand="It lies on Google Drive, linked from its page, from where it is downloaded in a browser: take `Part I`, and put\n"
@@ -130,7 +130,7 @@ WAYS: dict[str, Way] = {
     ),
     "real_animal": _TIGDOG_WAY,
     "real_animal_sp": _TIGDOG_WAY,
-    "real_animal_crop": Way(
+    "real_animal_crop": DownloadSource(
         "",
         _TIGDOG_WAY.page,
         by_hand="It is cut from TigDog (zoopose data get real_animal):\n"
@@ -149,11 +149,11 @@ def run(options: GetOptions) -> list[Path]:
         DataError: see `download`.
     """
     name, _, path = options.data.partition(":")
-    if name not in WAYS:
-        near = difflib.get_close_matches(name, WAYS, 1, 0.5)
-        expected = f"a data set out of {', '.join(WAYS)} (coco, images and video are your own)"
+    if name not in DOWNLOAD_SOURCES:
+        near = difflib.get_close_matches(name, DOWNLOAD_SOURCES, 1, 0.5)
+        expected = f"a data set out of {', '.join(DOWNLOAD_SOURCES)} (coco, images and video are your own)"
         raise OptionError(expected, repr(options.data), f"zoopose data get {near[0]}" if near else "")
-    way = WAYS[name]
+    way = DOWNLOAD_SOURCES[name]
     root = Path(options.root or path or Path("animal_data") / way.folder).expanduser()
     rules = [
         ("split", lambda o: not any(a.split for a in way.archives), f"with {name}: its parts do not come apart"),

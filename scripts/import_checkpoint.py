@@ -62,14 +62,14 @@ def run(options: ImportOptions) -> Path:
         )
     recipe = load_recipe(options.recipe)
     names = joint_names(options.joints)
-    form, skeleton = recipe.form, Skeleton("named", tuple(names)) if names else SKELETONS[recipe.data]
+    spec, skeleton = recipe.spec, Skeleton("named", tuple(names)) if names else SKELETONS[recipe.data]
     numbers = {**recipe.options, **parse_options(recipe.arch, options.arch_options)}
-    if form.maps_per_joint != 1:
-        numbers["maps_per_joint"] = form.maps_per_joint
+    if spec.maps_per_joint != 1:
+        numbers["maps_per_joint"] = spec.maps_per_joint
     model = build_model(recipe.arch, len(skeleton), **numbers)
     state = weights.read(options.weights)["state_dict"]
     try:
-        loaded = weights.load_into(model, weights.own_names(recipe.arch, state), options.weights)
+        loaded = weights.load_into(model, weights.to_our_names(recipe.arch, state), options.weights)
     except WeightsError as error:
         raise WeightsError(
             error.expected, error.found, "the recipe the file is from; or --arch-options, --joints"
@@ -77,7 +77,7 @@ def run(options: ImportOptions) -> Path:
     out = Path(options.out or f"{options.weights}.zoopose.pth.tar")
     facts = {"method": "published", "recipe": recipe.name, "options": {}}
     facts["results"] = [result.to_dict() for result in recipe.results]
-    weights.save(out, checkpoints.pack(model.eval(), recipe.arch, numbers, skeleton, form, 0, -math.inf, None, facts))
+    weights.save(out, checkpoints.pack(model.eval(), recipe.arch, numbers, skeleton, spec, 0, -math.inf, None, facts))
     log.info("%s: %s of %s, %s joints -> %s", options.weights, loaded, recipe.arch, skeleton.name, out)
     flags = (" --flip" if recipe.flip_test else "") + ("" if recipe.nms else " --nms 1 --joint-threshold 0")
     for line in comparison(recipe.results):

@@ -31,7 +31,14 @@ from zoopose.datasets.sample import PoseDataset
 from zoopose.errors import DataError
 from zoopose.evaluation.inference import predict
 from zoopose.evaluation.mirroring import flips
-from zoopose.evaluation.options import TestOptions, adopt, compute_device, open_data, open_selecting, open_target
+from zoopose.evaluation.options import (
+    TestOptions,
+    compute_device,
+    open_selecting,
+    open_target,
+    open_with_options,
+    use_pairs_of,
+)
 from zoopose.evaluation.report.labels import label_blocks
 from zoopose.evaluation.report.page import Block
 from zoopose.evaluation.report.record import NAME, Record
@@ -105,7 +112,7 @@ def _no_run(folder: Path) -> DataError:
 def _test(folder: Path, record: Record) -> Path:
     options = _options(TestOptions, record.options["options"])
     with _where(record.options):
-        dataset = open_data(
+        dataset = open_with_options(
             record.options["data"],
             record.options["split"],
             options,
@@ -149,7 +156,7 @@ def _judged(options: RunOptions, labelled: str, skeleton: Skeleton) -> tuple[Pos
     if on_target:
         return open_selecting(options, skeleton), on_target
     dataset = validation_data(labelled, options.valid, options)
-    adopt(dataset, skeleton, options)
+    use_pairs_of(dataset, skeleton, options)
     return dataset, options.valid or labelled
 
 
@@ -166,12 +173,12 @@ def _scored(
     """Predictions and scores of a run's best checkpoint, as the run itself would take them at its end."""
     device = compute_device(asked.accelerator)
     found = predict(
-        network.model.to(device), dataset, network.form, device, BATCH, asked.workers, flips(options, dataset.skeleton), None,
+        network.model.to(device), dataset, network.spec, device, BATCH, asked.workers, flips(options, dataset.skeleton), None,
         options.strict_data, "scoring",
     )  # fmt: skip
     notes = ("mirrored picture averaged in",) if flips(options, dataset.skeleton) else ()
     name = str(dataset.describe().get("name", ""))
-    scores = score_predictions(found, network.skeleton, network.form.published_cells, name, options.test_batch, notes)
+    scores = score_predictions(found, network.skeleton, network.spec.original_cells, name, options.test_batch, notes)
     told = {
         "method": facts["method"],
         "scored": f"epoch {network.state.get('epoch')}, for this report",

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ..datasets.open import check_joints
 from ..datasets.sample import PoseDataset
 from ..errors import OptionError
-from ..evaluation.options import adopt, load_network, open_target, read_as
+from ..evaluation.options import load_network, open_target, read_as, use_pairs_of
 from ..pose.checkpoints import Loaded
 from ..pose.codecs import CODECS
 from ..progress import log
@@ -54,7 +54,7 @@ def open_adaptation(
     labelled: str,
     flag: str,
     last_name: str,
-    settle: Callable[[Loaded], Loaded] = lambda start: start,
+    refine: Callable[[Loaded], Loaded] = lambda start: start,
     *,
     fresh: Callable[[PoseDataset], Loaded] | None = None,
 ) -> Opening:
@@ -92,10 +92,10 @@ def open_adaptation(
         start = restore or load_network(options.resume, labelled, options, getattr(data, "mean", None))
     if restore is None and not begins_fresh and session.same_run(start, options, method):
         restore = start  # the last checkpoint of this very run: go on with it
-    start = read_as(building.with_sigma(settle(start), options), options)
+    start = read_as(building.with_sigma(refine(start), options), options)
     check_adaptable(start)
     for dataset in (data, valid):
-        adopt(dataset, start.skeleton, options)
+        use_pairs_of(dataset, start.skeleton, options)
     target = open_target(options, start.skeleton)
     for dataset, name in ((data, labelled), (valid, options.valid or labelled), (target, options.target)):
         check_joints(dataset, start.skeleton, name)
@@ -108,16 +108,16 @@ def check_adaptable(network: Loaded) -> None:
     Raises:
         OptionError: naming what of the network stands in the way.
     """
-    form = network.form
+    spec = network.spec
     fresh = "zoopose train --init-weights FILE takes its weights over into a network that can be adapted"
-    if not form.square or form.kind not in ("exact", "published"):
-        h, w = form.size_hw
-        raise OptionError("a network of square crops, exact or published", f"{form.kind} crops of {h} x {w} px", fresh)
-    codec = CODECS[form.codec]
+    if not spec.square or spec.kind not in ("exact", "published"):
+        h, w = spec.size_hw
+        raise OptionError("a network of square crops, exact or published", f"{spec.kind} crops of {h} x {w} px", fresh)
+    codec = CODECS[spec.codec]
     if codec.maps_per_joint != 1 or codec.levels != 1:
         raise OptionError(
             "a codec of one map a joint: maps of several views are averaged and trained on",
-            f"--codec {form.codec}",
+            f"--codec {spec.codec}",
             fresh,
         )
 

@@ -165,7 +165,7 @@ class Guard:
         run, few = self.run, _spread(self.target)
         few.crop_factor = self.target.crop_factor / zoom
         return predict(
-            run.plain, few, self.network.form, run.fabric.device, BATCH, self.workers,
+            run.plain, few, self.network.spec, run.fabric.device, BATCH, self.workers,
             strict=self.strict, phase="box fill",
         )  # fmt: skip
 

@@ -201,14 +201,14 @@ class Run:
             if torch.cuda.is_available() and len(facts["rng"]["cuda"]) == torch.cuda.device_count():
                 torch.cuda.set_rng_state_all(facts["rng"]["cuda"])
 
-    def judge(self, score: float) -> bool:
+    def update_best(self, score: float) -> bool:
         """Whether the epoch just finished is the best so far; there is always a best, were its score no number."""
         better = score > self.best or self.best_epoch < 0
         if better:
             self.best, self.best_epoch = -math.inf if math.isnan(score) else score, self.epoch
         return better
 
-    def tired(self) -> bool:
+    def out_of_patience(self) -> bool:
         """Whether the score has not risen for as long as there is patience."""
         return self.best_epoch >= 0 and 0 < self.patience <= self.epoch - self.best_epoch
 
@@ -267,7 +267,7 @@ def fit(
             scores = _scores(run, validate)
             run.epoch, run.step = epoch + 1, 0
             watched = dict(watch()) if watch else {}
-            better = not (watch and watch.stopped) and run.judge(scores.get(select, math.nan))
+            better = not (watch and watch.stopped) and run.update_best(scores.get(select, math.nan))
             means, rate = run.meter.means(), run.lr_at(run.epoch * step.steps - 1, step.steps)
             row = {"lr": rate, **{f"train/{k}": v for k, v in means.items()}, **facts, **scores, **watched,
                    "train/loss": means.get("total", 0.0), "pictures_per_s": speed}  # fmt: skip
@@ -333,7 +333,7 @@ def _reason_to_end(run: Run, select: str, watch: Watch | None) -> str:
     """Why the run ends before its next epoch; empty where it goes on."""
     if watch and watch.stopped:
         return watch.sentence
-    if run.any_rank(run.tired()):  # scores may differ in the last digit between devices
+    if run.any_rank(run.out_of_patience()):  # scores may differ in the last digit between devices
         return f"no better {select} for {run.patience} epochs"
     return ""
 

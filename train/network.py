@@ -15,7 +15,7 @@ from ..commandline.parsing import size_of, size_text
 from ..errors import OptionError
 from ..pose import checkpoints, weights
 from ..pose.geometry import hw_of
-from ..pose.input_spec import InputForm, depth_for
+from ..pose.input_spec import InputSpec, depth_for
 from ..pose.models import build_model, options_of, parse_options
 from ..pose.skeleton import Skeleton
 from ..progress import log
@@ -25,14 +25,14 @@ SIDE = 256  # of the input, px, where nothing else is asked for
 
 
 def new_network(
-    options: RunOptions, skeleton: Skeleton, form: InputForm, adapter: int = 0
+    options: RunOptions, skeleton: Skeleton, spec: InputSpec, adapter: int = 0
 ) -> tuple[nn.Module, dict[str, int]]:
     """A network with fresh weights, and the numbers it was built with; `adapter` as in `build_model`.
 
     Raises:
         OptionError: numbers that the network has not, or an input it cannot take.
     """
-    numbers = _numbers(options, form)
+    numbers = _numbers(options, spec)
     if adapter:
         numbers["adapter"] = adapter
     torch.manual_seed(options.seed)  # whatever was built or read before, a seed means the same weights
@@ -43,7 +43,7 @@ def new_network(
             options.trunk_weights,
             network.load_trunk(weights.read(options.trunk_weights)["state_dict"]),
         )
-    check_input(network, options.arch, numbers, form)
+    check_input(network, options.arch, numbers, spec)
     return network, numbers
 
 
@@ -64,29 +64,29 @@ def refuse_new_network(options: RunOptions, start: str) -> None:
 
 def with_sigma(network: checkpoints.Loaded, options: RunOptions) -> checkpoints.Loaded:
     """The network with the width of peaks that it goes on with: that of --sigma, where it is given."""
-    return replace(network, form=replace(network.form, sigma=options.sigma or network.form.sigma))
+    return replace(network, spec=replace(network.spec, sigma=options.sigma or network.spec.sigma))
 
 
-def check_input(network: nn.Module, arch: str, numbers: Mapping[str, Any], form: InputForm) -> None:
+def check_input(network: nn.Module, arch: str, numbers: Mapping[str, Any], spec: InputSpec) -> None:
     """Refuse an input that a network cannot halve as often as it does.
 
     Raises:
         OptionError: naming sizes that it takes.
     """
     multiple = network.input_multiple
-    if any(side % multiple for side in form.size_hw):
-        best = tuple(max(1, round(side / multiple)) * multiple for side in form.size_hw)
+    if any(side % multiple for side in spec.size_hw):
+        best = tuple(max(1, round(side / multiple)) * multiple for side in spec.size_hw)
         remedy = f"--inp-res {size_text(best)}"
         if "depth" in numbers:
-            remedy += f", or --depth {depth_for(form.heatmap_hw)}"
+            remedy += f", or --depth {depth_for(spec.heatmap_hw)}"
         raise OptionError(
             f"input sides that are multiples of {multiple} px for {arch}",
-            f"{size_text(form.size_hw)} px",
+            f"{size_text(spec.size_hw)} px",
             remedy,
         )
 
 
-def check_batch(network: nn.Module, pictures: int, form: InputForm) -> None:
+def check_batch(network: nn.Module, pictures: int, spec: InputSpec) -> None:
     """Refuse batches of one picture for a network whose inmost maps are one cell wide: batch norm cannot train on one value.
 
     The shapes alone are run through a copy on torch's meta device; nothing is computed and the network is not touched.
@@ -98,24 +98,24 @@ def check_batch(network: nn.Module, pictures: int, form: InputForm) -> None:
         return
     shadow = copy.deepcopy(network).to("meta").train()
     try:
-        shadow(torch.zeros(pictures, 3, *form.size_hw, device="meta"))
+        shadow(torch.zeros(pictures, 3, *spec.size_hw, device="meta"))
     except ValueError as error:
-        raise one_value(form) if ONE_VALUE in str(error) else error from error
+        raise one_value(spec) if ONE_VALUE in str(error) else error from error
 
 
 ONE_VALUE = "Expected more than 1 value per channel"  # torch, of a batch norm in training
 
 
-def one_value(form: InputForm) -> OptionError:
+def one_value(spec: InputSpec) -> OptionError:
     """The error of a batch norm that gets one value."""
     return OptionError(
         "two pictures or more in every batch, or maps of more than one cell inside the network: batch norm needs two values",
-        f"a batch of one picture of {size_text(form.size_hw)} px",
+        f"a batch of one picture of {size_text(spec.size_hw)} px",
         "--train-batch 2 or more, a larger --inp-res, or a smaller --depth",
     )
 
 
-def _numbers(options: RunOptions, form: InputForm) -> dict[str, Any]:
+def _numbers(options: RunOptions, spec: InputSpec) -> dict[str, Any]:
     """What the network of --arch is built with, out of the options that it has.
 
     Raises:
@@ -138,15 +138,15 @@ def _numbers(options: RunOptions, form: InputForm) -> dict[str, Any]:
     if "depth" in numbers and not numbers["depth"]:
         with torch.device("meta"):
             multiple = build_model(options.arch, 1).input_multiple
-        fits = all(side % multiple == 0 for side in form.size_hw)
-        numbers["depth"] = known["depth"] if fits else depth_for(form.heatmap_hw)
+        fits = all(side % multiple == 0 for side in spec.size_hw)
+        numbers["depth"] = known["depth"] if fits else depth_for(spec.heatmap_hw)
     numbers |= given
-    if form.maps_per_joint != 1:
-        numbers["maps_per_joint"] = form.maps_per_joint
+    if spec.maps_per_joint != 1:
+        numbers["maps_per_joint"] = spec.maps_per_joint
     return numbers
 
 
-def input_form(options: RunOptions, kind: str = "exact", mean: Sequence[float] | None = None) -> InputForm:
+def input_spec(options: RunOptions, kind: str = "exact", mean: Sequence[float] | None = None) -> InputSpec:
     """Form of the pictures that the options ask for.
 
     Raises:
@@ -154,8 +154,8 @@ def input_form(options: RunOptions, kind: str = "exact", mean: Sequence[float] |
     """
     size, codec, sigma = (
         hw_of(options.inp_res or SIDE),
-        options.codec or InputForm.codec,
-        options.sigma or InputForm.sigma,
+        options.codec or InputSpec.codec,
+        options.sigma or InputSpec.sigma,
     )
     out = hw_of(options.out_res) if options.out_res else (size[0] // 4, size[1] // 4)
     if size != (4 * out[0], 4 * out[1]):
@@ -166,5 +166,5 @@ def input_form(options: RunOptions, kind: str = "exact", mean: Sequence[float] |
             f"--inp-res {size_text(size_of(f'{4 * out[0]}x{4 * out[1]}'))} --out-res {text}, or leave --out-res out",
         )
     if kind == "published":
-        return InputForm("published", size, out, tuple(mean), (1.0, 1.0, 1.0), codec=codec, sigma=sigma)
-    return InputForm("exact", size, out, codec=codec, sigma=sigma)
+        return InputSpec("published", size, out, tuple(mean), (1.0, 1.0, 1.0), codec=codec, sigma=sigma)
+    return InputSpec("exact", size, out, codec=codec, sigma=sigma)

@@ -26,7 +26,7 @@ from ..progress import Stopped, log
 from . import network as building
 from .compiled import Compiled
 from .debug_sheets import Watched
-from .fallback import load_whole, mend
+from .fallback import load_newest_intact, mend
 from .loop import Interrupted, Run, Step, Watch, fit
 from .no_effect import RULES
 from .optim import optimizer_of, rate_at
@@ -82,12 +82,12 @@ def earlier_run(options: RunOptions, method: str, last_name: str) -> checkpoints
     if options.restart or path is None:
         return None
     kept = path.name
-    path, loaded = load_whole(path, method)
+    path, loaded = load_newest_intact(path, method)
     if same_run(loaded, options, method) and kept != last_name:
         return None  # killed within its first save: what a resume reads is written last
     if not same_run(loaded, options, method):
         before = loaded.state.get("zoopose", {}).get("run", {})
-        now, then = shaping(options), before.get("options", {})
+        now, then = resume_options(options), before.get("options", {})
         other = sorted(k for k in now if k in then and now[k] != then[k])
         found = ", ".join(f"--{k.replace('_', '-')} {then[k]} (now {now[k]})" for k in other[:4])
         raise OptionError(
@@ -103,7 +103,7 @@ def earlier_run(options: RunOptions, method: str, last_name: str) -> checkpoints
 def same_run(loaded: checkpoints.Loaded, options: RunOptions, method: str) -> bool:
     """Whether a checkpoint is of a run of this method with these options."""
     before = loaded.state.get("zoopose", {}).get("run", {})
-    now, then = shaping(options), before.get("options", {})
+    now, then = resume_options(options), before.get("options", {})
     return before.get("method") == method and all(then[k] == now[k] for k in now if k in then)
 
 
@@ -113,7 +113,7 @@ def goes_on(options: RunOptions, path: Path) -> str:
     return f"{saved}; the same command{' without --restart' if options.restart else ''} goes on from there"
 
 
-def shaping(options: RunOptions) -> dict[str, Any]:
+def resume_options(options: RunOptions) -> dict[str, Any]:
     """The options that shape the result: a resumed run must have the same."""
     return {
         k: v for k, v in plain(options).items() if k not in options.FREE and k not in getattr(options, "DEAD_FLAGS", ())
@@ -141,7 +141,7 @@ def open_run(
     """
     warn_of_other_network(options, network)
     warn_of_idle(options, RULES)
-    if network.form.kind != "published":
+    if network.spec.kind != "published":
         warn_of_idle_data(options)
     plain_model = network.model.to(memory_format=torch.channels_last)
     whole = share_statistics(plain_model if whole is None else whole.to(memory_format=torch.channels_last), fabric)
@@ -150,7 +150,7 @@ def open_run(
         log.warning("the part maps of %s are not trained: only joints are labelled", network.arch)
     optimizer = optimizer_of(whole, options)
     model, optimizer = fabric.setup(Compiled(whole) if options.compile else whole, optimizer)
-    options_then, results = shaping(options), [result.to_dict() for result in recipe_results(options)]
+    options_then, results = resume_options(options), [result.to_dict() for result in recipe_results(options)]
 
     def pack(epoch: int, best: float, optimizer_state: Mapping, facts: Mapping) -> dict:
         facts = {**facts, "method": method, "options": options_then}
@@ -161,7 +161,7 @@ def open_run(
             network.arch,
             network.numbers,
             network.skeleton,
-            network.form,
+            network.spec,
             epoch,
             best,
             optimizer_state,
@@ -179,7 +179,7 @@ def open_run(
     return run
 
 
-def carry_out(
+def train_run(
     run: Run,
     step: Step,
     options: RunOptions,
@@ -207,7 +207,7 @@ def carry_out(
     if run.fabric.world_size == 1:
         # the two domains of the published protocol go through the network one after the other
         apart = getattr(options, "protocol", "") == "published"
-        building.check_batch(run.plain, options.train_batch if apart else step.pictures, network.form)
+        building.check_batch(run.plain, options.train_batch if apart else step.pictures, network.spec)
     runlog = None
     if run.fabric.is_global_zero:
         write_facts(run.folder, options, method, data)
@@ -219,7 +219,7 @@ def carry_out(
     except Interrupted:
         raise Stopped(goes_on(options, run.folder / run.last_name)) from None
     except ValueError as error:  # a batch of which all pictures but one cannot be read, or the last of an epoch
-        raise building.one_value(network.form) if building.ONE_VALUE in str(error) else error from error
+        raise building.one_value(network.spec) if building.ONE_VALUE in str(error) else error from error
     finally:
         if runlog:
             runlog.close()
@@ -232,12 +232,12 @@ def banner(
     device = run.fabric.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
     parameters = sum(p.numel() for p in run.plain.parameters())  # of what is saved as the network
-    form = network.form
+    spec = network.spec
     log.info("zoopose %s on %s, torch %s", __version__, name, torch.__version__)
     for what, facts in data.items():
         log.info("  %-10s %s", what, ", ".join(f"{k} {v}" for k, v in facts.items() if v not in ("", None, {}, [])))
     numbers = " ".join(f"{k.removeprefix('num_')} {v}" for k, v in network.numbers.items())
-    log.info("  network    %s %s, %.2f M parameters, %s", network.arch, numbers, parameters / 1e6, form.describe())
+    log.info("  network    %s %s, %.2f M parameters, %s", network.arch, numbers, parameters / 1e6, spec.describe())
     log.info("  score      PCK@0.05 of the crop's side, visible joints (exact/crop); others in metrics.json")
     for note in notes:
         log.info("  %s", note)

@@ -35,7 +35,7 @@ class Discriminator(nn.Module):
         return self.logits(self.layers(features).mean((2, 3)))
 
 
-class Pursuit:
+class DiscriminatorTrainer:
     """After every batch the discriminator takes `steps` more of its own on the batch's features, by an Adam of its own.
 
     Adversaries that move at the same pace go round in circles: the features deceive the discriminator as it is, and any other

@@ -66,7 +66,7 @@ def sample_target(folder: Path, target: PoseDataset, device: torch.device) -> di
     network = checkpoints.load(folder / BEST)
     rows = np.unique(np.linspace(0, len(target) - 1, min(PICTURES, len(target))).round().astype(int))
     some = keep(Unlabelled(target, network.skeleton), rows)
-    found = predict(network.model.to(device), some, network.form, device, phase="target pictures for the report")
+    found = predict(network.model.to(device), some, network.spec, device, phase="target pictures for the report")
     read = np.flatnonzero(found.read)
     told = {
         "mark": _mark(folder, target),

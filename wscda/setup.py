@@ -16,7 +16,7 @@ from ..errors import OptionError
 from ..evaluation.options import load_network, open_target, refuse_joints
 from ..pose import checkpoints
 from ..pose.checkpoints import Loaded
-from ..pose.input_spec import InputForm
+from ..pose.input_spec import InputSpec
 from ..pose.skeleton import Skeleton
 from ..pose.transfer import for_joints
 from ..progress import log
@@ -26,7 +26,7 @@ from ..train.feeds.crops import CropFeed, cache_for
 from ..train.feeds.labelled import augmentation_for, encoding_of, trains_hidden
 from ..train.loop import Run
 from ..train.supervised import LOSSES
-from .discriminator import Pursuit
+from .discriminator import DiscriminatorTrainer
 from .network import WscdaNetwork, human_head
 from .options import WscdaOptions
 from .probe import Probe, domain_probe
@@ -154,10 +154,10 @@ def start_of(options: WscdaOptions, domains: Domains, restore: Loaded | None) ->
     adapter = options.adapter if domains.animal is not None else 0
     if not options.resume:
         refuse_joints(options)
-        form = building.input_form(options)
-        model, numbers = building.new_network(options, skeleton, form, adapter)
+        spec = building.input_spec(options)
+        model, numbers = building.new_network(options, skeleton, spec, adapter)
         note = "fresh weights; a network trained on humans is a better start (zoopose train, then --resume)"
-        return Loaded(model, options.arch, numbers, skeleton, form, {}), None, note
+        return Loaded(model, options.arch, numbers, skeleton, spec, {}), None, note
     building.refuse_new_network(options, options.resume)
     given = load_network(options.resume, options.labelled, options, getattr(domains.main, "mean", None))
     network, carried = for_joints(building.with_sigma(given, options), skeleton, adapter, options.seed)
@@ -169,7 +169,7 @@ def start_of(options: WscdaOptions, domains: Domains, restore: Loaded | None) ->
     return network, given, note
 
 
-def whole_of(domains: Domains, start: Loaded, given: Loaded | None) -> WscdaNetwork:
+def build_network(domains: Domains, start: Loaded, given: Loaded | None) -> WscdaNetwork:
     """The main network with its human head and discriminator, as the start left them or fresh.
 
     Args:
@@ -195,7 +195,7 @@ def probe(options: WscdaOptions, domains: Domains, network: Loaded, fabric: Fabr
     """How well the feature map tells labelled from unlabelled animals; both must be there."""
     model = network.model.to(fabric.device)
     found = domain_probe(
-        model, domains.animal, domains.target, network.form, fabric.device, options.seed, options.workers
+        model, domains.animal, domains.target, network.spec, fabric.device, options.seed, options.workers
     )
     log.info("domain probe: labelled and unlabelled animals told rightly in %.1f %%", 100 * found.accuracy)
     return found
@@ -210,20 +210,22 @@ def probe_at_the_end(options: WscdaOptions, domains: Domains, run: Run) -> None:
     write_probes(run.folder, found)
 
 
-def step_for(options: WscdaOptions, domains: Domains, whole: WscdaNetwork, form: InputForm, run: Run) -> WscdaStep:
+def step_for(options: WscdaOptions, domains: Domains, whole: WscdaNetwork, spec: InputSpec, run: Run) -> WscdaStep:
     """The step of a run."""
-    fabric, pursuit = run.fabric, None
+    fabric, discriminator_trainer = run.fabric, None
     if options.discriminator_steps and whole.discriminator is not None:
-        pursuit = Pursuit(whole.discriminator, options.discriminator_steps, options.lr, fabric, run.extra["wscda"])
+        discriminator_trainer = DiscriminatorTrainer(
+            whole.discriminator, options.discriminator_steps, options.lr, fabric, run.extra["wscda"]
+        )
     loss = loss_name(options)
     named = domains.named()
     name = "strong" if options.augment == "auto" else options.augment
     sources = {"human": options.human, "animal": options.animal}
     feeds = {
         domain: CropFeed(
-            data, form, replace(augmentation_for(options, name, data.skeleton), plain=options.plain_share),
+            data, spec, replace(augmentation_for(options, name, data.skeleton), plain=options.plain_share),
             options.train_batch, options.seed, stream=number,
-            sigma=form.sigma,
+            sigma=spec.sigma,
             encoding=encoding_of(options), workers=options.workers,
             **cache_for(options, 1 / len(named)), strict=options.strict_data,
             hidden=trains_hidden(options, sources.get(domain, "")), rank=fabric.global_rank, world=fabric.world_size,
@@ -232,5 +234,5 @@ def step_for(options: WscdaOptions, domains: Domains, whole: WscdaNetwork, form:
     }  # fmt: skip
     return WscdaStep(
         {name: feeds[name] for name in named}, fabric, LOSSES[loss], options.alpha, options.beta, options.w1, options.w2,
-        options.alpha_warmup, options.num_epochs, options.steps, pursuit,
+        options.alpha_warmup, options.num_epochs, options.steps, discriminator_trainer,
     )  # fmt: skip

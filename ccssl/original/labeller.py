@@ -18,11 +18,11 @@ from torch import nn
 from torch.utils.data import Dataset, default_collate
 
 from ...datasets.loading import Loader
-from ...datasets.original_crops import PublishedCropCache, whole_again
+from ...datasets.original_crops import OriginalCropCache, whole_again
 from ...datasets.pictures import Fault, FaultLog, SafeDataset
 from ...datasets.pseudo_labels import PseudoLabels
 from ...pose.geometry import apply, invert
-from ...pose.input_spec import InputForm
+from ...pose.input_spec import InputSpec
 from ...pose.original.augment import draw_views, views
 from ...pose.original.crop import color_normalize
 from ...pose.original.heatmap import peaks
@@ -35,7 +35,7 @@ STREAM = 78  # keeps these draws apart from the others'
 
 
 @dataclass
-class PublishedLabeller(ChunkLabeller):
+class OriginalLabeller(ChunkLabeller):
     """Labels a target set with the network as it stands; interface of `labelling.Labeller`.
 
     Two passes. The first labels every frame on its own; ranks take disjoint runs of whole chunks. The second lets labels flow from
@@ -54,8 +54,8 @@ class PublishedLabeller(ChunkLabeller):
         fabric: the ranks that share the work; None: this process alone.
     """
 
-    crops: PublishedCropCache
-    form: InputForm
+    crops: OriginalCropCache
+    spec: InputSpec
     seed: int
     device: torch.device
     count: int = 4
@@ -73,7 +73,7 @@ class PublishedLabeller(ChunkLabeller):
         `peak` is the averaged map's, `confidence` what the flow made of it; `checks["equivariance"]` is for the eye alone: the mean
         distance of the views' highest cells from the average's.
         """
-        dataset, side = self.crops.dataset, self.form.size
+        dataset, side = self.crops.dataset, self.spec.size
         n, k = len(dataset), len(dataset.skeleton)
         mark = self.mark(model, round_)
         out = {
@@ -107,7 +107,7 @@ class PublishedLabeller(ChunkLabeller):
         """Short mark of all that the labels of a round follow from: network, frames, views, draws."""
         dataset = self.crops.dataset
         frames = (dataset.crop_factor, self.crops.size, *dataset.ids)
-        rules = ("published", round_, self.seed, self.form, self.count, self.scale_factor, self.rot_factor, self.flow)
+        rules = ("published", round_, self.seed, self.spec, self.count, self.scale_factor, self.rot_factor, self.flow)
         return f"{fingerprint(model)}-{zlib.crc32(repr((rules, dataset.skeleton.to_dict(), frames)).encode()):08x}"
 
     def views_of(self, round_: int, row: int) -> tuple[np.ndarray, np.ndarray]:
@@ -118,9 +118,9 @@ class PublishedLabeller(ChunkLabeller):
     @torch.no_grad()
     def maps(self, model: nn.Module, images: torch.Tensor) -> np.ndarray:
         """(B, 3, S, S) views less the mean -> (B, K, h, w) float32 maps of the last stage."""
-        images = images / torch.tensor(self.form.std, dtype=torch.float32).view(3, 1, 1)
+        images = images / torch.tensor(self.spec.std, dtype=torch.float32).view(3, 1, 1)
         images = images.to(self.device).contiguous(memory_format=torch.channels_last)
-        found = self.form.joint_maps(model(images), len(self.crops.dataset.skeleton))
+        found = self.spec.joint_maps(model(images), len(self.crops.dataset.skeleton))
         return found.cpu().numpy()
 
     def _viewed(self, chunks: Sequence[Sequence[int]], round_: int) -> Loader:
@@ -131,24 +131,24 @@ class PublishedLabeller(ChunkLabeller):
     def _chunk(self, model: nn.Module, batch: dict, out: dict) -> None:
         """Labels of one chunk, before they flow."""
         rows, seen = batch["index"].tolist(), batch["views"]
-        maps = self.maps(model, seen.flatten(0, 1)).reshape(*seen.shape[:2], -1, *(self.form.heatmap_size,) * 2)
+        maps = self.maps(model, seen.flatten(0, 1)).reshape(*seen.shape[:2], -1, *(self.spec.heatmap_size,) * 2)
         for at, row in enumerate(rows):
             upright = upright_maps(maps[at], *self.views_of(round_=batch["round"], row=row))
             average = upright[0].copy()
             for view in upright[1:]:  # one after the other, as published: sums of float32 depend on their order
                 average += view
             average /= np.float32(len(upright))
-            out["kpts"][row] = label_of(average, self.form.size).kpts
+            out["kpts"][row] = label_of(average, self.spec.size).kpts
             out["peak"][row] = out["kpts"][row, :, 2]
             cells = peaks(np.concatenate([average[None], upright]))
-            out["agreement"][row] = np.linalg.norm(cells[1:] - cells[0], axis=-1).mean(0) * self.form.stride
+            out["agreement"][row] = np.linalg.norm(cells[1:] - cells[0], axis=-1).mean(0) * self.spec.stride
             out["matrix"][row] = batch["crop_from_image"][at].numpy()
 
     def _follow(self, out: dict, round_: int) -> None:
         """Labels carried on from every readable frame to the next one, whatever video it is of."""
         rows = np.flatnonzero(out["matrix"][:, 0, 0] > 0)  # those that cannot be read were counted in the first pass
         chunks = [rows[i : i + CHUNK].tolist() for i in range(0, len(rows), CHUNK)]
-        mean, before = np.array(self.form.mean, np.float32), None
+        mean, before = np.array(self.spec.mean, np.float32), None
         with Progress(f"following the frames, round {round_}", len(rows), "frames") as progress:
             for chunk, batch in zip(chunks, self.loader(chunks)):
                 for row, crop in zip(batch["index"].tolist(), batch.get("crop", ())):
@@ -166,9 +166,9 @@ class PublishedLabeller(ChunkLabeller):
 class _ViewedCrops(Dataset):
     """Crops and their views, made in the loader's processes."""
 
-    def __init__(self, labeller: PublishedLabeller, round_: int):
+    def __init__(self, labeller: OriginalLabeller, round_: int):
         self.labeller, self.round = labeller, round_
-        self.mean = np.array(labeller.form.mean, np.float32)
+        self.mean = np.array(labeller.spec.mean, np.float32)
 
     def __len__(self) -> int:
         return len(self.labeller.crops)

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 from ...pose.original.augment import IDENTITY_SCALE
-from ...pose.original.crop import color_normalize, published_crop
-from ...pose.original.geometry import BOX_UNIT_PX, published_transform
+from ...pose.original.crop import color_normalize, original_crop
+from ...pose.original.geometry import BOX_UNIT_PX, original_transform
 from ...pose.original.heatmap import draw_labelmaps, final_preds
 
 DECAY = 0.9
@@ -75,7 +75,7 @@ def label_views(image: np.ndarray, mean: np.ndarray, scale: np.ndarray, rot_deg:
     size = image.shape[1:]
     center = np.array([size[1] / 2, size[0] / 2], np.float32)
     own = size[0] / PUBLISHED_SIDE_PX
-    crops = [published_crop(image, center, float(s) * own, size, float(r)) for s, r in zip(scale, rot_deg)]
+    crops = [original_crop(image, center, float(s) * own, size, float(r)) for s, r in zip(scale, rot_deg)]
     return color_normalize(np.stack(crops), mean)
 
 
@@ -229,5 +229,5 @@ def kpts_to_heatmap(kpts: np.ndarray, side_px: int = 256, out_res: int = 64) -> 
     """
     xy = np.trunc(np.asarray(kpts)[..., :2]).astype(np.int32)
     size = (out_res, out_res)
-    cells = published_transform(xy, np.full(2, side_px / 2), side_px / 200, size) - 1
+    cells = original_transform(xy, np.full(2, side_px / 2), side_px / 200, size) - 1
     return draw_labelmaps(cells, size)[0]

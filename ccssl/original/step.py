@@ -11,12 +11,12 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from ...datasets.original_crops import LabelledCrops, PublishedCropCache, SourcePictures
+from ...datasets.original_crops import LabelledCrops, OriginalCropCache, SourcePictures
 from ...datasets.pseudo_labels import REASONS, PseudoLabels
 from ...datasets.sample import PoseDataset
 from ...pose.checkpoints import Loaded
 from ...train.feeds.crops import stream
-from ...train.feeds.original import PublishedFeed, published_items
+from ...train.feeds.original import OriginalFeed, original_items
 from ...train.label_check import check_labels
 from ...train.loop import Run
 from ...train.ranks import loss_factors
@@ -24,13 +24,13 @@ from ...train.selftraining.step import Pair
 from ...train.supervised import LOSSES, cell_accuracy, loss_for, mean_over, stage_loss
 from ..options import CcsslOptions
 from ..protocol import ROUND_EPOCHS, gamma_of, refresh_of
-from ..starts import has_published_files
+from ..starts import has_original_files
 from ..step import CcsslStep
-from .labeller import PublishedLabeller
+from .labeller import OriginalLabeller
 from .labels import confidence_schedule
 
 
-class PublishedTargetFeed(PublishedFeed):
+class OriginalTargetFeed(OriginalFeed):
     """Batches of the target's crops with the round's labels; `labels` is (xy_px (N, K, 2), weight (N, K)) as of `CropFeed`."""
 
     @property
@@ -43,14 +43,14 @@ class PublishedTargetFeed(PublishedFeed):
         self.items.dataset.xy_px, self.items.dataset.weight = found
 
 
-class PublishedStep(CcsslStep):
+class OriginalStep(CcsslStep):
     """As `CcsslStep`, with the published rule of admission, length of an epoch and order of the two domains."""
 
-    source: PublishedFeed
-    target: PublishedTargetFeed
-    labeller: PublishedLabeller
+    source: OriginalFeed
+    target: OriginalTargetFeed
+    labeller: OriginalLabeller
 
-    def settle(self, labels: PseudoLabels, round_: int, model: nn.Module) -> None:
+    def refine(self, labels: PseudoLabels, round_: int, model: nn.Module) -> None:
         """Labels are not held in place."""
 
     def prepare(self, round_: int) -> None:
@@ -79,7 +79,7 @@ class PublishedStep(CcsslStep):
         for pair in zip(*parts):
             yield pair if all(batch is not None for batch in pair) else None
 
-    def _of(self, feed: PublishedFeed, epoch: int, start: int) -> Iterator[dict[str, torch.Tensor] | None]:
+    def _of(self, feed: OriginalFeed, epoch: int, start: int) -> Iterator[dict[str, torch.Tensor] | None]:
         if self.steps > feed.steps:
             return stream(feed, epoch * self.steps + start, self.steps - start, self.fabric.device)
         return islice(feed.batches(epoch, start, self.fabric.device), self.steps - start)
@@ -104,33 +104,33 @@ class PublishedStep(CcsslStep):
         return {"total": total, **losses}
 
 
-def published_step(
+def original_step(
     options: CcsslOptions, source: PoseDataset, target: PoseDataset, network: Loaded, fabric: Fabric, run: Run
-) -> PublishedStep:
+) -> OriginalStep:
     """The published adaptation step of a run.
 
     Args:
-        options: settled, see `protocol.settled`.
+        options: settled, see `protocol.with_defaults`.
         network: of published input form.
     """
-    form = network.form
-    check_labels(source, form.size_hw, 1, "train on")
+    spec = network.spec
+    check_labels(source, spec.size_hw, 1, "train on")
     limit = int(options.cache_gib * 2**30 / 2)
-    if options.source_augment == "strong" and not has_published_files(source):
+    if options.source_augment == "strong" and not has_original_files(source):
         source = SourcePictures(source, limit)
-    crops = PublishedCropCache(target, form.size, limit)
+    crops = OriginalCropCache(target, spec.size, limit)
     # the source loader of the published adaptation does not mirror, its target loader does
-    items = published_items(source, form, options, options.source_augment, flip=False)
-    labelled = published_items(LabelledCrops(crops), form, options, options.target_augment, stream=1)
-    common = (form.std, options, fabric.global_rank, fabric.world_size)
-    feeds = PublishedFeed(items, *common), PublishedTargetFeed(labelled, *common)
-    labeller = PublishedLabeller(
-        crops, form, options.seed, fabric.device, options.views, options.view_scale, options.view_rotation, options.flow == "lk",
+    items = original_items(source, spec, options, options.source_augment, flip=False)
+    labelled = original_items(LabelledCrops(crops), spec, options, options.target_augment, stream=1)
+    common = (spec.std, options, fabric.global_rank, fabric.world_size)
+    feeds = OriginalFeed(items, *common), OriginalTargetFeed(labelled, *common)
+    labeller = OriginalLabeller(
+        crops, spec, options.seed, fabric.device, options.views, options.view_scale, options.view_rotation, options.flow == "lk",
         options.workers, options.strict_data, fabric=fabric,
     )  # fmt: skip
     refresh = refresh_of(options)
     loss = loss_for(options, network)
-    return PublishedStep(
+    return OriginalStep(
         *feeds, labeller, fabric, LOSSES[loss], gamma_of(options, loss),
         math.ceil(options.num_epochs / refresh), refresh, (options.share_first, options.share_last), options.per, run.folder,
         run.extra, options.steps or min(feed.steps for feed in feeds),

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from .geometry import BOX_UNIT_PX, published_transform
+from .geometry import BOX_UNIT_PX, original_transform
 
 
 def bytescale(values: np.ndarray) -> np.ndarray:
@@ -37,7 +37,7 @@ def imrotate(image: np.ndarray, angle_deg: float) -> np.ndarray:
     return np.asarray(Image.fromarray(bytescale(image)).rotate(float(angle_deg), Image.Resampling.BILINEAR))
 
 
-def published_crop(image: np.ndarray, center, scale, size_hw: tuple[int, int], rot_deg=0.0) -> np.ndarray:
+def original_crop(image: np.ndarray, center, scale, size_hw: tuple[int, int], rot_deg=0.0) -> np.ndarray:
     """Square box of a picture as a crop of `size_hw`, contrast-stretched.
 
     Args:
@@ -63,7 +63,7 @@ def published_crop(image: np.ndarray, center, scale, size_hw: tuple[int, int], r
         small = (max(math.floor(height / shrink), 1), max(math.floor(width / shrink), 1))
         picture = imresize(picture, small)
         center, scale = center / center.dtype.type(shrink), scale / np.asarray(scale).dtype.type(shrink)
-    corners = published_transform(np.array([[0, 0], [rows, columns]]), center, scale, (rows, columns), inverse=True)
+    corners = original_transform(np.array([[0, 0], [rows, columns]]), center, scale, (rows, columns), inverse=True)
     box = _cut(picture, corners, rot_deg)
     crop = imresize(box, (rows, columns)).reshape(rows, columns, channels)
     return image_to_chw(crop)

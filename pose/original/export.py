@@ -24,7 +24,7 @@ WIDTH, DEPTH = 128, 4  # planes and halvings that the published code builds, wha
 LR = 2.5e-4  # its default
 
 
-def published_checkpoint(
+def original_checkpoint(
     network: Loaded, mean: Sequence[float], channel_order: Sequence[int] | None = None
 ) -> dict[str, Any]:
     """The published fields: epoch, arch, state_dict (keys with `module.`), best_acc, optimizer.
@@ -41,7 +41,7 @@ def published_checkpoint(
         OptionError: a network that the published code has no class for.
     """
     tensors = {key: value.detach().cpu() for key, value in without_prefix(network.model.state_dict()).items()}
-    empty = _published_network(network, tensors)
+    empty = _original_network(network, tensors)
     changed = not _plain_input(network, mean)
     if changed:
         tensors |= first_layer(tensors, network, mean)
@@ -63,22 +63,22 @@ def first_layer(tensors: Mapping[str, torch.Tensor], network: Loaded, mean: Sequ
     The layer's outputs are the same as before; where another mean is taken off, those over the rim of the picture (3 px) differ,
     since the layer pads with zeros.
     """
-    form, weight = network.form, tensors["conv1.weight"].double()
-    weight = weight / torch.tensor(form.std, dtype=torch.float64)[:, None, None]
-    moved = torch.tensor(np.asarray(mean, np.float64)[::-1].copy() if form.bgr else np.asarray(mean, np.float64))
-    moved = moved - torch.tensor(form.mean, dtype=torch.float64)
+    spec, weight = network.spec, tensors["conv1.weight"].double()
+    weight = weight / torch.tensor(spec.std, dtype=torch.float64)[:, None, None]
+    moved = torch.tensor(np.asarray(mean, np.float64)[::-1].copy() if spec.bgr else np.asarray(mean, np.float64))
+    moved = moved - torch.tensor(spec.mean, dtype=torch.float64)
     bias = tensors["conv1.bias"].double() + (weight.sum((2, 3)) * moved).sum(1)
-    weight = weight.flip(1) if form.bgr else weight
+    weight = weight.flip(1) if spec.bgr else weight
     return {"conv1.weight": weight.float(), "conv1.bias": bias.float()}
 
 
 def _plain_input(network: Loaded, mean: Sequence[float]) -> bool:
-    form = network.form
-    same = np.allclose(form.mean, mean, atol=1e-6) and np.allclose(form.std, 1, atol=1e-6)
-    return same and not form.bgr
+    spec = network.spec
+    same = np.allclose(spec.mean, mean, atol=1e-6) and np.allclose(spec.std, 1, atol=1e-6)
+    return same and not spec.bgr
 
 
-def _published_network(network: Loaded, tensors: Mapping[str, torch.Tensor]) -> torch.nn.Module:
+def _original_network(network: Loaded, tensors: Mapping[str, torch.Tensor]) -> torch.nn.Module:
     """The published class's twin, without values.
 
     Raises:
@@ -87,8 +87,8 @@ def _published_network(network: Loaded, tensors: Mapping[str, torch.Tensor]) -> 
     again = "a network made by: zoopose train --augment published --stacks N --blocks N"
     if network.arch not in ARCHS:
         raise OptionError(f"a network of the published code: {', '.join(ARCHS)}", f"--arch {network.arch}", again)
-    if network.form.maps_per_joint != 1:
-        raise OptionError("a network of one map a joint", f"the codec {network.form.codec}", again)
+    if network.spec.maps_per_joint != 1:
+        raise OptionError("a network of one map a joint", f"the codec {network.spec.codec}", again)
     if network.skeleton.joints != TIGDOG18.joints:
         raise OptionError(
             f"the {len(TIGDOG18)} joints of TigDog, which the published code counts on",

@@ -5,7 +5,7 @@ description of the behaviour, and held to published numbers in tests/parity. `po
 for everything that need not repeat published numbers.
 
 A box is a centre (x, y) and a scale: a square of 200 x scale pixels. Published points are 1-based, hence the
-`- 1` and `+ 1` in `published_transform`.
+`- 1` and `+ 1` in `original_transform`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..skeleton import TIGDOG18
 BOX_UNIT_PX = 200.0
 
 
-def published_matrix(center, scale, size_hw, rot_deg=0.0) -> np.ndarray:
+def original_matrix(center, scale, size_hw, rot_deg=0.0) -> np.ndarray:
     """Matrix from picture pixels to a crop (or heatmap) of `size_hw` cells, both 0-based.
 
     A float32 scale is computed with in float32 as far as the published code does, since cutting to whole pixels makes the last
@@ -49,11 +49,11 @@ def published_matrix(center, scale, size_hw, rot_deg=0.0) -> np.ndarray:
     return matrix
 
 
-def published_transform(xy, center, scale, size_hw, rot_deg=0.0, inverse: bool = False, first: int = 1) -> np.ndarray:
+def original_transform(xy, center, scale, size_hw, rot_deg=0.0, inverse: bool = False, first: int = 1) -> np.ndarray:
     """Points from the picture to the crop or back: subtract 1, map, cut toward zero, add 1.
 
     Args:
-        xy: (..., 2) 1-based points; leading axes broadcast against those of the box, see `published_matrix`. For K
+        xy: (..., 2) 1-based points; leading axes broadcast against those of the box, see `original_matrix`. For K
             points of B boxes give xy (B, K, 2), center (B, 1, 2), scale (B, 1).
         inverse: from the crop to the picture.
         first: number of the first pixel: 1, or the 0 of princeton-vl's PyTorch hourglass, which neither subtracts nor adds.
@@ -61,7 +61,7 @@ def published_transform(xy, center, scale, size_hw, rot_deg=0.0, inverse: bool =
     Returns:
         (..., 2) int64, counted from `first`.
     """
-    matrix = published_matrix(center, scale, size_hw, rot_deg)
+    matrix = original_matrix(center, scale, size_hw, rot_deg)
     if inverse:
         matrix = np.linalg.inv(matrix)
     xy = _floats(xy) - first
@@ -69,7 +69,7 @@ def published_transform(xy, center, scale, size_hw, rot_deg=0.0, inverse: bool =
     return np.trunc(mapped).astype(np.int64) + first
 
 
-def published_box(xy_px, factor: float) -> tuple[np.ndarray, float]:
+def original_box(xy_px, factor: float) -> tuple[np.ndarray, float]:
     """Centre and scale of the square box about labelled joints; only coordinates above 0 count, flags do not.
 
     Args:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...errors import OptionError
 from ..skeleton import TIGDOG18
-from .geometry import published_transform
+from .geometry import original_transform
 
 LABEL_TYPES = ("Gaussian", "Cauchy")
 
@@ -105,7 +105,7 @@ def final_preds(heatmaps: np.ndarray, center, scale) -> np.ndarray:
     center, scale = np.asarray(center), np.asarray(scale)
     center = np.broadcast_to(center, (batch, 2))[:, None]
     scale = np.broadcast_to(scale, (batch,))[:, None]
-    return published_transform(xy, center, scale, (rows, columns), inverse=True).astype(np.float32)
+    return original_transform(xy, center, scale, (rows, columns), inverse=True).astype(np.float32)
 
 
 def flip_back(heatmaps: np.ndarray, flip_order: np.ndarray = TIGDOG18.flip_order) -> np.ndarray:

@@ -19,7 +19,7 @@ from lightning_fabric import Fabric
 from zoopose import cli
 from zoopose.ccssl.CCSSL import LAST, run
 from zoopose.ccssl.options import CcsslOptions
-from zoopose.ccssl.protocol import settled
+from zoopose.ccssl.protocol import with_defaults
 from zoopose.datasets.sample import PoseSample
 from zoopose.errors import OptionError
 from zoopose.evaluation import run_log as runlog
@@ -308,7 +308,7 @@ def test_a_limit_of_no_guard_is_refused(command, tmp_path):
 
 
 def test_the_published_protocol_says_once_that_it_has_none(caplog):
-    assert guard_for(settled(CcsslOptions(protocol="published")), None, None, None) is None
+    assert guard_for(with_defaults(CcsslOptions(protocol="published")), None, None, None) is None
     assert caplog.text.count("no guard against harm") == 1
-    assert guard_for(settled(CcsslOptions(protocol="published", no_guard=True)), None, None, None) is None
+    assert guard_for(with_defaults(CcsslOptions(protocol="published", no_guard=True)), None, None, None) is None
     assert caplog.text.count("no guard against harm") == 1

@@ -13,7 +13,7 @@ import torch
 
 from zoopose.ccssl.CCSSL import LAST, run
 from zoopose.ccssl.options import CcsslOptions
-from zoopose.ccssl.original.step import PublishedStep
+from zoopose.ccssl.original.step import OriginalStep
 from zoopose.ccssl.starts import fresh_network
 from zoopose.ccssl.step import CcsslStep
 from zoopose.commandline.parsing import parse
@@ -80,12 +80,12 @@ def test_it_goes_on_while_no_label_has_any_confidence(tmp_path, command, monkeyp
         labels.admitted = np.zeros(labels.confidence.shape, bool)
         labels.reason = np.zeros(labels.confidence.shape, np.uint8)
 
-    monkeypatch.setattr(PublishedStep if protocol == "published" else CcsslStep, "admit", none)
+    monkeypatch.setattr(OriginalStep if protocol == "published" else CcsslStep, "admit", none)
     folder = run(command(tmp_path / "run", resume="", protocol=protocol))
     rows = log_of(folder)
     assert len(rows) == 2 and all(row["train/target"] == 0 and row["train/source"] > 0 for row in rows)
     assert any("none has any confidence; its epochs train on labelled pictures alone" in m for m in messages)
-    assert checkpoints.load(folder / LAST).form.kind == {"zoopose": "exact", "published": "published"}[protocol]
+    assert checkpoints.load(folder / LAST).spec.kind == {"zoopose": "exact", "published": "published"}[protocol]
 
 
 @pytest.mark.usefixtures("no_report")

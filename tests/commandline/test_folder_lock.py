@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 
 from zoopose.commandline import folder_lock
-from zoopose.commandline.folder_lock import NAME, alone_in, hold
+from zoopose.commandline.folder_lock import NAME, alone_in, locked
 from zoopose.errors import OptionError, StorageError
 
 HOLDER = """
 import sys, time, pathlib
-from zoopose.commandline.folder_lock import hold
-with hold(pathlib.Path(sys.argv[1]), shared=sys.argv[2] == "shared"):
+from zoopose.commandline.folder_lock import locked
+with locked(pathlib.Path(sys.argv[1]), shared=sys.argv[2] == "shared"):
     print("held", flush=True)
     time.sleep(1000)
 """
@@ -51,28 +51,28 @@ def test_a_second_process_is_refused_until_the_first_is_gone(tmp_path, other):
     for shared in (False, True):
         with (
             pytest.raises(OptionError, match=f"process {first.pid} on .*, since 2") as error,
-            hold(tmp_path / "run", shared),
+            locked(tmp_path / "run", shared),
         ):
             pass
         assert str(tmp_path / "run") in error.value.expected
     first.kill()
     first.wait()
-    with hold(tmp_path / "run"):  # the file of a killed process holds nothing
+    with locked(tmp_path / "run"):  # the file of a killed process holds nothing
         assert json.loads((tmp_path / "run" / NAME).read_text())["pid"] == os.getpid()
     assert not (tmp_path / "run" / NAME).exists()
 
 
 def test_those_who_share_keep_out_only_those_who_do_not(tmp_path, other):
     other("shared")
-    with hold(tmp_path / "run", shared=True):
+    with locked(tmp_path / "run", shared=True):
         pass
-    with pytest.raises(OptionError, match="another process"), hold(tmp_path / "run"):
+    with pytest.raises(OptionError, match="another process"), locked(tmp_path / "run"):
         pass
 
 
 def test_calls_of_one_process_are_nested_and_the_last_lets_go(tmp_path):
-    with hold(tmp_path):
-        with hold(tmp_path):
+    with locked(tmp_path):
+        with locked(tmp_path):
             pass
         assert (tmp_path / NAME).exists()
         with open(tmp_path / NAME) as file, pytest.raises(BlockingIOError):
@@ -81,10 +81,10 @@ def test_calls_of_one_process_are_nested_and_the_last_lets_go(tmp_path):
 
 
 def test_a_folder_in_which_nothing_was_written_is_not_left_behind(tmp_path):
-    with pytest.raises(ZeroDivisionError), hold(tmp_path / "new"):
+    with pytest.raises(ZeroDivisionError), locked(tmp_path / "new"):
         raise ZeroDivisionError
     assert not (tmp_path / "new").exists()
-    with hold(tmp_path / "new"):
+    with locked(tmp_path / "new"):
         (tmp_path / "new" / "a").write_text("a")
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["a"]
 
@@ -92,7 +92,7 @@ def test_a_folder_in_which_nothing_was_written_is_not_left_behind(tmp_path):
 @pytest.mark.parametrize("again", [False, True])
 def test_a_folder_that_is_taken_away_is_noticed(tmp_path, again):
     folder = tmp_path / "run"
-    with pytest.raises(StorageError, match="removed or replaced"), hold(folder):
+    with pytest.raises(StorageError, match="removed or replaced"), locked(folder):
         folder_lock.check(folder)
         shutil.rmtree(folder)
         if again:
@@ -107,7 +107,7 @@ def test_a_disk_without_locks_is_said(tmp_path, monkeypatch, messages):
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with hold(tmp_path):
+    with locked(tmp_path):
         pass
     assert "no locks" in messages[0] and "second run" in messages[0]
 
@@ -115,17 +115,17 @@ def test_a_disk_without_locks_is_said(tmp_path, monkeypatch, messages):
 @pytest.mark.parametrize(("name", "value"), [("RANK", "1"), ("SLURM_PROCID", "3"), ("LOCAL_RANK", "1")])
 def test_other_ranks_hold_nothing(tmp_path, monkeypatch, name, value):
     monkeypatch.setenv(name, value)
-    with hold(tmp_path / "run"):
+    with locked(tmp_path / "run"):
         assert not (tmp_path / "run").exists()
     monkeypatch.setenv("RANK", "0")
-    with hold(tmp_path / "run"):
+    with locked(tmp_path / "run"):
         assert (tmp_path / "run" / NAME).exists()
 
 
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
     (tmp_path / "a").write_text("")
     for path in (tmp_path / "a", tmp_path / "a" / "b"):
-        with pytest.raises(OptionError, match="a file"), hold(path):
+        with pytest.raises(OptionError, match="a file"), locked(path):
             pass
 
 

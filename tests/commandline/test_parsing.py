@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zoopose.ccssl.options import CcsslOptions
-from zoopose.ccssl.protocol import settled
+from zoopose.ccssl.protocol import with_defaults
 from zoopose.commandline.limits import flag_of
 from zoopose.commandline.parsing import DEAD, command, parse, plain, warn_of_dead_flags, why_dead
 from zoopose.errors import OptionError
@@ -139,18 +139,18 @@ ADAPTATION = [
 def test_options_of_the_adaptation_are_taken_and_refused_where_the_published_protocol_has_no_use(typed, name, value):
     found = parse(CcsslOptions, typed.split(), "x", "")
     assert {k: v for k, v in vars(found).items() if v != getattr(CcsslOptions(), k)} == {name: value}
-    assert getattr(settled(found), name) == value
+    assert getattr(with_defaults(found), name) == value
     published = parse(CcsslOptions, ["--protocol", "published", *typed.split()], "x", "")
     if name in ("select", "patience"):
-        assert getattr(settled(published), name) == value
+        assert getattr(with_defaults(published), name) == value
     else:
         with pytest.raises(OptionError, match=typed.split()[0]):
-            settled(published)
+            with_defaults(published)
 
 
 def test_what_chooses_the_checkpoint_follows_from_the_protocol():
-    assert settled(CcsslOptions()).select == "selfcheck"
-    assert settled(CcsslOptions(protocol="published")).select == "source"
+    assert with_defaults(CcsslOptions()).select == "selfcheck"
+    assert with_defaults(CcsslOptions(protocol="published")).select == "source"
 
 
 @pytest.mark.parametrize("typed", ["--select best", "--confidence certain", "--patience soon", "--ema"])

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from zoopose.datasets.open import SOURCES, Unlabelled, check_joints, class_names, has_splits, keep, open_source
+from zoopose.datasets.open import SOURCES, Unlabelled, check_joints, class_names, has_splits, keep, open_data
 from zoopose.datasets.sample import PoseSample
 from zoopose.errors import DataError, OptionError
-from zoopose.evaluation.options import DataOptions, open_data
+from zoopose.evaluation.options import DataOptions, open_with_options
 from zoopose.pose.skeleton import TIGDOG18, Skeleton
 
 PAWS = Skeleton("paws", ("nose", "left_paw", "right_paw"))
@@ -63,29 +63,29 @@ def coco(tmp_path):
 
 
 def test_trees_take_their_root_from_the_path_or_the_image_path(trees):
-    assert open_source("real_animal:/data", animal="tiger", split="train").opened == ("/data", "tiger", "train")
-    assert open_source("synthetic_animal_sp", image_path="/pictures").opened == ("/pictures", "horse", "all")
-    assert open_source("real_animal_sp").opened[0] == "animal_data"
-    assert type(open_source("real_animal_crop:/data")).__name__ == "Crop"
+    assert open_data("real_animal:/data", animal="tiger", split="train").opened == ("/data", "tiger", "train")
+    assert open_data("synthetic_animal_sp", image_path="/pictures").opened == ("/pictures", "horse", "all")
+    assert open_data("real_animal_sp").opened[0] == "animal_data"
+    assert type(open_data("real_animal_crop:/data")).__name__ == "Crop"
 
 
 def test_coco_with_and_without_labels(coco):
-    data = open_source(f"coco:{coco}", partners=[("nose", "left_paw")])
+    data = open_data(f"coco:{coco}", partners=[("nose", "left_paw")])
     assert data.skeleton.partners == ((0, 1),) and data[0].visible.tolist() == [2, 2, 2]
-    hidden = open_source(f"coco:{coco}", labelled=False)
+    hidden = open_data(f"coco:{coco}", labelled=False)
     assert hidden.labels is None and not hidden[0].visible.any() and not hidden[0].xy_px.any()
 
 
 def test_pictures_take_the_models_skeleton(coco):
-    data = open_source(f"images:{coco.parent}", labelled=False, skeleton=TIGDOG18)
+    data = open_data(f"images:{coco.parent}", labelled=False, skeleton=TIGDOG18)
     assert len(data) == 1 and data[0].visible.shape == (18,)
-    assert open_source(f"images:{coco.parent}", split="train").skeleton is None
+    assert open_data(f"images:{coco.parent}", split="train").skeleton is None
     with pytest.raises(OptionError, match="labels to validate on"):
-        open_source(f"images:{coco.parent}", split="valid")
+        open_data(f"images:{coco.parent}", split="valid")
 
 
 def test_hidden_labels_of_any_set(trees):
-    data = open_source("real_animal:/data", labelled=False)
+    data = open_data("real_animal:/data", labelled=False)
     assert isinstance(data, Unlabelled) and data.labels is None and data.describe()["labelled"] is False
     sample = data[2]
     assert not sample.visible.any() and not sample.xy_px.any() and sample.xy_px.shape == (3, 2)
@@ -106,7 +106,7 @@ def test_hidden_labels_of_any_set(trees):
 )
 def test_names_that_cannot_be_opened(text, parts):
     with pytest.raises(OptionError) as error:
-        open_source(text)
+        open_data(text)
     for part in parts:
         assert part in str(error.value)
 
@@ -114,21 +114,21 @@ def test_names_that_cannot_be_opened(text, parts):
 def test_a_path_without_a_name_is_understood_but_not_guessed(coco):
     for path, guess in ((coco, "coco"), (coco.parent, "images")):
         with pytest.raises(OptionError, match=f"try:      {guess}:"):
-            open_source(str(path))
+            open_data(str(path))
 
 
 def test_missing_paths(tmp_path):
     for text in ("coco:nowhere/x.json", "images:nowhere", "video:nowhere/x.mp4"):
         name, path = text.split(":")
         with pytest.raises(DataError, match="does not exist"):
-            open_source(f"{name}:{tmp_path / path}")
+            open_data(f"{name}:{tmp_path / path}")
 
 
 def test_options_that_cannot_work(trees):
     with pytest.raises(OptionError, match="train, valid, all"):
-        open_source("real_animal", split="test")
+        open_data("real_animal", split="test")
     with pytest.raises(OptionError, match="pairs"):
-        open_source("real_animal", partners=[("nose", "left_paw")])
+        open_data("real_animal", partners=[("nose", "left_paw")])
 
 
 def test_keep_preserves_the_protocol():
@@ -158,9 +158,9 @@ def test_classes_of_a_command_with_several_sets(coco, tmp_path):
     """Meant for the set that has classes; refused where none of the command's sets has any."""
     options = DataOptions(classes="dog")
     with pytest.raises(OptionError, match="classes for a set that has it"):
-        open_data(f"coco:{coco}", "all", options)
+        open_with_options(f"coco:{coco}", "all", options)
     options.source = "animal_pose:nowhere"  # as commands that adapt have it
-    assert len(open_data(f"coco:{coco}", "all", options)) == 1
+    assert len(open_with_options(f"coco:{coco}", "all", options)) == 1
     assert class_names("dog, cat") == ["dog", "cat"] and class_names("") is None
     assert [has_splits(t) for t in ("coco:x", "images:x", "mpii:x", "real_animal", "?")] == [
         False,

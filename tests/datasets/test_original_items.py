@@ -13,7 +13,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from zoopose.datasets.open import Unlabelled, keep
-from zoopose.datasets.original_items import PublishedItems
+from zoopose.datasets.original_items import OriginalItems
 from zoopose.datasets.sample import PoseSample
 from zoopose.errors import OptionError, ZooposeError
 from zoopose.pose.original.augment import StandardDraw, draw_standard, draw_strong, strong
@@ -51,7 +51,7 @@ class Plain:
 
 @pytest.mark.parametrize("augment", ["none", "standard", "strong"])
 def test_any_data_set_gives_items_that_collate(augment):
-    items = PublishedItems(Plain(), augment=augment, **SMALL)
+    items = OriginalItems(Plain(), augment=augment, **SMALL)
     inp, target, meta = next(iter(DataLoader(items, batch_size=3)))
     assert inp.shape == (3, 3, 32, 32) and inp.dtype == torch.float32
     assert target.shape == (3, 16, 16, 16) and target.max() <= 1
@@ -61,7 +61,7 @@ def test_any_data_set_gives_items_that_collate(augment):
 
 
 def test_labels_of_other_sets_hidden_ones_train_unlabelled_ones_do_not():
-    _, target, meta = PublishedItems(Plain(), **SMALL)[0]
+    _, target, meta = OriginalItems(Plain(), **SMALL)[0]
     weight = meta["target_weight"][:, 0]
     assert weight[3] == 1 and weight[4] == 0
     assert target[4].max() == 0 and (target[weight > 0].amax((1, 2)) > 0).all()
@@ -71,12 +71,12 @@ def test_labels_of_other_sets_hidden_ones_train_unlabelled_ones_do_not():
 
 
 def test_epochs_and_items_draw_for_themselves():
-    items = PublishedItems(Plain(), augment="standard", **SMALL)
+    items = OriginalItems(Plain(), augment="standard", **SMALL)
     first = torch.stack([items[i][0] for i in range(5)])
     torch.testing.assert_close(first, torch.stack([items[i][0] for i in range(5)]), rtol=0, atol=0)
     items.set_epoch(1)
     second = torch.stack([items[i][0] for i in range(5)])
-    other = PublishedItems(Plain(), augment="standard", seed=1, **SMALL)
+    other = OriginalItems(Plain(), augment="standard", seed=1, **SMALL)
     third = torch.stack([other[i][0] for i in range(5)])
     for a, b in ((first, second), (first, third), (second, third)):
         assert ((a - b).abs().amax((1, 2, 3)) > 0.01).all()
@@ -86,7 +86,7 @@ def test_epochs_and_items_draw_for_themselves():
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork on this system")
 def test_living_workers_see_the_next_epoch():
-    items = PublishedItems(Plain(4), augment="standard", **SMALL)
+    items = OriginalItems(Plain(4), augment="standard", **SMALL)
     loader = DataLoader(items, batch_size=2, num_workers=1, persistent_workers=True, multiprocessing_context="fork")
     epochs = []
     for epoch in range(2):
@@ -98,29 +98,29 @@ def test_living_workers_see_the_next_epoch():
 
 
 def test_items_pickle():
-    items = PublishedItems(Plain(), augment="strong", **SMALL)
+    items = OriginalItems(Plain(), augment="strong", **SMALL)
     twin = pickle.loads(pickle.dumps(items))
     torch.testing.assert_close(items[2][0], twin[2][0])
 
 
 def test_mirror_swaps_partners():
     draw = StandardDraw(0.0, 1.0, 0.0, 0.2, (1.0, 1.0, 1.0))
-    items = PublishedItems(Plain(), **SMALL)
+    items = OriginalItems(Plain(), **SMALL)
     plain, mirrored = items.item(0), items.item(0, draw)
     order = MPII16.flip_order
     np.testing.assert_allclose(mirrored[2]["pts"][:, 0], 120 - plain[2]["pts"][order, 0])
     np.testing.assert_allclose(mirrored[2]["pts"][:, 1], plain[2]["pts"][order, 1])
     off = np.abs(mirrored[0].numpy() - plain[0].numpy()[:, :, ::-1])
     assert off.mean() < 0.1 < (mirrored[0] - plain[0]).abs().mean()  # the published mirror is a pixel off
-    assert PublishedItems(Plain(), flip=False, **SMALL).item(0, draw)[2]["center"][0] == 50
+    assert OriginalItems(Plain(), flip=False, **SMALL).item(0, draw)[2]["center"][0] == 50
 
 
 def test_views_of_data_sets():
     options = {"inp_res": 32, "out_res": 16, "mean": (0.4, 0.4, 0.4)}
-    whole, part = PublishedItems(Plain(), **options), PublishedItems(keep(Plain(), [3, 1]), **options)
+    whole, part = OriginalItems(Plain(), **options), OriginalItems(keep(Plain(), [3, 1]), **options)
     torch.testing.assert_close(part[0][0], whole[3][0])
     torch.testing.assert_close(part[0][1], whole[3][1])
-    hidden = PublishedItems(Unlabelled(Plain()), **options)[0]
+    hidden = OriginalItems(Unlabelled(Plain()), **options)[0]
     assert hidden[1].max() == 0 and hidden[2]["target_weight"].max() == 0
     torch.testing.assert_close(hidden[0], whole[0][0])
 
@@ -153,15 +153,15 @@ def test_draws_differ_and_are_in_range():
 def test_without_imgaug_one_clear_error(monkeypatch):
     monkeypatch.setitem(sys.modules, "imgaug", None)
     monkeypatch.setitem(sys.modules, "imgaug.augmenters", None)
-    items = PublishedItems(Plain(), augment="strong", **SMALL)
+    items = OriginalItems(Plain(), augment="strong", **SMALL)
     with pytest.raises(ZooposeError, match="uv sync --extra imgaug"):
         items[0]
 
 
 def test_options():
     with pytest.raises(OptionError, match="mean"):
-        PublishedItems(Plain())
+        OriginalItems(Plain())
     with pytest.raises(OptionError, match="strong"):
-        PublishedItems(Plain(), augment="extreme", mean=(0, 0, 0))
+        OriginalItems(Plain(), augment="extreme", mean=(0, 0, 0))
     with pytest.raises(OptionError, match="Cauchy"):
-        PublishedItems(Plain(), label_type="Laplace", mean=(0, 0, 0))
+        OriginalItems(Plain(), label_type="Laplace", mean=(0, 0, 0))

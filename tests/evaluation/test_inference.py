@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from zoopose.datasets.open import open_source
-from zoopose.datasets.original_items import PublishedItems
+from zoopose.datasets.open import open_data
+from zoopose.datasets.original_items import OriginalItems
 from zoopose.datasets.synthetic_animal import SyntheticAnimal
 from zoopose.evaluation.inference import predict
-from zoopose.pose.input_spec import InputForm
+from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.original.heatmap import peaks
 
 MEAN = (0.4, 0.5, 0.6)
@@ -49,9 +49,9 @@ def renderings(tmp_path, monkeypatch) -> SyntheticAnimal:
 
 
 def check(dataset) -> None:
-    items = PublishedItems(dataset, inp_res=64, out_res=16, mean=MEAN)
-    network, form = Recorder(len(dataset.skeleton)), InputForm("published", 64, 16, MEAN, (1.0, 1.0, 1.0))
-    found = predict(network, dataset, form, torch.device("cpu"), 2)
+    items = OriginalItems(dataset, inp_res=64, out_res=16, mean=MEAN)
+    network, spec = Recorder(len(dataset.skeleton)), InputSpec("published", 64, 16, MEAN, (1.0, 1.0, 1.0))
+    found = predict(network, dataset, spec, torch.device("cpu"), 2)
     fed = torch.cat(network.fed)
     for i in range(len(dataset)):
         image, target, _ = items.item(i)
@@ -66,17 +66,17 @@ def test_renderings_are_cropped_about_the_published_box(renderings):
 
 
 def test_any_other_data_set_is_cropped_as_in_training(tiny_coco, tmp_path):
-    check(open_source(f"coco:{tiny_coco(tmp_path, n=5, size=90)}", split="all"))
+    check(open_data(f"coco:{tiny_coco(tmp_path, n=5, size=90)}", split="all"))
 
 
 def test_contrast_is_stretched_when_a_crop_is_cut_and_not_again():
-    form = InputForm("published", 32, 8, MEAN, (1.0, 1.0, 1.0))
+    spec = InputSpec("published", 32, 8, MEAN, (1.0, 1.0, 1.0))
     dull = torch.linspace(0.25, 0.75, 2 * 3 * 32 * 32).view(2, 3, 32, 32)
-    back = form.normalise(dull) + torch.tensor(MEAN).view(3, 1, 1)
+    back = spec.normalise(dull) + torch.tensor(MEAN).view(3, 1, 1)
     torch.testing.assert_close(back, dull)
     # crops of another kind, which nothing has stretched, are brought to what such a network has learnt from
-    stretched = form.normalise_exact(dull) + torch.tensor(MEAN).view(3, 1, 1)
+    stretched = spec.normalise_exact(dull) + torch.tensor(MEAN).view(3, 1, 1)
     torch.testing.assert_close(stretched.amin((1, 2, 3)), torch.zeros(2))
     torch.testing.assert_close(stretched.amax((1, 2, 3)), torch.ones(2))
-    exact = InputForm("exact", 32, 8)
+    exact = InputSpec("exact", 32, 8)
     torch.testing.assert_close(exact.normalise_exact(dull), exact.normalise(dull))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zoopose.errors import DataError
-from zoopose.evaluation.original_pck import published_pck
+from zoopose.evaluation.original_pck import original_pck
 from zoopose.pose.skeleton import TIGDOG18, TIGER_TO_MODEL
 
 
@@ -22,7 +22,7 @@ def maps(cells: np.ndarray, size: int = 64) -> np.ndarray:
 
 def score(pred, target, **options):
     names = [f"joint{k}" for k in range(np.shape(pred)[1])]
-    return published_pck(maps(np.array(pred)), maps(np.array(target)), names=names, **options)
+    return original_pck(maps(np.array(pred)), maps(np.array(target)), names=names, **options)
 
 
 def test_right_is_nearer_than_a_twentieth_of_the_crop():
@@ -50,8 +50,8 @@ def test_targets_in_tiger_file_order_are_scored_under_the_model_names():
     cells = np.arange(18)[None, :, None] * [3, 3] + 4
     target = maps(cells)
     in_file_order = target[:, TIGER_TO_MODEL]
-    assert published_pck(target, in_file_order).mean < 1
-    got = published_pck(target, in_file_order, target_order=TIGER_TO_MODEL)
+    assert original_pck(target, in_file_order).mean < 1
+    got = original_pck(target, in_file_order, target_order=TIGER_TO_MODEL)
     assert got.mean == 1 and got.names == TIGDOG18.joints
 
 
@@ -59,4 +59,4 @@ def test_numbers_that_do_not_fit_are_refused():
     with pytest.raises(DataError, match="predictions"):
         score(np.full((2, 1, 2), 4), np.full((3, 1, 2), 4))
     with pytest.raises(DataError, match="joint names"):
-        published_pck(maps(np.full((1, 2, 2), 4)), maps(np.full((1, 2, 2), 4)))
+        original_pck(maps(np.full((1, 2, 2), 4)), maps(np.full((1, 2, 2), 4)))

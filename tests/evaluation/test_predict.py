@@ -14,14 +14,14 @@ import pytest
 import torch
 from torch import nn
 
-from zoopose.datasets.open import Unlabelled, keep, open_source
+from zoopose.datasets.open import Unlabelled, keep, open_data
 from zoopose.errors import OptionError
 from zoopose.evaluation import predict as prediction
 from zoopose.evaluation.inference import Predictions
 from zoopose.evaluation.options import TestOptions
 from zoopose.evaluation.prediction_files import metas_of, write_coco_results, write_table
 from zoopose.evaluation.test import run as score
-from zoopose.pose.input_spec import InputForm
+from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.skeleton import Skeleton
 
 SKELETON = Skeleton("stick", ("nose", "tail"))
@@ -37,7 +37,7 @@ class Brightness(nn.Module):
 @pytest.fixture
 def predict(monkeypatch, tmp_path):
     """Options -> a prediction by brightness into tmp_path/out."""
-    network = SimpleNamespace(model=Brightness(), form=InputForm(size_hw=32, heatmap_hw=32), skeleton=SKELETON, note="")
+    network = SimpleNamespace(model=Brightness(), spec=InputSpec(size_hw=32, heatmap_hw=32), skeleton=SKELETON, note="")
     monkeypatch.setattr(prediction, "load_network", lambda *_: network)
 
     def run(data, **options):
@@ -141,7 +141,7 @@ def test_results_of_a_coco_file_load_in_coco_evaluation(predict, tmp_path):
 
 
 def test_views_of_a_data_set_know_what_it_knows(tmp_path):
-    dataset = open_source(f"coco:{coco_file(tmp_path, ['x', 'y'])}")
+    dataset = open_data(f"coco:{coco_file(tmp_path, ['x', 'y'])}")
     metas = metas_of(Unlabelled(keep(dataset, [3, 0])))
     assert [meta["image_id"] for meta in metas] == ["y", "x"] and metas[0]["file_name"] == "1.png"
 

@@ -14,7 +14,7 @@ import pytest
 from zoopose.datasets.annotated import AnnotatedPictures
 from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.coco.truth import coco_truth
-from zoopose.datasets.open import open_source
+from zoopose.datasets.open import open_data
 from zoopose.datasets.pictures import PictureError
 from zoopose.errors import ZooposeError
 from zoopose.evaluation.coco_scores import keypoint_numbers
@@ -129,7 +129,7 @@ def open_and_look(path: Path) -> None:
 
 
 def as_set(name: str):
-    return lambda path: looked_at(open_source(f"{name}:{path}", need_pictures=False))
+    return lambda path: looked_at(open_data(f"{name}:{path}", need_pictures=False))
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +170,7 @@ def run_all(folder: Path, people: Path, count: int, seed: int) -> dict[str, Coun
     found["results"] = outcomes(folder, results(len(JOINTS)), "results.json", few, score_results(truth), seed)
 
     def detect(path: Path) -> None:
-        looked_at(open_source(f"coco_person:{folder}", boxes=str(path), need_pictures=False))
+        looked_at(open_data(f"coco_person:{folder}", boxes=str(path), need_pictures=False))
 
     found["boxes"] = outcomes(folder, results(17), "boxes.json", few, detect, seed)
     found["native"] = outcomes(folder, native(), "keypoints.json", few, as_set("animal_pose"), seed)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from zoopose.pose.checkpoints import Loaded
-from zoopose.pose.input_spec import InputForm
+from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import ANIMAL_POSE20, COCO17, MPII16, SKELETONS, TIGDOG18, Skeleton
 from zoopose.pose.transfer import corresponding, for_joints
@@ -19,7 +19,7 @@ NUMBERS = {"num_stacks": 2, "num_blocks": 1, "width": 4, "depth": 2}
 def loaded(skeleton, **more):
     torch.manual_seed(3)
     model = build_model("hg", len(skeleton), **NUMBERS, **more).eval()
-    return Loaded(model, "hg", {**NUMBERS, **more}, skeleton, InputForm("exact", 32, 8), {})
+    return Loaded(model, "hg", {**NUMBERS, **more}, skeleton, InputSpec("exact", 32, 8), {})
 
 
 def names(a, b):

@@ -14,7 +14,7 @@ from zoopose.cli import main
 from zoopose.errors import OptionError
 from zoopose.evaluation.options import load_network
 from zoopose.pose import checkpoints, weights
-from zoopose.pose.input_spec import InputForm
+from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
 from zoopose.pose.original.export import first_layer
 from zoopose.pose.skeleton import COCO17, TIGDOG18, TIGER_TO_MODEL
@@ -32,16 +32,16 @@ def network() -> checkpoints.Loaded:
     optimizer = torch.optim.RMSprop(model.parameters(), lr=1e-4)
     model(torch.randn(2, 3, SIDE, SIDE))[0].square().mean().backward()
     optimizer.step()
-    form = InputForm("published", SIDE, SIDE // 4, (0.40381086, 0.39560506, 0.39249438), (1.0, 1.0, 1.0))
+    spec = InputSpec("published", SIDE, SIDE // 4, (0.40381086, 0.39560506, 0.39249438), (1.0, 1.0, 1.0))
     state = {"epoch": 7, "best_acc": 0.9, "optimizer": optimizer.state_dict()}
     numbers = {"num_stacks": 1, "num_blocks": 1, "width": 128, "depth": 4}
-    return checkpoints.Loaded(model.eval(), "hg", numbers, TIGDOG18, form, state)
+    return checkpoints.Loaded(model.eval(), "hg", numbers, TIGDOG18, spec, state)
 
 
 def written(network: checkpoints.Loaded, folder, **options) -> dict:
     """The published file of a network, as any PyTorch reads it."""
     own = checkpoints.pack(
-        network.model, network.arch, network.numbers, network.skeleton, network.form, 7, 0.9, network.state["optimizer"], {}
+        network.model, network.arch, network.numbers, network.skeleton, network.spec, 7, 0.9, network.state["optimizer"], {}
     )  # fmt: skip
     weights.save(folder / "ours.pth.tar", own)
     out = folder / "theirs.pth.tar"
@@ -80,7 +80,7 @@ def test_another_solver_begins_afresh_there(network, tmp_path):
 
 def test_tigers_of_real_animal_have_the_order_of_their_files(network, tmp_path):
     pictures = torch.rand(1, 3, SIDE, SIDE) - 0.4
-    real = replace(network, form=replace(network.form, mean=(0.42484415, 0.38660139, 0.25931051)))
+    real = replace(network, spec=replace(network.spec, mean=(0.42484415, 0.38660139, 0.25931051)))
     found = written(real, tmp_path, trained_on="real_animal", animal="tiger", image_path="nowhere")
     own = maps(real.model.state_dict(), pictures)
     torch.testing.assert_close(maps(found["state_dict"], pictures), own[:, TIGER_TO_MODEL])
@@ -90,23 +90,23 @@ def test_tigers_of_real_animal_have_the_order_of_their_files(network, tmp_path):
 
 @pytest.mark.parametrize("bgr", [False, True])
 def test_another_mean_and_a_deviation_go_into_the_first_layer(network, bgr):
-    form = InputForm("exact", SIDE, SIDE // 4, bgr=bgr)
+    spec = InputSpec("exact", SIDE, SIDE // 4, bgr=bgr)
     mean, pictures = np.array([0.3, 0.5, 0.6], np.float32), torch.rand(2, 3, SIDE, SIDE)
-    changed = first_layer(network.model.state_dict(), replace(network, form=form), mean)
-    own = network.model.conv1(form.normalise(pictures))
+    changed = first_layer(network.model.state_dict(), replace(network, spec=spec), mean)
+    own = network.model.conv1(spec.normalise(pictures))
     fed = pictures - torch.from_numpy(mean)[:, None, None]
     got = torch.nn.functional.conv2d(fed, changed["conv1.weight"], changed["conv1.bias"], stride=2, padding=3)
     torch.testing.assert_close(got[..., 2:-2, 2:-2], own[..., 2:-2, 2:-2], rtol=1e-4, atol=1e-5)
     # with the form's own mean they agree to the rim
-    own_mean = form.mean[::-1] if bgr else form.mean
-    changed = first_layer(network.model.state_dict(), replace(network, form=form), own_mean)
+    own_mean = spec.mean[::-1] if bgr else spec.mean
+    changed = first_layer(network.model.state_dict(), replace(network, spec=spec), own_mean)
     fed = pictures - torch.tensor(own_mean)[:, None, None]
     got = torch.nn.functional.conv2d(fed, changed["conv1.weight"], changed["conv1.bias"], stride=2, padding=3)
     torch.testing.assert_close(got, own, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("arch", "numbers", "skeleton", "form", "words"),
+    ("arch", "numbers", "skeleton", "spec", "words"),
     [
         ("hg", {"num_stacks": 1, "width": 64}, TIGDOG18, {}, "--width 64"),
         ("hg", {"num_stacks": 1, "depth": 3}, TIGDOG18, {}, "--depth 3"),
@@ -115,9 +115,9 @@ def test_another_mean_and_a_deviation_go_into_the_first_layer(network, bgr):
         ("sb_pose_resnet18", {}, TIGDOG18, {}, "--arch sb_pose_resnet18"),
     ],
 )
-def test_networks_that_the_published_code_has_not_are_refused(arch, numbers, skeleton, form, words, tmp_path):
+def test_networks_that_the_published_code_has_not_are_refused(arch, numbers, skeleton, spec, words, tmp_path):
     model = build_model(arch, len(skeleton), **numbers)
-    state = checkpoints.pack(model, arch, numbers, skeleton, InputForm(**form), 1, 0.0, None, {})
+    state = checkpoints.pack(model, arch, numbers, skeleton, InputSpec(**spec), 1, 0.0, None, {})
     weights.save(tmp_path / "a.pth.tar", state)
     out = tmp_path / "b.pth.tar"
     with pytest.raises(OptionError, match=words):

@@ -34,7 +34,9 @@ def way(monkeypatch, archive):
     def add(sha256="", by_hand=""):
         one = get.Archive(archive.as_uri(), "1 kB", ("annotations/a.json", "val2017"), sha256=sha256)
         other = get.Archive("file:///nowhere/train.zip", "18 GB", ("train2017",), "train")
-        monkeypatch.setitem(get.WAYS, "tiny", get.Way("tiny", "https://tiny.example", (one, other), by_hand))
+        monkeypatch.setitem(
+            get.DOWNLOAD_SOURCES, "tiny", get.DownloadSource("tiny", "https://tiny.example", (one, other), by_hand)
+        )
 
     return add
 
@@ -138,6 +140,6 @@ def test_sets_without_an_address_say_so(caplog, tmp_path):
 
 
 def test_every_named_set_has_a_way_and_the_command_runs(capsys):
-    assert set(get.WAYS) == set(SOURCES) - {"coco", "images", "video"}
+    assert set(get.DOWNLOAD_SOURCES) == set(SOURCES) - {"coco", "images", "video"}
     assert cli.main(["data", "get", "nothing_like_it"]) == 2
     assert "a data set out of" in capsys.readouterr().err

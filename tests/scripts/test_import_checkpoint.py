@@ -30,7 +30,7 @@ def test_a_published_file_keeps_its_maps_and_gets_its_form(tmp_path, published):
     out = tmp_path / "lpn50.pth.tar"
     assert cli.main(["import", "--weights", str(path), "--recipe", "coco/lpn50_256x192", "--out", str(out)]) == 0
     loaded = checkpoints.load(out)
-    assert loaded.form.size_hw == (256, 192) and loaded.form.bgr and loaded.form.codec == "softargmax"
+    assert loaded.spec.size_hw == (256, 192) and loaded.spec.bgr and loaded.spec.codec == "softargmax"
     assert loaded.skeleton.name == "coco17" and loaded.arch == "lpn50"
     images = torch.randn(1, 3, 64, 48, generator=torch.Generator().manual_seed(1)).repeat(1, 1, 2, 2)
     with torch.no_grad():
@@ -100,4 +100,4 @@ def test_names_of_published_files_stand_for_ours(arch):
     else:
         given = {k.replace("top.conv.", "backbone.top.top.0."): v for k, v in state.items()}
         given["backbone.multi_stage_x.0.a"] = given["backbone.top.top.0.bn.bias"]
-    assert weights.own_names(arch, given).keys() >= state.keys()
+    assert weights.to_our_names(arch, given).keys() >= state.keys()

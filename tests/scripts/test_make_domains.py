@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from zoopose.datasets.coco.keypoints import CocoKeypoints
-from zoopose.datasets.open import open_source
+from zoopose.datasets.open import open_data
 from zoopose.errors import OptionError
 from zoopose.pose.skeleton import COCO17, TIGDOG18
 from zoopose.scripts.make_animals import process_pool
@@ -87,12 +87,12 @@ def test_a_figure_out_of_the_picture_has_no_annotation():
 
 def test_the_files_are_read_by_their_readers(made, tmp_path):
     _, files, _ = made
-    animals = open_source(f"coco:{files.animals_train}")
-    assert len(animals) == len(open_source(f"coco:{files.animals_valid}")) == 4
+    animals = open_data(f"coco:{files.animals_train}")
+    assert len(animals) == len(open_data(f"coco:{files.animals_valid}")) == 4
     assert animals.skeleton.joints == TIGDOG18.joints and tuple(animals.skeleton.limbs) == tuple(TIGDOG18.limbs)
     assert sorted(animals[i].meta["category"] for i in range(4)) == ["horse", "horse", "hound", "hound"]
     assert animals[0].image.shape == (48, 64, 3)
-    target, held = open_source(f"coco:{files.target_train}"), open_source(f"coco:{files.target_valid}")
+    target, held = open_data(f"coco:{files.target_train}"), open_data(f"coco:{files.target_valid}")
     assert (len(target), len(held)) == (4, 2)
     assert target.skeleton.joints == animals.skeleton.joints
     assert len(set(target.shots)) == 2 and {target[i].meta["group"] for i in range(4)}.isdisjoint(
@@ -103,7 +103,7 @@ def test_the_files_are_read_by_their_readers(made, tmp_path):
     sample = target[1]
     np.testing.assert_allclose(sample.xy_px[sample.visible > 0], frame.xy_px[sample.visible > 0], atol=0.006)
     assert np.abs(sample.image.astype(int) - frame.image).mean() < 6
-    unlabelled = open_source(f"coco:{files.target_train}", labelled=False)
+    unlabelled = open_data(f"coco:{files.target_train}", labelled=False)
     assert len(unlabelled) == 4 and unlabelled.labels is None
     # bare names, as in the published files: read where file and pictures lie together
     beside = files.people / "train2017" / "labels.json"

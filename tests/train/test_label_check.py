@@ -6,7 +6,7 @@ import logging
 import numpy as np
 import pytest
 
-from zoopose.datasets.open import open_source
+from zoopose.datasets.open import open_data
 from zoopose.errors import DataError
 from zoopose.evaluation.mirroring import flips, mirrors, say_pairs
 from zoopose.pose.skeleton import Skeleton
@@ -53,7 +53,7 @@ def same(ann):
 
 def test_all_joints_hidden_and_ignored(changed, tiny_options, tmp_path):
     hidden, plain = changed(hide_most), changed(same, "plain.json")
-    data = open_source(hidden)
+    data = open_data(hidden)
     data.labels[1][0] = 1
     check_labels(data, (32, 32), 1, "train on")
     with pytest.raises(DataError, match="hidden .flag 1.(?s:.*)--hidden train"):
@@ -73,7 +73,7 @@ def test_all_joints_outside_the_crops(changed, tiny_options, tmp_path, caplog):
     outside, plain = changed(move_box), changed(same, "plain.json")
     with pytest.raises(DataError, match="outside their animal's crop"):
         run(TrainOptions(**tiny_options(tmp_path / "run", dataset=outside, valid=plain, epochs=1, as_is=True)))
-    data = open_source(outside, as_is=True)
+    data = open_data(outside, as_is=True)
     data.boxes[:2] = [0, 0, 64, 64]
     with caplog.at_level(logging.WARNING):
         check_labels(data, (32, 32), 1, "train on")

@@ -56,9 +56,9 @@ def test_a_recipe_names_what_exists_and_says_where_it_is_from(name):
     if size in ("offset", "gaussian", "mmpose"):
         size = name.split("_")[-2]
     assert "x".join(map(str, recipe.inp_res)) == size
-    form = recipe.form
-    assert form.size_hw == recipe.inp_res and form.heatmap_hw == (recipe.inp_res[0] // 4, recipe.inp_res[1] // 4)
-    assert (form.kind, form.codec, form.sigma, form.bgr) == (recipe.frame, recipe.codec, recipe.sigma, recipe.bgr)
+    spec = recipe.spec
+    assert spec.size_hw == recipe.inp_res and spec.heatmap_hw == (recipe.inp_res[0] // 4, recipe.inp_res[1] // 4)
+    assert (spec.kind, spec.codec, spec.sigma, spec.bgr) == (recipe.frame, recipe.codec, recipe.sigma, recipe.bgr)
     assert recipe.schedule.total_epochs(1000) >= 29 and recipe.schedule.rate(10**9, 1000) < recipe.lr
     text = (FOLDER / f"{name}.toml").read_text()
     assert "github.com/" in text.split("\n\n")[0], "its source"

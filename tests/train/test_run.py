@@ -137,12 +137,12 @@ def test_rates_fall_as_the_schedule_says():
 
 def test_sides_that_no_network_has_are_refused(tmp_path, command, data):
     with pytest.raises(OptionError, match="--out-res 16"):
-        building.input_form(RunOptions(inp_res=128, out_res=16))
+        building.input_spec(RunOptions(inp_res=128, out_res=16))
     with pytest.raises(OptionError, match="--depth"):
         run(command(tmp_path, inp_res=48, depth=3))
     with pytest.raises(OptionError, match="multiple"):
         run(command(tmp_path, inp_res=36, depth=0))
-    assert building.input_form(RunOptions(inp_res=128)).heatmap_size == 32
+    assert building.input_spec(RunOptions(inp_res=128)).heatmap_size == 32
 
 
 def test_a_missing_device_is_named(monkeypatch):
@@ -193,12 +193,12 @@ def test_numbers_at_their_ends_are_taken():
 
 
 @pytest.mark.parametrize(
-    ("best_epoch", "epoch", "patience", "tired"),
+    ("best_epoch", "epoch", "patience", "out_of_patience"),
     [(-1, 0, 1, False), (-1, 9, 3, False), (1, 3, 3, False), (1, 4, 3, True), (4, 4, 1, False), (1, 99, 0, False)],
 )
-def test_a_run_is_tired_when_nothing_was_better_for_its_patience(best_epoch, epoch, patience, tired):
+def test_a_run_is_tired_when_nothing_was_better_for_its_patience(best_epoch, epoch, patience, out_of_patience):
     task = loop.Run(None, None, None, None, None, None, None, epoch=epoch, best_epoch=best_epoch, patience=patience)
-    assert task.tired() is tired
+    assert task.out_of_patience() is out_of_patience
 
 
 def test_patience_ends_a_run_and_its_restart_does_not_go_on(tmp_path, command, monkeypatch):

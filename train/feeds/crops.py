@@ -23,7 +23,7 @@ from ...pose import heatmap
 from ...pose.augment import Augmentation, Part, augment, generator_for
 from ...pose.codecs import CODECS
 from ...pose.geometry import apply, warp
-from ...pose.input_spec import InputForm
+from ...pose.input_spec import InputSpec
 from ..label_check import check_labels
 from ..options import RunOptions
 
@@ -71,7 +71,7 @@ class CropFeed:
     def __init__(
         self,
         dataset: PoseDataset,
-        form: InputForm,
+        spec: InputSpec,
         augmentation: Augmentation,
         batch_size: int,
         seed: int,
@@ -93,9 +93,9 @@ class CropFeed:
             raise DataError(
                 "at least one labelled animal to train on", "an empty data set", "zoopose data check NAME:PATH"
             )
-        self.dataset, self.form, self.augmentation, self.sigma, self.encoding = (
+        self.dataset, self.spec, self.augmentation, self.sigma, self.encoding = (
             dataset,
-            form,
+            spec,
             augmentation,
             sigma,
             encoding,
@@ -104,11 +104,11 @@ class CropFeed:
         self.rank, self.world, self.labels, self.faults = rank, world, labels, FaultLog()
         self.sigma_decay, self.least_flag = sigma_decay, 1 if hidden else 2
         if labels is None and dataset.labels is not None:
-            check_labels(dataset, form.size_hw, self.least_flag, "train on")
-        kept = padded_hw(form.size_hw) if padded or augmentation != Augmentation() else form.size_hw
-        unit = math.gcd(*form.size_hw)
-        self.margin = 1.0 if kept == form.size_hw else 1 + 2 * margin_px(unit) / unit
-        self.crops = CropCache(dataset, kept[0] if form.square else kept, self.margin, cache_bytes, cache_folder)
+            check_labels(dataset, spec.size_hw, self.least_flag, "train on")
+        kept = padded_hw(spec.size_hw) if padded or augmentation != Augmentation() else spec.size_hw
+        unit = math.gcd(*spec.size_hw)
+        self.margin = 1.0 if kept == spec.size_hw else 1 + 2 * margin_px(unit) / unit
+        self.crops = CropCache(dataset, kept[0] if spec.square else kept, self.margin, cache_bytes, cache_folder)
         self._safe = SafeDataset(self.crops, strict)
 
     @property
@@ -167,7 +167,7 @@ class CropFeed:
     def _views(self, batch: dict, generator: torch.Generator, device: torch.device) -> dict[str, torch.Tensor]:
         flags = batch["visible"]
         # losses of several levels tell hidden joints from visible ones
-        full = flags if CODECS[self.form.codec].levels > 1 else torch.ones_like(flags)
+        full = flags if CODECS[self.spec.codec].levels > 1 else torch.ones_like(flags)
         xy_crop, weight = batch["xy_crop"], ((flags >= self.least_flag) * full).float()
         if self.labels is not None:
             xy_px, own = (torch.as_tensor(a[batch["index"].numpy()]) for a in self.labels)
@@ -178,24 +178,24 @@ class CropFeed:
             xy_crop.to(device),
             weight.to(device),
             self.augmentation,
-            self.form.size_hw,
+            self.spec.size_hw,
             self.dataset.skeleton.flip_order,
             generator,
             self.margin,
         )
         target, weight = self._targets(xy_view, weight)
-        images = self.form.normalise_exact(images).contiguous(memory_format=torch.channels_last)
+        images = self.spec.normalise_exact(images).contiguous(memory_format=torch.channels_last)
         made = {"images": images, "target": target, "weight": weight, "index": batch["index"]}
         if "parts" in batch:
             made["parts"] = part_views(
-                batch["parts"].to(device), view_from_crop, self.form.size_hw, self.dataset.parts.mirrored
+                batch["parts"].to(device), view_from_crop, self.spec.size_hw, self.dataset.parts.mirrored
             )
         return made
 
     def _targets(self, xy_view: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        xy_heatmap = apply(self.form.heatmap_from_crop(xy_view), xy_view)
-        weight = weight * heatmap.in_frame(xy_heatmap, self.form.heatmap_hw)
-        return targets(self.form, xy_heatmap, weight, self._sigma_now, self.encoding), weight
+        xy_heatmap = apply(self.spec.heatmap_from_crop(xy_view), xy_view)
+        weight = weight * heatmap.in_frame(xy_heatmap, self.spec.heatmap_hw)
+        return targets(self.spec, xy_heatmap, weight, self._sigma_now, self.encoding), weight
 
 
 def part_views(
@@ -222,7 +222,7 @@ def part_views(
 
 
 def targets(
-    form: InputForm, xy_heatmap: torch.Tensor, weight: torch.Tensor, sigma: float, encoding: str = "gaussian"
+    spec: InputSpec, xy_heatmap: torch.Tensor, weight: torch.Tensor, sigma: float, encoding: str = "gaussian"
 ) -> torch.Tensor:
     """Target maps of the form's codec.
 
@@ -232,8 +232,8 @@ def targets(
         encoding: `cauchy` for peaks of that shape, with codecs of one Gaussian peak a joint.
     """
     if encoding == "cauchy":
-        return heatmap.encode(xy_heatmap, weight > 0, form.heatmap_hw, sigma, encoding)
-    return CODECS[form.codec].encode(xy_heatmap, weight > 0, form.heatmap_hw, sigma)
+        return heatmap.encode(xy_heatmap, weight > 0, spec.heatmap_hw, sigma, encoding)
+    return CODECS[spec.codec].encode(xy_heatmap, weight > 0, spec.heatmap_hw, sigma)
 
 
 def stream(feed: Any, at: int, count: int, device: torch.device) -> Iterator[dict[str, torch.Tensor] | None]:

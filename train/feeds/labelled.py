@@ -16,7 +16,7 @@ from ...errors import DataError, OptionError
 from ...evaluation.mirroring import mirrors
 from ...pose.augment import AUGMENTATIONS, Augmentation
 from ...pose.codecs import CODECS
-from ...pose.input_spec import InputForm
+from ...pose.input_spec import InputSpec
 from ...pose.person_augment import PersonAugmentation
 from ...pose.person_frames import FRAMES
 from ...pose.skeleton import Skeleton
@@ -24,13 +24,13 @@ from ..label_check import check_labels
 from ..options import RunOptions, TrainOptions
 from ..recipes import load_recipe
 from .crops import CropFeed, cache_for
-from .original import PublishedFeed, training_items
+from .original import OriginalFeed, training_items
 from .person import PersonFeed
 
 
 def feed_for(
-    options: TrainOptions, training: PoseDataset, form: InputForm, fabric: Fabric
-) -> CropFeed | PersonFeed | PublishedFeed:
+    options: TrainOptions, training: PoseDataset, spec: InputSpec, fabric: Fabric
+) -> CropFeed | PersonFeed | OriginalFeed:
     """The labelled batches that options and form ask for.
 
     Raises:
@@ -39,15 +39,15 @@ def feed_for(
     name = options.augment
     if name == "auto":
         weak = options.dataset.partition(":")[0] in ("real_animal", "synthetic_animal")
-        name = "recipe" if form.kind in FRAMES else "standard" if weak else "strong"
+        name = "recipe" if spec.kind in FRAMES else "standard" if weak else "strong"
     kinds = {"published": ("published",), "recipe": FRAMES}.get(name, ("exact", "published"))
-    if form.kind not in kinds:
+    if spec.kind not in kinds:
         raise OptionError(
             f"a network of {' or '.join(kinds)} crops for --augment {name}",
-            f"one of {form.kind} crops",
+            f"one of {spec.kind} crops",
             "another --augment, or begin anew without --resume and --init-weights",
         )
-    codec = CODECS[form.codec]
+    codec = CODECS[spec.codec]
     if name == "published" and codec.encoding != "gaussian":
         raise OptionError(
             "a codec that only reads, with targets that are the published ones: dark or argmax",
@@ -66,11 +66,11 @@ def feed_for(
     if name == "published":
         _does_nothing(options, ("hidden", "sigma_decay"), "published")
         _does_nothing(options, ("joint_weights",), "published")
-        items = training_items(training, form, options)
+        items = training_items(training, spec, options)
         if items.augment == "strong":
             _does_nothing(options, ("scale_factor", "rot_factor"), "published of renderings, which is strong")
-        check_labels(training, form.size_hw, 1, "train on")
-        return PublishedFeed(items, form.std, options, *spread.values())
+        check_labels(training, spec.size_hw, 1, "train on")
+        return OriginalFeed(items, spec.std, options, *spread.values())
     if name not in (
         "standard",
         "recipe",
@@ -81,13 +81,13 @@ def feed_for(
     if name == "recipe":
         _does_nothing(options, ("sigma_decay", "label_type"), "recipe")
         return PersonFeed(
-            training, form, CODECS[form.codec].encode, person_augmentation(options, training.skeleton),
+            training, spec, CODECS[spec.codec].encode, person_augmentation(options, training.skeleton),
             options.train_batch, options.seed,
             hidden=hidden, weighted=options.joint_weights, workers=options.workers, strict=options.strict_data, **spread,
         )  # fmt: skip
     _does_nothing(options, ("joint_weights",), name)
     return CropFeed(
-        training, form, augmentation_for(options, name, training.skeleton), options.train_batch, options.seed, sigma=form.sigma,
+        training, spec, augmentation_for(options, name, training.skeleton), options.train_batch, options.seed, sigma=spec.sigma,
         encoding=encoding_of(options), workers=options.workers, **cache_for(options), strict=options.strict_data,
         sigma_decay=options.sigma_decay, hidden=hidden, **spread,
     )  # fmt: skip
@@ -134,7 +134,7 @@ def trains_hidden(options: RunOptions, source: str) -> bool:
     return options.hidden == "train" or (options.hidden == "auto" and not nobody_placed)
 
 
-def published_mean(training: PoseDataset) -> tuple[float, float, float]:
+def original_mean(training: PoseDataset) -> tuple[float, float, float]:
     """RGB mean that the published input form subtracts: the data set's own, or measured on up to 200 of its pictures."""
     mean = getattr(training, "mean", None)
     if mean is not None:

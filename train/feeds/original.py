@@ -9,25 +9,25 @@ import torch
 from torch.utils.data import default_collate
 
 from ...datasets.loading import Loader
-from ...datasets.original_items import PublishedItems
+from ...datasets.original_items import OriginalItems
 from ...datasets.pictures import Fault, FaultLog, SafeDataset
 from ...datasets.sample import PoseDataset
 from ...evaluation.mirroring import mirrors
-from ...pose.input_spec import InputForm
+from ...pose.input_spec import InputSpec
 from ..options import RunOptions, TrainOptions
 
 
-class PublishedFeed:
-    """Batches of `PublishedItems`, in the order and with the draws that (seed, stream, epoch) give; interface of `CropFeed`.
+class OriginalFeed:
+    """Batches of `OriginalItems`, in the order and with the draws that (seed, stream, epoch) give; interface of `CropFeed`.
 
     Args:
-        items: see `published_items`.
+        items: see `original_items`.
         std: (3,) what the network's pictures are divided by, after the mean; the published networks' 1.
         options: batch size, seed, workers.
         rank, world: which share of every batch of world x batch_size this process makes.
     """
 
-    def __init__(self, items: PublishedItems, std: Sequence[float], options: RunOptions, rank: int = 0, world: int = 1):
+    def __init__(self, items: OriginalItems, std: Sequence[float], options: RunOptions, rank: int = 0, world: int = 1):
         self.items, self.std = items, torch.tensor(std, dtype=torch.float32).view(3, 1, 1)
         self.batch_size, self.seed, self.workers = options.train_batch, options.seed, options.workers
         self.rank, self.world, self.faults = rank, world, FaultLog()
@@ -63,28 +63,28 @@ class PublishedFeed:
             }
 
 
-def published_items(
-    dataset: PoseDataset, form: InputForm, options: RunOptions, augment: str, flip: bool = True, stream: int = 0
-) -> PublishedItems:
+def original_items(
+    dataset: PoseDataset, spec: InputSpec, options: RunOptions, augment: str, flip: bool = True, stream: int = 0
+) -> OriginalItems:
     """Items of a data set in a network's form, with the command's targets and ranges of the standard recipe.
 
     Args:
-        augment: none, standard or strong, see `PublishedItems`.
+        augment: none, standard or strong, see `OriginalItems`.
         flip: mirror half of them, unless left and right are in doubt, see `mirrors`.
         stream: tells the data sets of one run apart.
     """
-    return PublishedItems(
-        dataset, inp_res=form.size, out_res=form.heatmap_size, sigma=form.sigma, scale_factor=options.scale_factor,
+    return OriginalItems(
+        dataset, inp_res=spec.size, out_res=spec.heatmap_size, sigma=spec.sigma, scale_factor=options.scale_factor,
         rot_factor=options.rot_factor, label_type=options.label_type, augment=augment,
         flip=flip and mirrors(options, dataset.skeleton),
-        mean=np.array(form.mean, np.float32), seed=options.seed, stream=stream,
+        mean=np.array(spec.mean, np.float32), seed=options.seed, stream=stream,
     )  # fmt: skip
 
 
-def training_items(dataset: PoseDataset, form: InputForm, options: TrainOptions) -> PublishedItems:
+def training_items(dataset: PoseDataset, spec: InputSpec, options: TrainOptions) -> OriginalItems:
     """Items of `train --augment published`: recipe 7b (strong) for names that end in _sp, else 7a (ccssl section 6)."""
     strong = options.dataset.partition(":")[0].endswith("_sp")
-    return published_items(dataset, form, options, "strong" if strong else "standard")
+    return original_items(dataset, spec, options, "strong" if strong else "standard")
 
 
 def _collate(items: list) -> dict:

@@ -18,7 +18,7 @@ from ...datasets.pictures import FaultLog, SafeDataset
 from ...datasets.sample import PoseDataset
 from ...errors import DataError
 from ...pose.geometry import apply
-from ...pose.input_spec import InputForm
+from ...pose.input_spec import InputSpec
 from ...pose.person_augment import PersonAugmentation, joint_weights
 from ...pose.person_frames import heatmap_matrix
 from ...pose.target_weight import target_weight
@@ -50,7 +50,7 @@ class PersonFeed:
     def __init__(
         self,
         dataset: PoseDataset,
-        form: InputForm,
+        spec: InputSpec,
         encode: Callable[..., torch.Tensor],
         augmentation: PersonAugmentation,
         batch_size: int,
@@ -69,12 +69,12 @@ class PersonFeed:
                 "an empty data set" if len(dataset) == 0 else "a data set without labels",
                 "zoopose data check NAME:PATH",
             )
-        self.dataset, self.form, self.encode = dataset, form, encode
+        self.dataset, self.spec, self.encode = dataset, spec, encode
         self.batch_size, self.seed, self.stream, self.workers = batch_size, seed, stream, workers
         self.rank, self.world, self.strict, self.faults = rank, world, strict, FaultLog()
         self.least_flag = 1 if hidden else 2
-        check_labels(dataset, form.size_hw, self.least_flag, "train on")
-        self.crops = PersonCrops(dataset, form, augmentation, seed, stream)
+        check_labels(dataset, spec.size_hw, self.least_flag, "train on")
+        self.crops = PersonCrops(dataset, spec, augmentation, seed, stream)
         self.joint_weight = torch.from_numpy(joint_weights(dataset.skeleton)) if weighted else None
 
     @property
@@ -111,16 +111,16 @@ class PersonFeed:
             yield made | {"index": batch["index"]}
 
     def _ready(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        form = self.form
+        spec = self.spec
         images = batch["crop"].float() / 255
         images = (images * batch["gain"][..., None, None]).clamp_(0, 1)
-        images = form.normalise(images).contiguous(memory_format=torch.channels_last)
+        images = spec.normalise(images).contiguous(memory_format=torch.channels_last)
         xy = batch["xy_crop"]
-        matrix = heatmap_matrix(form.kind, form.size_hw[::-1], form.heatmap_hw[::-1])
+        matrix = heatmap_matrix(spec.kind, spec.size_hw[::-1], spec.heatmap_hw[::-1])
         xy_heatmap = apply(torch.as_tensor(matrix, dtype=xy.dtype, device=xy.device), xy)
         flags = batch["visible"] * (batch["visible"] >= self.least_flag)
-        weight = target_weight(form.codec, xy_heatmap, flags, form.heatmap_hw, form.sigma)
-        target = self.encode(xy_heatmap, weight > 0, form.heatmap_hw, form.sigma)
+        weight = target_weight(spec.codec, xy_heatmap, flags, spec.heatmap_hw, spec.sigma)
+        target = self.encode(xy_heatmap, weight > 0, spec.heatmap_hw, spec.sigma)
         if self.joint_weight is not None:  # see labelled_feed: not with codecs whose weights are flags
             weight = weight * self.joint_weight.to(weight.device)
         return {"images": images, "target": target, "weight": weight}

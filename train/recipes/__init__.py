@@ -19,7 +19,7 @@ from ...errors import OptionError
 from ...evaluation.published_results import PublishedResult
 from ...pose.codecs import CODECS
 from ...pose.heatmap import DECODERS
-from ...pose.input_spec import KINDS, InputForm
+from ...pose.input_spec import KINDS, InputSpec
 from ...pose.models import MODELS, options_of
 from ...pose.person_augment import PersonAugmentation
 from ..schedules import Schedule
@@ -40,7 +40,7 @@ class Recipe:
         trunk: what its first layers were trained on before; "" : nothing. A reminder to give --trunk-weights.
         frame: kind of the input form. codec: how maps mean joints. sigma: width of the target peaks, cells.
         inp_res: rows and columns of the input, px; the maps have a quarter of it.
-        bgr, mean, std: as in `InputForm`.
+        bgr, mean, std: as in `InputSpec`.
         padding: enlargement of the box in width and height, in the test, and in training where the augmentation has no other.
         solver: "adam" or "rms". momentum: of RMSprop. weight_decay: L2 penalty. decay_norms: it acts on norms and biases too.
         lr, shape, milestones, gamma, epochs, iterations, warmup, warmup_factor, stages: see `Schedule`. The rate is that of the
@@ -48,7 +48,7 @@ class Recipe:
         batch: pictures of a batch on each device. gpus: devices.
         loss: "auto": the codec's own; or a name of --loss.
         joint_weights: HRNet's weights of limbs' ends, see `person_augment.joint_weights`.
-        decoder, decoder_taps: how the published test reads the maps, see `InputForm`.
+        decoder, decoder_taps: how the published test reads the maps, see `InputSpec`.
         flip_test: the published figures average over the mirrored picture.
         augmentation: ranges of the draws.
         results: the published figures, and ours where the recipe has been run to its end; none where no figure is published.
@@ -102,10 +102,10 @@ class Recipe:
         return self.frame != "megvii"
 
     @property
-    def form(self) -> InputForm:
+    def spec(self) -> InputSpec:
         """How pictures become the network's input, and its maps joints."""
         h, w = self.inp_res
-        return InputForm(
+        return InputSpec(
             self.frame, self.inp_res, (h // STRIDE, w // STRIDE), self.mean, self.std, self.bgr, self.codec, self.sigma,
             self.padding, self.decoder, self.decoder_taps,
         )  # fmt: skip

@@ -106,7 +106,7 @@ class SelfTrainingStep(ABC):
     def prepare(self, round_: int) -> None:
         """What a method does on every rank before labels are made; nothing here."""
 
-    def settle(self, labels: PseudoLabels, round_: int, model: nn.Module) -> None:
+    def refine(self, labels: PseudoLabels, round_: int, model: nn.Module) -> None:
         """What a method does to labels just made, before some are admitted, on the first rank; nothing here."""
 
     @abstractmethod
@@ -162,7 +162,7 @@ class SelfTrainingStep(ABC):
         if not first:
             return
         if not made:
-            self.settle(labels, round_, model)
+            self.refine(labels, round_, model)
             labels.facts["ranked_by"] = self.ranked_by
         self.admit(labels, round_)
         fault = None if labels.admitted.any() else self.nothing_admitted(labels)

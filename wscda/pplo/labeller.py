@@ -16,9 +16,9 @@ from ...datasets.pictures import FaultLog
 from ...datasets.pseudo_labels import PseudoLabels
 from ...pose import heatmap
 from ...pose.geometry import apply, invert
-from ...pose.input_spec import InputForm
+from ...pose.input_spec import InputSpec
 from ...train.selftraining.labeller import PARTIAL_SECONDS, ChunkLabeller, Partial, fingerprint, inner_from_image
-from .selection import confidence_of, likeness, score
+from .selection import confidence_of, score, similarity
 
 CHUNK = 32  # frames in one forward pass
 
@@ -42,7 +42,7 @@ class MirrorLabeller(ChunkLabeller):
     """
 
     crops: CropCache
-    form: InputForm
+    spec: InputSpec
     device: torch.device
     select: str = "quantile"
     sigma: float = 1.0
@@ -98,7 +98,7 @@ class MirrorLabeller(ChunkLabeller):
         """Short mark of all that the labels of a round follow from: network, frames, how they are scored."""
         dataset = self.crops.dataset
         frames = (dataset.crop_factor, self.crops.size, self.crops.margin, *dataset.ids)
-        rules = (CHUNK, round_, self.form, self.select, self.sigma, self.encoding, dataset.skeleton.to_dict())
+        rules = (CHUNK, round_, self.spec, self.select, self.sigma, self.encoding, dataset.skeleton.to_dict())
         rules += () if self.mirror else ("upright",)
         return f"{fingerprint(model)}-{zlib.crc32(repr((rules, frames)).encode()):08x}"
 
@@ -107,36 +107,36 @@ class MirrorLabeller(ChunkLabeller):
         return self.held is not None and self.select == "small_loss"
 
     def _confidence(self, scores: np.ndarray) -> np.ndarray:
-        return confidence_of(self.select, scores, self.form.heatmap_size**2, self.sigma)
+        return confidence_of(self.select, scores, self.spec.heatmap_size**2, self.sigma)
 
     @torch.no_grad()
     def _chunk(self, model: nn.Module, batch: dict, out: dict[str, np.ndarray]) -> None:
-        form, rows = self.form, batch["index"].numpy()
+        spec, rows = self.spec, batch["index"].numpy()
         upright, mirrored = self._maps(model, batch["crop"])
         mean = (upright + mirrored) / 2
-        xy, peak = form.decode(mean)
-        own, back = (form.decode(maps)[0] for maps in (upright, mirrored))
-        to_image = form.image_from_heatmap(inner_from_image(batch["crop_from_image"], self.crops.size, form.size))
+        xy, peak = spec.decode(mean)
+        own, back = (spec.decode(maps)[0] for maps in (upright, mirrored))
+        to_image = spec.image_from_heatmap(inner_from_image(batch["crop_from_image"], self.crops.size, spec.size))
         out["xy"][rows] = apply(to_image, xy.cpu().double()).float().numpy()
         out["peak"][rows] = peak.clamp_min(0).cpu().numpy()
         out["crop_px"][rows] = batch["crop_from_image"][:, 0, 0].numpy()
         out["score"][rows] = score(self.select, upright, mirrored, xy, self.sigma, self.encoding).cpu().numpy()
         apart = ((own - xy).norm(dim=-1) + (back - xy).norm(dim=-1)) / 2
-        out["agreement"][rows] = apart.cpu().numpy() * form.stride
-        out["equivariance"][rows] = (own - back).norm(dim=-1).cpu().numpy() * form.stride
+        out["agreement"][rows] = apart.cpu().numpy() * spec.stride
+        out["equivariance"][rows] = (own - back).norm(dim=-1).cpu().numpy() * spec.stride
         if self._judges_held:
             xy_px = np.where(self.held.admitted[rows][..., None], self.held.xy_px[rows], np.nan)
             at = apply(invert(to_image), torch.from_numpy(xy_px).double()).float().to(mean.device)
-            out["held_score"][rows] = likeness(mean, at, self.sigma, self.encoding).cpu().numpy()
+            out["held_score"][rows] = similarity(mean, at, self.sigma, self.encoding).cpu().numpy()
 
     def _maps(self, model: nn.Module, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Maps (B, K, h, w) of the inner squares of crops (B, 3, S, S) uint8, and of their mirror images, brought back."""
-        form, skeleton = self.form, self.crops.dataset.skeleton
-        pad = (self.crops.size - form.size) // 2
-        inner = crops[..., pad : pad + form.size, pad : pad + form.size].to(self.device).float() / 255
-        images = form.normalise_exact(inner).contiguous(memory_format=torch.channels_last)
+        spec, skeleton = self.spec, self.crops.dataset.skeleton
+        pad = (self.crops.size - spec.size) // 2
+        inner = crops[..., pad : pad + spec.size, pad : pad + spec.size].to(self.device).float() / 255
+        images = spec.normalise_exact(inner).contiguous(memory_format=torch.channels_last)
         if not self.mirror:
-            upright = form.joint_maps(model(images), len(skeleton))
+            upright = spec.joint_maps(model(images), len(skeleton))
             return upright, upright
-        upright, mirrored = (form.joint_maps(model(each), len(skeleton)) for each in (images, images.flip(-1)))
+        upright, mirrored = (spec.joint_maps(model(each), len(skeleton)) for each in (images, images.flip(-1)))
         return upright, heatmap.flip_back(mirrored, skeleton.flip_order)

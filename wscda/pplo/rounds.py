@@ -11,7 +11,7 @@ EPOCHS = 30  # where nothing is said
 THRESHOLD = 0.5  # of --select threshold
 
 
-def settled(options: PploOptions) -> PploOptions:
+def with_defaults(options: PploOptions) -> PploOptions:
     """The options with the number of epochs and the threshold filled in.
 
     Raises:

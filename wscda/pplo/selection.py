@@ -50,7 +50,7 @@ def consistency(upright: torch.Tensor, mirrored: torch.Tensor) -> torch.Tensor:
     return -(upright - mirrored).square().mean((2, 3))
 
 
-def likeness(maps: torch.Tensor, xy_heatmap: torch.Tensor, sigma: float, encoding: str = "gaussian") -> torch.Tensor:
+def similarity(maps: torch.Tensor, xy_heatmap: torch.Tensor, sigma: float, encoding: str = "gaussian") -> torch.Tensor:
     """(B, K) minus the mean over cells of the squared difference between maps and the peak at a label (B, K, 2), cells; NaN
     without one."""
     known = xy_heatmap.isfinite().all(-1)
@@ -70,7 +70,7 @@ def score(
 
     Args:
         select: `quantile` and `threshold`: the peak of the mean map, at least 0; `self_consistency`: see `consistency`;
-            `small_loss`: see `likeness`, of the mean map.
+            `small_loss`: see `similarity`, of the mean map.
         upright, mirrored: (B, K, h, w) of the picture and of its mirror image, brought back.
         xy_heatmap: (B, K, 2) the labels.
     """
@@ -78,7 +78,7 @@ def score(
         return consistency(upright, mirrored)
     mean = (upright + mirrored) / 2
     if select == "small_loss":
-        return likeness(mean, xy_heatmap, sigma, encoding)
+        return similarity(mean, xy_heatmap, sigma, encoding)
     return mean.flatten(2).amax(-1).clamp_min(0)
 
 

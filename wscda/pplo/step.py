@@ -61,13 +61,13 @@ class PploStep(SelfTrainingStep):
         weight: float = 1.0,
         warmup: int = 0,
         steps: int = 0,
-        hold: bool = True,
+        remove_drift: bool = True,
         stop_below: float = 0.0,
     ):
         refresh = math.ceil(epochs / rounds)
         super().__init__(*feeds, labeller, fabric, LOSSES[loss], weight, rounds, refresh, run.folder, run.extra, steps)
         self.weight, self.warmup, self.epochs, self.rule = weight, warmup, epochs, rule
-        self.hold, self.stop_below = hold, stop_below
+        self.remove_drift, self.stop_below = remove_drift, stop_below
         self.ranked_by = rule.select
 
     def round_of(self, epoch: int) -> int:
@@ -96,13 +96,13 @@ class PploStep(SelfTrainingStep):
         network = self.kept.get("network") if self.kept.get("round") == round_ - 1 else None
         return self.earlier(round_ - 1, "comparing new labels with theirs", network)
 
-    def settle(self, labels: PseudoLabels, round_: int, model: nn.Module) -> None:
+    def refine(self, labels: PseudoLabels, round_: int, model: nn.Module) -> None:
         """Labels just made stay where they are, and give way to better ones of the round before."""
         if round_ == 0:
             return
-        first = self.earlier(0, "holding labels in their place") if self.hold else None
+        first = self.earlier(0, "holding labels in their place") if self.remove_drift else None
         if first:
-            drift = labels.hold(first)
+            drift = labels.remove_drift(first)
             labels.facts["drift_px"] = [float(v) for v in drift]
         if self.labeller.held is not None:
             keep_better(labels, self.labeller.held, self.labeller.held_confidence)
@@ -158,11 +158,11 @@ def step_for(
     """The step of a run.
 
     Args:
-        options: settled, see `rounds.settled`.
+        options: settled, see `rounds.with_defaults`.
         animals: labelled; target: without labels.
         network: describes joints and form.
     """
-    form, mirror = network.form, mirrors(options, network.skeleton)
+    spec, mirror = network.spec, mirrors(options, network.skeleton)
     if not mirror and (options.select == "self_consistency" or options.check_limit):
         flag = "--check-limit" if options.check_limit else f"--select {options.select}"
         remedy = f"--partners {network.skeleton.suggested_partners() or 'LEFT:RIGHT,...'}, or leave {flag} out"
@@ -170,7 +170,7 @@ def step_for(
     sizes = batch_sizes(options.train_batch, options.source_ratio)
     common = {
         "seed": options.seed,
-        "sigma": form.sigma,
+        "sigma": spec.sigma,
         "encoding": encoding_of(options),
         "workers": options.workers,
         **cache_for(options, 1 / 2),
@@ -183,7 +183,7 @@ def step_for(
     feeds = tuple(
         CropFeed(
             data,
-            form,
+            spec,
             augmentation_for(options, name, network.skeleton),
             batch_size=size,
             stream=stream,
@@ -195,12 +195,12 @@ def step_for(
         )
     )
     labeller = MirrorLabeller(
-        feeds[1].crops, form, fabric.device, options.select, form.sigma, common["encoding"], options.workers,
+        feeds[1].crops, spec, fabric.device, options.select, spec.sigma, common["encoding"], options.workers,
         options.strict_data, fabric=fabric, mirror=mirror,
     )  # fmt: skip
     rule = Rule(
         options.select, options.share_first, options.share_last, options.grow, options.per, options.threshold,
-        options.check_limit * form.size if options.check_limit else math.inf,
+        options.check_limit * spec.size if options.check_limit else math.inf,
     )  # fmt: skip
     return PploStep(
         feeds, labeller, fabric, run, loss_for(options, network), options.rounds, options.num_epochs, rule,

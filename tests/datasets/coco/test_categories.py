@@ -9,11 +9,11 @@ import pytest
 
 from zoopose.cli import main
 from zoopose.datasets.coco.truth import coco_truth
-from zoopose.datasets.open import open_source
+from zoopose.datasets.open import open_data
 from zoopose.errors import DataError, OptionError
 from zoopose.evaluation.coco_scores import keypoint_numbers
 from zoopose.evaluation.options import TestOptions as Options
-from zoopose.evaluation.options import open_data, open_target
+from zoopose.evaluation.options import open_target, open_with_options
 from zoopose.wscda.options import PploOptions
 
 JOINTS = ["nose", "left_ear", "right_ear"]
@@ -53,21 +53,21 @@ def two_skeletons():
 def test_a_category_is_chosen_by_name_or_id(write):
     source = write(two_skeletons())
     for category, count, joints in (("mouse", 4, 3), ("1", 4, 3), ("cat, grey", 2, 2), ("2", 2, 2)):
-        data = open_data(source, "all", Options(category=category))
+        data = open_with_options(source, "all", Options(category=category))
         assert len(data) == count and len(data.skeleton) == joints and len(coco_truth(data).annotations) == count
     with pytest.raises(DataError, match="--category NAME or ID(?s:.*)mouse .id 1., cat, grey .id 2."):
-        open_data(source, "all", Options())
+        open_with_options(source, "all", Options())
     with pytest.raises(DataError, match="category 'dog'"):
-        open_data(source, "all", Options(category="dog"))
+        open_with_options(source, "all", Options(category="dog"))
     with pytest.raises(DataError, match="different joints"):
-        open_data(source, "all", Options(category="1,2"))
+        open_with_options(source, "all", Options(category="1,2"))
     with pytest.raises(OptionError, match="--category NAME"):
-        open_data(source, "all", Options(classes="mouse"))
+        open_with_options(source, "all", Options(classes="mouse"))
 
 
 def test_a_target_has_a_category_of_its_own_or_that_of_the_source_where_it_has_it(write):
     source, target = write(two_skeletons()), write(animals(), "target.json")
-    skeleton = open_data(source, "all", Options(category="mouse")).skeleton
+    skeleton = open_with_options(source, "all", Options(category="mouse")).skeleton
     assert len(open_target(PploOptions(target=source, category="mouse"), skeleton)) == 4
     assert len(open_target(PploOptions(target=source, category="mouse", target_category="2"), skeleton)) == 2
     assert len(open_target(PploOptions(target=target, category="cat, grey"), skeleton)) == 6
@@ -100,16 +100,16 @@ def test_flags_of_yes_and_no_say_labelled_and_seen(write):
     data = animals()
     for ann in data["annotations"]:
         ann["keypoints"][2::3] = [1, 1, 0]
-    found = open_source(write(data))
+    found = open_data(write(data))
     assert found.labels[1].tolist() == [[2, 2, 0]] * 6
     assert list(found.describe()["mended"].values()) == [6]
     data["annotations"][5]["keypoints"][2] = 2  # a file with 2 means 1 as COCO does, in all its parts
-    assert open_source(write(data)).labels[1][0].tolist() == [1, 1, 0]
-    assert [open_source(write(data), split=part).labels[1].max() for part in ("train", "valid")] != [2, 2]
+    assert open_data(write(data)).labels[1][0].tolist() == [1, 1, 0]
+    assert [open_data(write(data), split=part).labels[1].max() for part in ("train", "valid")] != [2, 2]
 
 
 def scores(source):
-    data = open_source(source)
+    data = open_data(source)
     truth = coco_truth(data)
     results = [
         {"image_id": a["image_id"], "category_id": a["category_id"], "score": 0.9, "keypoints": [v + 1 for v in a["keypoints"]]}
@@ -149,7 +149,7 @@ def test_ids_are_the_same_in_any_spelling(write, image, reference):
         each["id"] = image(each["id"])
     for ann in data["annotations"]:
         ann["image_id"], ann["category_id"] = reference(ann["image_id"]), reference(1)
-    found = open_source(write(data))
+    found = open_data(write(data))
     assert len(found) == 6 and [found.path_of(i).name for i in range(6)] == [f"{i}.png" for i in range(1, 7)]
 
 
@@ -170,7 +170,7 @@ def test_values_of_other_types_are_named(write, part, key, value, text):
     data = animals()
     data[part][0][key] = value
     with pytest.raises(DataError, match=text) as error:
-        open_source(write(data))
+        open_data(write(data))
     assert len(str(error.value)) < 1500
 
 
@@ -179,13 +179,13 @@ def test_sizes_that_are_none_are_not_known(write, value):
     data = animals()
     for image in data["images"]:
         image["width"] = value
-    assert len(open_source(write(data))) == 6
+    assert len(open_data(write(data))) == 6
 
 
 def test_two_spellings_of_an_id_in_one_file_are_two_ids(write):
     data = animals(2)
     data["images"][1]["id"], data["annotations"][1]["image_id"] = "1", "1"
-    found = open_source(write(data))
+    found = open_data(write(data))
     assert [found.path_of(i).name for i in range(2)] == ["1.png", "2.png"]
 
 
@@ -195,7 +195,7 @@ def test_two_spellings_of_an_id_in_one_file_are_two_ids(write):
 def test_crowds_in_words(write, flag, crowd):
     data = animals()
     data["annotations"][0]["iscrowd"] = flag
-    found = open_source(write(data))
+    found = open_data(write(data))
     assert len(found) == (5 if crowd else 6) and coco_truth(found).annotations[0]["iscrowd"] == int(crowd)
 
 
@@ -206,7 +206,7 @@ def test_a_result_on_an_annotation_that_cannot_be_read_is_not_counted_wrong(writ
         for a in data["annotations"]
     ]
     data["annotations"][0]["keypoints"] = [*data["annotations"][0]["keypoints"][:-1], 3]
-    truth = coco_truth(open_data(write(data), "all", Options()))
+    truth = coco_truth(open_with_options(write(data), "all", Options()))
     assert keypoint_numbers(truth.to_coco(), results, [0.1] * 3).numbers["AP"] > 0.99
     assert "1 annotations left out: 1 visibility flags other than 0, 1 and 2; the first is 1" in caplog.text
 
@@ -217,6 +217,6 @@ def test_joints_without_a_place_are_not_labelled(write, caplog, place):
     data["annotations"][0]["keypoints"][:3] = [place, place, 2]
     data["annotations"][1]["keypoints"][:3] = [place, place, 2]
     data["annotations"][1]["bbox"] = [0, 0, 45, 35]  # which reaches there
-    found = open_data(write(data), "all", Options())
+    found = open_with_options(write(data), "all", Options())
     assert found.labels[1][:2, 0].tolist() == [0, 2] and "1 joints at exactly 0, 0" in caplog.text
     assert coco_truth(found).annotations[0]["num_keypoints"] == 2

@@ -6,7 +6,7 @@ import pytest
 
 from zoopose.datasets.coco.animals import CocoAnimals
 from zoopose.datasets.coco.person import CocoPerson
-from zoopose.datasets.open import has_splits, open_source
+from zoopose.datasets.open import has_splits, open_data
 from zoopose.datasets.pictures import PictureError
 from zoopose.errors import DataError, OptionError
 from zoopose.pose.skeleton import AP10K17, COCO17
@@ -113,8 +113,8 @@ def test_a_broken_picture_is_a_fault_and_missing_ones_are_an_error(tree):
     for path in root.glob("*/*.jpg"):
         path.unlink()
     with pytest.raises(DataError, match=r"(?s)the pictures of.*zoopose data get coco_person"):
-        open_source(f"coco_person:{root}")
-    assert len(open_source(f"coco_person:{root}", need_pictures=False)) == 4
+        open_data(f"coco_person:{root}")
+    assert len(open_data(f"coco_person:{root}", need_pictures=False)) == 4
 
 
 def test_boxes_of_a_detector(tree, tmp_path):
@@ -130,7 +130,7 @@ def test_boxes_of_a_detector(tree, tmp_path):
     ]
     path = tmp_path / "detections.json"
     path.write_text(json.dumps(found))
-    data = open_source(f"coco_person:{root}", split="valid", boxes=str(path))
+    data = open_data(f"coco_person:{root}", split="valid", boxes=str(path))
     assert len(data) == 2 and data.labels is None and data.scores.tolist() == [0.9, 0.25]
     assert (
         data[1].meta["score"] == 0.25 and data[1].box_xywh.tolist() == [3, 2, 57, 20] and data[0].xy_px.shape == (17, 2)
@@ -144,7 +144,7 @@ def test_boxes_of_a_detector(tree, tmp_path):
     with pytest.raises(DataError, match="detection results"):
         CocoPerson(root, "valid", boxes=path)
     with pytest.raises(OptionError, match="boxes for a set that has it: coco_person"):
-        open_source(f"images:{root}", boxes="x.json")
+        open_data(f"images:{root}", boxes="x.json")
 
 
 def animals(first):
@@ -158,12 +158,12 @@ KINDS = [{"id": 1, "name": "person"}, {"id": 2, "name": "dog"}, {"id": 3, "name"
 
 def test_animals_have_boxes_but_no_labels(tree):
     root = tree(animals, "instances", KINDS)
-    data = open_source(f"coco_animals:{root}")
+    data = open_data(f"coco_animals:{root}")
     assert len(data) == 4 and data.labels is None and data.skeleton is None and data[0].xy_px.shape == (0, 2)
     assert data.classes == {"dog": 4, "cat": 2, "cow": 2} and data[0].meta["category"] == "dog"
     assert {k: len(v) for k, v in data.skipped.items()} == {"shorter side of the box below 32 px": 2, "a crowd": 2}
-    assert open_source(f"coco_animals:{root}", skeleton=AP10K17)[0].xy_px.shape == (17, 2)
-    assert len(open_source(f"coco_animals:{root}", split="train", min_size=0)) == 3
+    assert open_data(f"coco_animals:{root}", skeleton=AP10K17)[0].xy_px.shape == (17, 2)
+    assert len(open_data(f"coco_animals:{root}", split="train", min_size=0)) == 3
     chosen = CocoAnimals(root, "valid", classes=["cow", "dog"], min_size=35)
     assert [chosen[i].meta["category"] for i in range(len(chosen))] == ["cow"]
     with pytest.raises(OptionError, match=r"(?s)bird, cat, dog.*person"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zoopose.pose.original.geometry import published_matrix, published_transform
+from zoopose.pose.original.geometry import original_matrix, original_transform
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +27,8 @@ def by_hand(xy: float, center: float, scale: float, cells: int) -> int:
 def test_a_float32_centre_is_widened_where_the_scale_is_not_float32(boxes):
     center, scale, joints = boxes
     narrow = center.astype(np.float32)
-    np.testing.assert_array_equal(published_matrix(narrow, scale, (64, 64)), published_matrix(center, scale, (64, 64)))
-    got = published_transform(joints + 1, narrow[:, None], scale[:, None], (64, 64))
+    np.testing.assert_array_equal(original_matrix(narrow, scale, (64, 64)), original_matrix(center, scale, (64, 64)))
+    got = original_transform(joints + 1, narrow[:, None], scale[:, None], (64, 64))
     for n in range(0, 900, 9):
         expected = [
             [by_hand(float(v) + 1, float(c), float(scale[n]), 64) for v, c in zip(xy, center[n])] for xy in joints[n]
@@ -38,6 +38,6 @@ def test_a_float32_centre_is_widened_where_the_scale_is_not_float32(boxes):
 
 def test_a_float32_scale_is_computed_with_in_float32(boxes):
     center, scale, joints = boxes
-    wide = published_transform(joints + 1, center[:, None], scale[:, None], (64, 64))
-    narrow = published_transform(joints + 1, center[:, None], scale.astype(np.float32)[:, None], (64, 64))
+    wide = original_transform(joints + 1, center[:, None], scale[:, None], (64, 64))
+    narrow = original_transform(joints + 1, center[:, None], scale.astype(np.float32)[:, None], (64, 64))
     assert 0 < (wide != narrow).any(-1).sum() < joints[..., 0].size / 10  # it shows, at the edges of cells only

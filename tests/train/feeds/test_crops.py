@@ -16,11 +16,11 @@ from zoopose.errors import DataError
 from zoopose.pose.augment import AUGMENTATIONS
 from zoopose.pose.geometry import apply, compose, crop_matrix, invert, resize_matrix, square_box
 from zoopose.pose.heatmap import decode
-from zoopose.pose.input_spec import InputForm
+from zoopose.pose.input_spec import InputSpec
 from zoopose.train.feeds.crops import CropFeed, stream
 
 CPU = torch.device("cpu")
-FORM = InputForm("exact", 64, 16, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+FORM = InputSpec("exact", 64, 16, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
 @pytest.fixture(scope="module")

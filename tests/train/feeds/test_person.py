@@ -15,7 +15,7 @@ from zoopose.errors import DataError, OptionError
 from zoopose.pose import heatmap
 from zoopose.pose.codecs import CODECS
 from zoopose.pose.geometry import apply
-from zoopose.pose.input_spec import InputForm
+from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.person_augment import PersonAugmentation
 from zoopose.pose.person_frames import heatmap_matrix
 from zoopose.pose.target_weight import target_weight
@@ -25,10 +25,10 @@ CPU = torch.device("cpu")
 HRNET = PersonAugmentation(scale=(0.65, 1.35), rotation_deg=45, flip=0.5, half_body=0.3)
 
 
-def form(frame="dark", codec="dark", **more) -> InputForm:
+def spec(frame="dark", codec="dark", **more) -> InputSpec:
     plain = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0), "sigma": 1.0}
     h, w = more.pop("size", (64, 48))
-    return InputForm(frame, (h, w), (h // 4, w // 4), codec=codec, **{**plain, **more})
+    return InputSpec(frame, (h, w), (h // 4, w // 4), codec=codec, **{**plain, **more})
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def data(tmp_path_factory, tiny_coco):
 
 
 def feed(data, augmentation=HRNET, **more) -> PersonFeed:
-    own = more.pop("form", form())
+    own = more.pop("spec", spec())
     return PersonFeed(data, own, heatmap.encode, augmentation, **{"batch_size": 3, "seed": 1, **more})
 
 
@@ -89,7 +89,7 @@ def test_a_rank_without_a_picture_computes_along_and_counts_nothing(data):
 
 @pytest.mark.parametrize("frame", ["msra", "dark", "udp", "megvii"])
 def test_targets_lie_where_the_joints_are(data, frame):
-    made = feed(data, form=form(frame, sigma=1.0), batch_size=11)
+    made = feed(data, spec=spec(frame, sigma=1.0), batch_size=11)
     batch = next(made.batches(0, 0, CPU))
     xy, peak = heatmap.decode(batch["target"], "dark")
     seen = (batch["weight"] > 0) & (peak > 0.5)
@@ -106,21 +106,21 @@ def test_targets_lie_where_the_joints_are(data, frame):
 def test_hidden_joints_and_joint_weights(data):
     flags = torch.from_numpy(data.labels[1])
     still = PersonAugmentation()
-    wide = form(padding=(2.0, 2.0))
+    wide = spec(padding=(2.0, 2.0))
     for hidden, least in ((True, 1), (False, 2)):
-        batch = next(feed(data, still, hidden=hidden, form=wide, batch_size=11).batches(0, 0, CPU))
+        batch = next(feed(data, still, hidden=hidden, spec=wide, batch_size=11).batches(0, 0, CPU))
         assert torch.equal(batch["weight"] > 0, flags[batch["index"]] >= least)
         assert torch.equal(batch["target"].flatten(2).amax(-1) > 0, batch["weight"] > 0)
-    plain = next(feed(data, still, form=wide, batch_size=11).batches(0, 0, CPU))["weight"]
-    made = feed(data, still, form=wide, batch_size=11, weighted=True)
+    plain = next(feed(data, still, spec=wide, batch_size=11).batches(0, 0, CPU))["weight"]
+    made = feed(data, still, spec=wide, batch_size=11, weighted=True)
     made.joint_weight[3] = 1.5
     weighted = next(made.batches(0, 0, CPU))["weight"]
     assert torch.equal(weighted, plain * torch.tensor([1, 1, 1, 1.5, 1, 1]))
 
 
 def test_flags_travel_with_the_codec_that_reads_them(data):
-    wide = form("megvii", "megvii", padding=(2.0, 2.0))
-    batch = next(feed(data, PersonAugmentation(), form=wide, batch_size=11).batches(0, 0, CPU))
+    wide = spec("megvii", "megvii", padding=(2.0, 2.0))
+    batch = next(feed(data, PersonAugmentation(), spec=wide, batch_size=11).batches(0, 0, CPU))
     assert torch.equal(batch["weight"], torch.from_numpy(data.labels[1]).float()[batch["index"]])
 
 
@@ -128,8 +128,8 @@ def test_pictures_are_fed_as_the_form_says(data):
     still = PersonAugmentation()
     rgb = next(feed(data, still).batches(0, 0, CPU))["images"]
     assert rgb.min() >= 0 and 0.5 < rgb.max() <= 1
-    own = form(bgr=True, mean=(0.1, 0.2, 0.3), std=(0.5, 0.25, 0.125))
-    bgr = next(feed(data, still, form=own).batches(0, 0, CPU))["images"]
+    own = spec(bgr=True, mean=(0.1, 0.2, 0.3), std=(0.5, 0.25, 0.125))
+    bgr = next(feed(data, still, spec=own).batches(0, 0, CPU))["images"]
     scale = torch.tensor([0.5, 0.25, 0.125]).view(3, 1, 1)
     np.testing.assert_allclose(bgr * scale + torch.tensor([0.1, 0.2, 0.3]).view(3, 1, 1), rgb.flip(1), atol=1e-6)
     gained = next(feed(data, PersonAugmentation(gain=0.2)).batches(0, 0, CPU))["images"]
@@ -163,7 +163,7 @@ def test_unreadable_pictures_are_counted_or_stop_the_run(tmp_path, tiny_coco):
 
 def test_data_and_forms_that_cannot_be_trained_on(data):
     with pytest.raises(OptionError, match="msra, dark, udp, megvii"):
-        feed(data, form=form("exact"))
+        feed(data, spec=spec("exact"))
     with pytest.raises(DataError, match="empty data set"):
         feed(keep(data, np.array([], int)))
     unlabelled = keep(data, [0, 1])
@@ -175,7 +175,7 @@ def test_data_and_forms_that_cannot_be_trained_on(data):
 @pytest.mark.parametrize("codec", CODECS)
 def test_every_codec_makes_its_targets(data, codec):
     """What a batch holds decodes to where its joints are, to the codec's own bound."""
-    known, wide = CODECS[codec], form("megvii", codec, padding=(2.0, 2.0), sigma=1.0, size=(256, 192))
+    known, wide = CODECS[codec], spec("megvii", codec, padding=(2.0, 2.0), sigma=1.0, size=(256, 192))
     made = PersonFeed(data, wide, known.encode, PersonAugmentation(), 11, 1)
     batch = next(made.batches(0, 0, CPU))
     target = batch["target"][:, -1] if known.levels > 1 else batch["target"]
@@ -194,6 +194,6 @@ def test_levels_and_sigma_reach_the_codec(data):
         assert size_hw == (16, 12) and sigma == 1.5 and visible.dtype == torch.bool
         return torch.stack([heatmap.encode(xy, visible, size_hw, sigma * (i + 1)) for i in range(levels)], 1)
 
-    own = form(sigma=1.5)
+    own = spec(sigma=1.5)
     made = PersonFeed(data, own, partial(stacked, levels=4), HRNET, 3, 1)
     assert next(made.batches(0, 0, CPU))["target"].shape == (3, 4, 6, 16, 12)

@@ -25,7 +25,7 @@ from zoopose.wscda.options import PploOptions
 from zoopose.wscda.PPLO import LAST, run
 from zoopose.wscda.pplo import labeller as mirror_labels
 from zoopose.wscda.pplo import step as refinement
-from zoopose.wscda.pplo.rounds import settled
+from zoopose.wscda.pplo.rounds import with_defaults
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_labels_do_not_depend_on_the_augmentation_they_are_trained_with(tmp_path
     task = SimpleNamespace(folder=tmp_path, plain=network.model, extra={}, patience=0)
     found = []
     for augment in ("none", "strong"):
-        options = settled(command(tmp_path, target_augment=augment))
+        options = with_defaults(command(tmp_path, target_augment=augment))
         step = refinement.step_for(options, animals, target, network, fabric, task)
         found.append(step.labeller.label(network.model, 0))
     for name in ("xy_px", "confidence", "peak", "agreement_px"):

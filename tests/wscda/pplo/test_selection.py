@@ -13,7 +13,7 @@ from zoopose.errors import OptionError
 from zoopose.pose.skeleton import Skeleton
 from zoopose.train.selftraining.curriculum import weight_at
 from zoopose.wscda.options import PploOptions
-from zoopose.wscda.pplo.rounds import batch_sizes, round_at, settled
+from zoopose.wscda.pplo.rounds import batch_sizes, round_at, with_defaults
 from zoopose.wscda.pplo.selection import SELECTIONS, Rule, confidence_of, keep_better, score, select_labels
 
 SKELETON = Skeleton("s", ("a", "b"))
@@ -44,11 +44,13 @@ def test_epochs_are_shared_out_among_the_rounds():
     assert [round_at(e, 3, 9) for e in range(9)] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
     uneven = [round_at(e, 6, 8) for e in range(8)]
     assert sorted(set(uneven)) == list(range(6)) and uneven == sorted(uneven) and max(np.bincount(uneven)) == 2
-    assert settled(PploOptions()).num_epochs == 30
-    assert settled(PploOptions(rounds=40)).num_epochs == 40
-    assert settled(PploOptions(rounds=4, refresh_every=2)).num_epochs == 8
-    assert settled(PploOptions(rounds=4, refresh_every=2, num_epochs=8)).num_epochs == 8
-    assert settled(PploOptions()).threshold == 0 and settled(PploOptions(select="threshold")).threshold == 0.5
+    assert with_defaults(PploOptions()).num_epochs == 30
+    assert with_defaults(PploOptions(rounds=40)).num_epochs == 40
+    assert with_defaults(PploOptions(rounds=4, refresh_every=2)).num_epochs == 8
+    assert with_defaults(PploOptions(rounds=4, refresh_every=2, num_epochs=8)).num_epochs == 8
+    assert (
+        with_defaults(PploOptions()).threshold == 0 and with_defaults(PploOptions(select="threshold")).threshold == 0.5
+    )
 
 
 @pytest.mark.parametrize(
@@ -66,7 +68,7 @@ def test_epochs_are_shared_out_among_the_rounds():
 )
 def test_options_that_do_not_go_together_are_refused(given, told):
     with pytest.raises(OptionError, match=told):
-        settled(PploOptions(**given))
+        with_defaults(PploOptions(**given))
 
 
 def test_a_batch_holds_both_domains_in_their_ratio():

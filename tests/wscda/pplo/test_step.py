@@ -11,29 +11,29 @@ from torch import nn
 
 from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.crops import CropCache
-from zoopose.datasets.open import open_source
+from zoopose.datasets.open import open_data
 from zoopose.datasets.pseudo_labels import PseudoLabels
 from zoopose.errors import DataError
 from zoopose.evaluation.inference import predict
 from zoopose.evaluation.report.labels import label_blocks
 from zoopose.pose import heatmap
-from zoopose.pose.input_spec import InputForm
+from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import Skeleton
 from zoopose.train.loop import Finished
 from zoopose.train.selftraining.step import labels_path
 from zoopose.wscda.pplo import labeller as mirror_labels
 from zoopose.wscda.pplo.labeller import MirrorLabeller
-from zoopose.wscda.pplo.selection import Rule, confidence_of, likeness
+from zoopose.wscda.pplo.selection import Rule, confidence_of, similarity
 from zoopose.wscda.pplo.step import PploStep
 
-FORM = InputForm("exact", 32, 8)
+FORM = InputSpec("exact", 32, 8)
 SKELETON = Skeleton("s", ("a", "b"))
 
 
 @pytest.fixture(scope="module")
 def target(domains):
-    return open_source(f"coco:{domains['target']}", split="all", labelled=False)
+    return open_data(f"coco:{domains['target']}", split="all", labelled=False)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_small_loss_asks_what_the_network_thinks_of_held_labels(target, network)
     with torch.no_grad():
         maps = (network(images)[-1] + heatmap.flip_back(network(images.flip(-1))[-1], target.skeleton.flip_order)) / 2
     moved = torch.from_numpy((first.xy_px - (32 - 35)) * 8 / 70 - 0.5 + 4 / 70)
-    expected = confidence_of("small_loss", likeness(maps, moved, 1.0).numpy(), 64, 1.0)
+    expected = confidence_of("small_loss", similarity(maps, moved, 1.0).numpy(), 64, 1.0)
     np.testing.assert_allclose(labeller.held_confidence[::2], expected[::2], atol=2e-3)
     assert np.abs(expected - held)[::2].max() > 0.1
 
@@ -105,7 +105,7 @@ def made(scores, round_: int, at: float) -> PseudoLabels:
 class Labeller:
     """Hands out the labels it was given, one set a round."""
 
-    form, held_confidence = FORM, None
+    spec, held_confidence = FORM, None
 
     def __init__(self, *found: PseudoLabels):
         self.found, self.held, self.asked = found, None, []
@@ -134,7 +134,7 @@ def test_better_labels_are_kept_over_rounds_and_counted(tmp_path, fabric):
         made([[0.6, 0.4], [0.5, 0.4]], 1, 2),
         made([[0.55, 0.55], [0.1, 0.1]], 2, 3),
     )
-    step = step_of(tmp_path, fabric, *rounds, hold=False)
+    step = step_of(tmp_path, fabric, *rounds, remove_drift=False)
     facts = [step.before_epoch(epoch, MODEL) for epoch in range(3)]
     kept = [PseudoLabels.read(labels_path(tmp_path, r)) for r in range(3)]
     assert kept[1].xy_px[..., 0].tolist() == [[2, 1], [1, 1]] and kept[2].xy_px[..., 0].tolist() == [[2, 3], [1, 1]]
@@ -149,13 +149,19 @@ def test_better_labels_are_kept_over_rounds_and_counted(tmp_path, fabric):
 
 
 def test_labels_are_held_where_they_were_unless_told_otherwise(tmp_path, fabric):
-    for hold, at in ((True, 1.0), (False, 4.0)):
-        step = step_of(tmp_path / str(hold), fabric, made([[0.5, 0.5]], 0, 1), made([[0.6, 0.6]], 1, 4), hold=hold)
+    for remove_drift, at in ((True, 1.0), (False, 4.0)):
+        step = step_of(
+            tmp_path / str(remove_drift),
+            fabric,
+            made([[0.5, 0.5]], 0, 1),
+            made([[0.6, 0.6]], 1, 4),
+            remove_drift=remove_drift,
+        )
         for epoch in range(2):
             step.before_epoch(epoch, MODEL)
         found = PseudoLabels.read(labels_path(step.folder, 1))
         np.testing.assert_allclose(found.xy_px, at)
-        assert found.facts.get("drift_px") == ([3.0, 3.0] if hold else None)
+        assert found.facts.get("drift_px") == ([3.0, 3.0] if remove_drift else None)
 
 
 def test_two_quiet_rounds_end_the_run_and_one_does_not(tmp_path, fabric):
