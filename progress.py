@@ -4,9 +4,9 @@ Progress is a bar on a terminal and plain lines in a log; each names its phase, 
 
 Signals are Ctrl-C, SIGTERM (timeout, SLURM, systemd) and SIGHUP (a closed terminal). While a command listens, a first signal
 raises `Stopped` where the command is, so that files are written whole or not at all. Where work must first be saved (in the
-training loop, while labelling), the command defers the signal, asks for it between two pieces of work, saves, and raises `Stopped` itself. A
-second signal ends the command at once. The exit code is 128 plus the signal's number: 130 after Ctrl-C, 143 after SIGTERM, and 129
-after SIGHUP.
+training loop, while labelling), the command defers the signal, asks for it between two pieces of work, saves, and raises
+`Stopped` itself. A second signal ends the command at once. The exit code is 128 plus the signal's number: 130 after Ctrl-C, 143
+after SIGTERM, and 129 after SIGHUP.
 """
 
 from __future__ import annotations
