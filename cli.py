@@ -11,7 +11,7 @@ from . import __version__
 
 # name -> (module with `run` and a docstring, module:class of its options, one line)
 COMMANDS: dict[str, tuple[str, str, str]] = {
-    "demo": ("demo", "demo_plans:DemoOptions", "everything on made-up animals, in minutes"),
+    "demo": ("scripts.demo", "scripts.demo_plans:DemoOptions", "everything on made-up animals, in minutes"),
     "train": ("train.train", "train.options:TrainOptions", "train a network on labelled animals"),
     "ccssl": ("ccssl.CCSSL", "ccssl.options:CcsslOptions", "adapt a network to unlabelled animals"),
     "wscda": (
@@ -22,26 +22,34 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "pplo": ("wscda.PPLO", "wscda.options:PploOptions", "refine a network on them by its own sure predictions"),
     "test": ("evaluation.test", "evaluation.options:TestOptions", "score a network: PCK@0.05 per joint, OKS, PCKh"),
     "predict": (
-        "evaluation.prediction",
-        "evaluation.prediction:PredictOptions",
+        "evaluation.predict",
+        "evaluation.predict:PredictOptions",
         "joints of your own pictures or video",
     ),
-    "import": ("train.imported", "train.imported:ImportOptions", "take a published checkpoint"),
-    "export": ("evaluation.export", "evaluation.export:ExportOptions", "write a network for other code"),
-    "report": ("report", "report:ReportOptions", "make a run's report.html again"),
+    "import": ("scripts.import_checkpoint", "scripts.import_checkpoint:ImportOptions", "take a published checkpoint"),
+    "export": (
+        "scripts.export_checkpoint",
+        "scripts.export_checkpoint:ExportOptions",
+        "write a network for other code",
+    ),
+    "report": ("scripts.report", "scripts.report:ReportOptions", "make a run's report.html again"),
     "data make": (
-        "datasets.quadruped.make",
-        "datasets.quadruped.make:MakeOptions",
+        "scripts.make_animals",
+        "scripts.make_animals:MakeOptions",
         "make synthetic animals, with labels",
     ),
     "data three": (
-        "datasets.quadruped.three",
-        "datasets.quadruped.three:ThreeOptions",
+        "scripts.make_domains",
+        "scripts.make_domains:ThreeOptions",
         "make people and two kinds of animals, for adaptation across species",
     ),
-    "data get": ("datasets.get", "datasets.get:GetOptions", "where a data set comes from; fetches it with --run"),
-    "data check": ("datasets.check", "datasets.check:CheckOptions", "counts, boxes and a sheet of a data set"),
-    "doctor": ("doctor", "doctor:DoctorOptions", "versions, devices, data found"),
+    "data get": (
+        "scripts.get_data",
+        "scripts.get_data:GetOptions",
+        "where a data set comes from; fetches it with --run",
+    ),
+    "data check": ("scripts.check_data", "scripts.check_data:CheckOptions", "counts, boxes and a sheet of a data set"),
+    "doctor": ("scripts.doctor", "scripts.doctor:DoctorOptions", "versions, devices, data found"),
 }
 
 
@@ -64,9 +72,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{message}\n\n{usage()}", file=sys.stderr)
         return 2
     module_name, options_name, _ = COMMANDS[name]
-    from .options import command, stopped
-    from .progress import console
-    from .stopping import listening
+    from .commandline.parsing import command, stopped
+    from .progress import console, listening
 
     try:
         with listening():  # loading takes seconds

@@ -23,7 +23,7 @@ import published_codecs as published
 import torch
 
 from zoopose.pose import heatmap
-from zoopose.pose.frames import transform_preds
+from zoopose.pose.person_frames import transform_preds
 
 H, W, SIGMA, BATCH = 64, 48, 2.0, 50
 TOLERANCE_PX = 0.05  # of a place in the picture; a cell is 4 px here
@@ -41,9 +41,9 @@ def shortest(forms: dict[str, Callable], repeats: int) -> tuple[dict[str, float]
     """Seconds of each form's fastest turn, and what each gave in the last."""
     times, results = {name: float("inf") for name in forms}, {}
     for _ in range(repeats):
-        for name, form in forms.items():
+        for name, spec in forms.items():
             start = time.perf_counter()
-            results[name] = form()
+            results[name] = spec()
             times[name] = min(times[name], time.perf_counter() - start)
     return times, results
 
@@ -96,8 +96,8 @@ def report_decoding(persons: int, joints: int, repeats: int) -> int:
         agrees = off <= TOLERANCE_PX
         code |= not agrees
         columns = [
-            f"{times[form] * 1e3:>10.0f} ms {times['published'] / times[form]:>5.1f} x" if form in times else " " * 20
-            for form in ("same", "own")
+            f"{times[spec] * 1e3:>10.0f} ms {times['published'] / times[spec]:>5.1f} x" if spec in times else " " * 20
+            for spec in ("same", "own")
         ]
         print(f"{name:<22}{times['reading'] * 1e3:>6.0f} ms{times['published'] * 1e3:>8.0f} ms{columns[0]:>24}{columns[1]:>24}"
               f"   {'' if agrees else f'DISAGREES by {off:.3f} px'}")  # fmt: skip

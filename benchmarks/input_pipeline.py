@@ -22,13 +22,13 @@ import numpy as np
 import torch
 
 from zoopose.datasets.crops import CropDataset, collate
-from zoopose.datasets.published_items import PublishedItems
+from zoopose.datasets.open import open_data
+from zoopose.datasets.original_items import OriginalItems
 from zoopose.datasets.sample import PoseDataset
-from zoopose.datasets.sources import open_source
 from zoopose.pose.augment import AUGMENTATIONS, generator_for
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.skeleton import TIGDOG18
-from zoopose.train.feed import CropFeed
+from zoopose.train.feeds.crops import CropFeed
 
 COUNT, SIZE_WH = 24, (640, 480)
 
@@ -54,7 +54,7 @@ def make_pictures(folder: Path, ending: str) -> PoseDataset:
     categories = [{"id": 1, "name": "animal", "keypoints": list(TIGDOG18.joints)}]
     path = folder / f"pictures{ending}.json"
     path.write_text(json.dumps({"images": images, "annotations": annotations, "categories": categories}))
-    return open_source(f"coco:{path}")
+    return open_data(f"coco:{path}")
 
 
 def rate(work: Callable[[int], object], count: int, pictures: int = 1, rounds: int = 3) -> float:
@@ -75,13 +75,13 @@ def report(size: int = 256, batch: int = 6) -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     print(f"input pipeline, {SIZE_WH[0]} x {SIZE_WH[1]} pictures to {size} px: pictures/s on one core")
-    form = InputForm("exact", size, size // 4)
+    spec = InputSpec("exact", size, size // 4)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for ending in (".png", ".jpg"):
             dataset = make_pictures(folder, ending)
             print(f"  {'read ' + ending[1:].upper():<46}{rate(lambda i, d=dataset: d[i], COUNT):>8.0f}")
-            feed = CropFeed(dataset, form, AUGMENTATIONS["strong"], batch, 0, cache_bytes=0)
+            feed = CropFeed(dataset, spec, AUGMENTATIONS["strong"], batch, 0, cache_bytes=0)
             crops = CropDataset(dataset, feed.crops.size, feed.margin)
             print(f"  {'read + crop ' + ending[1:].upper():<46}{rate(crops.__getitem__, COUNT):>8.0f}")
         raw = collate([crops[i] for i in range(batch)])
@@ -91,7 +91,7 @@ def report(size: int = 256, batch: int = 6) -> None:
             speed = rate(lambda i: feed._views(raw, generator_for(0, 0, 0, i), torch.device("cpu")), 12, batch)
             print(f"  {f'augment + targets, {recipe}, batches of {batch}':<46}{speed:>8.0f}")
         for recipe in ("none", "standard", "strong"):
-            items = PublishedItems(dataset, inp_res=size, out_res=size // 4, augment=recipe, mean=(0.4, 0.4, 0.4))
+            items = OriginalItems(dataset, inp_res=size, out_res=size // 4, augment=recipe, mean=(0.4, 0.4, 0.4))
             print(f"  {f'published items, {recipe}, read included (JPG)':<46}{rate(items.__getitem__, COUNT):>8.0f}")
     torch.set_num_threads(threads)
     cv2.setNumThreads(cv_threads)

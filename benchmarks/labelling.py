@@ -5,8 +5,9 @@ python benchmarks/labelling.py --frames 32 --no-network # only what is outside t
 python benchmarks/labelling.py --stacks 1 --frames 8 --repeats 5 --device cuda
 
 All forms see the same crops and the same weights, in turns, so that a machine that slows down slows all of them. *Loop* is
-`ccssl.published.prediction_check`; its views are turned and scaled only. *Loop, recoloured* also changes colour, contrast, gamma,
-blur and noise of its views, as zoopose's views do. Times are of the calling process; *forward* is what passes inside the network.
+`ccssl.original.labels.prediction_check`; its views are turned and scaled only. *Loop, recoloured* also changes colour,
+contrast, gamma, blur and noise of its views, as zoopose's views do.
+Times are of the calling process; *forward* is what passes inside the network.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from zoopose.ccssl import published
 from zoopose.ccssl.consistency import Views, label_views
+from zoopose.ccssl.original import labels as published
 from zoopose.pose.augment import generator_for, photometric
-from zoopose.pose.augment_published import draw_views, views
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
+from zoopose.pose.original.augment import draw_views, views
 from zoopose.pose.skeleton import TIGDOG18
-from zoopose.train.feed import margin_px
+from zoopose.train.feeds.crops import margin_px
 
 VIEWS = Views()
 Clock = tuple[float, float]  # wall, processor
@@ -58,20 +59,20 @@ class Timed(nn.Module):
 class Noise(nn.Module):
     """In place of a network: the same maps for every picture, at once."""
 
-    def __init__(self, form: InputForm):
+    def __init__(self, spec: InputSpec):
         super().__init__()
-        self.register_buffer("maps", torch.rand(64, len(TIGDOG18), form.heatmap_size, form.heatmap_size))
+        self.register_buffer("maps", torch.rand(64, len(TIGDOG18), spec.heatmap_size, spec.heatmap_size))
 
     def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
         return [self.maps[: len(images)].clone()]
 
 
-def loop(network: Timed, crops: torch.Tensor, form: InputForm, recoloured: bool) -> None:
+def loop(network: Timed, crops: torch.Tensor, spec: InputSpec, recoloured: bool) -> None:
     """The published labelling of every frame's inner square, a view at a time."""
-    pad, mean = (crops.shape[-1] - form.size) // 2, np.array(form.mean, np.float32)
+    pad, mean = (crops.shape[-1] - spec.size) // 2, np.array(spec.mean, np.float32)
     rng = np.random.default_rng(0)
     for i, crop in enumerate(crops):
-        inner = crop[:, pad : pad + form.size, pad : pad + form.size].numpy().astype(np.float32) / 255
+        inner = crop[:, pad : pad + spec.size, pad : pad + spec.size].numpy().astype(np.float32) / 255
 
         def predict(seen: np.ndarray, i: int = i) -> np.ndarray:
             maps = []
@@ -87,10 +88,10 @@ def loop(network: Timed, crops: torch.Tensor, form: InputForm, recoloured: bool)
         published.prediction_check(predict, inner - mean[:, None, None], mean, scale, turn)
 
 
-def ours(network: Timed, crops: torch.Tensor, form: InputForm) -> None:
+def ours(network: Timed, crops: torch.Tensor, spec: InputSpec) -> None:
     """What `Labeller` does of a chunk of frames."""
-    margin = crops.shape[-1] / form.size
-    label_views(network, crops.to(network.device), margin, form, VIEWS, TIGDOG18.flip_order, generator_for(0))
+    margin = crops.shape[-1] / spec.size
+    label_views(network, crops.to(network.device), margin, spec, VIEWS, TIGDOG18.flip_order, generator_for(0))
 
 
 def measure(work: Callable[[], None], network: Timed) -> dict[str, Clock]:
@@ -108,10 +109,10 @@ def measure(work: Callable[[], None], network: Timed) -> dict[str, Clock]:
 def main(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(args.threads)
-    device, form = torch.device(args.device), InputForm("exact", args.size, args.size // 4)
+    device, spec = torch.device(args.device), InputSpec("exact", args.size, args.size // 4)
     torch.manual_seed(0)
     network, other = (
-        (Noise(form) if args.no_network else build_model("hg", len(TIGDOG18), num_stacks=args.stacks)).eval().to(device)
+        (Noise(spec) if args.no_network else build_model("hg", len(TIGDOG18), num_stacks=args.stacks)).eval().to(device)
         for _ in range(2)
     )
     other.load_state_dict(network.state_dict())
@@ -121,9 +122,9 @@ def main(args: argparse.Namespace) -> None:
     crops = np.stack([cv2.resize(n, (side, side), interpolation=cv2.INTER_CUBIC) for n in noise])
     crops = torch.from_numpy(np.ascontiguousarray(crops.transpose(0, 3, 1, 2)))
     forms = {
-        "loop": (lambda: loop(plain, crops, form, False), plain),
-        "loop, recoloured": (lambda: loop(plain, crops, form, True), plain),
-        "zoopose": (lambda: ours(fast, crops, form), fast),
+        "loop": (lambda: loop(plain, crops, spec, False), plain),
+        "loop, recoloured": (lambda: loop(plain, crops, spec, True), plain),
+        "zoopose": (lambda: ours(fast, crops, spec), fast),
     }
     found: dict[str, list[dict[str, Clock]]] = {name: [] for name in forms}
     for turn in range(args.repeats + 1):

@@ -23,11 +23,11 @@ from zoopose.ccssl import labelling
 from zoopose.ccssl.labelling import Labeller
 from zoopose.datasets.crops import CropCache
 from zoopose.datasets.sample import PoseSample
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import TIGDOG18
 from zoopose.progress import Progress
-from zoopose.train.feed import margin_px
+from zoopose.train.feeds.crops import margin_px
 
 SHOT = 200  # frames
 
@@ -83,13 +83,13 @@ class Measured(Progress):
 
 def main(args: argparse.Namespace) -> None:
     torch.set_num_threads(1)
-    form, pad = InputForm("exact", args.size, args.size // 4), margin_px(args.size)
+    spec, pad = InputSpec("exact", args.size, args.size // 4), margin_px(args.size)
     data = Drawn(args.frames, args.size)
     network = build_model("hg", len(data.skeleton), num_stacks=1, width=2, depth=1).eval()
     labelling.Progress, Measured.start_mib = Measured, resident_mib()
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
         crops = CropCache(data, args.size + 2 * pad, 1 + 2 * pad / args.size, args.memory_mib << 20, Path(folder))
-        labeller = Labeller(crops, data.shots, form, 0, torch.device("cpu"))
+        labeller = Labeller(crops, data.shots, spec, 0, torch.device("cpu"))
         labels = labeller.label(network, 0, Path(folder) / "partial.npz")
         gib = len(data) * (3 * crops.size**2) / 2**30
     most = max(row[2] for row in Measured.rows)

@@ -13,9 +13,9 @@ import time
 
 import cv2
 
-from zoopose.datasets.quadruped.plans import ANIMALS
-from zoopose.datasets.quadruped.source import render_source
-from zoopose.datasets.quadruped.target import TargetShot
+from zoopose.synthetic.plans import ANIMALS
+from zoopose.synthetic.source import render_source
+from zoopose.synthetic.target import TargetShot
 
 
 def main(count: int = 60) -> None:

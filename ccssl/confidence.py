@@ -14,7 +14,7 @@ from torch import nn
 from ..datasets.crops import CropCache
 from ..pose.augment import generator_for
 from ..pose.geometry import apply, resize_matrix
-from ..pose.inputs import InputForm
+from ..pose.input_spec import InputSpec
 from .consistency import Views, label_views
 from .sample import Sample
 
@@ -76,8 +76,8 @@ def calibrate(
     even = (np.arange(len(known)) % 2 == 0)[:, None] & known
     odd = known & ~even
     predicted = np.full(known.shape, np.nan)
-    for learn, judge in ((even, odd), (odd, even)):
-        predicted[judge] = expit(x[judge] @ _fit(x[learn], right[learn]))
+    for learn, scored in ((even, odd), (odd, even)):
+        predicted[scored] = expit(x[scored] @ _fit(x[learn], right[learn]))
     p, truth = predicted[known], np.asarray(right, np.float64)[known]
     edges = np.linspace(0, 1, BINS + 1)
     where = np.clip(np.digitize(p, edges) - 1, 0, BINS - 1)
@@ -118,8 +118,8 @@ class Calibrator:
         data: their name, for the report.
     """
 
-    def __init__(self, crops: CropCache, form: InputForm, views: Views, seed: int, device: torch.device, data: str):
-        self.crops, self.form, self.views, self.seed, self.device, self.data = crops, form, views, seed, device, data
+    def __init__(self, crops: CropCache, spec: InputSpec, views: Views, seed: int, device: torch.device, data: str):
+        self.crops, self.spec, self.views, self.seed, self.device, self.data = crops, spec, views, seed, device, data
         self._sample: Sample | None = None
 
     def __call__(self, model: nn.Module, round_: int) -> Calibration | None:
@@ -134,24 +134,24 @@ class Calibrator:
         sample = self._sample
         if sample is None or not (sample.visible == 2).any():
             return None
-        training, size = model.training, self.form.size
+        training, size = model.training, self.spec.size
         model.eval()
         parts = []
         for at in range(0, len(sample.rows), 32):
             found = label_views(
-                model, sample.crops[at : at + 32].to(self.device), self.crops.margin, self.form, self.views,
+                model, sample.crops[at : at + 32].to(self.device), self.crops.margin, self.spec, self.views,
                 self.crops.dataset.skeleton.flip_order, generator_for(self.seed, STREAM, round_, at),
             )  # fmt: skip
             parts.append([v.cpu() for v in (found.xy_heatmap, found.peak, found.agreement)])
         model.train(training)
         xy, peak, agreement = (torch.cat(p) for p in zip(*parts))
-        to_crop = resize_matrix(self.form.heatmap_size, size, xy)
+        to_crop = resize_matrix(self.spec.heatmap_size, size, xy)
         pad = (self.crops.size - size) / 2
         miss = (apply(to_crop, xy) + pad - sample.xy_crop).norm(dim=-1)
         right = miss < RIGHT * sample.box_px[:, None]
         return calibrate(
             peak.numpy(),
-            agreement.numpy() * self.form.stride / size,
+            agreement.numpy() * self.spec.stride / size,
             right.numpy(),
             (sample.visible == 2).numpy(),
             self.data,

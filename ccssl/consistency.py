@@ -10,7 +10,7 @@ from torch import nn
 
 from ..pose.augment import Augmentation, draw_views
 from ..pose.geometry import apply, compose, invert, warp
-from ..pose.inputs import InputForm
+from ..pose.input_spec import InputSpec
 from .views import pictures
 
 BLOCK = 4  # frames whose views are made at once; part of the random streams
@@ -68,7 +68,7 @@ def label_views(
     model: nn.Module,
     crops: torch.Tensor,
     margin: float,
-    form: InputForm,
+    spec: InputSpec,
     views: Views,
     flip_order: np.ndarray,
     generator: torch.Generator,
@@ -88,21 +88,21 @@ def label_views(
         Labels. A cell counts in the mean only for the views that saw it.
     """
     frames, per_frame, still = len(crops), 1 + views.count, 1 + views.upright
-    k, size = len(flip_order), form.heatmap_hw
-    matrices, flips = _draw(views, frames, form.size, crops.shape[-1], margin, generator)
+    k, size = len(flip_order), spec.heatmap_hw
+    matrices, flips = _draw(views, frames, spec.size, crops.shape[-1], margin, generator)
     colours = views.invariance.photometric()
     parts = []
     for at in range(0, frames, BLOCK):
         block = slice(at, at + BLOCK)
-        images = pictures(crops[block], matrices[block], views.upright, form, colours, generator)
-        parts += [form.joint_maps(model(part), k) for part in images.split(at_once)]
+        images = pictures(crops[block], matrices[block], views.upright, spec, colours, generator)
+        parts += [spec.joint_maps(model(part), k) for part in images.split(at_once)]
     maps = torch.cat(parts)
     if bool(flips.any()):
         mirrored = flips.flatten().to(maps.device)
         maps[mirrored] = maps[mirrored][:, torch.as_tensor(flip_order, device=maps.device)]
 
-    upright = _upright_from_view(matrices, form, crops.shape[-1], margin).to(maps.device)
-    own, _ = form.decode(maps)
+    upright = _upright_from_view(matrices, spec, crops.shape[-1], margin).to(maps.device)
+    own, _ = spec.decode(maps)
     own = apply(upright, own.view(frames, per_frame, k, 2))
     maps = maps.unflatten(0, (frames, per_frame))
     mean = maps[:, :still].sum(1)
@@ -113,7 +113,7 @@ def label_views(
         mean = (mean + back[:, :k]) / (still + back[:, k:])
     else:
         mean = mean / still
-    xy, peak = form.decode(mean)
+    xy, peak = spec.decode(mean)
     agreement = (own - xy[:, None]).norm(dim=-1).mean(1)
     apart = (own[:, 1:] - own[:, :1]).norm(dim=-1)
     # the mean of no views is NaN
@@ -137,10 +137,10 @@ def _draw(
     return matrices, torch.cat([none.view(frames, still), flips.view(frames, moving)], 1)
 
 
-def _upright_from_view(view_from_crop: torch.Tensor, form: InputForm, crop_size: int, margin: float) -> torch.Tensor:
+def _upright_from_view(view_from_crop: torch.Tensor, spec: InputSpec, crop_size: int, margin: float) -> torch.Tensor:
     """(..., 2, 3) from the heatmap of a view to the heatmap of the upright inner square."""
-    inner, _ = draw_views(Augmentation(), 1, form.size, torch.Generator(), crop_size, margin)
-    to_map = form.heatmap_from_crop(view_from_crop.double())
+    inner, _ = draw_views(Augmentation(), 1, spec.size, torch.Generator(), crop_size, margin)
+    to_map = spec.heatmap_from_crop(view_from_crop.double())
     map_of_view = compose(to_map, view_from_crop.double())
     map_of_inner = compose(to_map, inner.to(view_from_crop.device).double())
     return compose(map_of_inner, invert(map_of_view)).to(view_from_crop.dtype)

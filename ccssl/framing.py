@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from ..pose.geometry import warp
-from ..pose.inputs import InputForm
+from ..pose.input_spec import InputSpec
 
 AGREE = 0.04  # of the crop's side: nearer joints are at one place; 0.05 of the box, where a crop is 1.25 x the box
 
@@ -61,7 +61,7 @@ FRAMINGS = tuple(Framing(zoom, shift) for zoom, shift in product((1.0, 1.25, 1.5
 
 @torch.no_grad()
 def mirrored_joints(
-    model: nn.Module, crops: torch.Tensor, form: InputForm, flip_order: np.ndarray, at_once: int = 64
+    model: nn.Module, crops: torch.Tensor, spec: InputSpec, flip_order: np.ndarray, at_once: int = 64
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Joints of padded crops and of their mirror images, both (F, K, 2) in cells of the upright heatmap, and (F, K) peaks.
 
@@ -70,14 +70,14 @@ def mirrored_joints(
         crops: (F, 3, S, S) uint8 on the device.
         flip_order: (K,).
     """
-    pad, k = (crops.shape[-1] - form.size) // 2, len(flip_order)
+    pad, k = (crops.shape[-1] - spec.size) // 2, len(flip_order)
     order, found, peaks = torch.as_tensor(flip_order, device=crops.device), [], []
     for part in crops.split(max(1, at_once // 2)):
-        images = form.normalise_exact(part[..., pad : pad + form.size, pad : pad + form.size].float() / 255)
+        images = spec.normalise_exact(part[..., pad : pad + spec.size, pad : pad + spec.size].float() / 255)
         both = torch.cat([images, images.flip(-1)]).contiguous(memory_format=torch.channels_last)
-        maps = form.joint_maps(model(both), k)
+        maps = spec.joint_maps(model(both), k)
         maps = torch.cat([maps[: len(part)], maps[len(part) :, order].flip(-1)])
-        joints, peak = form.decode(maps)
+        joints, peak = spec.decode(maps)
         found.append(joints.unflatten(0, (2, len(part))))
         peaks.append(peak[: len(part)])
     whole = torch.cat(found, 1)
@@ -87,7 +87,7 @@ def mirrored_joints(
 def choose(
     model: nn.Module,
     crops: torch.Tensor,
-    form: InputForm,
+    spec: InputSpec,
     flip_order: np.ndarray,
     framings: Sequence[Framing] = FRAMINGS,
 ) -> tuple[Framing, list[float]]:
@@ -105,8 +105,8 @@ def choose(
     """
     shares, first = [], None
     for framing in framings:
-        own, mirrored, peak = mirrored_joints(model, framing.apply(crops, form.size), form, flip_order)
-        near = (own - mirrored).norm(dim=-1) < SAME * framing.zoom * form.heatmap_size
+        own, mirrored, peak = mirrored_joints(model, framing.apply(crops, spec.size), spec, flip_order)
+        near = (own - mirrored).norm(dim=-1) < SAME * framing.zoom * spec.heatmap_size
         sure = float(peak.mean())
         first = sure if first is None else first
         shares.append(float(near.float().mean()) if sure >= (1 - DROP) * first else 0.0)

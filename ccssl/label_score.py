@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..datasets.original_crops import box_matrix, whole_again
+from ..datasets.original_items import annotation_of
 from ..datasets.pictures import PictureError
 from ..datasets.pseudo_labels import PseudoLabels
-from ..datasets.published_crops import box_matrix, whole_again
-from ..datasets.published_items import annotation_of
 from ..datasets.sample import PoseDataset
-from ..evaluation.published_pck import accuracy, joint_distances
+from ..evaluation.original_pck import accuracy, joint_distances
 from ..pose.geometry import apply
-from ..pose.inputs import InputForm
-from ..pose.published_geometry import published_transform
-from ..pose.published_heatmap import draw_labelmaps, peaks
-from .published import kpts_to_heatmap
+from ..pose.input_spec import InputSpec
+from ..pose.original.geometry import original_transform
+from ..pose.original.heatmap import draw_labelmaps, peaks
+from .original.labels import kpts_to_heatmap
 
 
 class LabelScore:
@@ -27,15 +27,15 @@ class LabelScore:
         form: of the network.
     """
 
-    def __init__(self, truth: PoseDataset, form: InputForm):
-        self.truth, self.form = truth, form
+    def __init__(self, truth: PoseDataset, spec: InputSpec):
+        self.truth, self.spec = truth, spec
         self._cells: np.ndarray | None = None
 
     def __call__(self, labels: PseudoLabels) -> float:
         """Share right, 0..1; NaN where no frame could be read."""
         if self._cells is None:
             self._read_truth()
-        side, cells = self.form.size, self.form.heatmap_size
+        side, cells = self.spec.size, self.spec.heatmap_size
         shares = []
         for i in np.flatnonzero(np.isfinite(self._matrix[:, 0, 0]) & np.isfinite(labels.xy_px).all((1, 2))):
             xy_crop = whole_again(apply(self._matrix[i], labels.xy_px[i].astype(np.float64)))
@@ -45,7 +45,7 @@ class LabelScore:
 
     def _read_truth(self) -> None:
         """Highest cells (N, K, 2) of the true target maps, and the frames' matrices; read once, for all rounds."""
-        n, size = len(self.truth), (self.form.heatmap_size,) * 2
+        n, size = len(self.truth), (self.spec.heatmap_size,) * 2
         self._cells = np.zeros((n, len(self.truth.skeleton), 2), np.float32)
         self._matrix = np.full((n, 2, 3), np.nan)
         for i in range(n):
@@ -53,8 +53,8 @@ class LabelScore:
                 known = annotation_of(self.truth, i, self.truth[i])
             except PictureError:
                 continue  # training names it
-            moved = published_transform(
+            moved = original_transform(
                 known.pts[:, :2] + np.float32(known.offset), known.center, np.asarray(known.scale), size
             )
             maps, _ = draw_labelmaps(moved - 1, size, active=known.pts[:, 1] > 0)
-            self._cells[i], self._matrix[i] = peaks(maps), box_matrix(known, self.form.size)
+            self._cells[i], self._matrix[i] = peaks(maps), box_matrix(known, self.spec.size)

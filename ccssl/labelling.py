@@ -22,9 +22,9 @@ from ..datasets.pseudo_labels import PseudoLabels
 from ..pose.augment import generator_for
 from ..pose.flow import flow_for
 from ..pose.geometry import apply, compose, invert
-from ..pose.inputs import InputForm
+from ..pose.input_spec import InputSpec
 from ..progress import Progress
-from ..train.labelling import PARTIAL_SECONDS, ChunkLabeller, Partial, fingerprint, inner_from_image
+from ..train.selftraining.labeller import PARTIAL_SECONDS, ChunkLabeller, Partial, fingerprint, inner_from_image
 from .consistency import Views, label_views
 from .framing import Framing, choose
 from .sample import Sample
@@ -83,7 +83,7 @@ class Labeller(ChunkLabeller):
 
     crops: CropCache
     shots: list[str]
-    form: InputForm
+    spec: InputSpec
     seed: int
     device: torch.device
     views: Views = field(default_factory=Views)
@@ -94,7 +94,7 @@ class Labeller(ChunkLabeller):
     fabric: Fabric | None = None
     framings: tuple[Framing, ...] = ()
     framing: Framing | None = None
-    judge: nn.Module | None = None
+    framing_model: nn.Module | None = None
 
     def __post_init__(self):
         # before the first round, so that what is missing shows at the start
@@ -161,11 +161,11 @@ class Labeller(ChunkLabeller):
             CHUNK,
             round_,
             self.seed,
-            self.form,
+            self.spec,
             self.views,
             self.temporal,
             self.framings,
-            fingerprint(self.judge) if self.judge else "",
+            fingerprint(self.framing_model) if self.framing_model else "",
             dataset.skeleton.to_dict(),
         )
         return f"{fingerprint(model)}-{zlib.crc32(repr((rules, frames)).encode()):08x}"
@@ -176,11 +176,11 @@ class Labeller(ChunkLabeller):
         if sample is None:
             self.framing = Framing()
             return []
-        model = model if self.judge is None else self.judge.to(self.device)
+        model = model if self.framing_model is None else self.framing_model.to(self.device)
         training = model.training
         model.eval()
         self.framing, tried = choose(
-            model, sample.crops.to(self.device), self.form, self.crops.dataset.skeleton.flip_order, self.framings
+            model, sample.crops.to(self.device), self.spec, self.crops.dataset.skeleton.flip_order, self.framings
         )
         model.train(training)
         return tried
@@ -198,18 +198,18 @@ class Labeller(ChunkLabeller):
     def _chunk(self, model: nn.Module, batch: dict, generator: torch.Generator, out: dict) -> None:
         framing = self.framing
         found = label_views(
-            model, framing.apply(batch["crop"].to(self.device), self.form.size), self.crops.margin, self.form, self.views,
+            model, framing.apply(batch["crop"].to(self.device), self.spec.size), self.crops.margin, self.spec, self.views,
             self.crops.dataset.skeleton.flip_order,
             generator,
         )  # fmt: skip
         rows = batch["index"].numpy()
-        framed = compose(framing.matrix(self.crops.size, self.form.size), batch["crop_from_image"])
-        inner = inner_from_image(framed, self.crops.size, self.form.size)
-        out["xy"][rows] = apply(self.form.image_from_heatmap(inner), found.xy_heatmap.cpu().double()).float().numpy()
+        framed = compose(framing.matrix(self.crops.size, self.spec.size), batch["crop_from_image"])
+        inner = inner_from_image(framed, self.crops.size, self.spec.size)
+        out["xy"][rows] = apply(self.spec.image_from_heatmap(inner), found.xy_heatmap.cpu().double()).float().numpy()
         out["crop_px"][rows] = batch["crop_from_image"][:, 0, 0].numpy()
         out["peak"][rows] = out["confidence"][rows] = found.peak.cpu().numpy()
         for name in ("agreement", "invariance", "equivariance"):
-            out[name][rows] = getattr(found, name).cpu().numpy() * (self.form.stride / framing.zoom)
+            out[name][rows] = getattr(found, name).cpu().numpy() * (self.spec.stride / framing.zoom)
 
     def _join(self, round_: int, out: dict) -> None:
         """The second pass: labels carried from frame to frame inside each shot, and what the flow says of each label."""
@@ -246,7 +246,7 @@ class Labeller(ChunkLabeller):
         old_aligned = cv2.warpAffine(old_grey, align, new_grey.shape[::-1], flags=cv2.INTER_LINEAR)
         start = apply(new_from_image, out["xy"][old][joints].astype(np.float64))
         there, missed = self._flow(old_aligned, new_grey, start)
-        side = self.form.size
+        side = self.spec.size
         sound = (missed <= rule.slip * side) & (np.linalg.norm(there - start, axis=-1) <= rule.reach * side)
         joints, there = joints[sound], there[sound].astype(np.float64)
         own = apply(new_from_image, out["xy"][new][joints].astype(np.float64))

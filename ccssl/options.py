@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar, Literal
 
 import tyro
 
-from ..limits import COUNT, COUNT_OR_ZERO, SHARE, Limits
-from ..options import dead
+from ..commandline.limits import COUNT, COUNT_OR_ZERO, SHARE, Limits
+from ..commandline.parsing import dead
 from ..train.options import RESNET, RunOptions
 
 _arg = tyro.conf.arg

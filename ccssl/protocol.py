@@ -6,8 +6,8 @@ import math
 from dataclasses import MISSING, fields, replace
 from typing import Any
 
+from ..commandline.parsing import warn_of_idle
 from ..errors import OptionError
-from ..options import warn_of_idle
 from ..pose.checkpoints import Loaded
 from ..progress import log
 from ..train.options import RunOptions
@@ -44,7 +44,7 @@ PUBLISHED = frozenset(
 )
 
 
-# options that have no effect beside others, see `train.idle`
+# options that have no effect beside others, see `train.no_effect`
 IDLE = (
     ("raft_weights", lambda o: o.flow != "raft", "without --flow raft"),
     *(
@@ -55,7 +55,7 @@ IDLE = (
 )
 
 
-def settled(options: CcsslOptions) -> CcsslOptions:
+def with_defaults(options: CcsslOptions) -> CcsslOptions:
     """The options with those left open filled in as their protocol has them.
 
     Raises:
@@ -116,11 +116,11 @@ def network_for(options: CcsslOptions, network: Loaded) -> Loaded:
     The published protocol has published crops only. A network of exact crops gets them from here on, in training, labelling and
     scoring, with its own mean and deviation; its checkpoints say so.
     """
-    if options.protocol != "published" or network.form.kind == "published":
+    if options.protocol != "published" or network.spec.kind == "published":
         return network
     log.info("%s was trained on %s crops; adapted, it takes published ones (corners at whole pixels, contrast stretched), with its "
-             "own mean and deviation", options.resume, network.form.kind)  # fmt: skip
-    return replace(network, form=replace(network.form, kind="published"))
+             "own mean and deviation", options.resume, network.spec.kind)  # fmt: skip
+    return replace(network, spec=replace(network.spec, kind="published"))
 
 
 def describe(options: CcsslOptions) -> dict[str, Any]:

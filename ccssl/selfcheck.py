@@ -12,7 +12,7 @@ from torch import nn
 
 from ..datasets.crops import CropCache
 from ..pose.flow import FLOWS
-from ..pose.inputs import InputForm
+from ..pose.input_spec import InputSpec
 from .framing import AGREE, mirrored_joints
 from .sample import Sample
 
@@ -40,12 +40,12 @@ class SelfCheck:
         self,
         crops: CropCache,
         shots: list[str],
-        form: InputForm,
+        spec: InputSpec,
         flow: str,
         teacher: Callable[[], nn.Module | None],
         mirror: bool = True,
     ):
-        self.crops, self.form, self.teacher, self.mirror = crops, form, teacher, mirror
+        self.crops, self.spec, self.teacher, self.mirror = crops, spec, teacher, mirror
         self.flip_order = crops.dataset.skeleton.flip_order
         # Lucas-Kanade does for points a few pixels apart, whatever the labels are carried with
         self.linked = np.array([i > 0 and bool(s) and s == shots[i - 1] for i, s in enumerate(shots)], bool)
@@ -69,18 +69,18 @@ class SelfCheck:
         sample = self.sample
         if sample is None:
             return {}
-        device, near = next(model.parameters()).device, AGREE * self.form.heatmap_size
+        device, near = next(model.parameters()).device, AGREE * self.spec.heatmap_size
         crops = sample.crops.to(device)
         model.eval()
-        own, mirrored, _ = mirrored_joints(model, crops, self.form, self.flip_order)
+        own, mirrored, _ = mirrored_joints(model, crops, self.spec, self.flip_order)
         parts = {"views": float(((own - mirrored).norm(dim=-1) < near).float().mean())} if self.mirror else {}
         if not math.isnan(source):
             parts["source"] = source
         teacher = self.teacher()
         if teacher is not None:
-            apart = (own - _joints(teacher.eval(), crops, self.form, len(self.flip_order))).norm(dim=-1)
+            apart = (own - _joints(teacher.eval(), crops, self.spec, len(self.flip_order))).norm(dim=-1)
             parts["teacher"] = float((apart < near).float().mean())
-        flowing = self._neighbours((own.cpu().numpy() + 0.5) * self.form.stride - 0.5, sample)
+        flowing = self._neighbours((own.cpu().numpy() + 0.5) * self.spec.stride - 0.5, sample)
         if flowing is not None:
             parts["neighbours"] = flowing
         if not parts:
@@ -90,23 +90,23 @@ class SelfCheck:
 
     def _neighbours(self, xy: np.ndarray, sample: Sample) -> float | None:
         """Share of the joints of a frame where those of the frame before flow to; xy (F, K, 2) in px of the inner square."""
-        pad = (self.crops.size - self.form.size) // 2
+        pad = (self.crops.size - self.spec.size) // 2
         agree = []
         for at in range(1, len(sample.rows)):
             if sample.rows[at] - sample.rows[at - 1] != 1 or not self.linked[sample.rows[at]]:
                 continue
             greys = [cv2.cvtColor(sample.crops[i].permute(1, 2, 0).numpy(), cv2.COLOR_RGB2GRAY) for i in (at - 1, at)]
             there, missed = FLOWS["lk"](*greys, xy[at - 1].astype(np.float64) + pad)
-            sound = missed <= 2 / 256 * self.form.size
-            agree += list(np.linalg.norm(there - pad - xy[at], axis=-1)[sound] < AGREE * self.form.size)
+            sound = missed <= 2 / 256 * self.spec.size
+            agree += list(np.linalg.norm(there - pad - xy[at], axis=-1)[sound] < AGREE * self.spec.size)
         return float(np.mean(agree)) if agree else None
 
 
-def _joints(model: nn.Module, crops: torch.Tensor, form: InputForm, k: int, at_once: int = 64) -> torch.Tensor:
+def _joints(model: nn.Module, crops: torch.Tensor, spec: InputSpec, k: int, at_once: int = 64) -> torch.Tensor:
     """(F, K, 2) cells."""
-    pad, found = (crops.shape[-1] - form.size) // 2, []
+    pad, found = (crops.shape[-1] - spec.size) // 2, []
     for part in crops.split(at_once):
-        images = form.normalise_exact(part[..., pad : pad + form.size, pad : pad + form.size].float() / 255)
-        maps = form.joint_maps(model(images.contiguous(memory_format=torch.channels_last)), k)
-        found.append(form.decode(maps)[0])
+        images = spec.normalise_exact(part[..., pad : pad + spec.size, pad : pad + spec.size].float() / 255)
+        maps = spec.joint_maps(model(images.contiguous(memory_format=torch.channels_last)), k)
+        found.append(spec.decode(maps)[0])
     return torch.cat(found)

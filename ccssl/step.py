@@ -15,10 +15,10 @@ from ..datasets.pseudo_labels import CHECKS, REASONS, PseudoLabels
 from ..errors import DataError
 from ..pose.augment import generator_for, restyle
 from ..progress import log
-from ..train.adapting import FROM_SCRATCH
-from ..train.curriculum import admit, frame_confidence, share_at
-from ..train.feed import CropFeed
-from ..train.selftraining import Pair, SelfTrainingStep
+from ..train.adaptation import FROM_SCRATCH
+from ..train.feeds.crops import CropFeed
+from ..train.selftraining.curriculum import admit, frame_confidence, share_at
+from ..train.selftraining.step import Pair, SelfTrainingStep
 from ..train.supervised import MapLoss
 from .confidence import Calibration
 from .framing import Framing
@@ -105,22 +105,22 @@ class CcsslStep(SelfTrainingStep):
                 return labels
         return None
 
-    def settle(self, labels: PseudoLabels, round_: int, model: nn.Module) -> None:
+    def refine(self, labels: PseudoLabels, round_: int, model: nn.Module) -> None:
         """What is done to labels just made, before some are admitted: they are held in place, and their confidence calibrated."""
         first = self.first_labels(round_)
         if first:
-            drift = labels.hold(first)
+            drift = labels.remove_drift(first)
             labels.facts["drift_px"] = [float(v) for v in drift]
         found = self.calibrator(model, round_) if self.calibrator else None
         if found:
             # a label that flowed here brought its peak and agreement along, a little weaker
-            side = self.labeller.form.size
+            side = self.labeller.spec.size
             labels.confidence = found.probability(labels.confidence, labels.agreement_px / side)
             labels.facts["calibration"] = found.facts
 
     def admit(self, labels: PseudoLabels, round_: int) -> None:
         """Mark the labels that the round trains on, and why the others are left out."""
-        share, limit_px = self.share_of(round_), self.limit * self.labeller.form.size
+        share, limit_px = self.share_of(round_), self.limit * self.labeller.spec.size
         reason = np.full(labels.confidence.shape, REASONS.index("share"), np.uint8)
         earlier = self.earlier(round_ - 1, "saying which labels have lost support") if round_ > 0 else None
         before = earlier.admitted if earlier else False

@@ -14,7 +14,7 @@ import torch
 
 from ..pose.augment import Augmentation, photometric, uniform
 from ..pose.geometry import warp
-from ..pose.inputs import InputForm
+from ..pose.input_spec import InputSpec
 
 _NOISE_UNIT, _NOISE_SLACK = (
     32.0,
@@ -26,7 +26,7 @@ def pictures(
     crops: torch.Tensor,
     view_from_crop: torch.Tensor,
     upright: int,
-    form: InputForm,
+    spec: InputSpec,
     colours: Augmentation,
     generator: torch.Generator,
 ) -> torch.Tensor:
@@ -44,29 +44,29 @@ def pictures(
         (F x V, 3, R, R) float32, normalised, channels last, on the device of the crops.
     """
     if crops.device.type == "cpu":
-        return _by_opencv(crops, view_from_crop, upright, form, colours, generator)
-    frames, views, size = *view_from_crop.shape[:2], form.size
+        return _by_opencv(crops, view_from_crop, upright, spec, colours, generator)
+    frames, views, size = *view_from_crop.shape[:2], spec.size
     matrices = view_from_crop.flatten(0, 1).to(crops.device)
     images = warp(crops.float().repeat_interleave(views, 0) / 255, matrices, (size, size)).unflatten(0, (frames, views))
     drawn = photometric(images[:, 1:].flatten(0, 1), colours.photometric(), generator)
     images = torch.cat([images[:, :1], drawn.unflatten(0, (frames, views - 1))], 1).flatten(0, 1)
-    return form.normalise_exact(images).contiguous(memory_format=torch.channels_last)
+    return spec.normalise_exact(images).contiguous(memory_format=torch.channels_last)
 
 
 def _by_opencv(
     crops: torch.Tensor,
     view_from_crop: torch.Tensor,
     upright: int,
-    form: InputForm,
+    spec: InputSpec,
     colours: Augmentation,
     generator: torch.Generator,
 ) -> torch.Tensor:
-    frames, views, size = *view_from_crop.shape[:2], form.size
+    frames, views, size = *view_from_crop.shape[:2], spec.size
     pad, matrices = (crops.shape[-1] - size) // 2, view_from_crop.double().numpy()
     change = _Colours(colours, frames * (views - 1), size, generator)
     out, images = np.empty((views, size, size, 3), np.uint8), torch.empty(frames, views, size, size, 3)
     # for whole rows: three numbers at a time would be slow
-    mean, scale = (255 * torch.tensor(form.mean)).repeat(size), (1 / (255 * torch.tensor(form.std))).repeat(size)
+    mean, scale = (255 * torch.tensor(spec.mean)).repeat(size), (1 / (255 * torch.tensor(spec.std))).repeat(size)
     for f, planes in enumerate(crops.numpy()):
         crop = cv2.merge(list(planes))
         inner = crop[pad : pad + size, pad : pad + size]
@@ -79,11 +79,11 @@ def _by_opencv(
             change(view, f * (views - 1) + v - 1, out[v])
         # a frame at a time, in place, while its views are still in the processor's cache
         images[f].copy_(torch.from_numpy(out))
-        if form.kind == "exact":
+        if spec.kind == "exact":
             images[f].flatten(2).sub_(mean).mul_(scale)
     # bytes lie channels last, and so do the floats
     images = images.flatten(0, 1).permute(0, 3, 1, 2)
-    return images if form.kind == "exact" else form.normalise_exact(images.div_(255))
+    return images if spec.kind == "exact" else spec.normalise_exact(images.div_(255))
 
 
 class _Colours:

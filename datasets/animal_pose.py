@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import OptionError
+from ..files import read_json
 from ..pose.skeleton import ANIMAL_POSE20
 from . import animal_pose_files as forms
 from .animal_pose_files import CLASSES, Record
 from .annotated import Animal, AnnotatedPictures, Unusable, choose_classes
-from .coco_file import read_box, read_joints
-from .json_file import read_json
+from .coco.file import read_box, read_joints
 from .name_split import drawn, listed, stem
+from .original_index import SPLITS
 from .picture_places import is_file
-from .published_index import SPLITS
 from .tree import missing_tree
 
 SALT = "zoopose animal_pose 0"

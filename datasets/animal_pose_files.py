@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
+from ..files import none_of, read_json
 from ..pose.skeleton import ANIMAL_POSE20
-from . import coco_file
-from .json_file import none_of, read_json
+from .coco import file as coco_file
 from .name_split import stem
 from .schema import as_id, is_file_name
 from .tree import missing_tree

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, OptionError
+from ..files import plain, shown_name
 from ..pose.skeleton import Skeleton
-from .file_names import shown_name
-from .json_file import plain
 from .picture_places import Places, is_file
 from .pictures import PictureError, read_rgb
 from .sample import PoseSample

@@ -13,7 +13,7 @@ from .sample import PoseDataset
 
 @dataclass(frozen=True)
 class Request:
-    """What an opener is asked for; see `sources.open_source` for the fields."""
+    """What an opener is asked for; see `sources.open_data` for the fields."""
 
     path: str
     split: str
@@ -26,19 +26,19 @@ class Request:
 
 
 def _coco(r: Request) -> PoseDataset:
-    from .coco import CocoKeypoints
+    from .coco.keypoints import CocoKeypoints
 
     return CocoKeypoints(r.path, r.split, r.labelled, r.partners, need_pictures=r.need_pictures, **r.options)
 
 
 def _coco_person(r: Request) -> PoseDataset:
-    from .coco_person import CocoPerson
+    from .coco.person import CocoPerson
 
     return CocoPerson(r.path, r.split, r.labelled, need_pictures=r.need_pictures, **r.options)
 
 
 def _coco_animals(r: Request) -> PoseDataset:
-    from .coco_animals import CocoAnimals
+    from .coco.animals import CocoAnimals
 
     return CocoAnimals(r.path, r.split, need_pictures=r.need_pictures, **r.options)
 
@@ -137,7 +137,7 @@ SOURCES["synthetic_animal_multitask"] = SOURCES["synthetic_animal_sp_multitask"]
 # sets that are what the user has, without parts that are for training and for validation
 WITHOUT_SPLITS = ("coco", "images", "video")
 
-# name -> options that only such sets have; `open_source` hands them on
+# name -> options that only such sets have; `open_data` hands them on
 OPTIONS: dict[str, tuple[str, ...]] = {
     "coco": ("category", "as_is"),
     "coco_person": ("boxes",),

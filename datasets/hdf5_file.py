@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ..pose.atomic import atomic_path
+from ..files import atomic_path
 from ..pose.schema import Mismatch
 from ..pose.seal import USER_BLOCK, is_whole, seal_hdf5
 from .foreign import ForeignFileError, read_foreign

@@ -7,13 +7,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+from ..files import shown_name
 from ..pose.skeleton import Skeleton
-from .file_names import shown_name
 from .picture_decoding import TiffPages
 from .pictures import pages_of, read_page, read_rgb
 from .sample import PoseSample
 from .tree import missing_tree
-from .video import VideoFile
+from .video.frames import VideoFile
 from .whole_pictures import WholePictures
 
 __all__ = ["SUFFIXES", "ImageFolder", "VideoFile", "natural_key"]

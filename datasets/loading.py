@@ -13,8 +13,8 @@ from typing import Any
 
 from torch.utils.data import DataLoader, Dataset
 
-from ..faults import handles_short
-from ..stopping import blocked, follow_parent
+from ..errors import handles_short
+from ..progress import blocked, follow_parent
 
 # what a worker keeps open in this process: its queue, and the tensors of the batches that it has sent ahead
 _HANDLES = 48

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, OptionError
+from ..files import none_of, read_json
 from ..pose.skeleton import MPII16
 from .annotated import Animal, AnnotatedPictures, Unusable
-from .coco_file import read_joints
+from .coco.file import read_joints
 from .foreign import ForeignFileError, read_foreign, real_numbers
-from .json_file import none_of, read_json
 from .name_split import drawn
+from .original_index import SPLITS
 from .person_boxes import mpii_centre_size
-from .published_index import SPLITS
 from .schema import is_file_name
 from .tree import missing_tree
 
@@ -42,7 +42,7 @@ class Mpii(AnnotatedPictures):
     or one JSON file, its pictures beside it or in images/ beside it; train and valid are then drawn by the pictures' names.
 
     The box is the published one: a square of 200 x scale px around the centre, 15 x scale px lower than annotated; the crop is
-    1.25 times that. The files count from 1, items from 0. Where the published code puts the centre: `pose.frames`.
+    1.25 times that. The files count from 1, items from 0. Where the published code puts the centre: `pose.person_frames`.
 
     `meta` holds `center_px` (as annotated, from 0), `scale` (as annotated), `row` (place in its file, from 0), and
     `head_box_xyxy` (from 0) where gt_valid.mat or the entry's `head_box` gives it: what PCKh needs. A labelled joint counts as

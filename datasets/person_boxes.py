@@ -1,4 +1,4 @@
-"""Boxes of people as the published loaders have them, for the frames of `pose.frames`.
+"""Boxes of people as the published loaders have them, for the frames of `pose.person_frames`.
 
 The house counts boxes by pixel edges: x .. x + w holds w pixels. The loaders of SimpleBaseline and its successors count from the
 middle of the first pixel to that of the last, and move a box that begins outside the picture in, where the house cuts it.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..pose.frames import BOX_UNIT_PX
+from ..pose.person_frames import BOX_UNIT_PX
 from .sample import PoseSample
 
 MPII_SHIFT_PX = 15.0  # times the scale: the published crop lies that much lower than MPII's annotated centre

@@ -12,9 +12,9 @@ import torch
 from torch.utils.data import Dataset
 
 from ..errors import OptionError
-from ..pose import frames
+from ..pose import person_frames as frames
 from ..pose.geometry import apply, compose
-from ..pose.inputs import InputForm
+from ..pose.input_spec import InputSpec
 from ..pose.person_augment import PersonAugmentation, PersonDraw, draw_person, mirror_joints, place, upper_body
 from ..progress import log
 from .person_boxes import frame_box
@@ -42,18 +42,18 @@ class PersonCrops(Dataset):
     def __init__(
         self,
         dataset: PoseDataset,
-        form: InputForm,
+        spec: InputSpec,
         augmentation: PersonAugmentation,
         seed: int = 0,
         stream: int = 0,
     ):
-        if form.kind not in frames.FRAMES:
+        if spec.kind not in frames.FRAMES:
             raise OptionError(
                 f"an input form out of {', '.join(frames.FRAMES)} for crops of people",
-                repr(form.kind),
+                repr(spec.kind),
                 "--recipe NAME, or another --augment",
             )
-        self.dataset, self.form, self.augmentation = dataset, form, augmentation
+        self.dataset, self.spec, self.augmentation = dataset, spec, augmentation
         self.seed, self.stream, self.epoch = seed, stream, 0
         self._upper = upper_body(dataset.skeleton, augmentation.half_body_hips)
         if self._upper is None and augmentation.half_body:
@@ -79,9 +79,9 @@ class PersonCrops(Dataset):
         """The item with given draws; None does not augment."""
         augmentation = PersonAugmentation(fill=self.augmentation.fill) if draw is None else self.augmentation
         sample = self.dataset[index]
-        padding = self.form.padding or self.dataset.crop_factor
+        padding = self.spec.padding or self.dataset.crop_factor
         cut = cut_person(
-            sample, self.form.kind, self.form.size_hw, padding, self.dataset.skeleton.flip_order, self._upper, augmentation,
+            sample, self.spec.kind, self.spec.size_hw, padding, self.dataset.skeleton.flip_order, self._upper, augmentation,
             draw or PersonDraw(),
         )  # fmt: skip
         return {"index": index, **cut}

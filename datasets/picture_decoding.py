@@ -17,7 +17,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
-from ..faults import is_of_machine
+from ..errors import is_of_machine
 
 LARGEST_PX = 2 * Image.MAX_IMAGE_PIXELS  # 179 megapixels: more take gigabytes of memory, and are no pictures of cameras
 _ORIENTATION = 0x0112

@@ -32,7 +32,7 @@ from urllib.parse import unquote
 from PIL import Image
 
 from ..errors import DataError
-from .json_file import plain
+from ..files import plain
 from .tree import missing_tree
 
 LOOKED_FOR = 20
@@ -213,7 +213,7 @@ def _composed_otherwise(name: str, folder: Path) -> Path | None:
     """The file whose name differs by how accents are composed: macOS takes them apart, others do not."""
     if name.isascii():
         return None
-    spellings = (folder / unicodedata.normalize(form, name) for form in ("NFC", "NFD"))
+    spellings = (folder / unicodedata.normalize(spec, name) for spec in ("NFC", "NFD"))
     return next((path for path in spellings if is_file(path)), None)
 
 

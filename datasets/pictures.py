@@ -15,9 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError
-from ..faults import is_of_machine
-from .file_names import shown_name
+from ..errors import DataError, is_of_machine
+from ..files import shown_name
 from .picture_decoding import TiffPages, Undecodable, decode_rgb, page_numbers
 
 log = logging.getLogger(__name__)

@@ -94,7 +94,7 @@ class PseudoLabels:
             if self.replaced is not None:
                 file.create_dataset("replaced", data=self.replaced.astype(bool))
 
-    def hold(self, anchor: PseudoLabels) -> np.ndarray:
+    def remove_drift(self, anchor: PseudoLabels) -> np.ndarray:
         """Take back what all labels have moved together since an earlier round.
 
         A network that learns its own labels is held in place by nothing: mirrored views tie down left and right, but nothing up and

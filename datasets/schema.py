@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .json_file import plain
+from ..files import plain
 
 LONGEST_NAME = 4096  # characters; the longest path that Linux opens
 MOST_JOINTS = 1000  # the largest published skeleton, COCO-WholeBody's, has 133

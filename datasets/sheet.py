@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from ..errors import DataError
+from ..files import atomic_picture
 from ..pose import geometry
-from ..pose.atomic import atomic_picture
 from ..pose.draw import draw_pose
 from .crops import crop_image
 from .pictures import PictureError

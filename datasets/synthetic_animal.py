@@ -25,11 +25,11 @@ import numpy as np
 from PIL import Image
 
 from ..errors import DataError, OptionError
-from ..pose.published_geometry import BOX_UNIT_PX
+from ..pose.original.geometry import BOX_UNIT_PX
 from ..pose.skeleton import TIGDOG18
 from .arrays import mapped_array
+from .original_index import OriginalAnnotation, Split, cached_mean, cached_split, check_options, seeded_fifth
 from .pictures import PictureError, read_rgb
-from .published_index import PublishedAnnotation, Split, cached_mean, cached_split, check_options, seeded_fifth
 from .sample import IGNORED, PartLabels, PoseSample
 from .tree import missing_tree
 
@@ -89,7 +89,7 @@ class SyntheticAnimal:
     """The rendered pictures: the published synthetic_animal and synthetic_animal_sp. See the module for the tree.
 
     Samples are exact: a hidden joint is flagged 1, a joint outside the picture 0, the box is that of the mesh within
-    the picture. `published_annotation` has what the published loaders make of the same files.
+    the picture. `original_annotation` has what the published loaders make of the same files.
 
     Args:
         root: the animal_data folder.
@@ -181,7 +181,7 @@ class SyntheticAnimal:
         found = [self._joints(self._vertices(i, whole=False), whole=False) for i in range(len(self))]
         return np.stack([xy for xy, _ in found]), np.stack([visible for _, visible in found])
 
-    def published_annotation(self, index: int) -> PublishedAnnotation:
+    def original_annotation(self, index: int) -> OriginalAnnotation:
         """As the published loaders have it: everything in float16 (steps of 1/4 pixel), hidden joints as visible ones.
 
         The box is that of all rows of the file, stray ones included, clipped to the picture.
@@ -192,7 +192,7 @@ class SyntheticAnimal:
         scale = float((high - low).max() / BOX_UNIT_PX * CROP_FACTOR)
         pts = np.ones((len(self.skeleton), 3), np.float32)
         pts[:, :2] = rounded[self._rows]
-        return PublishedAnnotation(pts, ((low + high) / 2).astype(np.float32), scale, picture_wh=self.picture_wh)
+        return OriginalAnnotation(pts, ((low + high) / 2).astype(np.float32), scale, picture_wh=self.picture_wh)
 
     def describe(self) -> Mapping[str, Any]:
         return {

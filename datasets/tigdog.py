@@ -25,22 +25,13 @@ import numpy as np
 from PIL import Image
 
 from ..errors import DataError
-from ..pose.published_crop import image_to_chw, published_crop
-from ..pose.published_geometry import published_box
+from ..pose.original.crop import image_to_chw, original_crop
+from ..pose.original.geometry import original_box
 from ..pose.skeleton import TIGDOG18, TIGER_TO_MODEL
+from .original_index import OriginalAnnotation, cached_mean, cached_split, check_options
 from .pictures import read_rgb
-from .published_index import PublishedAnnotation, cached_mean, cached_split, check_options
 from .sample import PoseSample
-from .tigdog_index import (
-    ANIMALS,
-    MIN_VISIBLE,
-    SPLIT_FILES,
-    check_tree,
-    how_to_get,
-    read_index,
-    split_of,
-    tree_entries,
-)
+from .tigdog_index import ANIMALS, MIN_VISIBLE, SPLIT_FILES, check_tree, how_to_get, read_index, split_of, tree_entries
 from .tree import missing_tree
 
 CROP_FACTOR = 1.5
@@ -75,7 +66,7 @@ class RealAnimal:
     crop_factor = CROP_FACTOR
 
     def __init__(
-        self, root: str | Path, animal: str = "horse", split: str = "train", *, published_order=False, seed: int = 0
+        self, root: str | Path, animal: str = "horse", split: str = "train", *, original_order=False, seed: int = 0
     ):
         check_options(animal, ANIMALS, split)
         self.root, self.animal, self.split = Path(root), animal, split
@@ -92,8 +83,8 @@ class RealAnimal:
                 f"in {len(np.unique(self.index.shot[self.index.kept]))} shots; split by {parts.rule}",
                 "use the split 'all', or data with more shots",
             )
-        order = TIGER_TO_MODEL if animal == "tiger" and not published_order else np.arange(len(TIGDOG18))
-        self.skeleton = _TIGER_FILE if animal == "tiger" and published_order else TIGDOG18
+        order = TIGER_TO_MODEL if animal == "tiger" and not original_order else np.arange(len(TIGDOG18))
+        self.skeleton = _TIGER_FILE if animal == "tiger" and original_order else TIGDOG18
         self._xy_px = self.index.xy_px[self.items][:, order]
         self._seen = self.index.visible[self.items][:, order]
         self.ids = [f"{animal}/{frame:08d}" for frame in self.index.frame[self.items]]
@@ -123,11 +114,11 @@ class RealAnimal:
         xy, visible = self.labels[0][index].copy(), self.labels[1][index].copy()
         return PoseSample(read_rgb(self.path(index), turn=False), xy, visible, _tight_box(self._xy_px[index]), meta)
 
-    def published_annotation(self, index: int) -> PublishedAnnotation:
+    def original_annotation(self, index: int) -> OriginalAnnotation:
         """As the published loaders have it: hidden joints carry weight 0 and are drawn all the same."""
-        center, scale = published_box(self._xy_px[index], CROP_FACTOR)
+        center, scale = original_box(self._xy_px[index], CROP_FACTOR)
         pts = np.concatenate([self._xy_px[index], self._seen[index][:, None]], 1).astype(np.float32)
-        return PublishedAnnotation(pts, center, scale)
+        return OriginalAnnotation(pts, center, scale)
 
     def describe(self) -> Mapping[str, Any]:
         return {
@@ -232,12 +223,12 @@ class RealAnimalCrop:
         meta = {"id": self.ids[index], "path": str(path), "shot": self.shots[index]}
         return PoseSample(image, xy, visible, box, meta)
 
-    def published_annotation(self, index: int) -> PublishedAnnotation:
+    def original_annotation(self, index: int) -> OriginalAnnotation:
         """As the published loader has it: labels in float16 (steps of 1/8 pixel), the whole crop as box."""
         pts = np.zeros((len(TIGDOG18), 3), np.float32) if self.labels is None else self._table[index]
         middle = np.full(2, CROP_SIDE / 2, np.float32)
         pts = pts.astype(np.float16).astype(np.float32)
-        return PublishedAnnotation(pts, middle, CROP_SIDE / 200, offset=0, weight_in_tpts=True)
+        return OriginalAnnotation(pts, middle, CROP_SIDE / 200, offset=0, weight_in_tpts=True)
 
     def describe(self) -> Mapping[str, Any]:
         return {
@@ -281,8 +272,8 @@ def write_crops(root: str | Path, animal: str, target: Path | None = None) -> Pa
     for item, frame in enumerate(index.frame):
         image = image_to_chw(read_rgb(folder / animal / f"{frame:08d}.jpg", turn=False))
         if item in kept:
-            center, scale = published_box(index.xy_px[item], CROP_FACTOR)
-            image = published_crop(image, center, scale, (CROP_SIDE, CROP_SIDE))
+            center, scale = original_box(index.xy_px[item], CROP_FACTOR)
+            image = original_crop(image, center, scale, (CROP_SIDE, CROP_SIDE))
         grey = (image * np.float32(255)).astype(np.uint8)
         Image.fromarray(np.moveaxis(grey, 0, -1)).save(target / f"crop_{frame:08d}.jpg", quality=75)
     return target

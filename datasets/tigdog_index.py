@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import DataError
 from ..pose.skeleton import TIGDOG18
 from .foreign import ForeignFileError, ForeignReader
-from .published_index import Split, cached_split, seeded_fifth
+from .original_index import Split, cached_split, seeded_fifth
 from .tree import missing_tree
 
 ANIMALS = ("horse", "tiger")

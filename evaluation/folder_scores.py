@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import WeightsError, ZooposeError
-from ..pose.atomic import atomic_path
+from ..files import atomic_path
 from ..progress import log
 from .options import TestOptions
 from .protocol import Score, write_metrics

@@ -8,22 +8,22 @@ import numpy as np
 import torch
 
 from ..datasets.annotated import AnnotatedPictures
-from ..datasets.coco_person import CocoPerson
-from ..datasets.coco_truth import CocoTruth, coco_truth
+from ..datasets.coco.person import CocoPerson
+from ..datasets.coco.truth import CocoTruth, coco_truth
 from ..datasets.mpii import Mpii
+from ..datasets.open import open_data
 from ..datasets.picture_places import picture_size
 from ..datasets.sample import PoseDataset
-from ..datasets.sources import open_source
 from ..datasets.units import Numbers, check_results
 from ..errors import DataError, OptionError
 from ..pose.checkpoints import Loaded
 from ..progress import log
 from .human_scores import RESULTS, network_results, oks_table, pckh_table, ranking, shown, usable_sigmas
+from .inference import Predictions
 from .mpii_truth import read_mpii_truth, read_preds
 from .nms import box_nms
-from .options import TestOptions, adopt
+from .options import TestOptions, use_pairs_of
 from .pose_results import PoseResults, given_to_animals, read_results, summary
-from .predict import Predictions
 from .protocol import Score
 from .score import predict_with, print_scores, score_predictions
 from .score_table import ScoreTable
@@ -55,13 +55,13 @@ def score_detections(
         OptionError: a data set that takes no detections.
         DataError: detections that cannot be read, mostly unreadable pictures.
     """
-    detected = open_source(source, split=split, image_path=options.image_path, boxes=options.boxes)
+    detected = open_data(source, split=split, image_path=options.image_path, boxes=options.boxes)
     detected = chosen_detections(detected, options.image_thr, options.box_thr)
-    adopt(detected, network.skeleton, options)
+    use_pairs_of(detected, network.skeleton, options)
     found = predict_with(network, detected, device, options)
     truth, metas = coco_truth(dataset), [detected.meta_of(i) for i in range(len(detected))]
     items = [(meta["image_id"], truth.items[0][1]) for meta in metas]
-    results = network_results(found, items, detected.scores, sigmas[0], network.form, options)
+    results = network_results(found, items, detected.scores, sigmas[0], network.spec, options)
     results.write(folder / RESULTS)
     skipped = summary({reason: len(ids) for reason, ids in detected.skipped.items()}, "detections")
     boxes = f"{len(detected)} detections of {options.boxes}" + (f" ({skipped})" if skipped else "")

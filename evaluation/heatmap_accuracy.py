@@ -2,7 +2,7 @@
 
 Source: microsoft/human-pose-estimation.pytorch, lib/core/evaluate.py, and all forks of it. Its quirks are kept: the unit is a
 tenth of the map, but x is divided by a tenth of the *height* and y by a tenth of the *width*; a label in the first two rows or
-columns does not count; the threshold is always 0.5. The hourglass codes' own form is `published_pck.accuracy`.
+columns does not count; the threshold is always 0.5. The hourglass codes' own form is `original_pck.accuracy`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..pose.published_heatmap import peaks
+from ..pose.original.heatmap import peaks
 
 THRESHOLD = 0.5
 NOT_COUNTED = -1.0

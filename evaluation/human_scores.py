@@ -10,21 +10,21 @@ from typing import Any
 import numpy as np
 
 from ..datasets.annotated import AnnotatedPictures
-from ..datasets.coco_person import CocoPerson
-from ..datasets.coco_truth import CocoTruth, coco_truth
+from ..datasets.coco.person import CocoPerson
+from ..datasets.coco.truth import CocoTruth, coco_truth
 from ..datasets.mpii import Mpii
 from ..datasets.sample import PoseDataset
 from ..errors import OptionError, ZooposeError
-from ..pose.inputs import InputForm
+from ..pose.input_spec import InputSpec
 from ..pose.skeleton import MPII16, Skeleton
 from ..progress import log
 from .coco_scores import MAX_RESULTS, NUMBERS, faster_coco_eval, keypoint_numbers
+from .inference import Predictions
 from .mpii_truth import MpiiTruth, read_mpii_truth, write_preds
 from .nms import SOFT_LIMIT, enlarged_area, ranked
 from .options import TestOptions
 from .pckh import CURVE, head_errors, pckh
 from .pose_results import PoseResults, summary
-from .predict import Predictions
 from .score_table import ScoreTable
 from .sigmas import sigmas_of
 
@@ -60,7 +60,7 @@ def network_tables(
     found: Predictions,
     dataset: PoseDataset,
     sigmas: tuple[np.ndarray, str] | None,
-    form: InputForm,
+    spec: InputSpec,
     options: TestOptions,
     folder: Path,
 ) -> list[ScoreTable]:
@@ -80,7 +80,7 @@ def network_tables(
     if sigmas is None:
         return []
     truth = coco_truth(dataset)
-    results = network_results(found, truth.items, np.ones(len(found.ids)), sigmas[0], form, options)
+    results = network_results(found, truth.items, np.ones(len(found.ids)), sigmas[0], spec, options)
     results.write(folder / RESULTS)
     return shown([oks_table(results, truth, *sigmas, {"boxes": "annotated"} | ranking(options))])
 
@@ -134,7 +134,7 @@ def network_results(
     items: Sequence[tuple[Any, Any]],
     box_scores: np.ndarray,
     sigmas: np.ndarray,
-    form: InputForm,
+    spec: InputSpec,
     options: TestOptions,
 ) -> PoseResults:
     """What the published codes hand in: poses rescored, those alike thinned out picture by picture. Unread pictures have none.
@@ -145,8 +145,8 @@ def network_results(
         box_scores: (N,) of the detector; 1 for annotated boxes.
     """
     rows = np.flatnonzero(found.read)
-    height, width = form.size_hw
-    padding = np.broadcast_to(found.crop_factor if form.padding is None else form.padding, 2)
+    height, width = spec.size_hw
+    padding = np.broadcast_to(found.crop_factor if spec.padding is None else spec.padding, 2)
     boxes = np.concatenate([found.box_xywh[rows, :2], found.box_xywh[rows, 2:] * padding], 1)
     areas = enlarged_area(boxes, 1.0, width / height)
     poses = np.concatenate([found.xy_px[rows], found.score[rows, :, None]], -1)

@@ -12,7 +12,7 @@ from scipy.io import savemat
 from ..datasets.foreign import ForeignFileError, read_foreign, real_numbers
 from ..datasets.mpii import Mpii
 from ..errors import DataError
-from ..pose.atomic import atomic_path
+from ..files import atomic_path
 from ..pose.skeleton import MPII16
 from .pckh import head_size
 

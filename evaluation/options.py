@@ -13,15 +13,15 @@ import numpy as np
 import torch
 import tyro
 
+from ..commandline.limits import PROCESSES, SHARE, SIDE, Limits, flag_of, zero_or
+from ..commandline.parsing import dead, size_of, size_text, warn_of_idle
 from ..datasets import synthetic_animal, tigdog
-from ..datasets.coco_categories import NoSuchCategory
+from ..datasets.coco.categories import NoSuchCategory
+from ..datasets.open import SOURCES, Unlabelled, class_names, has_splits, open_data, partner_pairs, takes
 from ..datasets.sample import PoseDataset
-from ..datasets.sources import SOURCES, Unlabelled, class_names, has_splits, open_source, partner_pairs, takes
 from ..datasets.synthetic_animal import synthetic_mean
 from ..datasets.tigdog import real_mean
 from ..errors import OptionError
-from ..limits import PROCESSES, SHARE, SIDE, Limits, flag_of, zero_or
-from ..options import dead, size_of, size_text, warn_of_idle
 from ..pose.checkpoints import Loaded, load
 from ..pose.codecs import CODECS
 from ..pose.heatmap import SMOOTHED
@@ -182,12 +182,12 @@ def species_of(options: Any) -> str:
 def warn_of_other_network(options: Any, network: Loaded) -> None:
     """One line for every option of a network, given on the command line, that the network of a checkpoint does not have."""
     numbers = {name.removeprefix("num_"): number for name, number in network.numbers.items() if name != "adapter"}
-    size, out = (size_of(size_text(side)) for side in (network.form.size_hw, network.form.heatmap_hw))
+    size, out = (size_of(size_text(side)) for side in (network.spec.size_hw, network.spec.heatmap_hw))
     for name, number in {
         **numbers,
         "inp_res": size,
         "out_res": out,
-        "codec": network.form.codec,
+        "codec": network.spec.codec,
         "arch": network.arch,
     }.items():
         if getattr(options, name, None) not in (number, getattr(type(options), name, None)):
@@ -208,10 +208,10 @@ def load_network(path: str, trained_on: str, options: Any, mean: Any = None) -> 
 
     check_trained_on(trained_on)
 
-    def published_mean() -> Any:
+    def original_mean() -> Any:
         return mean_of(trained_on, options, path) if mean is None else mean
 
-    loaded = load(path, published_mean, joint_order(trained_on, options), joint_names(getattr(options, "joints", "")))
+    loaded = load(path, original_mean, joint_order(trained_on, options), joint_names(getattr(options, "joints", "")))
     if outcome := outcome_of(loaded.state):
         log.warning("%s is the end of a run that was stopped: %s", path, outcome)
     pairs = partner_pairs(getattr(options, "partners", ""))
@@ -226,8 +226,8 @@ def read_as(network: Loaded, options: Any) -> Loaded:
     Raises:
         OptionError: an even number of taps, or taps for a reading that does not smooth.
     """
-    form, taps = network.form, options.blur_kernel
-    kind = form.decoder or CODECS[form.codec].decoding
+    spec, taps = network.spec, options.blur_kernel
+    kind = spec.decoder or CODECS[spec.codec].decoding
     if taps and (taps % 2 == 0 or kind not in SMOOTHED):
         raise OptionError(
             f"--blur-kernel of an odd number, for maps that are smoothed before they are read ({', '.join(SMOOTHED)})",
@@ -235,7 +235,7 @@ def read_as(network: Loaded, options: Any) -> Loaded:
             f"--blur-kernel {taps + 1}" if kind in SMOOTHED else "leave --blur-kernel out",
         )
     given = {"decoder_taps": taps or None, "flip_shift": options.shift_heatmap, "bias_px": options.joint_bias or None}
-    return replace(network, form=replace(form, **{k: v for k, v in given.items() if v is not None}))
+    return replace(network, spec=replace(spec, **{k: v for k, v in given.items() if v is not None}))
 
 
 def warn_of_reading(options: Any) -> None:
@@ -325,7 +325,7 @@ def refuse_joints(options: Any) -> None:
         raise OptionError("--joints beside a checkpoint that does not name its joints", found, "leave --joints out")
 
 
-def open_data(
+def open_with_options(
     source: str,
     split: str,
     options: Any,
@@ -352,7 +352,7 @@ def open_data(
         if not takes(option, source) and any(takes(option, text) for text in beside):
             own[option] = None
     opened = partial(
-        open_source,
+        open_data,
         source,
         split=split,
         labelled=labelled,
@@ -370,7 +370,7 @@ def open_data(
         dataset = opened(**own | {"category": None})
     say_data_notes(dataset)
     if skeleton is not None:
-        adopt(dataset, skeleton, options)
+        use_pairs_of(dataset, skeleton, options)
     return dataset
 
 
@@ -396,9 +396,11 @@ def open_target(options: Any, skeleton: Skeleton, labelled: bool = False) -> Pos
         options = replace(options, category=named)
     split = "train" if has_splits(options.target) else "all"
     if labelled:
-        return open_data(options.target, split, options, labelled, skeleton, must_have=bool(named))
+        return open_with_options(options.target, split, options, labelled, skeleton, must_have=bool(named))
     # the joints, and their left/right pairs, are those of the network: nobody labels others here
-    dataset = open_data(options.target, split, replace(options, partners=""), labelled, skeleton, must_have=bool(named))
+    dataset = open_with_options(
+        options.target, split, replace(options, partners=""), labelled, skeleton, must_have=bool(named)
+    )
     if dataset.skeleton.joints != skeleton.joints:
         log.info("%s has other joints than the network: only its pictures and boxes are taken", options.target)
     return Unlabelled(dataset, skeleton)
@@ -409,10 +411,10 @@ def open_selecting(options: Any, skeleton: Skeleton) -> PoseDataset:
     text, named = options.select_on_target, options.target_category
     split = "valid" if has_splits(text) else "all"
     own = replace(options, category=named or options.category)
-    return open_data(text, split, own, skeleton=skeleton, must_have=bool(named))
+    return open_with_options(text, split, own, skeleton=skeleton, must_have=bool(named))
 
 
-def adopt(dataset: PoseDataset, skeleton: Skeleton, options: Any) -> None:
+def use_pairs_of(dataset: PoseDataset, skeleton: Skeleton, options: Any) -> None:
     """Give a data set of the same joints the left/right pairs that the network was trained with, unless --partners says others."""
     if not options.partners and dataset.skeleton is not None and dataset.skeleton.joints == skeleton.joints:
         dataset.skeleton = skeleton

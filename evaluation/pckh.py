@@ -54,7 +54,7 @@ class Pckh:
         groups: name -> share and instances; of `hrnet` and `bearpaw` the plain mean of left and right, of `princeton` pooled.
     """
 
-    form: Form
+    spec: Form
     threshold: float
     joints: np.ndarray
     n: np.ndarray
@@ -90,7 +90,7 @@ def head_errors(xy_pred: np.ndarray, xy_true: np.ndarray, head_px: np.ndarray) -
     return np.where(np.isfinite(xy_pred).all(-1), errors, np.inf)
 
 
-def pckh(errors: np.ndarray, labelled: np.ndarray, threshold: float = 0.5, form: Form = "hrnet") -> Pckh:
+def pckh(errors: np.ndarray, labelled: np.ndarray, threshold: float = 0.5, spec: Form = "hrnet") -> Pckh:
     """PCKh in one of the published forms.
 
     Joints without an instance have no share and no part in a mean (the published codes divide by zero there).
@@ -103,26 +103,26 @@ def pckh(errors: np.ndarray, labelled: np.ndarray, threshold: float = 0.5, form:
     Raises:
         OptionError: another form.
     """
-    if form not in FORMS:
-        raise OptionError(f"a form of PCKh: {', '.join(FORMS)}", repr(form))
+    if spec not in FORMS:
+        raise OptionError(f"a form of PCKh: {', '.join(FORMS)}", repr(spec))
     errors, labelled = np.asarray(errors, float), np.asarray(labelled, bool)
-    right = ((errors <= threshold) if form == "hrnet" else (errors < threshold)) & labelled
+    right = ((errors <= threshold) if spec == "hrnet" else (errors < threshold)) & labelled
     right, n = right.sum(0), labelled.sum(0)
     joints = _share(right, n)
     scored = np.setdiff1d(np.flatnonzero(n), UNSCORED)
-    if form == "princeton":
+    if spec == "princeton":
         mean = float(_share(right.sum(), n.sum()))
         groups = {name: _pooled(right[list(own)], n[list(own)]) for name, own in PRINCETON_GROUPS.items()}
     else:
-        weights = n[scored] if form == "hrnet" else np.ones(len(scored))
+        weights = n[scored] if spec == "hrnet" else np.ones(len(scored))
         mean = float((joints[scored] * weights).sum() / weights.sum()) if len(scored) else float("nan")
         groups = {name: _averaged(joints[list(own)], n[list(own)]) for name, own in GROUPS.items()}
-    return Pckh(form, float(threshold), joints, n, mean, groups)
+    return Pckh(spec, float(threshold), joints, n, mean, groups)
 
 
-def pckh_curve(errors: np.ndarray, labelled: np.ndarray, form: Form = "hrnet") -> list[Pckh]:
+def pckh_curve(errors: np.ndarray, labelled: np.ndarray, spec: Form = "hrnet") -> list[Pckh]:
     """`pckh` at the published thresholds `CURVE`."""
-    return [pckh(errors, labelled, threshold, form) for threshold in CURVE]
+    return [pckh(errors, labelled, threshold, spec) for threshold in CURVE]
 
 
 def _share(right, n) -> np.ndarray:

@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets.coco_truth import CocoTruth
-from ..datasets.json_file import none_of, plain, read_json
+from ..datasets.coco.truth import CocoTruth
 from ..datasets.schema import Ids, is_number, kind_of
 from ..errors import DataError
-from ..pose.atomic import atomic_json
+from ..files import atomic_json, none_of, plain, read_json
 
 _RESULTS = (
     "COCO keypoint results: a JSON list of objects with image_id, category_id, keypoints [x, y, score, ...] and score"

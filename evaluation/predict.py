@@ -1,235 +1,147 @@
-"""Running a network over a data set: joints in picture pixels, and all that scoring needs, with memory that stays flat."""
+"""Predict the joints of your own pictures or video: a results file, and pictures to look at.
+
+Examples:
+
+    zoopose predict --data images:photos --resume runs/horse_to_cattle/last.pth.tar --checkpoint predictions
+
+    zoopose predict --data video:cows.mp4 --resume runs/horse_to_cattle/last.pth.tar --overlays 200
+
+    zoopose predict --data coco:boxes.json --resume runs/horse/model_best.pth.tar --flip
+
+Pictures without boxes are taken whole: crop them around the animal, or give boxes in a COCO file.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
 
-import cv2
 import numpy as np
-import torch
-from torch import nn
-from torch.utils.data import Dataset, default_collate
+import tyro
 
-from ..datasets.crops import crop_image, crop_parts
-from ..datasets.loading import Loader
-from ..datasets.person_boxes import frame_box
-from ..datasets.pictures import Fault, FaultLog, SafeDataset
-from ..datasets.published_crops import box_matrix
-from ..datasets.published_index import PublishedAnnotation
-from ..datasets.published_items import annotation_of
-from ..datasets.sample import PoseDataset, PoseSample, reading_processes
-from ..errors import DataError
-from ..pose import heatmap
-from ..pose.frames import FRAMES
-from ..pose.geometry import apply
-from ..pose.inputs import InputForm
-from ..pose.models.hourglass import part_maps
-from ..pose.published_crop import image_to_chw, published_crop
-from ..pose.published_geometry import BOX_UNIT_PX, published_transform
-from ..pose.published_heatmap import draw_labelmaps, peaks
-from ..progress import Progress
+from zoopose.commandline.folder_lock import alone_in
+from zoopose.commandline.limits import COUNT_OR_ZERO, Limits, check_limits
+from zoopose.commandline.parsing import command, dead, warn_of_idle
+from zoopose.datasets.open import check_joints, has_splits, warn_of_idle_data
+from zoopose.datasets.sample import PoseDataset
+from zoopose.errors import OptionError
+from zoopose.evaluation.inference import Predictions, predict
+from zoopose.evaluation.mirroring import flips, say_pairs
+from zoopose.evaluation.options import (
+    DataOptions,
+    compute_device,
+    load_network,
+    open_with_options,
+    warn_of_own_network,
+    warn_of_reading,
+)
+from zoopose.evaluation.prediction_files import (
+    OVERLAY_PX,
+    RESULTS,
+    TABLE,
+    metas_of,
+    remove_overlays,
+    require_folder,
+    write_coco_results,
+    write_table,
+)
+from zoopose.evaluation.report.runs import crop_of
+from zoopose.files import atomic_picture, sweep
+from zoopose.pose.draw import draw_pose
+from zoopose.pose.skeleton import Skeleton
+from zoopose.progress import log, track
+
+NO_SCORES = "predictions are not scored; zoopose test does that"
 
 
 @dataclass
-class Predictions:
-    """N animals, K joints. Rows whose picture could not be read have `read` False and NaN joints.
+class PredictOptions(DataOptions):
+    """`zoopose predict`."""
 
-    Attributes:
-        ids: N texts, see PoseDataset.
-        xy_px: (N, K, 2) predicted joints, picture px.
-        score: (N, K) height of the peaks.
-        cells: (N, K, 2) highest cell, 1-based, (0, 0) where nothing is positive: what the published protocol scores; all (0, 0)
-            for forms that it has no sense for (`InputForm.published_cells`).
-        target_cells: (N, K, 2) likewise for the label drawn as the published code draws it.
-        xy_true_px, visible: (N, K, 2) and (N, K), the labels as the data set gives them.
-        box_xywh: (N, 4). size_hw: (N, 2) of the picture.
-        crop_factor: side of the crop over the longer side of the box.
-        read: (N,) bool.
-        faults: one line on pictures left out, or empty.
-    """
+    checkpoint: Annotated[str, tyro.conf.arg(aliases=["-c"])] = "predictions"
+    """folder for predictions and overlays"""
+    data: str = ""
+    """what to look at, NAME[:PATH]: images:FOLDER, video:FILE, coco:PATH.json, ..."""
+    resume: str = ""
+    """checkpoint of the network"""
+    trained_on: str = ""
+    """for files of the published code, which do not say: real_animal, or nothing for renderings"""
+    overlays: Annotated[int, COUNT_OR_ZERO] = 24
+    """how many crops with drawn joints to write, evenly spread; 0: none"""
+    shown_from: Annotated[float, Limits(-1000, 1000)] = 0.2
+    """joints with a lower peak are not drawn"""
 
-    ids: list[str]
-    xy_px: np.ndarray
-    score: np.ndarray
-    cells: np.ndarray
-    target_cells: np.ndarray
-    xy_true_px: np.ndarray
-    visible: np.ndarray
-    box_xywh: np.ndarray
-    size_hw: np.ndarray
-    crop_factor: float
-    read: np.ndarray
-    faults: str = ""
+    test_batch: Annotated[int, dead(why=NO_SCORES)] = 6
+    json: Annotated[str, dead(why=NO_SCORES)] = ""
+
+    DEAD_FLAGS: ClassVar[tuple[str, ...]] = ("test_batch", "json")
 
 
-def network_input(
-    dataset: PoseDataset, index: int, sample: PoseSample, form: InputForm
-) -> tuple[np.ndarray, np.ndarray]:
-    """One picture as the network takes it, before normalisation.
-
-    Args:
-        dataset, index: what the sample is of.
-
-    Returns:
-        image (3, R, Q) float32 in 0..1, and crop_from_image (2, 3) float64. For published crops the matrix is that of the square
-        before its corners are cut to integers.
-    """
-    if form.kind == "published":
-        known = published_box_of(dataset, index, sample, form)
-        crop = published_crop(image_to_chw(sample.image), known.center, known.scale, form.size_hw)
-        return crop, box_matrix(known, form.size_hw[0])
-    box = frame_box(sample, form.kind) if form.kind in FRAMES else sample.box_xywh
-    if form.kind in FRAMES:
-        matrix = form.crop_matrix(box, dataset.crop_factor)
-        crop = cv2.warpAffine(sample.image, matrix, form.size_hw[::-1], flags=cv2.INTER_LINEAR)
-        return crop.transpose(2, 0, 1).astype(np.float32) / 255, matrix
-    rectangle = form.rectangle(box, dataset.crop_factor)
-    crop = crop_image(sample.image, rectangle, form.size_hw)
-    return crop.transpose(2, 0, 1).astype(np.float32) / 255, form.crop_matrix(box, dataset.crop_factor)
-
-
-def published_box_of(dataset: PoseDataset, index: int, sample: PoseSample, form: InputForm) -> PublishedAnnotation:
-    """Box and joints of one animal, as the published evaluation has them for a network of this form.
-
-    A network of published crops gets the published loader's own box where there is one (that of the renderings holds stray points
-    too). For exact crops, and for a form that pads boxes itself, the box is the square that the form cuts.
-    """
-    if form.kind == "published" and form.padding is None:
-        return annotation_of(dataset, index, sample)
-    square, known = form.rectangle(sample.box_xywh, dataset.crop_factor), sample.visible > 0
-    pts = np.where(known[:, None], np.concatenate([sample.xy_px, known[:, None]], 1), 0).astype(np.float32)
-    return PublishedAnnotation(pts, (square[:2] + square[2] / 2).astype(np.float32), float(square[2] / BOX_UNIT_PX))
-
-
-def published_target_cells(known: PublishedAnnotation, heatmap_size: int) -> np.ndarray:
-    """(K, 2) 1-based cells of the published target maps of one animal (ccssl section 5, labels from joints)."""
-    xy = np.nan_to_num(
-        known.pts[:, :2]
-    )  # float32, as the published loaders compute: the last digit decides at the edge of a cell
-    if known.picture_wh:
-        xy[((xy < 0) | (xy > known.picture_wh)).any(1)] = 0
-    size = (heatmap_size, heatmap_size)
-    cells = published_transform(xy + np.float32(known.offset), known.center, known.scale, size) - 1
-    maps, _ = draw_labelmaps(cells, size, active=xy[:, 1] > 0)
-    return peaks(maps)
-
-
-class _Inputs(Dataset):
-    def __init__(self, dataset: PoseDataset, form: InputForm):
-        self.dataset, self.form = dataset, form
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, index: int) -> dict:
-        sample, side = self.dataset[index], self.form.published_cells
-        image, matrix = network_input(self.dataset, index, sample, self.form)
-        parts = {} if sample.parts is None else {"parts": crop_parts(sample.parts, matrix, self.form.size_hw)}
-        cells = np.zeros_like(sample.xy_px)
-        if side and self.dataset.labels is not None:
-            cells = published_target_cells(published_box_of(self.dataset, index, sample, self.form), side)
-        return {
-            **parts,
-            "index": index,
-            "image": image,
-            "matrix": matrix,
-            "xy": sample.xy_px.astype(np.float32),
-            "visible": sample.visible.astype(np.uint8),
-            "box": np.asarray(sample.box_xywh, np.float32),
-            "size": np.asarray(sample.image.shape[:2], np.int64),
-            "cells": cells,
-        }
-
-
-def _collate(items: list) -> dict:
-    whole = [i for i in items if not isinstance(i, Fault)]
-    batch = default_collate(whole) if whole else {"index": torch.empty(0, dtype=torch.int64)}
-    return {**batch, "faults": [i for i in items if isinstance(i, Fault)]}
-
-
-@torch.no_grad()
-def predict(
-    model: nn.Module,
-    dataset: PoseDataset,
-    form: InputForm,
-    device: torch.device,
-    batch_size: int = 16,
-    workers: int = 0,
-    flip: bool = False,
-    batches: int | None = None,
-    strict: bool = False,
-    phase: str = "predicting",
-    observe: Callable[[torch.Tensor, dict], None] | None = None,
-) -> Predictions:
-    """Joints of every animal of a data set.
-
-    Args:
-        model: in any mode; it is evaluated in eval mode and put back.
-        dataset: labels are passed through, never used.
-        form: how the network takes pictures.
-        flip: average with the mirrored picture.
-        batches: only so many; the other rows stay unread.
-        strict: stop at the first unreadable picture.
-        observe: called with the maps (B, C, h, w) and the raw batch (`xy`, `visible`, `matrix` crop_from_image) of every batch.
-            Where both data set and network have parts, the batch also holds `parts` (B, R, Q) and `part_maps` (B, P, R, Q), of
-            the picture that is not mirrored.
-
-    Raises:
-        DataError: no picture, or mostly unreadable ones.
-    """
-    n, k = len(dataset), len(dataset.skeleton)
-    if n == 0:
-        raise DataError("at least one animal", "an empty data set", "zoopose data check NAME:PATH")
-    found = Predictions(
-        list(dataset.ids), np.full((n, k, 2), np.nan, np.float32), np.zeros((n, k), np.float32), np.zeros((n, k, 2), np.float32),
-        np.zeros((n, k, 2), np.float32), np.zeros((n, k, 2), np.float32), np.zeros((n, k), np.uint8), np.zeros((n, 4), np.float32),
-        np.zeros((n, 2), np.int64), dataset.crop_factor, np.zeros(n, bool),
-    )  # fmt: skip
-    chunks = [range(i, min(i + batch_size, n)) for i in range(0, n, batch_size)][:batches]
-    safe, faults = SafeDataset(_Inputs(dataset, form), strict), FaultLog()
-    loader = Loader(safe, chunks, reading_processes(dataset, workers), _collate)
-    training = model.training
-    model.eval()
-    with Progress(phase, sum(map(len, chunks))) as progress:
-        for chunk, raw in zip(chunks, loader):
-            batch = faults.take(raw)
-            if batch is not None:
-                maps, outputs = _maps(model, batch["image"], form, device, k, flip, dataset.skeleton.flip_order)
-                of_parts = part_maps(outputs, form.size_hw)
-                if "parts" in batch and of_parts:
-                    batch["part_maps"] = of_parts[-1]
-                _fill(found, batch, maps, form)
-                if observe:
-                    observe(maps, batch)
-            progress.add(len(chunk))
-    model.train(training)
-    faults.check()
-    found.faults = faults.summary()
+@alone_in("checkpoint", shared=True)
+def run(options: PredictOptions) -> Predictions:
+    """Predict as the options say; writes predictions.csv, predictions.json (COCO results form) and overlays."""
+    check_limits(options)
+    if not options.data or not options.resume:
+        raise OptionError(
+            "data to look at and a checkpoint",
+            f"--data {options.data or '(none)'}, --resume {options.resume or '(none)'}",
+            "zoopose predict --data images:FOLDER --resume FOLDER/model_best.pth.tar",
+        )
+    folder = Path(options.checkpoint)
+    require_folder(folder)
+    require_folder(folder / "overlays")
+    sweep(folder)
+    network = load_network(options.resume, options.trained_on, options)
+    if network.spec.kind != "published":
+        warn_of_idle_data(options)
+    split = "valid" if has_splits(options.data) else "all"
+    dataset = open_with_options(options.data, split, options, labelled=False, skeleton=network.skeleton)
+    check_joints(dataset, network.skeleton, options.data)
+    if options.flip:
+        say_pairs(options, dataset.skeleton, training=False)
+    warn_of_reading(options)
+    warn_of_own_network(options, network)
+    warn_of_idle(options, [("shown_from", lambda o: o.overlays == 0, "with --overlays 0")])
+    device = compute_device(options.accelerator)
+    log.info("%s\n%d pictures of %s", network.note, len(dataset), options.data)
+    found = predict(
+        network.model.to(device),
+        dataset,
+        network.spec,
+        device,
+        options.predict_batch,
+        options.workers,
+        flips(options, dataset.skeleton),
+        strict=options.strict_data,
+    )
+    metas = metas_of(dataset)
+    write_table(folder / TABLE, found, network.skeleton, metas)
+    write_coco_results(folder / RESULTS, found, metas)
+    write_overlays(folder / "overlays", dataset, found, network.skeleton, options)
+    log.info("%d predictions in %s", int(found.read.sum()), folder)
+    if found.faults:
+        log.warning(found.faults)
     return found
 
 
-def _maps(
-    model: nn.Module, images: torch.Tensor, form: InputForm, device: torch.device, k: int, flip: bool, order: np.ndarray
-) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """The joints' maps, and all outputs for the picture that is not mirrored."""
-    images = form.normalise(images.to(device)).contiguous(memory_format=torch.channels_last)
-    outputs = model(images)
-    maps = form.joint_maps(outputs, k)
-    if flip:
-        mirrored = form.joint_maps(model(images.flip(-1)), k)
-        maps = (maps + form.flip_back(mirrored, order)) / 2
-    return maps, outputs
+def write_overlays(
+    folder: Path, dataset: PoseDataset, found: Predictions, skeleton: Skeleton, options: PredictOptions
+) -> None:
+    """Crops with the joints that are seen well enough, in place of those of an earlier prediction."""
+    remove_overlays(folder)
+    rows = np.flatnonzero(found.read)
+    rows = (
+        rows[np.unique(np.linspace(0, len(rows) - 1, min(options.overlays, len(rows))).astype(int))]
+        if len(rows)
+        else rows
+    )
+    for i in track(rows, "overlays", len(rows)) if options.overlays else ():
+        crop, (xy,) = crop_of(dataset, int(i), np.nan_to_num(found.xy_px[i]), size=OVERLAY_PX)
+        picture = draw_pose(crop, xy, skeleton, found.score[i] >= options.shown_from)
+        atomic_picture(folder / f"{i:06d}.jpg", picture[..., ::-1])
 
 
-def _fill(found: Predictions, batch: dict, maps: torch.Tensor, form: InputForm) -> None:
-    rows = batch["index"].numpy()
-    xy, score = form.decode(maps)
-    found.xy_px[rows] = apply(form.image_from_heatmap(batch["matrix"]), xy.cpu().double()).numpy()
-    found.score[rows] = score.cpu().numpy()
-    if form.published_cells:
-        found.cells[rows] = heatmap.decode(maps, "published_argmax")[0].cpu().numpy()
-    found.xy_true_px[rows], found.visible[rows] = batch["xy"].numpy(), batch["visible"].numpy()
-    found.box_xywh[rows], found.size_hw[rows] = batch["box"].numpy(), batch["size"].numpy()
-    found.target_cells[rows] = batch["cells"].numpy()
-    found.read[rows] = True
+if __name__ == "__main__":
+    sys.exit(command(run, PredictOptions, "predict.py", __doc__))

@@ -13,9 +13,9 @@ import pandas as pd
 from ..datasets.picture_places import picture_size
 from ..datasets.sample import PoseDataset
 from ..errors import OptionError
-from ..pose.atomic import atomic_json, atomic_path, sweep
+from ..files import atomic_json, atomic_path, sweep
 from ..pose.skeleton import Skeleton
-from .predict import Predictions
+from .inference import Predictions
 
 TABLE, RESULTS = "predictions.csv", "predictions.json"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

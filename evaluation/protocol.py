@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
-from ..pose.atomic import atomic_path
+from ..files import atomic_path
 from ..pose.skeleton import Skeleton
 from .metrics import Pck, Share, group_pck
 

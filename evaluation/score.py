@@ -13,15 +13,15 @@ from scipy.io import savemat
 
 from ..datasets.sample import PoseDataset
 from ..errors import DataError
-from ..pose.atomic import atomic_path
+from ..files import atomic_path
 from ..pose.checkpoints import Loaded
 from ..pose.skeleton import Skeleton
 from ..progress import log
 from . import metrics
+from .inference import Predictions, predict
 from .options import DataOptions
-from .predict import Predictions, predict
+from .original_pck import original_pck_of_peaks
 from .protocol import Protocol, Score, text_table, write_metrics
-from .published_pck import published_pck_of_peaks
 from .score_table import ScoreTable
 
 THRESHOLD = 0.05
@@ -32,7 +32,7 @@ MAIN = "exact/crop"  # the score that selects checkpoints and stands in metrics.
 def score_predictions(
     found: Predictions,
     skeleton: Skeleton,
-    published_cells: int | None,
+    original_cells: int | None,
     data: str = "",
     batch_size: int = 6,
     notes: tuple[str, ...] = (),
@@ -42,7 +42,7 @@ def score_predictions(
     Args:
         found: predictions with labels.
         skeleton: names and groups.
-        published_cells: side of the maps the published protocol counts on, see `InputForm.published_cells`; None: without it.
+        published_cells: side of the maps the published protocol counts on, see `InputSpec.original_cells`; None: without it.
         data: what was scored, for the protocol line.
         batch_size: of the published protocol, whose numbers depend on it.
         notes: further words for every protocol line.
@@ -70,8 +70,8 @@ def score_predictions(
     for name, length in normalisers.items():
         protocol = Protocol(f"exact/{name}", THRESHOLD, name, data=data, frames=int(rows.sum()), notes=notes)
         scores[protocol.name] = Score.from_pck(metrics.pck(pred, true, valid, length, THRESHOLD), skeleton, protocol)
-    if published_cells:
-        scores["published"] = _published(found, skeleton, published_cells, data, batch_size, notes)
+    if original_cells:
+        scores["published"] = _published(found, skeleton, original_cells, data, batch_size, notes)
     return scores
 
 
@@ -79,7 +79,7 @@ def _published(
     found: Predictions, skeleton: Skeleton, heatmap_size: int, data: str, batch_size: int, notes: tuple[str, ...]
 ) -> Score:
     rows = found.read
-    score = published_pck_of_peaks(
+    score = original_pck_of_peaks(
         found.cells[rows], found.target_cells[rows], heatmap_size, batch_size, names=skeleton.joints
     )
     protocol = Protocol(
@@ -138,7 +138,7 @@ def predict_with(
     """Joints of a data set by a loaded network, as the command's options say; `observe` as in `predict`."""
     model = network.model.to(device, memory_format=torch.channels_last)
     return predict(
-        model, dataset, network.form, device, options.predict_batch, options.workers, options.flip,
+        model, dataset, network.spec, device, options.predict_batch, options.workers, options.flip,
         strict=options.strict_data, phase="scoring",
         observe=observe,
     )  # fmt: skip
@@ -182,7 +182,7 @@ def score_network(
     found = predict_with(network, dataset, device, options, observe)
     notes = (*(("mirrored picture averaged in",) if options.flip else ()), *trained_on_notes(network, dataset))
     name = str(dataset.describe().get("name", ""))
-    scores = score_predictions(found, network.skeleton, network.form.published_cells, name, options.test_batch, notes)
+    scores = score_predictions(found, network.skeleton, network.spec.original_cells, name, options.test_batch, notes)
     print_scores(scores)
     path = Path(options.json) if options.json else folder / "metrics.json"
     write_metrics(path, scores_json(scores))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import DataError
-from .report import Table, shown
+from .report.page import Table, shown
 
 
 @dataclass(frozen=True, eq=False)

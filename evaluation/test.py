@@ -28,7 +28,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from zoopose.datasets.sources import check_joints, has_splits, warn_of_idle_data, warn_of_idle_split
+from zoopose.commandline.folder_lock import alone_in
+from zoopose.commandline.limits import check_limits
+from zoopose.commandline.parsing import command, given, plain, warn_nothing, warn_of_idle
+from zoopose.datasets.open import check_joints, has_splits, warn_of_idle_data, warn_of_idle_split
 from zoopose.errors import OptionError
 from zoopose.evaluation.folder_scores import score_folder
 from zoopose.evaluation.given_scores import score_detections, score_given
@@ -38,19 +41,16 @@ from zoopose.evaluation.options import (
     TestOptions,
     compute_device,
     load_network,
-    open_data,
+    open_with_options,
     warn_of_other_network,
     warn_of_own_network,
     warn_of_reading,
 )
 from zoopose.evaluation.part_iou import counter_for
 from zoopose.evaluation.published_results import comparison, measured, read_results
-from zoopose.evaluation.record import Record
-from zoopose.evaluation.runs import frame_overlays, test_report
+from zoopose.evaluation.report.record import Record
+from zoopose.evaluation.report.runs import frame_overlays, test_report
 from zoopose.evaluation.score import score_network, write_scores
-from zoopose.folder_lock import alone_in
-from zoopose.limits import check_limits
-from zoopose.options import command, given, plain, warn_nothing, warn_of_idle
 from zoopose.pose.checkpoints import Loaded
 from zoopose.progress import log
 
@@ -78,7 +78,7 @@ def run(options: TestOptions) -> dict:
     split = options.split if options.split != "auto" else "valid" if has_splits(source) else "all"
     folder = Path(options.checkpoint) if options.checkpoint else _folder(options)
     if options.predictions:
-        dataset = open_data(source, split, options, need_pictures=False)
+        dataset = open_with_options(source, split, options, need_pictures=False)
         warn_of_idle_data(options)
         warn_of_idle(options, [(name, lambda o: True, "with --predictions: no network runs") for name in OF_NETWORKS])
         skeleton, facts = dataset.skeleton, {"predictions": options.predictions}
@@ -86,13 +86,13 @@ def run(options: TestOptions) -> dict:
     else:
         network = load_network(options.resume, options.dataset1 or source, options)
         warn_of_other_network(options, network)
-        if network.form.kind != "published":
+        if network.spec.kind != "published":
             warn_of_idle_data(options)
         warn_of_reading(options)
         _warn_of_scoring(options, network, source)
-        skeleton, facts = network.skeleton, {"network": network.note, "input": network.form.describe()}
+        skeleton, facts = network.skeleton, {"network": network.note, "input": network.spec.describe()}
         facts["trained on"] = options.dataset1
-        dataset = open_data(source, split, options, skeleton=skeleton)
+        dataset = open_with_options(source, split, options, skeleton=skeleton)
         check_joints(dataset, skeleton, source)
         if options.flip:
             say_pairs(options, dataset.skeleton, training=False)
@@ -100,11 +100,11 @@ def run(options: TestOptions) -> dict:
         sigmas, device = usable_sigmas(dataset, skeleton, options), compute_device(options.accelerator)
         log.info("=> loaded checkpoint %s", network.note)
         log.info("    Total params: %.2fM", sum(p.numel() for p in network.model.parameters()) / 1e6)
-        log.info("    %s", network.form.describe())
+        log.info("    %s", network.spec.describe())
         if options.boxes in ("", "gt"):
             parts = counter_for(dataset, network)
             scores, found = score_network(network, dataset, device, options, folder, parts and parts.observe)
-            tables = network_tables(found, dataset, sigmas, network.form, options, folder)
+            tables = network_tables(found, dataset, sigmas, network.spec, options, folder)
             tables += shown([parts.table({"data": source})] if parts else [])
         else:
             scores, found, tables = score_detections(network, dataset, source, split, sigmas, device, options, folder)
@@ -129,7 +129,7 @@ def _warn_of_scoring(options: TestOptions, network: Loaded, source: str) -> None
         warn_of_own_network(options, network)
     if options.dataset and options.dataset2 not in ("", options.dataset):
         warn_nothing("dataset2", "beside --dataset")
-    published = network.form.published_cells and options.boxes in ("", "gt")
+    published = network.spec.original_cells and options.boxes in ("", "gt")
     if given(options, "test_batch") and not published:
         warn_nothing("test_batch", "here: there is no published score")
 

@@ -2,7 +2,7 @@
 
 Every draw comes from an explicit generator; `generator_for(seed, epoch, step)` gives each step of a run its own stream, whatever
 the number of workers, so no two workers or epochs replay each other's draws and a resumed run draws as the uninterrupted one.
-The published recipes are in `zoopose.pose.augment_published`.
+The published recipes are in `zoopose.pose.original.augment`.
 """
 
 from __future__ import annotations

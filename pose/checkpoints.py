@@ -15,10 +15,10 @@ from torch import nn
 
 from .. import __version__
 from ..errors import OptionError, WeightsError
+from ..files import atomic_path
 from . import weights
-from .atomic import atomic_path
-from .description import PROGRESS, check_checkpoint, form_of, skeleton_of
-from .inputs import InputForm
+from .description import PROGRESS, check_checkpoint, skeleton_of, spec_of
+from .input_spec import InputSpec
 from .models import build_model
 from .schema import Mismatch
 from .skeleton import TIGDOG18, Skeleton
@@ -41,7 +41,7 @@ class Loaded:
     arch: str
     numbers: dict[str, int]
     skeleton: Skeleton
-    form: InputForm
+    spec: InputSpec
     state: dict[str, Any] = field(repr=False)
     note: str = ""
 
@@ -55,7 +55,7 @@ def pack(
     arch: str,
     numbers: Mapping[str, int],
     skeleton: Skeleton,
-    form: InputForm,
+    spec: InputSpec,
     epoch: int,
     best: float,
     optimizer: Mapping | None,
@@ -72,7 +72,7 @@ def pack(
             "version": __version__,
             "numbers": dict(numbers),
             "skeleton": skeleton.to_dict(),
-            "form": form.to_dict(),
+            "form": spec.to_dict(),
             "run": dict(run),
         },
     }
@@ -80,7 +80,7 @@ def pack(
 
 def load(
     path: str | Path,
-    published_mean: Sequence[float] | Callable[[], Sequence[float]] = (0.5, 0.5, 0.5),
+    original_mean: Sequence[float] | Callable[[], Sequence[float]] = (0.5, 0.5, 0.5),
     channel_order: Sequence[int] | None = None,
     joints: Sequence[str] | None = None,
 ) -> Loaded:
@@ -101,24 +101,24 @@ def load(
     """
     state = weights.read(path)
     if "zoopose" not in state:
-        return _published(path, state, published_mean, channel_order, joints)
+        return _published(path, state, original_mean, channel_order, joints)
     try:
         check_checkpoint(state)
         own = state["zoopose"]
-        skeleton, form = skeleton_of(own["skeleton"], "zoopose.skeleton"), form_of(own["form"], "zoopose.form")
+        skeleton, spec = skeleton_of(own["skeleton"], "zoopose.skeleton"), spec_of(own["form"], "zoopose.form")
     except Mismatch as error:
         raise _misdescribed(path, str(error)) from error
     if joints is not None and tuple(joints) != skeleton.joints:
         found = f"{path}, which names its joints itself: {', '.join(skeleton.joints)}"
         raise OptionError("--joints for a checkpoint without joint names", found, "leave --joints out")
     arch, numbers = state["arch"], dict(own["numbers"])
-    model = _built(path, arch, numbers, skeleton, form, state["state_dict"])
+    model = _built(path, arch, numbers, skeleton, spec, state["state_dict"])
     note = f"{path}: {len(state['state_dict'])} of {len(state['state_dict'])} tensors, {state['epoch']} epochs"
-    return Loaded(model, arch, numbers, skeleton, form, state, f"{note}, zoopose {own['version']}")
+    return Loaded(model, arch, numbers, skeleton, spec, state, f"{note}, zoopose {own['version']}")
 
 
 def _built(
-    path: str | Path, arch: str, numbers: Mapping, skeleton: Skeleton, form: InputForm, state_dict: Mapping
+    path: str | Path, arch: str, numbers: Mapping, skeleton: Skeleton, spec: InputSpec, state_dict: Mapping
 ) -> nn.Module:
     """The network that a checkpoint of ours describes, with its tensors, in eval mode."""
     try:
@@ -126,8 +126,8 @@ def _built(
             empty = build_model(arch, len(skeleton), **numbers)
         weights.check_fit(empty, state_dict, f"{path}, a checkpoint")
         multiple = empty.input_multiple
-        if any(side % multiple for side in form.size_hw):
-            raise _misdescribed(path, f"zoopose.form.size_hw: {form.size_hw} px are no multiples of {multiple} px")
+        if any(side % multiple for side in spec.size_hw):
+            raise _misdescribed(path, f"zoopose.form.size_hw: {spec.size_hw} px are no multiples of {multiple} px")
         model = build_model(arch, len(skeleton), **numbers)
     except OptionError as error:
         raise _misdescribed(path, f"zoopose.numbers: expected {error.expected}, found {error.found}") from error
@@ -190,9 +190,9 @@ def _published(
     else:
         skeleton = Skeleton(f"joints{count}", tuple(f"joint_{i}" for i in range(count)))
     mean = mean() if callable(mean) else mean
-    form = InputForm("published", mean=tuple(map(float, mean)), std=(1.0, 1.0, 1.0))
-    note = f"{path}: {len(state['state_dict'])} tensors of a published {arch}; taken with {form.kind} crops of {form.size} px"
-    return Loaded(model, arch, numbers, skeleton, form, state, note)
+    spec = InputSpec("published", mean=tuple(map(float, mean)), std=(1.0, 1.0, 1.0))
+    note = f"{path}: {len(state['state_dict'])} tensors of a published {arch}; taken with {spec.kind} crops of {spec.size} px"
+    return Loaded(model, arch, numbers, skeleton, spec, state, note)
 
 
 _OTHER_NETWORKS = "zoopose import --weights FILE --recipe NAME takes the published networks of other kinds"

@@ -9,23 +9,9 @@ import torch
 
 from ..errors import ZooposeError
 from .heatmap.decoding import DECODERS
-from .inputs import KINDS, InputForm
+from .input_spec import KINDS, InputSpec
 from .models import MODELS, options_of
-from .schema import (
-    Check,
-    Mismatch,
-    anything,
-    choice,
-    either,
-    flag,
-    listed,
-    maybe,
-    named,
-    number,
-    record,
-    text,
-    whole,
-)
+from .schema import Check, Mismatch, anything, choice, either, flag, listed, maybe, named, number, record, text, whole
 from .skeleton import Skeleton
 
 _SIDE, _PAIR = whole(1, 16384), listed(whole(0), 2)
@@ -201,7 +187,7 @@ def skeleton_of(data: Any, where: str = "skeleton") -> Skeleton:
         raise Mismatch(where, error.expected, error.found) from error
 
 
-def form_of(data: Any, where: str = "form") -> InputForm:
+def spec_of(data: Any, where: str = "form") -> InputSpec:
     """The input form that a file describes.
 
     Raises:
@@ -209,7 +195,7 @@ def form_of(data: Any, where: str = "form") -> InputForm:
     """
     FORM(data, where)
     try:
-        return InputForm.from_dict(data)
+        return InputSpec.from_dict(data)
     except ZooposeError as error:
         raise Mismatch(where, error.expected, error.found) from error
     except TypeError as error:

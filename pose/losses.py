@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def joints_mse_published(
+def joints_mse_original(
     output: Tensor, target: Tensor, weight: Tensor | None, num_keypoints: int | None = None
 ) -> Tensor:
     """Squared error of the published CC-SSL and hourglass code, and of SimpleBaseline, HRNet, LPN, DARK and OmniPose

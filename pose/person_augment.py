@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .frames import BOX_UNIT_PX, centre_scale
+from .person_frames import BOX_UNIT_PX, centre_scale
 from .skeleton import Skeleton
 
 LAWS = ("normal", "uniform")

@@ -12,9 +12,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..errors import WeightsError
-from ..faults import is_of_machine
-from .atomic import atomic_path
+from ..errors import WeightsError, is_of_machine
+from ..files import atomic_path
 from .file_kinds import archive_fault, kind_of
 from .models import (
     build_model,
@@ -293,23 +292,23 @@ def _hourglass_dark(state_dict: Mapping[str, torch.Tensor], num_joints: int | No
 
 
 def _family(file: Any) -> Callable[[Mapping[str, torch.Tensor], int | None], nn.Module]:
-    """Reader of a family whose file tells a network's name and options (`numbers_of`) and our names of its tensors (`own_keys`)."""
+    """Reader of a family: its module names the network and its options (`numbers_of`), and renames the tensors (`to_our_keys`)."""
 
     def read_published(state_dict: Mapping[str, torch.Tensor], num_joints: int | None) -> nn.Module:
         arch, numbers = file.numbers_of(state_dict)
-        own_keys = getattr(file, "own_keys", dict)
-        return _built(arch, numbers, own_keys(state_dict), num_joints)
+        to_our_keys = getattr(file, "to_our_keys", dict)
+        return _built(arch, numbers, to_our_keys(state_dict), num_joints)
 
     return read_published
 
 
-def own_names(arch: str, state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def to_our_names(arch: str, state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """A published state dict of a network of the table under our names of its tensors, with what its files may lack.
 
     Names that are ours already stay as they are.
     """
-    files = {"hg_princeton": hourglass_princeton.own_keys, "hourglass": hourglass_mmpose.own_keys}
-    files |= {"mspn": mspn.own_keys, "rsn": rsn.own_keys, "omnipose": omnipose.with_filters}
+    files = {"hg_princeton": hourglass_princeton.to_our_keys, "hourglass": hourglass_mmpose.to_our_keys}
+    files |= {"mspn": mspn.to_our_keys, "rsn": rsn.to_our_keys, "omnipose": omnipose.with_filters}
     rename = next((rename for start, rename in files.items() if arch.startswith(start)), dict)
     return rename(without_prefix(state_dict))
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ..datasets.open import has_splits
 from ..datasets.sample import PoseDataset
-from ..datasets.sources import has_splits
 from ..errors import DataError
-from ..evaluation.options import open_data
+from ..evaluation.options import open_with_options
 from .options import RunOptions
 
 
@@ -28,7 +28,7 @@ def labelled_data(name: str, split: str, options: RunOptions, purpose: str, must
         DataError: it has none.
     """
     kind = name.partition(":")[0]
-    dataset = None if kind in ("images", "video") else open_data(name, split, options, must_have=must_have)
+    dataset = None if kind in ("images", "video") else open_with_options(name, split, options, must_have=must_have)
     if dataset is None or dataset.labels is None:
         remedy = "coco:PATH.json, or a data set with labels"
         raise DataError(f"labelled data to {purpose}", f"{name}, which has no labels", remedy)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..pose.atomic import atomic_picture
+from ..files import atomic_picture
 from ..pose.checkpoints import Loaded
 from ..pose.draw import draw_pose
 from ..progress import log
@@ -55,11 +55,11 @@ class Watched:
 
     @torch.no_grad()
     def _draw(self, name: str, part: dict[str, torch.Tensor]) -> None:
-        form, skeleton = self.network.form, self.network.skeleton
+        spec, skeleton = self.network.spec, self.network.skeleton
         images, target = part["images"][:PICTURES], part["target"][:PICTURES]
         target = target if target.ndim == 4 else target[:, -1]
         known = part["weight"][:PICTURES].cpu().numpy() > 0
-        pictures = (form.pictures(images).cpu() * 255).byte().permute(0, 2, 3, 1).numpy()
+        pictures = (spec.pictures(images).cpu() * 255).byte().permute(0, 2, 3, 1).numpy()
         own = known.shape[1] == len(skeleton)
         predicted = self._predict(images, len(skeleton)) if own else None
         rows = []
@@ -79,14 +79,14 @@ class Watched:
     def _predict(self, images: torch.Tensor, num_joints: int) -> torch.Tensor:
         training = self.plain.training
         self.plain.eval()
-        maps = self.network.form.joint_maps(self.plain(images), num_joints)
+        maps = self.network.spec.joint_maps(self.plain(images), num_joints)
         self.plain.train(training)
         return maps
 
     def _in_crop(self, maps: torch.Tensor) -> np.ndarray:
-        form = self.network.form
-        xy, _ = form.decode(maps.float())
-        return form.crop_from_heatmap(xy.cpu().double()).numpy()
+        spec = self.network.spec
+        xy, _ = spec.decode(maps.float())
+        return spec.crop_from_heatmap(xy.cpu().double()).numpy()
 
 
 def labelled_parts(batch: Any, name: str = "") -> Iterator[tuple[str, dict[str, torch.Tensor]]]:

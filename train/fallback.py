@@ -13,7 +13,7 @@ from .loop import Run
 BEST = "model_best.pth.tar"
 
 
-def load_whole(path: Path, method: str) -> tuple[Path, checkpoints.Loaded]:
+def load_newest_intact(path: Path, method: str) -> tuple[Path, checkpoints.Loaded]:
     """A checkpoint of a run folder; where it is damaged, the newest whole one of the same method beside it.
 
     Returns:

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from ..datasets.open import Subset
 from ..datasets.pictures import Fault, SafeDataset
 from ..datasets.sample import PoseDataset
-from ..datasets.sources import Subset
 from ..evaluation.box_fill import BoxFill, limit_of, share_of_whole_pictures, tightened, zoom_of
-from ..evaluation.predict import Predictions, predict
+from ..evaluation.inference import Predictions, predict
 from ..evaluation.score import BATCH
 from ..pose import weights
 from ..pose.checkpoints import Loaded, copy_as
@@ -165,7 +165,7 @@ class Guard:
         run, few = self.run, _spread(self.target)
         few.crop_factor = self.target.crop_factor / zoom
         return predict(
-            run.plain, few, self.network.form, run.fabric.device, BATCH, self.workers,
+            run.plain, few, self.network.spec, run.fabric.device, BATCH, self.workers,
             strict=self.strict, phase="box fill",
         )  # fmt: skip
 

@@ -13,16 +13,15 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from .. import folder_lock
+from ..commandline import folder_lock
 from ..errors import DivergenceError, OptionError, WeightsError
-from ..evaluation.runlog import RunLog
+from ..evaluation.run_log import RunLog
 from ..pose import weights
 from ..pose.checkpoints import copy_as
-from ..progress import Progress, duration, log
-from ..stopping import Stopped, asked, deferring
+from ..progress import Progress, Stopped, asked, deferring, duration, log
 from .finite import bad_losses, bad_weights, diverged
 from .meter import Meter
-from .optimizer_state import restore_optimizer
+from .optim import restore_optimizer
 from .ranks import mean_losses
 
 
@@ -202,14 +201,14 @@ class Run:
             if torch.cuda.is_available() and len(facts["rng"]["cuda"]) == torch.cuda.device_count():
                 torch.cuda.set_rng_state_all(facts["rng"]["cuda"])
 
-    def judge(self, score: float) -> bool:
+    def update_best(self, score: float) -> bool:
         """Whether the epoch just finished is the best so far; there is always a best, were its score no number."""
         better = score > self.best or self.best_epoch < 0
         if better:
             self.best, self.best_epoch = -math.inf if math.isnan(score) else score, self.epoch
         return better
 
-    def tired(self) -> bool:
+    def out_of_patience(self) -> bool:
         """Whether the score has not risen for as long as there is patience."""
         return self.best_epoch >= 0 and 0 < self.patience <= self.epoch - self.best_epoch
 
@@ -268,7 +267,7 @@ def fit(
             scores = _scores(run, validate)
             run.epoch, run.step = epoch + 1, 0
             watched = dict(watch()) if watch else {}
-            better = not (watch and watch.stopped) and run.judge(scores.get(select, math.nan))
+            better = not (watch and watch.stopped) and run.update_best(scores.get(select, math.nan))
             means, rate = run.meter.means(), run.lr_at(run.epoch * step.steps - 1, step.steps)
             row = {"lr": rate, **{f"train/{k}": v for k, v in means.items()}, **facts, **scores, **watched,
                    "train/loss": means.get("total", 0.0), "pictures_per_s": speed}  # fmt: skip
@@ -334,7 +333,7 @@ def _reason_to_end(run: Run, select: str, watch: Watch | None) -> str:
     """Why the run ends before its next epoch; empty where it goes on."""
     if watch and watch.stopped:
         return watch.sentence
-    if run.any_rank(run.tired()):  # scores may differ in the last digit between devices
+    if run.any_rank(run.out_of_patience()):  # scores may differ in the last digit between devices
         return f"no better {select} for {run.patience} epochs"
     return ""
 

@@ -19,7 +19,7 @@ from ..evaluation.part_iou import check_parts
 from ..pose.checkpoints import Loaded
 from ..pose.models.hourglass import part_maps
 from ..progress import log
-from .feed import CropFeed
+from .feeds.crops import CropFeed
 from .options import TrainOptions
 from .ranks import loss_factors
 from .supervised import SupervisedStep

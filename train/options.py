@@ -7,9 +7,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import tyro
 
+from ..commandline.limits import COUNT, COUNT_OR_ZERO, SEED, SHARE, SIDE, Limits, zero_or
+from ..commandline.parsing import dead, number_or_none, sized
 from ..evaluation.options import DataOptions
-from ..limits import COUNT, COUNT_OR_ZERO, SEED, SHARE, SIDE, Limits, zero_or
-from ..options import dead, number_or_none, sized
 
 _arg = tyro.conf.arg
 RESNET = "the name of a network says how many layers it has: --arch sb_pose_resnet50"

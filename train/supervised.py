@@ -16,8 +16,8 @@ from ..pose import losses
 from ..pose.checkpoints import Loaded
 from ..pose.codecs import CODECS
 from ..pose.heatmap import decode
-from .feed import CropFeed
-from .labelled_feed import feed_for
+from .feeds.crops import CropFeed
+from .feeds.labelled import feed_for
 from .options import RunOptions, TrainOptions
 from .ranks import loss_factors
 
@@ -55,7 +55,7 @@ def pyramids(maps: list[torch.Tensor], target: torch.Tensor, flags: torch.Tensor
 LOSSES: dict[str, MapLoss] = {
     "balanced": MapLoss(partial(losses.joints_mse, peak_weight=PEAK_WEIGHT)),
     "mean": MapLoss(losses.joints_mse),
-    "published": MapLoss(losses.joints_mse_published, per_picture=True),
+    "published": MapLoss(losses.joints_mse_original, per_picture=True),
     "ohkm": MapLoss(losses.joints_ohkm, per_picture=True),
     "udp_offset": MapLoss(losses.udp_offset_loss, per_picture=True, targets="offsets"),
     "udp_offset_l1": MapLoss(partial(losses.udp_offset_loss, smooth_l1=True), per_picture=True, targets="offsets"),
@@ -142,7 +142,7 @@ def loss_for(options: RunOptions, network: Loaded) -> str:
     Raises:
         OptionError: no such loss, or one for other targets.
     """
-    codec = CODECS[network.form.codec]
+    codec = CODECS[network.spec.codec]
     targets = "levels" if codec.levels > 1 else "offsets" if codec.maps_per_joint > 1 else "maps"
     fitting = [name for name, loss in LOSSES.items() if loss.targets == targets]
     if targets == "levels":  # the other two are for outputs that are pyramids of their own kind
@@ -155,7 +155,7 @@ def loss_for(options: RunOptions, network: Loaded) -> str:
         return options.loss
     if targets == "levels":
         return network.model.level_loss
-    return "published" if network.form.kind == "published" and targets == "maps" else codec.loss
+    return "published" if network.spec.kind == "published" and targets == "maps" else codec.loss
 
 
 def step_for(
@@ -166,4 +166,4 @@ def step_for(
     kind: type[SupervisedStep] = SupervisedStep,
 ) -> SupervisedStep:
     """The supervised step that the options ask for; `kind` is its class."""
-    return kind(feed_for(options, training, network.form, fabric), fabric, loss_for(options, network))
+    return kind(feed_for(options, training, network.spec, fabric), fabric, loss_for(options, network))

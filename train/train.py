@@ -19,24 +19,27 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from zoopose.commandline.folder_lock import alone_in
+from zoopose.commandline.limits import check_limits
+from zoopose.commandline.parsing import command
+from zoopose.datasets.open import check_joints
 from zoopose.datasets.sample import PoseDataset
-from zoopose.datasets.sources import check_joints
 from zoopose.errors import OptionError
 from zoopose.evaluation.mirroring import flips, say_pairs
 from zoopose.evaluation.options import load_network, read_as, refuse_joints
 from zoopose.evaluation.published_results import comparison
 from zoopose.evaluation.score import score_network
-from zoopose.folder_lock import alone_in
-from zoopose.limits import check_limits
-from zoopose.options import command
 from zoopose.pose import checkpoints
-from zoopose.pose.correspondence import for_joints
-from zoopose.pose.frames import FRAMES
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputSpec
+from zoopose.pose.person_frames import FRAMES
+from zoopose.pose.transfer import for_joints
 from zoopose.progress import log
-from zoopose.train import building, multitask, rates, session, supervised, validation
+from zoopose.train import multitask, supervised, validation
+from zoopose.train import network as building
+from zoopose.train import optim as rates
+from zoopose.train import run as session
 from zoopose.train.data import training_and_validation
-from zoopose.train.labelled_feed import published_mean
+from zoopose.train.feeds.labelled import original_mean
 from zoopose.train.options import TrainOptions
 from zoopose.train.recipes import load_recipe, recipe_results
 from zoopose.train.stages import Staged
@@ -70,9 +73,9 @@ def run(options: TrainOptions) -> Path:
         start = _begun_from(start, training, options)
     if start is None:
         refuse_joints(options)
-        form = _form(options, training)
-        model, numbers = building.new_network(options, training.skeleton, form)
-        start = checkpoints.Loaded(model, options.arch, numbers, training.skeleton, form, {})
+        spec = _form(options, training)
+        model, numbers = building.new_network(options, training.skeleton, spec)
+        start = checkpoints.Loaded(model, options.arch, numbers, training.skeleton, spec, {})
     start = read_as(start, options)
     check_joints(training, start.skeleton, options.dataset)
     step = supervised.step_for(options, training, start, fabric, multitask.step_class(options, training, start))
@@ -89,7 +92,7 @@ def run(options: TrainOptions) -> Path:
     session.banner(task, start, data, epochs, [start.note] if start.note else [])
     say_pairs(options, training.skeleton)
     validate = validation.Validation(valid, start, fabric, options)
-    session.carry_out(task, step, options, epochs, validate, "val/pck", "train", data, restore is not None, start)
+    session.train_run(task, step, options, epochs, validate, "val/pck", "train", data, restore is not None, start)
     if fabric.is_global_zero:
         facts = {"method": "supervised training", **data}
         if compared:
@@ -107,34 +110,34 @@ def run(options: TrainOptions) -> Path:
     return task.folder
 
 
-def _form(options: TrainOptions, training: PoseDataset) -> InputForm:
+def _form(options: TrainOptions, training: PoseDataset) -> InputSpec:
     """The form of a new network's pictures."""
     published = options.augment == "published" and not options.recipe
-    mean = published_mean(training) if published else None
-    form = building.input_form(options, "published" if published else "exact", mean)
+    mean = original_mean(training) if published else None
+    spec = building.input_spec(options, "published" if published else "exact", mean)
     if not options.recipe:
-        return form
-    own = load_recipe(options.recipe).form
-    return replace(own, size_hw=form.size_hw, heatmap_hw=form.heatmap_hw, codec=form.codec, sigma=form.sigma)
+        return spec
+    own = load_recipe(options.recipe).spec
+    return replace(own, size_hw=spec.size_hw, heatmap_hw=spec.heatmap_hw, codec=spec.codec, sigma=spec.sigma)
 
 
 def _begun_from(given: checkpoints.Loaded, training: PoseDataset, options: TrainOptions) -> checkpoints.Loaded:
     """The network of --init-weights for the joints of the training data, which may be another species' or a person's, and for the
     input and codec that the options ask for."""
-    form = given.form
+    spec = given.spec
     if options.recipe:
-        form = _form(options, training)
+        spec = _form(options, training)
     else:
-        size = building.input_form(options) if options.inp_res else form
-        kind = "exact" if options.inp_res and form.kind in FRAMES else form.kind
-        form = replace(
-            form, kind=kind, size_hw=size.size_hw, heatmap_hw=size.heatmap_hw, codec=options.codec or form.codec,
-            sigma=options.sigma or form.sigma, decoder="" if options.codec else form.decoder,
+        size = building.input_spec(options) if options.inp_res else spec
+        kind = "exact" if options.inp_res and spec.kind in FRAMES else spec.kind
+        spec = replace(
+            spec, kind=kind, size_hw=size.size_hw, heatmap_hw=size.heatmap_hw, codec=options.codec or spec.codec,
+            sigma=options.sigma or spec.sigma, decoder="" if options.codec else spec.decoder,
         )  # fmt: skip
-    network, carried = for_joints(given, training.skeleton, 0, options.seed, form)
+    network, carried = for_joints(given, training.skeleton, 0, options.seed, spec)
     if network is given:
         return given
-    building.check_input(network.model, network.arch, network.numbers, form)
+    building.check_input(network.model, network.arch, network.numbers, spec)
     note = given.note
     if network.model is not given.model:
         note += f"; {carried} of its {len(given.skeleton)} joints carried over to {len(network.skeleton)}"

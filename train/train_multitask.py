@@ -21,7 +21,7 @@ from typing import Annotated
 
 import tyro
 
-from zoopose.options import command
+from zoopose.commandline.parsing import command
 from zoopose.train.options import TrainOptions
 from zoopose.train.train import run
 

@@ -12,23 +12,23 @@ from torch import nn
 
 from ..datasets.sample import PoseDataset
 from ..evaluation.human_scores import shown
+from ..evaluation.inference import Predictions, predict
 from ..evaluation.mirroring import flips
+from ..evaluation.original_pck import area_under_curve, joint_distances
 from ..evaluation.part_iou import counter_for
-from ..evaluation.predict import Predictions, predict
 from ..evaluation.protocol import Score
-from ..evaluation.published_pck import area_under_curve, joint_distances
-from ..evaluation.record import Record
-from ..evaluation.report import Block
-from ..evaluation.runs import training_report
+from ..evaluation.report.page import Block
+from ..evaluation.report.record import Record
+from ..evaluation.report.runs import training_report
 from ..evaluation.score import MAIN, print_scores, score_predictions, write_predictions, write_scores
 from ..pose import weights
 from ..pose.checkpoints import Loaded
 from ..pose.geometry import apply, compose
 from ..pose.heatmap import in_frame
 from ..progress import log
-from .feed import targets
-from .labelled_feed import encoding_of
-from .labels_there import check_labels
+from .feeds.crops import targets
+from .feeds.labelled import encoding_of
+from .label_check import check_labels
 from .loop import Run
 from .options import RunOptions
 from .supervised import LOSSES, loss_for, stage_loss
@@ -46,11 +46,11 @@ class Validation:
     def __init__(self, dataset: PoseDataset, network: Loaded, fabric: Fabric, options: RunOptions, prefix: str = "val"):
         self.dataset, self.network, self.fabric, self.options, self.prefix = dataset, network, fabric, options, prefix
         self.flip = flips(options, dataset.skeleton)
-        check_labels(dataset, network.form.size_hw, 2, "score on")
+        check_labels(dataset, network.spec.size_hw, 2, "score on")
 
     def predict(self, model: nn.Module, batches: int | None = None, observe: Callable | None = None) -> Predictions:
         return predict(
-            model, self.dataset, self.network.form, self.fabric.device, self.options.predict_batch,
+            model, self.dataset, self.network.spec, self.fabric.device, self.options.predict_batch,
             self.options.workers if batches is None else 0,
             self.flip, batches, self.options.strict_data, "validation", observe,
         )  # fmt: skip
@@ -59,7 +59,7 @@ class Validation:
         name = self.dataset.describe().get("name", "")
         notes = ("mirrored picture averaged in",) if self.flip else ()
         return score_predictions(
-            found, self.network.skeleton, self.network.form.published_cells, str(name), self.options.test_batch, notes
+            found, self.network.skeleton, self.network.spec.original_cells, str(name), self.options.test_batch, notes
         )
 
     def __call__(self, model: nn.Module, batches: int | None) -> Mapping[str, float]:
@@ -78,7 +78,7 @@ class Validation:
         told = {"loss": sum(loss * n for loss, n in losses) / sum(n for _, n in losses), "pck": scores[MAIN].mean}
         if parts:
             told["iou"] = parts.mean
-        size = self.network.form.published_cells
+        size = self.network.spec.original_cells
         if size:
             distances = joint_distances(found.cells[found.read], found.target_cells[found.read], size)
             told["acc"] = scores["published"].mean
@@ -87,12 +87,12 @@ class Validation:
 
     def _loss(self, maps: torch.Tensor, batch: dict) -> tuple[float, int]:
         """The last stage's loss on one batch against sub-pixel targets, and how many pictures that is."""
-        form, options = self.network.form, self.options
-        size = form.heatmap_hw
-        to_map = compose(form.heatmap_from_crop(batch["matrix"]), batch["matrix"])
+        spec, options = self.network.spec, self.options
+        size = spec.heatmap_hw
+        to_map = compose(spec.heatmap_from_crop(batch["matrix"]), batch["matrix"])
         xy_heatmap = apply(to_map, torch.nan_to_num(batch["xy"].double())).float()
         weight = ((batch["visible"] > 0) & in_frame(xy_heatmap, size)).float()
-        target = targets(form, xy_heatmap, weight, form.sigma, encoding_of(options))
+        target = targets(spec, xy_heatmap, weight, spec.sigma, encoding_of(options))
         loss = LOSSES[loss_for(options, self.network)]
         if loss.whole:  # of several outputs, of which the last is here
             loss, target = LOSSES["mean"], target[:, -1]
@@ -117,7 +117,7 @@ def finish(
     write_scores(path, scores, tables, {"guard": facts["guard"]} if "guard" in facts else {})
     write_predictions(run.folder / "preds_best.mat", found)
     skeleton = validation.network.skeleton
-    facts = {**facts, "input": validation.network.form.describe()}
+    facts = {**facts, "input": validation.network.spec.describe()}
     Record("run", found, scores, skeleton, facts, epoch=int(best.get("epoch", 0)), tables=tables).write(run.folder)
     more = [*[table.block() for table in tables], *more]
     path = training_report(run.folder, validation.dataset, found, scores, skeleton, facts, more)

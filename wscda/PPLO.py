@@ -19,15 +19,17 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from zoopose.evaluation.label_report import label_blocks_of_run
+from zoopose.commandline.folder_lock import alone_in
+from zoopose.commandline.limits import check_limits
+from zoopose.commandline.parsing import command
 from zoopose.evaluation.mirroring import say_pairs
-from zoopose.folder_lock import alone_in
-from zoopose.limits import check_limits
-from zoopose.options import command
-from zoopose.train import session, validation
-from zoopose.train.adapting import guard_for, open_adaptation, outcome_facts, say_end
-from zoopose.wscda import refinement, rounds
+from zoopose.evaluation.report.labels import label_blocks_of_run
+from zoopose.train import run as session
+from zoopose.train import validation
+from zoopose.train.adaptation import guard_for, open_adaptation, outcome_facts, say_end
 from zoopose.wscda.options import PploOptions
+from zoopose.wscda.pplo import rounds
+from zoopose.wscda.pplo import step as refinement
 
 LAST = "last.pth.tar"
 CHOSEN = "best on the labelled validation animals; target labels were not read"
@@ -37,7 +39,7 @@ CHOSEN = "best on the labelled validation animals; target labels were not read"
 def run(options: PploOptions) -> Path:
     """Refine as the options say; returns the run folder."""
     check_limits(options)
-    options = rounds.settled(options)
+    options = rounds.with_defaults(options)
     fabric = session.open_fabric(options)
     opening = open_adaptation(options, "pplo", options.animal, "animal", LAST)
     target, start, restore = opening.target, opening.start, opening.restore
@@ -47,14 +49,14 @@ def run(options: PploOptions) -> Path:
     session.banner(task, start, data, options.num_epochs, [f"start      {start.note}"])
     say_pairs(options, start.skeleton)
     step = refinement.step_for(options, opening.labelled, target, start, fabric, task)
-    judge = validation.Validation(opening.valid, start, fabric, options)
-    session.carry_out(
-        task, step, options, options.num_epochs, judge, "val/pck", "PPLO", data, restore is not None, start, guard
+    update_best = validation.Validation(opening.valid, start, fabric, options)
+    session.train_run(
+        task, step, options, options.num_epochs, update_best, "val/pck", "PPLO", data, restore is not None, start, guard
     )
     if fabric.is_global_zero:
         more = label_blocks_of_run(task.folder, target, start.skeleton)
         facts = {"method": "PPLO", **outcome_facts(guard, CHOSEN), **data}
-        validation.finish(judge, task, options, facts, more)
+        validation.finish(update_best, task, options, facts, more)
     say_end(options.target, task, guard, f"model_best.pth.tar: {CHOSEN}; last.pth.tar: the end of the refinement")
     return task.folder
 

@@ -20,15 +20,16 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from zoopose.commandline.folder_lock import alone_in
+from zoopose.commandline.limits import check_limits
+from zoopose.commandline.parsing import command
 from zoopose.evaluation.mirroring import say_pairs
-from zoopose.evaluation.options import adopt
-from zoopose.folder_lock import alone_in
-from zoopose.limits import check_limits
-from zoopose.options import command
+from zoopose.evaluation.options import use_pairs_of
 from zoopose.progress import log
-from zoopose.train import session, validation
-from zoopose.train.adapting import check_adaptable
-from zoopose.wscda import adaptation
+from zoopose.train import run as session
+from zoopose.train import validation
+from zoopose.train.adaptation import check_adaptable
+from zoopose.wscda import setup as adaptation
 from zoopose.wscda.options import WscdaOptions
 from zoopose.wscda.report import domain_blocks, forget
 from zoopose.wscda.step import sizes_of
@@ -51,8 +52,8 @@ def run(options: WscdaOptions) -> Path:
         restore = start  # the last checkpoint of this very run: go on with it
     for dataset in (domains.main, domains.valid, domains.target):
         if dataset is not None:
-            adopt(dataset, start.skeleton, options)
-    whole = adaptation.whole_of(domains, start, given)
+            use_pairs_of(dataset, start.skeleton, options)
+    whole = adaptation.build_network(domains, start, given)
     task = session.open_run(
         options, fabric, "wscda", start, options.num_epochs, restore and restore.state, LAST, whole=whole
     )
@@ -62,21 +63,21 @@ def run(options: WscdaOptions) -> Path:
     session.banner(task, start, data, options.num_epochs, [f"start      {note}", f"parts      {sizes}"])
     for skeleton in domains.skeletons():
         say_pairs(options, skeleton)
-    step = adaptation.step_for(options, domains, whole, start.form, task)
-    judge = validation.Validation(domains.valid, start, fabric, options)
+    step = adaptation.step_for(options, domains, whole, start.spec, task)
+    update_best = validation.Validation(domains.valid, start, fabric, options)
     if not task.epoch and not task.step:
         forget(task.folder)
         if options.probe:
             task.extra["wscda"]["probe"] = adaptation.probe(options, domains, start, fabric).to_dict()
-    session.carry_out(
-        task, step, options, options.num_epochs, judge, "val/pck", "WS-CDA", data, restore is not None, start
+    session.train_run(
+        task, step, options, options.num_epochs, update_best, "val/pck", "WS-CDA", data, restore is not None, start
     )
     if fabric.is_global_zero:
         if options.probe:
             adaptation.probe_at_the_end(options, domains, task)
         more = domain_blocks(task.folder, domains.target, fabric.device)
         chosen = "best on the labelled validation animals; target labels were not read"
-        validation.finish(judge, task, options, {"method": "WS-CDA", "model_best": chosen, **data}, more)
+        validation.finish(update_best, task, options, {"method": "WS-CDA", "model_best": chosen, **data}, more)
     if options.animal and options.target:
         valid = f" --valid {options.valid}" if options.valid else ""
         best = task.folder / "model_best.pth.tar"

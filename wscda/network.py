@@ -22,7 +22,7 @@ class Counts(NamedTuple):
     target: int
 
 
-class Found(NamedTuple):
+class Outputs(NamedTuple):
     """What the parts make of a batch of N pictures.
 
     Attributes:
@@ -58,7 +58,7 @@ class WscdaNetwork(nn.Module):
 
     def forward(
         self, images: torch.Tensor, counts: Counts | None = None, strength: float = 0.0
-    ) -> Found | list[torch.Tensor]:
+    ) -> Outputs | list[torch.Tensor]:
         """Maps of the main network for pictures alone; everything there is for a training batch.
 
         Args:
@@ -73,12 +73,12 @@ class WscdaNetwork(nn.Module):
         if self.human is None and counts.human:
             own = slice(0, counts.human)  # humans are the main network's own; its adaptation network sees them alone
             maps = self.main.head(self.main.adapter(features[own]))
-            return Found([*(stage[own] for stage in earlier), maps], None, logits, features)
+            return Outputs([*(stage[own] for stage in earlier), maps], None, logits, features)
         human = self.human(features[: counts.human]) if counts.human else None
         # the adaptation network's batch norm keeps statistics of both kinds of animals: it will meet both
         maps = self.main.head(self.main.adapter(features[counts.human :]))[: counts.animal]
         own = slice(counts.human, counts.human + counts.animal)
-        return Found([*(stage[own] for stage in earlier), maps], human, logits, features)
+        return Outputs([*(stage[own] for stage in earlier), maps], human, logits, features)
 
     def parts(self) -> dict[str, dict[str, torch.Tensor]]:
         """State of what trains beside the main network, for a checkpoint: live tensors, not copies."""

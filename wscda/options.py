@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 import tyro
 
-from ..limits import COUNT, COUNT_OR_ZERO, SHARE, Limits
+from ..commandline.limits import COUNT, COUNT_OR_ZERO, SHARE, Limits
 from ..train.options import RunOptions
 
 _arg = tyro.conf.arg

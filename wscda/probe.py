@@ -13,8 +13,8 @@ from ..datasets.loading import Loader
 from ..datasets.pictures import Fault, FaultLog, SafeDataset
 from ..datasets.sample import PoseDataset
 from ..errors import DataError
-from ..evaluation.predict import network_input
-from ..pose.inputs import InputForm
+from ..evaluation.inference import network_input
+from ..pose.input_spec import InputSpec
 from ..pose.models import PoseNetwork
 from ..progress import Progress
 
@@ -41,8 +41,8 @@ class Probe:
 
 
 class _Views(Dataset):
-    def __init__(self, dataset: PoseDataset, form: InputForm, rows: np.ndarray):
-        self.dataset, self.form, self.rows = dataset, form, rows
+    def __init__(self, dataset: PoseDataset, spec: InputSpec, rows: np.ndarray):
+        self.dataset, self.spec, self.rows = dataset, spec, rows
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -52,14 +52,14 @@ class _Views(Dataset):
         sample = self.dataset[row]
         # pictures of one recording are alike: they stay on one side of a fold
         group = str(sample.meta.get("group") or self.dataset.shots[row] or sample.meta["id"])
-        return network_input(self.dataset, row, sample, self.form)[0], group
+        return network_input(self.dataset, row, sample, self.spec)[0], group
 
 
 def domain_probe(
     network: PoseNetwork,
     labelled: PoseDataset,
     unlabelled: PoseDataset,
-    form: InputForm,
+    spec: InputSpec,
     device: torch.device,
     seed: int = 0,
     workers: int = 0,
@@ -73,7 +73,7 @@ def domain_probe(
     Raises:
         DataError: when a domain has fewer readable pictures than folds.
     """
-    found = [_features(network, data, form, device, workers) for data in (labelled, unlabelled)]
+    found = [_features(network, data, spec, device, workers) for data in (labelled, unlabelled)]
     for (features, _), name in zip(found, ("labelled", "unlabelled")):
         if len(features) < FOLDS:
             raise DataError(f"at least {FOLDS} readable {name} pictures for a domain probe", f"{len(features)}")
@@ -94,13 +94,13 @@ def domain_probe(
 
 @torch.no_grad()
 def _features(
-    network: PoseNetwork, dataset: PoseDataset, form: InputForm, device: torch.device, workers: int
+    network: PoseNetwork, dataset: PoseDataset, spec: InputSpec, device: torch.device, workers: int
 ) -> tuple[torch.Tensor, list[str]]:
     """(n, C) means of the last feature map, and the recording of every picture."""
     rows = np.unique(np.linspace(0, len(dataset) - 1, min(PICTURES, len(dataset))).round().astype(int))
     faults = FaultLog()
     chunks = [range(i, min(i + 16, len(rows))) for i in range(0, len(rows), 16)]
-    loader = Loader(SafeDataset(_Views(dataset, form, rows)), chunks, workers, list)
+    loader = Loader(SafeDataset(_Views(dataset, spec, rows)), chunks, workers, list)
     training, means, groups = network.training, [], []
     network.eval()
     with Progress("domain probe", len(rows)) as progress:
@@ -108,7 +108,7 @@ def _features(
             whole = [item for item in items if not isinstance(item, Fault)]
             faults.take({"index": torch.arange(len(whole)), "faults": [i for i in items if isinstance(i, Fault)]})
             if whole:
-                images = form.normalise(torch.from_numpy(np.stack([image for image, _ in whole])).to(device))
+                images = spec.normalise(torch.from_numpy(np.stack([image for image, _ in whole])).to(device))
                 means.append(network.features(images)[1].float().mean((2, 3)).cpu())
                 groups += [group for _, group in whole]
             progress.add(len(items))

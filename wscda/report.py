@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..datasets.open import Unlabelled, keep
 from ..datasets.sample import PoseDataset
-from ..datasets.sources import Unlabelled, keep
 from ..errors import DataError
-from ..evaluation import report
-from ..evaluation.predict import predict
-from ..evaluation.runs import crop_of
+from ..evaluation.inference import predict
+from ..evaluation.report import page as report
+from ..evaluation.report.runs import crop_of
+from ..files import atomic_json
 from ..pose import checkpoints
-from ..pose.atomic import atomic_json
 from ..pose.draw import draw_pose
 from ..pose.skeleton import Skeleton
-from ..train.labelling import fingerprint
+from ..train.selftraining.labeller import fingerprint
 
 PICTURES = 24
 BEST, PROBE, SAMPLE = "model_best.pth.tar", "probe.json", "target_sample.json"
@@ -66,7 +66,7 @@ def sample_target(folder: Path, target: PoseDataset, device: torch.device) -> di
     network = checkpoints.load(folder / BEST)
     rows = np.unique(np.linspace(0, len(target) - 1, min(PICTURES, len(target))).round().astype(int))
     some = keep(Unlabelled(target, network.skeleton), rows)
-    found = predict(network.model.to(device), some, network.form, device, phase="target pictures for the report")
+    found = predict(network.model.to(device), some, network.spec, device, phase="target pictures for the report")
     read = np.flatnonzero(found.read)
     told = {
         "mark": _mark(folder, target),

@@ -10,12 +10,12 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from ..errors import OptionError
-from ..train.feed import CropFeed, stream
+from ..train.feeds.crops import CropFeed, stream
 from ..train.ranks import loss_factors
 from ..train.supervised import MapLoss, cell_accuracy, mean_over, stage_loss
+from .discriminator import DiscriminatorTrainer
 from .losses import balanced_accuracy, human_animal, labelled_unlabelled, ramp
-from .network import Counts, Found, WscdaNetwork
-from .pursuit import Pursuit
+from .network import Counts, Outputs, WscdaNetwork
 
 Batch = tuple[int, dict[str, dict[str, torch.Tensor]]]
 
@@ -50,7 +50,7 @@ class WscdaStep:
         warmup: float,
         epochs: int,
         steps: int = 0,
-        pursuit: Pursuit | None = None,
+        discriminator_trainer: DiscriminatorTrainer | None = None,
     ):
         if alpha * beta > 0:
             raise OptionError("alpha and beta of opposite signs", f"--alpha {alpha:g} --beta {beta:g}", "--alpha -1")
@@ -59,14 +59,14 @@ class WscdaStep:
         self.steps = steps or max(feed.steps for feed in feeds.values())
         self.total_steps = epochs * self.steps
         self.pictures = sum(feed.batch_size for feed in feeds.values())
-        self.pursuit = pursuit
+        self.discriminator_trainer = discriminator_trainer
 
     def before_epoch(self, epoch: int, model: nn.Module) -> Mapping[str, float]:
         return {}
 
     def after_step(self, model: nn.Module) -> None:
-        if self.pursuit:
-            self.pursuit.follow()
+        if self.discriminator_trainer:
+            self.discriminator_trainer.follow()
 
     def batches(self, epoch: int, start: int) -> Iterator[Batch | None]:
         """(number of the step in the whole training, batch of every domain); None where a domain's pictures cannot be read."""
@@ -86,8 +86,10 @@ class WscdaStep:
         strength = self.strength(number)
         found = model(torch.cat([p["images"] for p in parts.values()]), counts, strength)
         everywhere = self._everywhere(counts)
-        if self.pursuit:
-            self.pursuit.see(found.features, lambda logits: sum(self._domain(logits, counts, everywhere).values()))
+        if self.discriminator_trainer:
+            self.discriminator_trainer.see(
+                found.features, lambda logits: sum(self._domain(logits, counts, everywhere).values())
+            )
         pose, main = self._pose(found, parts, everywhere)
         domain, told = self._domain(found.logits, counts, everywhere), right(found.logits, counts)
         told["acc"] = cell_accuracy(found.maps, parts[main]["target"], parts[main]["weight"])
@@ -95,7 +97,7 @@ class WscdaStep:
         total = self.beta * sum(pose.values()) + sum(domain.values())
         return {"total": total, **pose, **domain, **told, "alpha": total.new_tensor(-strength)}
 
-    def _pose(self, found: Found, parts: Mapping, everywhere: Counts) -> tuple[dict[str, torch.Tensor], str]:
+    def _pose(self, found: Outputs, parts: Mapping, everywhere: Counts) -> tuple[dict[str, torch.Tensor], str]:
         """Terms of L_pose by name, and the domain whose joints the main network has."""
         whole, terms = sum(everywhere), {}
         w2 = self.w2

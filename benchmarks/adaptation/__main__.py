@@ -27,9 +27,9 @@ from typing import Annotated, Literal
 
 import tyro
 
+from zoopose.commandline.limits import PROCESSES, Limits, check_limits
+from zoopose.commandline.parsing import command
 from zoopose.errors import OptionError
-from zoopose.limits import PROCESSES, Limits, check_limits
-from zoopose.options import command
 from zoopose.progress import log
 
 from . import data, far, joined, scores, table

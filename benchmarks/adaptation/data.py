@@ -21,11 +21,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from zoopose.datasets.quadruped.writers import JOINT_ROWS, synthetic_folder
 from zoopose.errors import DataError
-from zoopose.pose.atomic import atomic_path
+from zoopose.files import atomic_path
 from zoopose.pose.skeleton import TIGDOG18
 from zoopose.progress import log
+from zoopose.synthetic.writers import JOINT_ROWS, synthetic_folder
 
 from .config import COMMON_JOINTS, Config
 

@@ -19,7 +19,7 @@ import numpy as np
 from zoopose.datasets.crops import crop_image
 from zoopose.datasets.pictures import read_rgb
 from zoopose.errors import DataError
-from zoopose.pose.atomic import atomic_path
+from zoopose.files import atomic_path
 
 SHRINK = 3
 Made = tuple[np.ndarray, np.ndarray, list[float]]  # picture, keypoints (K, 3), box

@@ -19,18 +19,19 @@ import numpy as np
 import torch
 from scipy.stats import spearmanr
 
-from zoopose.datasets.coco import CocoKeypoints
+from zoopose.datasets.coco.keypoints import CocoKeypoints
+from zoopose.datasets.open import check_joints, open_data
 from zoopose.datasets.pseudo_labels import PseudoLabels
 from zoopose.datasets.sample import PoseDataset
-from zoopose.datasets.sources import check_joints, open_source
 from zoopose.errors import DataError
-from zoopose.evaluation import metrics, runlog
+from zoopose.evaluation import metrics
+from zoopose.evaluation import run_log as runlog
 from zoopose.evaluation.box_fill import outcome_of
+from zoopose.evaluation.inference import predict
 from zoopose.evaluation.options import compute_device
-from zoopose.evaluation.predict import predict
 from zoopose.evaluation.score import BATCH, THRESHOLD
+from zoopose.files import atomic_path
 from zoopose.pose import weights
-from zoopose.pose.atomic import atomic_path
 from zoopose.pose.checkpoints import load
 from zoopose.progress import console, log
 from zoopose.wscda.report import PROBE
@@ -56,7 +57,7 @@ def measure(cell: Mapping[str, Any], accelerator: str = "auto") -> dict[str, Any
     Raises:
         DataError: a checkpoint, a file or an id that is not there.
     """
-    data = open_source(f"coco:{cell['scored']}")
+    data = open_data(f"coco:{cell['scored']}")
     rows = part_rows(data.ids, json.loads(Path(cell["parts_of"]).read_text()), cell["parts"])
     found = {"joints": list(data.skeleton.joints), "checkpoints": [], "rounds": [], "log": {}}
     device = compute_device(accelerator)
@@ -74,7 +75,7 @@ def measure(cell: Mapping[str, Any], accelerator: str = "auto") -> dict[str, Any
         best = int(run.get("best_epoch", -1))
         found["checkpoints"].append({"path": path, "epoch": epoch, "best_epoch": best, "parts": known[key]})
     if "labels" in cell:
-        truth = open_source(f"coco:{cell['labelled']}")
+        truth = open_data(f"coco:{cell['labelled']}")
         folder = Path(cell["labels"])
         files = sorted(folder.glob("labels_round_*.h5"))
         found["rounds"] = [label_quality(PseudoLabels.read(path), truth) for path in files]
@@ -108,7 +109,7 @@ def across_domains(start: str, folder: Path, valid: str, device: torch.device) -
         raise DataError(
             f"{path}, which zoopose wscda --probe writes", "no such file", "delete the cell's folder and run it again"
         )
-    data = open_source(f"coco:{valid}")
+    data = open_data(f"coco:{valid}")
     every = {"valid": np.ones(len(data), bool)}
     networks = {"start": start, **{name: str(folder / f"{name}.pth.tar") for name in ("model_best", "last")}}
     counts = {}
@@ -166,7 +167,7 @@ def part_rows(ids: Sequence[str], parts: Mapping[str, list | None], wanted: Mapp
 def _counts(network: Any, data: PoseDataset, rows: Mapping[str, np.ndarray], device: torch.device) -> dict[str, dict]:
     """Right joints by part and normaliser: `exact/box` and `exact/crop` as `zoopose test` scores them."""
     model = network.model.to(device, memory_format=torch.channels_last)
-    found = predict(model, data, network.form, device, BATCH, 0, False, strict=True, phase="scoring")
+    found = predict(model, data, network.spec, device, BATCH, 0, False, strict=True, phase="scoring")
     lengths = {
         "box": metrics.box_longer_side(found.box_xywh),
         "crop": metrics.crop_side(found.box_xywh, found.crop_factor),

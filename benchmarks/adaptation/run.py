@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from zoopose.errors import OptionError, ZooposeError
-from zoopose.pose.atomic import atomic_path
+from zoopose.files import atomic_path
 from zoopose.progress import duration, log
 
 from . import data
@@ -57,7 +57,7 @@ class Runner:
         """
         for cell in self.plan.cells.values():
             then = _read(self.folder(cell) / CELL).get("command")
-            if then is not None and shaping(then) != shaping(cell.command):
+            if then is not None and cache_key(then) != cache_key(cell.command):
                 then_words, now_words = " ".join(then), " ".join(cell.command)
                 raise OptionError(
                     f"in cells/{cell.name} the run that is asked for: zoopose {now_words}",
@@ -222,7 +222,7 @@ class Runner:
                 signal.signal(number, handler)
 
 
-def shaping(words: Sequence[str]) -> list[str]:
+def cache_key(words: Sequence[str]) -> list[str]:
     """The words of a command that shape its result: not on what, or with how many processes."""
     kept, free = [], {f"--{name.replace('_', '-')}" for name in FREE}
     for before, word in zip(["", *words], words):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from zoopose.pose.atomic import atomic_path
+from zoopose.files import atomic_path
 
 from .config import ADAPTED, COLUMNS, ORACLE, PUBLISHED, SOURCE_ONLY
 from .measure import SELF_SCORE, SOURCE_SCORE, ranking, share

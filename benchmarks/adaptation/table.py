@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from zoopose.errors import DataError
-from zoopose.pose.atomic import atomic_path
+from zoopose.files import atomic_path
 
 from .config import ADAPTED, CCSSL, COLUMNS
 from .scores import mean

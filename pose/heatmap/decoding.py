@@ -11,7 +11,7 @@ import torch
 from .dark import decode_dark, decode_darkpose
 from .megvii import decode_megvii, decode_megvii_mmpose
 from .offsets import decode_grmi, decode_udp_offset
-from .quarter import decode_argmax, decode_msra, decode_princeton, decode_published, decode_quarter
+from .quarter import decode_argmax, decode_msra, decode_original, decode_princeton, decode_quarter
 from .soft_argmax import decode_lpn, decode_soft_argmax
 from .udp import decode_udp_gaussian, decode_udp_mmpose, decode_udp_pose
 
@@ -19,8 +19,8 @@ DECODERS: dict[str, Callable[..., tuple[torch.Tensor, torch.Tensor]]] = {
     "argmax": decode_argmax,
     "quarter": decode_quarter,
     "dark": decode_dark,
-    "published_argmax": partial(decode_published, quarter=False),
-    "published_quarter": decode_published,
+    "published_argmax": partial(decode_original, quarter=False),
+    "published_quarter": decode_original,
     "soft_argmax": decode_soft_argmax,
     "udp_gaussian": decode_udp_gaussian,
     "udp_offset": decode_udp_offset,

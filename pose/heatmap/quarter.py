@@ -45,7 +45,7 @@ def _msra_points(maps, x, y, score, absent: float, further: float = 0.0) -> torc
     return torch.where(known, shifted, absent).to(maps.dtype)
 
 
-def decode_published(maps: torch.Tensor, quarter: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
+def decode_original(maps: torch.Tensor, quarter: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
     """1-based cells of the published CC-SSL and bearpaw hourglass code (`get_preds`; with `quarter` its `final_preds` before the
     transform): a quarter cell towards the higher neighbour and half a cell. (0, 0) where nothing exceeds 0.
     """

@@ -20,13 +20,7 @@ from .mspn import mspn1, mspn2, mspn3, mspn4
 from .network import PoseNetwork as PoseNetwork
 from .omnipose import omnipose_w48
 from .rsn import rsn18, rsn50, rsn_res18
-from .simple_baseline import (
-    sb_pose_resnet18,
-    sb_pose_resnet34,
-    sb_pose_resnet50,
-    sb_pose_resnet101,
-    sb_pose_resnet152,
-)
+from .simple_baseline import sb_pose_resnet18, sb_pose_resnet34, sb_pose_resnet50, sb_pose_resnet101, sb_pose_resnet152
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "hg": hg,

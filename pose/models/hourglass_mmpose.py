@@ -1,7 +1,7 @@
 """Hourglass-52 as mmpose has it: residual blocks of two 3x3 convolutions, strided instead of pooled, five halvings.
 
 A. Newell et al., Stacked Hourglass Networks, ECCV 2016, in the form of CornerNet's trunk (H. Law, J. Deng, ECCV 2018);
-github.com/open-mmlab/mmpose, mmpose/models/backbones/hourglass.py. Key names are mmpose's without its prefixes, see `own_keys`.
+github.com/open-mmlab/mmpose, mmpose/models/backbones/hourglass.py. Key names are mmpose's without its prefixes, see `to_our_keys`.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class MmposeHourglass(PoseNetwork):
         return self.multi_final_layers[-1]
 
 
-def own_keys(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def to_our_keys(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """A published state dict under our names: without `backbone.`, `keypoint_head.` (mmpose 0.x) and `head.` (1.x)."""
     return {re.sub(r"^(?:backbone|keypoint_head|head)\.", "", k): v for k, v in state_dict.items()}
 
@@ -120,7 +120,7 @@ def numbers_of(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict[str, A
     Raises:
         WeightsError: another network, or one of three and more stacks.
     """
-    own = own_keys(state_dict)
+    own = to_our_keys(state_dict)
     stacks = count_blocks(own, "multi_final_layers.")
     level, channels, blocks = "hourglass_modules.0", [], []
     try:

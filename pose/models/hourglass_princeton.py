@@ -135,7 +135,7 @@ class PrincetonHourglass(PoseNetwork):
         return Conv(self.feature_channels, num_joints, 1)
 
 
-def own_keys(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def to_our_keys(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """A published state dict under our names: its `features` are our `feature_layers`, since `features` is every network's cut."""
     return {re.sub(r"^features\.", "feature_layers.", k): v for k, v in state_dict.items()}
 

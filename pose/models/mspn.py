@@ -9,7 +9,7 @@ import torch
 
 from ...errors import WeightsError
 from .multi_stage import MultiStageNetwork
-from .multi_stage_keys import own_keys, read_off, trunk_key
+from .multi_stage_keys import read_off, to_our_keys, trunk_key
 
 
 class MSPN(MultiStageNetwork):
@@ -52,7 +52,7 @@ def numbers_of(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict[str, A
     Raises:
         WeightsError: another network.
     """
-    found = read_off(own_keys(state_dict))
+    found = read_off(to_our_keys(state_dict))
     blocks, expansion, width = found.pop("blocks"), found.pop("expansion"), found.pop("width")
     stages = found.pop("num_stages")
     if (blocks, expansion, width) != ((3, 4, 6, 3), 4, 64) or stages > 4:

@@ -24,7 +24,7 @@ def _block_key(key: str) -> str:
     return re.sub(r"\.downsample\.([01])\.", lambda m: f".downsample.{('conv', 'bn')[int(m[1])]}.", key)
 
 
-def own_keys(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def to_our_keys(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """A state dict of mmpose's MSPN or RSN (`backbone.`, `head.`) under our names; any other as it is."""
     if not any(k.startswith("backbone.multi_stage_") for k in state_dict):
         return dict(state_dict)

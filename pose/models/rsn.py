@@ -1,6 +1,6 @@
 """RSN (Cai et al., ECCV 2020): the skeleton of MSPN with residual steps blocks, and the pose refine machine.
 
-Key names are those of caiyuanhao1998/RSN; checkpoints of mmpose, the only public ones, are brought to them by `own_keys`.
+Key names are those of caiyuanhao1998/RSN; checkpoints of mmpose, the only public ones, are brought to them by `to_our_keys`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import nn
 
 from ...errors import WeightsError
 from .multi_stage import Bottleneck, ConvBN, MultiStageNetwork
-from .multi_stage_keys import own_keys, read_off
+from .multi_stage_keys import read_off, to_our_keys
 
 STEPS = 4
 
@@ -107,7 +107,7 @@ def numbers_of(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict[str, A
     Raises:
         WeightsError: another network.
     """
-    state_dict = own_keys(state_dict)
+    state_dict = to_our_keys(state_dict)
     found = read_off(state_dict)
     blocks, expansion, width = found.pop("blocks"), found.pop("expansion"), found.pop("width")
     steps = "stage0.downsample.layer1.0.conv_bn_relu2_1_1.conv.weight" in state_dict

@@ -10,7 +10,7 @@ import pytest
 
 from zoopose.benchmarks.adaptation import data, joined
 from zoopose.benchmarks.adaptation.config import COMMON_JOINTS, CONFIGS
-from zoopose.datasets.sources import open_source
+from zoopose.datasets.open import open_data
 from zoopose.errors import DataError
 from zoopose.pose.skeleton import TIGDOG18
 
@@ -58,8 +58,8 @@ def test_an_animal_without_a_split_is_cut(livestock, tmp_path):
     parts = json.loads((run / cow.parts).read_text())
     held = parts["held"]
     assert cow.target == cow.scored == "data/cow/all.json" and len(cow.folds) == 1
-    train = open_source(f"coco:{run}/{cow.folds[0][0]}")
-    whole = open_source(f"coco:{run}/{cow.scored}")
+    train = open_data(f"coco:{run}/{cow.folds[0][0]}")
+    whole = open_data(f"coco:{run}/{cow.scored}")
     assert set(train.ids) | set(held) == set(whole.ids) and not set(train.ids) & set(held)
     assert whole[0].image.shape == (64, 64, 3)
     again = data.prepare(livestock, run, "cow", SMALL, False)
@@ -95,10 +95,10 @@ def test_joined_animals_keep_everything_apart(livestock, animal_writer, tmp_path
     assert held == {"cow/g4", "goat/g4"} and not held & {i["group"] for i in train["images"]}
     assert max(Counter(i["group"] for i in train["images"]).values()) == 2
     # every item is what it is alone: pixels, joints, box
-    items = {s.meta["id"].partition("#")[0]: s for s in open_source(f"coco:{run}/{whole.train}")}
+    items = {s.meta["id"].partition("#")[0]: s for s in open_data(f"coco:{run}/{whole.train}")}
     assert len(items) == len(train["images"])
     for animals in sets:
-        for alone in open_source(f"coco:{run}/{animals.train}"):
+        for alone in open_data(f"coco:{run}/{animals.train}"):
             name = alone.meta["id"].partition("#")[0].replace("pictures/", f"pictures/{animals.name}/")
             assert np.array_equal(items[name].image, alone.image) and np.array_equal(items[name].xy_px, alone.xy_px)
             assert np.array_equal(items[name].box_xywh, alone.box_xywh)
@@ -116,7 +116,7 @@ def test_animals_of_other_joints_are_not_joined(livestock, tmp_path):
 def test_common_joints_alone_in_their_order(livestock, tmp_path):
     run = tmp_path / "run"
     pony = data.prepare(livestock, run, "pony", SMALL, True)
-    whole, part = open_source(f"coco:{livestock}/pony/test.json"), open_source(f"coco:{run}/{pony.scored}")
+    whole, part = open_data(f"coco:{livestock}/pony/test.json"), open_data(f"coco:{run}/{pony.scored}")
     assert part.skeleton.joints == tuple(COMMON_JOINTS)
     columns = [whole.skeleton.joints.index(j) for j in COMMON_JOINTS]
     assert np.array_equal(part.labels[0], whole.labels[0][:, columns])
@@ -154,7 +154,7 @@ def test_renderings_become_labelled_pictures(tmp_path):
     words = ["--out", str(out), "--domain", "source", "--pictures", "5", "--size", "96", "128", "--views", "side"]
     assert cli.main(["data", "make", *words]) == 0
     data.convert(tmp_path, 5)
-    found = open_source(f"coco:{out}/train.json"), open_source(f"coco:{out}/valid.json")
+    found = open_data(f"coco:{out}/train.json"), open_data(f"coco:{out}/valid.json")
     assert [len(d) for d in found] == [4, 1]
     for sample in found[0]:
         x, y, w, h = sample.box_xywh

@@ -12,7 +12,7 @@ from zoopose.benchmarks.adaptation import data, far, measure
 from zoopose.benchmarks.adaptation.columns import columns_of
 from zoopose.benchmarks.adaptation.config import CONFIGS
 from zoopose.benchmarks.adaptation.plan import build
-from zoopose.datasets.sources import open_source
+from zoopose.datasets.open import open_data
 from zoopose.errors import DataError, OptionError
 from zoopose.pose import weights
 
@@ -73,7 +73,7 @@ def test_a_far_target_is_prepared_as_an_animal_is(livestock, tmp_path, kind):
     run = tmp_path / "run"
     root = far.make(livestock, run, f"cow_{kind}")
     made = data.prepare(root, run, f"cow_{kind}", SMALL, False)
-    found, plain = open_source(f"coco:{run}/{made.scored}"), open_source(f"coco:{livestock}/cow/all.json")
+    found, plain = open_data(f"coco:{run}/{made.scored}"), open_data(f"coco:{livestock}/cow/all.json")
     assert len(found) == len(plain) and made.target == f"data/cow_{kind}/all.json"
     box = {"third": lambda b: list(b), "upside_down": lambda b: [64 - b[0] - b[2], 64 - b[1] - b[3], b[2], b[3]]}[kind]
     np.testing.assert_allclose(found[0].box_xywh, box(plain[0].box_xywh))

@@ -11,8 +11,8 @@ from zoopose.benchmarks.adaptation import measure, scores, table
 from zoopose.benchmarks.adaptation.__main__ import README, compared
 from zoopose.benchmarks.adaptation.config import COLUMNS, CONFIGS
 from zoopose.benchmarks.adaptation.plan import Cell, Plan
+from zoopose.datasets.open import open_data
 from zoopose.datasets.pseudo_labels import PseudoLabels
-from zoopose.datasets.sources import open_source
 from zoopose.errors import DataError
 
 
@@ -82,7 +82,7 @@ def test_ranking_needs_three_that_differ():
 
 
 def test_label_quality_in_closed_form(livestock):
-    truth = open_source(f"coco:{livestock}/cow/all.json")
+    truth = open_data(f"coco:{livestock}/cow/all.json")
     n, k = len(truth), len(truth.skeleton)
     rank = np.arange(n * k).reshape(n, k)
     # boxes are 40 px: right below 2 px. The surer half of the labels is right, the others are 2.1 px off.
@@ -105,7 +105,7 @@ def test_label_quality_in_closed_form(livestock):
 
 
 def test_a_label_of_an_unreadable_frame_is_wrong(livestock):
-    truth = open_source(f"coco:{livestock}/cow/all.json")
+    truth = open_data(f"coco:{livestock}/cow/all.json")
     n, k = len(truth), len(truth.skeleton)
     xy = truth.labels[0].astype(np.float32).copy()
     xy[0] = np.nan

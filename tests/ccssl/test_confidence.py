@@ -18,11 +18,11 @@ from zoopose.datasets.crops import CropCache
 from zoopose.datasets.pictures import PictureError
 from zoopose.datasets.sample import PoseSample
 from zoopose.pose.augment import Augmentation
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.skeleton import Skeleton
 
 SIZE, CELLS, PAD = 64, 16, 13
-FORM = InputForm("exact", SIZE, CELLS, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+FORM = InputSpec("exact", SIZE, CELLS, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 LAW = np.array([1.5, 1.2, -0.8, 0.6])
 
 

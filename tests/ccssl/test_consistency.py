@@ -13,18 +13,18 @@ from hypothesis import strategies as st
 from torch import nn
 
 from zoopose.ccssl.consistency import Views, label_views
-from zoopose.datasets.coco import CocoKeypoints
+from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.crops import CropCache, collate
-from zoopose.evaluation.predict import predict
+from zoopose.evaluation.inference import predict
 from zoopose.pose import checkpoints
 from zoopose.pose.augment import Augmentation, generator_for
 from zoopose.pose.geometry import apply, crop_matrix, square_box
 from zoopose.pose.heatmap import encode
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputSpec
 
 SIZE, CELLS, PAD = 64, 16, 13
 MARGIN = 1 + 2 * PAD / SIZE
-PLAIN = InputForm("exact", SIZE, CELLS, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+PLAIN = InputSpec("exact", SIZE, CELLS, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 STILL = Augmentation()
 
 
@@ -163,8 +163,8 @@ def test_the_frame_itself_is_what_prediction_sees(tmp_path, tiny_coco, source_mo
         annotation["bbox"] = [32, 30, 32, 30]  # a square of 40 px: crop and picture have the same scale
     path.write_text(json.dumps(data))
     dataset = CocoKeypoints(path)
-    model, form = checkpoints.load(source_model).model, InputForm("exact", 40, 10)
-    expected = predict(model, dataset, form, torch.device("cpu"))
+    model, spec = checkpoints.load(source_model).model, InputSpec("exact", 40, 10)
+    expected = predict(model, dataset, spec, torch.device("cpu"))
 
     pad = 8
     crops = CropCache(dataset, 40 + 2 * pad, 1 + 2 * pad / 40, 1 << 24)
@@ -173,13 +173,13 @@ def test_the_frame_itself_is_what_prediction_sees(tmp_path, tiny_coco, source_mo
         model,
         batch["crop"],
         crops.margin,
-        form,
+        spec,
         Views(views, STILL, STILL),
         dataset.skeleton.flip_order,
         generator_for(0),
     )
     inner = torch.from_numpy(crop_matrix(square_box(dataset.boxes, dataset.crop_factor), 40))
-    xy_px = apply(form.image_from_heatmap(inner), found.xy_heatmap.double())
+    xy_px = apply(spec.image_from_heatmap(inner), found.xy_heatmap.double())
     np.testing.assert_allclose(xy_px, expected.xy_px, atol=0.02)
     np.testing.assert_allclose(found.peak, np.maximum(expected.score, 0), atol=1e-4)
     assert found.agreement.max() < 1e-2

@@ -13,7 +13,7 @@ from zoopose.ccssl.CCSSL import LAST, run
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.datasets.pseudo_labels import PseudoLabels
 from zoopose.train import loop
-from zoopose.train.labelling import keep_partial, resume_partial
+from zoopose.train.selftraining.labeller import keep_partial, resume_partial
 
 pytestmark = pytest.mark.usefixtures("no_report")
 

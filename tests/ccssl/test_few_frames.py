@@ -12,10 +12,10 @@ from torch import nn
 from zoopose.ccssl.confidence import RIGHT, calibrate
 from zoopose.ccssl.selfcheck import SelfCheck
 from zoopose.datasets.crops import CropCache
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.skeleton import Skeleton
 
-FORM = InputForm("exact", 32, 8, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+FORM = InputSpec("exact", 32, 8, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
 class Means(nn.Module):

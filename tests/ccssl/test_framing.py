@@ -19,15 +19,15 @@ from zoopose.errors import OptionError
 from zoopose.pose.augment import Augmentation
 from zoopose.pose.checkpoints import load
 from zoopose.pose.geometry import apply
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.skeleton import Skeleton
 from zoopose.train import train
-from zoopose.train.labelling import fingerprint
 from zoopose.train.options import TrainOptions
+from zoopose.train.selftraining.labeller import fingerprint
 
 SIZE, CELLS, PAD = 64, 16, 13
 PADDED = SIZE + 2 * PAD
-FORM = InputForm("exact", SIZE, CELLS, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+FORM = InputSpec("exact", SIZE, CELLS, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 ORDER = np.arange(3)
 
 
@@ -235,8 +235,8 @@ def test_another_network_may_choose_the_framing(
     other = CCSSL.run(CcsslOptions(**tiny_options(tmp_path / "first", **common, steps=1))) / CCSSL.LAST
     asked.clear()
     CCSSL.run(CcsslOptions(**tiny_options(tmp_path / "second", **common, steps=1, framing_from=str(other), ema=0.0)))
-    (judge,) = asked
-    assert fingerprint(judge) == fingerprint(load(other).model) != fingerprint(load(source_model).model)
+    (asked_model,) = asked
+    assert fingerprint(asked_model) == fingerprint(load(other).model) != fingerprint(load(source_model).model)
     with pytest.raises(OptionError, match="one of them"):
         CCSSL.run(CcsslOptions(**tiny_options(tmp_path / "third", **common, framing_from=str(other), no_framing=True)))
     wide = tiny_options(tmp_path / "wide", dataset=data, valid=data, epochs=1, inp_res=64)

@@ -19,16 +19,16 @@ from lightning_fabric import Fabric
 from zoopose import cli
 from zoopose.ccssl.CCSSL import LAST, run
 from zoopose.ccssl.options import CcsslOptions
-from zoopose.ccssl.protocol import settled
+from zoopose.ccssl.protocol import with_defaults
 from zoopose.datasets.sample import PoseSample
 from zoopose.errors import OptionError
-from zoopose.evaluation import runlog
+from zoopose.evaluation import run_log as runlog
 from zoopose.evaluation.options import load_network
 from zoopose.pose.skeleton import Skeleton
 from zoopose.pose.weights import read
 from zoopose.progress import log
 from zoopose.train import loop
-from zoopose.train.adapting import guard_for
+from zoopose.train.adaptation import guard_for
 from zoopose.train.guard import CHANGE, SENTENCE, SHRINK, START, Guard
 
 BEST = "model_best.pth.tar"
@@ -308,7 +308,7 @@ def test_a_limit_of_no_guard_is_refused(command, tmp_path):
 
 
 def test_the_published_protocol_says_once_that_it_has_none(caplog):
-    assert guard_for(settled(CcsslOptions(protocol="published")), None, None, None) is None
+    assert guard_for(with_defaults(CcsslOptions(protocol="published")), None, None, None) is None
     assert caplog.text.count("no guard against harm") == 1
-    assert guard_for(settled(CcsslOptions(protocol="published", no_guard=True)), None, None, None) is None
+    assert guard_for(with_defaults(CcsslOptions(protocol="published", no_guard=True)), None, None, None) is None
     assert caplog.text.count("no guard against harm") == 1

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from zoopose.datasets.pseudo_labels import REASONS, PseudoLabels
-from zoopose.evaluation import report
-from zoopose.evaluation.label_report import label_blocks
+from zoopose.evaluation.report import page as report
+from zoopose.evaluation.report.labels import label_blocks
 
 pytestmark = pytest.mark.browser
 

@@ -10,8 +10,9 @@ import pytest
 
 from zoopose.datasets.pseudo_labels import REASONS, PseudoLabels
 from zoopose.errors import DataError
-from zoopose.evaluation import label_report, report
-from zoopose.evaluation.label_report import label_blocks
+from zoopose.evaluation.report import labels as label_report
+from zoopose.evaluation.report import page as report
+from zoopose.evaluation.report.labels import label_blocks
 from zoopose.pose.geometry import apply, crop_matrix, square_box
 
 

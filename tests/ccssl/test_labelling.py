@@ -16,12 +16,12 @@ from zoopose.datasets.pictures import PictureError
 from zoopose.datasets.sample import PoseSample
 from zoopose.pose import heatmap
 from zoopose.pose.augment import Augmentation, generator_for
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import Skeleton
 
 SIZE, CELLS, PAD = 64, 16, 13
-FORM = InputForm("exact", SIZE, CELLS)
+FORM = InputSpec("exact", SIZE, CELLS)
 STILL = Views(0, Augmentation(), Augmentation())
 CORNER = 28.0  # of the animal's box in the picture
 

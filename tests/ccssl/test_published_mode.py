@@ -15,29 +15,29 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.nn import functional
 
-from zoopose.ccssl import published_labelling
 from zoopose.ccssl.CCSSL import LAST, run
 from zoopose.ccssl.label_score import LabelScore
 from zoopose.ccssl.options import CcsslOptions
-from zoopose.ccssl.protocol import settled
-from zoopose.ccssl.published import confidence_schedule, prediction_check, share_left_out
-from zoopose.ccssl.published_labelling import PublishedLabeller
-from zoopose.ccssl.published_step import PublishedStep, PublishedTargetFeed, published_step
-from zoopose.datasets.coco import CocoKeypoints
+from zoopose.ccssl.original import labeller as published_labelling
+from zoopose.ccssl.original.labeller import OriginalLabeller
+from zoopose.ccssl.original.labels import confidence_schedule, prediction_check, share_left_out
+from zoopose.ccssl.original.step import OriginalStep, OriginalTargetFeed, original_step
+from zoopose.ccssl.protocol import with_defaults
+from zoopose.commandline.parsing import parse
+from zoopose.datasets.coco.keypoints import CocoKeypoints
+from zoopose.datasets.original_crops import LabelledCrops, OriginalCropCache, SourcePictures, through_jpeg
+from zoopose.datasets.original_items import OriginalItems
 from zoopose.datasets.pictures import PictureError
 from zoopose.datasets.pseudo_labels import REASONS, PseudoLabels
-from zoopose.datasets.published_crops import LabelledCrops, PublishedCropCache, SourcePictures, through_jpeg
-from zoopose.datasets.published_items import PublishedItems
 from zoopose.datasets.sample import PoseSample
 from zoopose.errors import OptionError
-from zoopose.options import parse
 from zoopose.pose import checkpoints
-from zoopose.pose.augment_published import StandardDraw
 from zoopose.pose.geometry import apply, invert
-from zoopose.pose.inputs import InputForm
-from zoopose.pose.losses import joints_mse_published
+from zoopose.pose.input_spec import InputSpec
+from zoopose.pose.losses import joints_mse_original
 from zoopose.pose.models import build_model
-from zoopose.pose.published_crop import color_normalize, image_to_chw, published_crop
+from zoopose.pose.original.augment import StandardDraw
+from zoopose.pose.original.crop import color_normalize, image_to_chw, original_crop
 from zoopose.pose.skeleton import TIGDOG18, Skeleton
 from zoopose.train import loop
 from zoopose.train.supervised import LOSSES
@@ -91,19 +91,19 @@ class Blobs(nn.Module):
         return [(maps[:, None] * self.mixture.to(maps)[None, :, :, None, None]).sum(2) + self.bias]
 
 
-def labeller_of(film: Film, side: int = 64, std=(1.0, 1.0, 1.0), seed: int = 5, **more) -> PublishedLabeller:
-    form = InputForm("published", side, side // 4, MEAN, std)
-    return PublishedLabeller(PublishedCropCache(film, side, 1 << 26), form, seed, CPU, **more)
+def labeller_of(film: Film, side: int = 64, std=(1.0, 1.0, 1.0), seed: int = 5, **more) -> OriginalLabeller:
+    spec = InputSpec("published", side, side // 4, MEAN, std)
+    return OriginalLabeller(OriginalCropCache(film, side, 1 << 26), spec, seed, CPU, **more)
 
 
-def naive(film: Film, labeller: PublishedLabeller, model: nn.Module, round_: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def naive(film: Film, labeller: OriginalLabeller, model: nn.Module, round_: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """One frame at a time, as published: labels (N, K, 3) in crop pixels, and which were changed after they were made."""
-    side, mean = labeller.form.size, np.array(MEAN, np.float32)
+    side, mean = labeller.spec.size, np.array(MEAN, np.float32)
     labels, made, previous = np.zeros((len(film), 3, 3), np.float32), np.zeros((len(film), 3), np.float32), None
 
     @torch.no_grad()
     def predict(pictures):
-        std = torch.tensor(labeller.form.std).view(3, 1, 1)
+        std = torch.tensor(labeller.spec.std).view(3, 1, 1)
         return np.concatenate([model(torch.from_numpy(p)[None] / std)[-1].numpy() for p in pictures])
 
     for i in range(len(film)):
@@ -111,7 +111,7 @@ def naive(film: Film, labeller: PublishedLabeller, model: nn.Module, round_: int
             continue
         sample = film[i]
         center, scale = sample.box_xywh[:2] + sample.box_xywh[2:] / 2, max(sample.box_xywh[2:]) / 200 * film.crop_factor
-        crop = published_crop(image_to_chw(sample.image), center.astype(np.float32), float(scale), (side, side))
+        crop = original_crop(image_to_chw(sample.image), center.astype(np.float32), float(scale), (side, side))
         image = color_normalize(crop, mean)
         label = prediction_check(predict, image, mean, *labeller.views_of(round_, i), previous)
         labels[i], made[i] = label.kpts, label.kpts[:, 2]
@@ -119,7 +119,7 @@ def naive(film: Film, labeller: PublishedLabeller, model: nn.Module, round_: int
     return labels, labels[..., 2] != made
 
 
-def in_crop(found: PseudoLabels, labeller: PublishedLabeller) -> np.ndarray:
+def in_crop(found: PseudoLabels, labeller: OriginalLabeller) -> np.ndarray:
     matrix = np.stack([labeller.crops[i]["crop_from_image"].numpy() for i in np.flatnonzero(found.crop_px > 0)])
     return apply(matrix, found.xy_px[found.crop_px > 0].astype(np.float64))
 
@@ -164,7 +164,7 @@ def test_labelling_goes_on_where_it_was_broken_off(tmp_path, monkeypatch):
     monkeypatch.setattr(published_labelling, "PARTIAL_SECONDS", 0.0)
     film, model, partial = Film(6, cut=3), Blobs(), tmp_path / "p.npz"
     whole = labeller_of(film).label(model, 0)
-    labeller, maps, calls = labeller_of(film), PublishedLabeller.maps, []
+    labeller, maps, calls = labeller_of(film), OriginalLabeller.maps, []
 
     def failing(self, model, images):
         calls.append(len(images))
@@ -173,11 +173,11 @@ def test_labelling_goes_on_where_it_was_broken_off(tmp_path, monkeypatch):
         return maps(self, model, images)
 
     with monkeypatch.context() as patch:
-        patch.setattr(PublishedLabeller, "maps", failing)
+        patch.setattr(OriginalLabeller, "maps", failing)
         with pytest.raises(RuntimeError, match="stop"):
             labeller.label(model, 0, partial)
     assert partial.is_file() and calls == [15, 15]
-    monkeypatch.setattr(PublishedLabeller, "maps", lambda self, *a: calls.append(0) or maps(self, *a))
+    monkeypatch.setattr(OriginalLabeller, "maps", lambda self, *a: calls.append(0) or maps(self, *a))
     again = labeller_of(film).label(model, 0, partial)
     assert calls[2:] == [0]
     for name in ("xy_px", "confidence", "carried", "peak", "agreement_px"):
@@ -195,7 +195,7 @@ def test_shares_and_threshold():
 
 @pytest.mark.parametrize("per", ["global", "joint"])
 def test_admission(per):
-    step = PublishedStep.__new__(PublishedStep)
+    step = OriginalStep.__new__(OriginalStep)
     step.per, step.share = per, (0.2, 0.8)
     rng = np.random.default_rng(0)
     confidence = rng.uniform(0, 1, (40, 3)).astype(np.float32) * np.float32([1, 0.5, 0.1])
@@ -226,7 +226,7 @@ def test_target_items_are_those_of_the_published_loader_of_cropped_copies(tmp_pa
     monkeypatch.chdir(tmp_path)
     film, k = Film(3), len(TIGDOG18)
     film.skeleton = TIGDOG18
-    crops = PublishedCropCache(film, 256, 1 << 26)
+    crops = OriginalCropCache(film, 256, 1 << 26)
     folder, cache = crop_folder(tmp_path / "animal_data", "horse"), tmp_path / "data" / "real_animal" / "horse"
     folder.mkdir(parents=True)
     cache.mkdir(parents=True)
@@ -246,7 +246,7 @@ def test_target_items_are_those_of_the_published_loader_of_cropped_copies(tmp_pa
     draws = [None, StandardDraw(0.5, 0.2, 0.7, 0.9, (0.9, 1.1, 1.0))]
     for i in range(2):
         for draw in draws:
-            theirs, own = (PublishedItems(d, mean=MEAN).item(i, draw) for d in (published, ours))
+            theirs, own = (OriginalItems(d, mean=MEAN).item(i, draw) for d in (published, ours))
             np.testing.assert_array_equal(own[0], theirs[0])
             np.testing.assert_array_equal(own[2]["tpts"][..., 2], theirs[2]["tpts"][..., 2])
             np.testing.assert_array_equal(own[1], theirs[1])
@@ -256,7 +256,7 @@ def test_target_items_are_those_of_the_published_loader_of_cropped_copies(tmp_pa
 def test_source_pictures_keep_joints_and_box_about_the_animal(tmp_path, tiny_coco):
     dataset = CocoKeypoints(tiny_coco(tmp_path, n=3, size=80))
     pictures = SourcePictures(dataset, 1 << 26)
-    whole, cut = (PublishedItems(d, mean=MEAN, inp_res=64, out_res=16) for d in (dataset, pictures))
+    whole, cut = (OriginalItems(d, mean=MEAN, inp_res=64, out_res=16) for d in (dataset, pictures))
     for i in range(3):
         a, b = whole.item(i), cut.item(i)
         np.testing.assert_allclose(b[2]["target_weight"], a[2]["target_weight"])
@@ -279,12 +279,12 @@ def test_step_adds_the_gradients_of_two_passes():
         }
         for b in (2, 3)
     )
-    step = PublishedStep.__new__(PublishedStep)
+    step = OriginalStep.__new__(OriginalStep)
     step.fabric, step.gamma, step.loss = fabric, 10.0, LOSSES["published"]
     losses = step(model, pair)
     losses["total"].backward()
     for batch, gamma in zip(pair, (1.0, 10.0)):
-        total = sum(joints_mse_published(o, batch["target"], batch["weight"]) for o in other(batch["images"]))
+        total = sum(joints_mse_original(o, batch["target"], batch["weight"]) for o in other(batch["images"]))
         (gamma * total).backward()
     for (name, a), b in zip(model.named_parameters(), other.parameters()):
         np.testing.assert_allclose(a.grad, b.grad, rtol=1e-4, atol=1e-6, err_msg=name)
@@ -294,23 +294,23 @@ def test_step_adds_the_gradients_of_two_passes():
 
 
 def test_presets_fill_what_is_left_open_and_can_be_changed():
-    published, ours = settled(CcsslOptions(protocol="published")), settled(CcsslOptions())
+    published, ours = with_defaults(CcsslOptions(protocol="published")), with_defaults(CcsslOptions())
     assert (published.source_augment, published.view_rotation, published.per) == ("strong", 30.0, "global")
     assert (ours.source_augment, ours.view_rotation, ours.per) == ("strong", 20.0, "frame")
     typed = "--protocol published --view-rotation 20 --per joint --source-augment none --views 2 --gamma 1 --flow none"
-    found = settled(parse(CcsslOptions, typed.split(), "x", ""))
+    found = with_defaults(parse(CcsslOptions, typed.split(), "x", ""))
     assert (found.view_rotation, found.per, found.source_augment, found.views) == (20.0, "joint", "none", 2)
-    assert settled(found) == found
+    assert with_defaults(found) == found
     assert published.schedule == () and ours.schedule == (60, 90)
-    assert settled(CcsslOptions(protocol="published", schedule=(5,))).schedule == (5,)
+    assert with_defaults(CcsslOptions(protocol="published", schedule=(5,))).schedule == (5,)
 
 
 @pytest.mark.parametrize("typed", [{"flow": "dis"}, {"hidden": "ignore"}])
 def test_options_without_a_use_are_refused(typed):
     name, value = next(iter(typed.items()))
     with pytest.raises(OptionError, match=f"--{name} {value}"):
-        settled(CcsslOptions(protocol="published", **typed))
-    settled(CcsslOptions(**typed))
+        with_defaults(CcsslOptions(protocol="published", **typed))
+    with_defaults(CcsslOptions(**typed))
 
 
 @pytest.fixture(scope="module")
@@ -349,7 +349,7 @@ def uninterrupted(tmp_path_factory, command, run_state):
 
 def test_the_command_from_a_network_of_exact_crops(uninterrupted, source_model):
     folder, state = uninterrupted
-    before, after = checkpoints.load(source_model).form, checkpoints.load(folder / LAST).form
+    before, after = checkpoints.load(source_model).spec, checkpoints.load(folder / LAST).spec
     assert (before.kind, after.kind) == ("exact", "published") and (after.mean, after.std) == (before.mean, before.std)
     facts = json.loads((folder / "run.json").read_text())
     assert facts["options"]["per"] == "global" and facts["data"]["protocol"]["name"] == "published"
@@ -369,7 +369,7 @@ def test_stopped_and_gone_on_is_as_if_nothing_had_been(
 ):
     monkeypatch.setattr(published_labelling, "CHUNK", 4)
     monkeypatch.setattr(published_labelling, "PARTIAL_SECONDS", 0.0)
-    where, name = (loop, "_optimise") if place == "batch" else (PublishedLabeller, "maps")
+    where, name = (loop, "_optimise") if place == "batch" else (OriginalLabeller, "maps")
     original, count = getattr(where, name), 0
 
     def counted(*args):
@@ -405,32 +405,32 @@ def test_a_start_of_published_crops_and_the_score_of_labels(tmp_path, monkeypatc
 
 def test_score_of_labels_that_are_right_and_that_are_not(target_data):
     truth = CocoKeypoints(target_data)
-    form = InputForm("published", 256, 64, MEAN, (1.0, 1.0, 1.0))
+    spec = InputSpec("published", 256, 64, MEAN, (1.0, 1.0, 1.0))
     n, k = truth.labels[1].shape
     xy = np.nan_to_num(truth.labels[0]).astype(np.float32)
     labels = PseudoLabels(list(truth.ids), xy, np.ones((n, k)), np.ones((n, k), bool), np.zeros((n, k)), np.zeros((n, k), bool),
                           truth.skeleton, {}, np.ones(n))  # fmt: skip
-    score = LabelScore(truth, form)
+    score = LabelScore(truth, spec)
     assert score(labels) > 0.9
     labels.xy_px = xy[:, ::-1] + 20
     assert score(labels) < 0.5
 
 
 def test_an_epoch_ends_with_the_smaller_set(tmp_path, monkeypatch, tiny_coco, tiny_options):
-    monkeypatch.setattr("zoopose.pose.augment_published.strong", lambda image, pts, draw: (image, pts))
+    monkeypatch.setattr("zoopose.pose.original.augment.strong", lambda image, pts, draw: (image, pts))
     source, target = (CocoKeypoints(tiny_coco(tmp_path / str(n), n=n)) for n in (10, 5))
-    form = InputForm("published", 32, 8, MEAN, (1.0, 1.0, 1.0))
-    network = checkpoints.Loaded(None, "hg", {}, source.skeleton, form, {})
+    spec = InputSpec("published", 32, 8, MEAN, (1.0, 1.0, 1.0))
+    network = checkpoints.Loaded(None, "hg", {}, source.skeleton, spec, {})
 
     class Folder:
         folder, extra = tmp_path, {}
 
     def step(**more):
-        options = settled(CcsslOptions(**tiny_options(tmp_path, protocol="published", **more)))
-        return published_step(options, source, target, network, Fabric(accelerator="cpu", devices=1), Folder)
+        options = with_defaults(CcsslOptions(**tiny_options(tmp_path, protocol="published", **more)))
+        return original_step(options, source, target, network, Fabric(accelerator="cpu", devices=1), Folder)
 
     usual = step()
-    assert usual.steps == 2 and isinstance(usual.target, PublishedTargetFeed)  # 5 in batches of 4, the short one too
+    assert usual.steps == 2 and isinstance(usual.target, OriginalTargetFeed)  # 5 in batches of 4, the short one too
     indices = [[b["index"].tolist() for b in pair] for pair in usual.batches(3, 0)]
     assert [len(t) for _, t in indices] == [4, 1] and sorted(indices[0][1] + indices[1][1]) == list(range(5))
     assert [[b["index"].tolist() for b in pair] for pair in usual.batches(3, 1)] == indices[1:]

@@ -13,9 +13,11 @@ import pytest
 from zoopose.ccssl import labelling
 from zoopose.ccssl.CCSSL import LAST, run
 from zoopose.ccssl.options import CcsslOptions
-from zoopose.datasets.coco import CocoKeypoints
+from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.pseudo_labels import PseudoLabels
-from zoopose.train import adapting, loop, session
+from zoopose.train import adaptation as adapting
+from zoopose.train import loop
+from zoopose.train import run as session
 
 pytestmark = pytest.mark.usefixtures("no_report")
 

@@ -7,14 +7,14 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
-from zoopose.ccssl.adaptation import step_for
 from zoopose.ccssl.options import CcsslOptions
-from zoopose.ccssl.protocol import refresh_of, settled
-from zoopose.ccssl.published import share_left_out
-from zoopose.datasets.coco import CocoKeypoints
-from zoopose.datasets.sources import Unlabelled
+from zoopose.ccssl.original.labels import share_left_out
+from zoopose.ccssl.protocol import refresh_of, with_defaults
+from zoopose.ccssl.setup import step_for
+from zoopose.datasets.coco.keypoints import CocoKeypoints
+from zoopose.datasets.open import Unlabelled
 from zoopose.pose import checkpoints
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputSpec
 
 
 class Task:
@@ -33,11 +33,11 @@ def made(tmp_path_factory, tiny_coco, tiny_options, source_data, source_model):
 
     def make(**more):
         folder = tmp_path_factory.mktemp("run")
-        options = settled(CcsslOptions(**tiny_options(folder, **{"views": 2, "source_augment": "none", **more})))
+        options = with_defaults(CcsslOptions(**tiny_options(folder, **{"views": 2, "source_augment": "none", **more})))
         network = checkpoints.load(source_model)
         source, target = CocoKeypoints(source_data), CocoKeypoints(frames)
         if options.protocol == "published":
-            network.form = InputForm("published", 32, 8, network.form.mean, network.form.std)
+            network.spec = InputSpec("published", 32, 8, network.spec.mean, network.spec.std)
         fabric = Fabric(accelerator="cpu", devices=1)
         step = step_for(
             options, source, source, Unlabelled(target, network.skeleton), network, fabric, Task(folder, network)
@@ -69,11 +69,11 @@ def test_target_pictures_that_are_not_augmented_are_the_crops_without_their_marg
     n, k = len(feed.dataset), len(feed.dataset.skeleton)
     feed.labels = np.zeros((n, k, 2), np.float32), np.ones((n, k), np.float32)
     batch = next(feed.batches(0, 0, torch.device("cpu")))
-    pad = (feed.crops.size - feed.form.size) // 2
+    pad = (feed.crops.size - feed.spec.size) // 2
     assert pad > 0
     for image, row in zip(batch["images"], batch["index"].tolist()):
         inner = feed.crops[row]["crop"][None, :, pad:-pad, pad:-pad].float() / 255
-        np.testing.assert_allclose(image, feed.form.normalise_exact(inner)[0], atol=1e-4)
+        np.testing.assert_allclose(image, feed.spec.normalise_exact(inner)[0], atol=1e-4)
 
 
 @pytest.mark.parametrize(("epochs", "rounds"), [(5, 1), (12, 2), (60, 6), (100, 10)])
@@ -84,8 +84,8 @@ def test_the_published_protocol_labels_every_ten_epochs(made, epochs, rounds):
     assert begins == list(range(0, epochs, 10))
     # the share that a round leaves out is that of the epoch it begins at
     assert [share_left_out(10 * step.round_of(e)) for e in begins] == [share_left_out(e) for e in begins]
-    assert refresh_of(settled(CcsslOptions(protocol="published", num_epochs=epochs, refresh=3))) == 3
+    assert refresh_of(with_defaults(CcsslOptions(protocol="published", num_epochs=epochs, refresh=3))) == 3
 
 
 def test_without_a_protocol_there_are_six_rounds():
-    assert [refresh_of(settled(CcsslOptions(num_epochs=n))) for n in (6, 12, 60)] == [1, 2, 10]
+    assert [refresh_of(with_defaults(CcsslOptions(num_epochs=n))) for n in (6, 12, 60)] == [1, 2, 10]

@@ -11,17 +11,17 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from zoopose.ccssl.adaptation import Judge
 from zoopose.ccssl.sample import Sample
 from zoopose.ccssl.selfcheck import SelfCheck
+from zoopose.ccssl.setup import Selection
 from zoopose.datasets.crops import CropCache
 from zoopose.datasets.pictures import PictureError
 from zoopose.datasets.sample import PoseSample
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.skeleton import Skeleton
 
 SIZE, CELLS, PAD = 64, 16, 13
-FORM = InputForm("exact", SIZE, CELLS, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+FORM = InputSpec("exact", SIZE, CELLS, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
 class Film:
@@ -160,9 +160,9 @@ def test_the_judge_scores_without_labels_only_whole_validations():
     def validation(model, batches):
         return {"val/pck": 0.81}
 
-    judge = Judge(validation, check(Film(shots=[""] * 5)), "selfcheck/score")
-    assert judge(Sees(), 2) == {"val/pck": 0.81}
-    assert judge(Sees(), None)["selfcheck/score"] == pytest.approx(0.9)
-    assert Judge(validation, None, "val/pck")(Sees(), None) == {"val/pck": 0.81}
-    nothing = Judge(lambda model, batches: {}, check(Film(shots=[""] * 5)), "selfcheck/score")
+    selection = Selection(validation, check(Film(shots=[""] * 5)), "selfcheck/score")
+    assert selection(Sees(), 2) == {"val/pck": 0.81}
+    assert selection(Sees(), None)["selfcheck/score"] == pytest.approx(0.9)
+    assert Selection(validation, None, "val/pck")(Sees(), None) == {"val/pck": 0.81}
+    nothing = Selection(lambda model, batches: {}, check(Film(shots=[""] * 5)), "selfcheck/score")
     assert nothing(Sees(), None) == {"selfcheck/score": 1.0, "selfcheck/views": 1.0}

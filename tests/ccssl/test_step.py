@@ -16,10 +16,10 @@ from zoopose.ccssl.step import CcsslStep
 from zoopose.ccssl.teacher import Teacher
 from zoopose.datasets.pseudo_labels import CHECKS, REASONS, PseudoLabels
 from zoopose.errors import DataError
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.skeleton import Skeleton
 from zoopose.train import loop
-from zoopose.train.selftraining import labels_path
+from zoopose.train.selftraining.step import labels_path
 
 SKELETON = Skeleton("s", ("a", "b"))
 LIMIT = 0.25  # of 32 px
@@ -41,7 +41,7 @@ def labels(confidence, round_: int = 0, unread=(), **checks) -> PseudoLabels:
 class Labeller:
     """Hands out the labels it was given, one set a round."""
 
-    form = InputForm("exact", 32, 8)
+    spec = InputSpec("exact", 32, 8)
 
     def __init__(self, *made: PseudoLabels):
         self.made, self.asked = made, []

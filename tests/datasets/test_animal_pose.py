@@ -9,8 +9,8 @@ import pytest
 from zoopose.datasets.animal_pose import SALT, VALID_LIST, AnimalPose, is_validation
 from zoopose.datasets.animal_pose_files import CLASSES, class_of, joint_order
 from zoopose.datasets.name_split import drawn, listed, stem
+from zoopose.datasets.open import open_data
 from zoopose.datasets.pictures import PictureError
-from zoopose.datasets.sources import open_source
 from zoopose.errors import DataError, OptionError
 from zoopose.pose.skeleton import ANIMAL_POSE20
 
@@ -102,7 +102,7 @@ def write_mmpose(root):
 
 @pytest.mark.parametrize("write", [write_native, write_xml, write_mmpose])
 def test_three_forms_give_the_same_animals(tmp_path, write):
-    data = open_source(f"animal_pose:{write(tmp_path)}")
+    data = open_data(f"animal_pose:{write(tmp_path)}")
     assert data.skeleton is ANIMAL_POSE20 and len(data) == 3 and len(set(data.ids)) == 3
     # in the order of the XML files' names cats come before dogs
     order = np.argsort(data.labels[0][:, 0, 1])
@@ -127,12 +127,12 @@ def test_joints_are_found_by_name():
 
 def test_classes(tmp_path):
     root = write_native(tmp_path)
-    data = open_source(f"animal_pose:{root}", classes=["cat", "horse"])
+    data = open_data(f"animal_pose:{root}", classes=["cat", "horse"])
     assert [data[i].meta["category"] for i in range(2)] == ["cat", "horse"] and data.classes == {"cat": 1, "horse": 1}
     with pytest.raises(OptionError, match=r"(?s)dog, cat, sheep, horse, cow.*tiger"):
         AnimalPose(root, classes=["tiger"])
     with pytest.raises(OptionError, match="classes for a set that has it: coco_animals, animal_pose"):
-        open_source(f"images:{root}", classes=["cat"])
+        open_data(f"images:{root}", classes=["cat"])
     assert class_of("animalpose_image_part2/cow/co7.jpeg") == class_of("co7.jpeg") == "cow"
     assert class_of("VOC2012/JPEGImages/2007_000063.jpg") == class_of("cod.jpg") == ""
 

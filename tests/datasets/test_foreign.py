@@ -14,7 +14,7 @@ from zoopose.datasets import foreign
 from zoopose.datasets.arrays import mapped_array
 from zoopose.datasets.foreign import ForeignFileError, ForeignReader, read_foreign, real_numbers
 from zoopose.datasets.hdf5_file import read_whole, written_sealed
-from zoopose.datasets.published_index import cached_mean, cached_split
+from zoopose.datasets.original_index import cached_mean, cached_split
 from zoopose.errors import DataError
 
 CHILD = """

@@ -6,7 +6,7 @@ import pytest
 from scipy.io import savemat
 
 from zoopose.datasets.mpii import Mpii, published_square
-from zoopose.datasets.sources import open_source
+from zoopose.datasets.open import open_data
 from zoopose.errors import DataError
 from zoopose.pose.geometry import apply, crop_matrix, square_box
 
@@ -32,7 +32,7 @@ def tree(tmp_path):
 
 
 def test_joints_count_from_zero_and_the_crop_is_the_published_one(tree):
-    data = open_source(f"mpii:{tree([person()])}", split="valid")
+    data = open_data(f"mpii:{tree([person()])}", split="valid")
     sample = data[0]
     assert sample.xy_px[0].tolist() == [9, 19] and sample.visible.tolist() == [2] * 15 + [0]
     assert sample.meta["center_px"] == [29, 23] and sample.meta["scale"] == 0.2 and "head_box_xyxy" not in sample.meta

@@ -13,9 +13,8 @@ from zoopose.datasets.person_boxes import clean_boxes, frame_box
 from zoopose.datasets.person_crops import PersonCrops, cut_person
 from zoopose.datasets.sample import PoseSample
 from zoopose.errors import OptionError
-from zoopose.pose.frames import FRAMES, centre_scale, crop_matrix
 from zoopose.pose.geometry import apply
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.person_augment import (
     PersonAugmentation,
     PersonDraw,
@@ -25,6 +24,7 @@ from zoopose.pose.person_augment import (
     place,
     upper_body,
 )
+from zoopose.pose.person_frames import FRAMES, centre_scale, crop_matrix
 from zoopose.pose.skeleton import COCO17, MPII16, TIGDOG18
 
 HRNET = PersonAugmentation(scale=(0.65, 1.35), rotation_deg=45, flip=0.5, half_body=0.3)
@@ -73,15 +73,15 @@ class People:
         return PoseSample(image, xy, flags, np.array([50, 30, 100, 160], np.float32), {"id": self.ids[i]})
 
 
-def form(frame="msra", size=(256, 192), **more) -> InputForm:
-    return InputForm(frame, size, (size[0] // 4, size[1] // 4), **more)
+def spec(frame="msra", size=(256, 192), **more) -> InputSpec:
+    return InputSpec(frame, size, (size[0] // 4, size[1] // 4), **more)
 
 
 @pytest.mark.parametrize("frame", FRAMES)
 @pytest.mark.parametrize("augmentation", [HRNET, MEGVII], ids=["hrnet", "megvii"])
 def test_a_joint_lies_where_its_disc_is_seen(frame, augmentation):
     data, met, flipped = People(), 0, set()
-    crops = PersonCrops(data, form(frame), replace(augmentation, gain=0.0), seed=5)
+    crops = PersonCrops(data, spec(frame), replace(augmentation, gain=0.0), seed=5)
     for index in range(len(data)):
         item = crops[index]
         mirrored = torch.linalg.det(item["crop_from_image"][:, :2]).item() < 0
@@ -103,7 +103,7 @@ def test_a_joint_lies_where_its_disc_is_seen(frame, augmentation):
 def test_left_and_right_change_places_in_the_mirror():
     data = People(visible=2)
     draw = PersonDraw(flip=0.0)
-    plain, mirrored = (PersonCrops(data, form("dark"), PersonAugmentation(flip=f)).item(0, draw) for f in (0.0, 1.0))
+    plain, mirrored = (PersonCrops(data, spec("dark"), PersonAugmentation(flip=f)).item(0, draw) for f in (0.0, 1.0))
     expected = plain["xy_crop"].numpy()[COCO17.flip_order]
     np.testing.assert_allclose(mirrored["xy_crop"][:, 1], expected[:, 1], atol=1e-3)
     # the centre goes with the mirror, so the crop's own mirror shows the same
@@ -113,23 +113,23 @@ def test_left_and_right_change_places_in_the_mirror():
 
 
 def test_draws_follow_from_seed_stream_epoch_and_index_alone():
-    crops = PersonCrops(People(), form(), HRNET, seed=1, stream=2)
-    again = PersonCrops(People(), form(), HRNET, seed=1, stream=2)
+    crops = PersonCrops(People(), spec(), HRNET, seed=1, stream=2)
+    again = PersonCrops(People(), spec(), HRNET, seed=1, stream=2)
     third = crops.of_epoch(3)
     assert crops.epoch == 0 and torch.equal(third[4]["crop"], again.of_epoch(3)[np.int64(4)]["crop"])
     matrices = [c[i]["crop_from_image"] for c in (crops, third) for i in range(4)]
-    matrices += [PersonCrops(People(), form(), HRNET, *key)[0]["crop_from_image"] for key in ((2, 2), (1, 0), (2, 1))]
+    matrices += [PersonCrops(People(), spec(), HRNET, *key)[0]["crop_from_image"] for key in ((2, 2), (1, 0), (2, 1))]
     assert all(not torch.equal(a, b) for i, a in enumerate(matrices) for b in matrices[:i])
 
 
 def test_without_draws_the_crop_is_the_published_one_of_the_test():
     data = People()
-    item = PersonCrops(data, form("udp"), HRNET).item(2)
+    item = PersonCrops(data, spec("udp"), HRNET).item(2)
     box = frame_box(data[2], "udp")
     matrix = crop_matrix("udp", *centre_scale(box, 0.75, 1.25, "udp"), 0.0, (192, 256))
     np.testing.assert_array_equal(item["crop_from_image"], matrix)
     assert item["gain"].tolist() == [1, 1, 1]
-    padded = PersonCrops(data, form("udp", padding=(1.5, 1.5)), HRNET).item(2)
+    padded = PersonCrops(data, spec("udp", padding=(1.5, 1.5)), HRNET).item(2)
     assert padded["crop_from_image"][0, 0] == pytest.approx(matrix[0, 0] * 1.25 / 1.5, rel=1e-5)
 
 
@@ -219,7 +219,7 @@ def test_bodies_and_weights_go_by_the_joints_names():
 
 def test_half_bodies_of_animals_are_left_out_aloud(caplog):
     with caplog.at_level(logging.INFO, logger="zoopose"):
-        crops = PersonCrops(People(TIGDOG18), form(), HRNET)
+        crops = PersonCrops(People(TIGDOG18), spec(), HRNET)
     assert "half bodies are left out: tigdog18" in caplog.text
     assert crops[0]["xy_crop"].shape == (18, 2)
 
@@ -245,13 +245,13 @@ def test_boxes_of_a_detector_and_of_one_pixel():
 
 def test_other_forms_and_laws_are_refused():
     with pytest.raises(OptionError, match="msra, dark, udp, megvii"):
-        PersonCrops(People(), form("exact"), HRNET)
+        PersonCrops(People(), spec("exact"), HRNET)
     with pytest.raises(ValueError, match="'normal', 'uniform', not 'cauchy'"):
         PersonAugmentation(scale_law="cauchy")
 
 
 def test_joints_of_the_crop_are_those_of_the_matrix():
     data = People(visible=2)
-    item = PersonCrops(data, form("udp"), replace(HRNET, flip=0.0), seed=9)[1]
+    item = PersonCrops(data, spec("udp"), replace(HRNET, flip=0.0), seed=9)[1]
     expected = apply(item["crop_from_image"].numpy(), data[1].xy_px.astype(np.float64))
     np.testing.assert_allclose(item["xy_crop"], expected, atol=1e-3)

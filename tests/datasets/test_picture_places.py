@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+from zoopose.datasets.open import open_data
 from zoopose.datasets.picture_places import candidates, cleaned, find_pictures
-from zoopose.datasets.sources import open_source
 from zoopose.errors import DataError
 
 
@@ -31,7 +31,7 @@ def pictures(root, *names):
 
 
 def greys(path):
-    data = open_source(f"coco:{path}")
+    data = open_data(f"coco:{path}")
     return [int(data[i].image[0, 0, 0]) // 10 for i in range(len(data))]
 
 
@@ -54,7 +54,7 @@ def test_names_of_other_tools_and_machines(tmp_path, written):
 def test_names_stay_as_the_file_has_them(tmp_path):
     pictures(tmp_path, "images/one.png")
     path = labels(["images\\one.png"], tmp_path / "labels.json")
-    data = open_source(f"coco:{path}")
+    data = open_data(f"coco:{path}")
     assert data.ids == ["images\\one.png#1"] and data.path_of(0) == tmp_path / "images" / "one.png"
 
 
@@ -70,7 +70,7 @@ def test_of_two_parts_the_one_that_the_file_is_named_after_else_none(tmp_path):
     assert greys(labels(["1.png"], tmp_path / "annotations" / "person_keypoints_Train.json")) == [1]
     assert greys(labels(["1.png"], tmp_path / "annotations" / "person_keypoints_Validation.json")) == [2]
     with pytest.raises(DataError, match="may mean several pictures, the first: 1.png"):
-        open_source(f"coco:{labels(['1.png'], tmp_path / 'annotations' / 'all.json')}")
+        open_data(f"coco:{labels(['1.png'], tmp_path / 'annotations' / 'all.json')}")
 
 
 def test_capitals_and_accents(tmp_path):
@@ -81,10 +81,10 @@ def test_capitals_and_accents(tmp_path):
 def test_a_missing_picture_is_not_another_of_its_name(tmp_path):
     pictures(tmp_path, "train/1.png", "valid/1.png", "valid/2.png")
     path = labels(["train/1.png", "train/2.png"], tmp_path / "labels.json")
-    data = open_source(f"coco:{path}")
+    data = open_data(f"coco:{path}")
     assert [data.path_of(i).is_file() for i in range(2)] == [True, False]
     path = labels(["C:\\set\\valid\\1.png", "C:\\set\\lost\\1.png"], tmp_path / "labels.json")
-    data = open_source(f"coco:{path}", need_pictures=False)
+    data = open_data(f"coco:{path}", need_pictures=False)
     assert data.path_of(0) == tmp_path / "valid" / "1.png" and not data.path_of(1).is_file()
 
 
@@ -92,14 +92,14 @@ def test_a_name_never_leads_out_of_the_data(tmp_path):
     pictures(tmp_path, "secret.png", "a/b/c/in/1.png", "a/beside.png")
     here = tmp_path / "a" / "b" / "c"
     path = labels(["in/1.png", "../../../secret.png", "in/../../../../secret.png", "../../beside.png"], here / "x.json")
-    data = open_source(f"coco:{path}")
+    data = open_data(f"coco:{path}")
     found = [data.path_of(i) for i in range(4)]
     assert found[0].is_file() and not found[1].is_file() and not found[2].is_file()
     assert (
         found[3].resolve() == (tmp_path / "a" / "beside.png").resolve()
     )  # two folders up is where pictures are looked for
     with pytest.raises(DataError, match="a path with `..`"):
-        open_source(f"coco:{labels(['../../../secret.png'], here / 'y.json')}")
+        open_data(f"coco:{labels(['../../../secret.png'], here / 'y.json')}")
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_name_never_leads_out_of_the_data(tmp_path):
 )
 def test_the_error_speaks_of_the_reason(tmp_path, name, reason):
     with pytest.raises(DataError, match=reason):
-        open_source(f"coco:{labels([name], tmp_path / 'labels.json')}")
+        open_data(f"coco:{labels([name], tmp_path / 'labels.json')}")
 
 
 def test_names_cleaned():

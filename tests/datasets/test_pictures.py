@@ -10,7 +10,6 @@ import pytest
 from PIL import Image, ImageOps
 from torch.utils.data import DataLoader
 
-from zoopose.datasets.file_names import shown_name
 from zoopose.datasets.picture_decoding import TiffPages
 from zoopose.datasets.picture_places import picture_size
 from zoopose.datasets.pictures import (
@@ -24,6 +23,7 @@ from zoopose.datasets.pictures import (
     read_rgb,
 )
 from zoopose.errors import DataError
+from zoopose.files import shown_name
 
 RGB = np.zeros((40, 60, 3), np.uint8)
 RGB[:, :20, 0], RGB[:, 20:40, 1], RGB[:20, 40:, 2] = 250, 120, 60

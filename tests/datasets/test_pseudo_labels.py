@@ -112,6 +112,6 @@ def test_what_all_labels_moved_together_is_taken_back():
     moved = xy + np.array([0.5, -2.0], np.float32) / scale[:, None, None]
     moved[0, 0] += 30  # one joint may move on its own
     now = labels(moved.copy())
-    np.testing.assert_allclose(now.hold(labels(xy)), [0.5, -2.0], atol=1e-4)
+    np.testing.assert_allclose(now.remove_drift(labels(xy)), [0.5, -2.0], atol=1e-4)
     np.testing.assert_allclose(now.xy_px[1:], xy[1:], atol=1e-3)
     np.testing.assert_allclose(now.xy_px[0, 0], xy[0, 0] + 30, atol=1e-3)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from zoopose.datasets.check import check_source
-from zoopose.datasets.sources import open_source
+from zoopose.datasets.open import open_data
 from zoopose.errors import DataError
+from zoopose.scripts.check_data import check_source
 
 ROOT = Path(os.environ.get("ZOOPOSE_DATA", "")) / "samples/small_sets/tests/data"
 pytestmark = [
@@ -40,7 +40,7 @@ SETS = {
 
 @pytest.mark.parametrize("name", SETS)
 def test_a_sample_of_every_set(name):
-    facts = check_source(open_source(f"coco:{ROOT / name}.json"))
+    facts = check_source(open_data(f"coco:{ROOT / name}.json"))
     items, pictures, joints, pairs, skipped = SETS[name]
     assert (facts["items"], facts["source"]["pictures"], facts["source"]["joints"]) == (items, pictures, joints)
     assert len(facts["partners"]) == pairs and facts["without_partner"] == [] and facts["skipped"] == skipped
@@ -49,9 +49,9 @@ def test_a_sample_of_every_set(name):
 
 def test_animal_kingdoms_sample_names_two_of_its_five_classes():
     with pytest.raises(DataError, match=r"a category for every annotation's category_id(?s:.*)2 annotations"):
-        open_source(f"coco:{ROOT / 'ak/test_animalkingdom.json'}")
+        open_data(f"coco:{ROOT / 'ak/test_animalkingdom.json'}")
 
 
 def test_mpii_in_its_own_form():
-    facts = check_source(open_source(f"mpii:{ROOT / 'mpii/test_mpii.json'}"))
+    facts = check_source(open_data(f"mpii:{ROOT / 'mpii/test_mpii.json'}"))
     assert facts["items"] == facts["read"] == 5 and facts["faulty"] == [] and facts["outside_picture"]["joints"] == 0

@@ -59,7 +59,7 @@ def test_exact_sample(tree):
 
 def test_published_annotation_is_rounded_to_half_precision(tree):
     dataset = SyntheticAnimal(tree, "horse", "all")
-    annotation, vertices = dataset.published_annotation(1), vertices_of(dataset, 1)
+    annotation, vertices = dataset.original_annotation(1), vertices_of(dataset, 1)
     joints = vertices[list(VERTICES["horse"]), :2]
     np.testing.assert_array_equal(annotation.pts[:, :2], joints.astype(np.float16).astype(np.float32))
     assert (annotation.pts[:, 2] == 1).all()
@@ -116,7 +116,7 @@ def test_elephants_trunk(tmp_path, monkeypatch):
     assert plain.skeleton is TIGDOG18 and plain[0].xy_px.shape == (18, 2)
     assert trunk.skeleton.joints[18:] == tuple(f"trunk_{i}" for i in range(1, 8))
     assert trunk.skeleton.partners == TIGDOG18.partners
-    assert trunk[0].xy_px.shape == (25, 2) and trunk.published_annotation(0).pts.shape == (25, 3)
+    assert trunk[0].xy_px.shape == (25, 2) and trunk.original_annotation(0).pts.shape == (25, 3)
 
 
 def test_missing_parts_show_the_tree(tree):

@@ -74,13 +74,13 @@ def test_sample(tree):
     np.testing.assert_allclose(sample.box_xywh[:2], present.min(0), atol=1e-4)
     np.testing.assert_allclose(sample.box_xywh[:2] + sample.box_xywh[2:], present.max(0), atol=1e-4)
     assert sample.meta["id"] == "horse/00000003" and sample.meta["frame_in_shot"] == 2
-    annotation = dataset.published_annotation(1)
+    annotation = dataset.original_annotation(1)
     assert annotation.pts[2, 2] == 0 and annotation.pts[2, 1] > 0
     assert annotation.scale == pytest.approx(sample.box_xywh[2:].max() * 1.5 / 200, rel=1e-5)
 
 
 def test_tigers_are_brought_to_model_order(tree):
-    ours, published = RealAnimal(tree, "tiger", "all"), RealAnimal(tree, "tiger", "all", published_order=True)
+    ours, published = RealAnimal(tree, "tiger", "all"), RealAnimal(tree, "tiger", "all", original_order=True)
     np.testing.assert_array_equal(ours.labels[0], published.labels[0][:, TIGER_TO_MODEL])
     assert ours.skeleton is TIGDOG18
     assert published.skeleton.joints[8] == "left_front_elbow"
@@ -149,7 +149,7 @@ def test_crops(tree):
     assert sample.image.max() - sample.image.min() > 200  # the published stretch of contrast
     labelled = RealAnimalCrop(tree, "horse", "train", pseudo_labels=labels)
     assert labelled.labels[1][0].all() and not labelled.labels[1][1:].any()
-    np.testing.assert_array_equal(labelled.published_annotation(0).pts[:, :2], np.float32(np.float16(40.06)))
+    np.testing.assert_array_equal(labelled.original_annotation(0).pts[:, :2], np.float32(np.float16(40.06)))
 
 
 def test_crops_without_the_pictures_need_the_cached_split(tree):

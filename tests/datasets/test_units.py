@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from zoopose.cli import main
-from zoopose.datasets.sources import open_source
+from zoopose.datasets.open import open_data
 from zoopose.datasets.units import Numbers, check_results
 from zoopose.errors import DataError
 
@@ -107,9 +107,9 @@ KINDS = [
 def test_numbers_that_are_no_pixels_are_refused(written, change, text, sized):
     path = written(*change(*animals()), sized=sized)
     with pytest.raises(DataError, match=text) as error:
-        open_source(f"coco:{path}")
+        open_data(f"coco:{path}")
     assert "--as-is" in str(error.value)
-    assert len(open_source(f"coco:{path}", as_is=True)) > 0
+    assert len(open_data(f"coco:{path}", as_is=True)) > 0
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_numbers_that_are_no_pixels_are_refused(written, change, text, sized):
 def test_boxes_without_labels_too(written, change, text):
     path = written(*change(*animals(seed=1)), labels=False)
     with pytest.raises(DataError, match=text):
-        open_source(f"coco:{path}", labelled=False)
+        open_data(f"coco:{path}", labelled=False)
 
 
 @pytest.mark.parametrize(("wide", "high"), [(8, 6), (32, 32), (96, 72), (320, 240), (1200, 900)])
@@ -129,21 +129,21 @@ def test_boxes_without_labels_too(written, change, text):
 def test_pixels_are_pixels(written, wide, high, size, n):
     for labels in (True, False):
         path = written(*animals(n, wide, high, size, seed=n), wide, high, labels=labels)
-        assert len(open_source(f"coco:{path}", labelled=labels)) == n
+        assert len(open_data(f"coco:{path}", labelled=labels)) == n
 
 
 def test_animals_that_leave_the_picture_or_lie_in_a_corner_are_pixels(written):
     boxes, xy = animals(20, size=0.9)
     beyond = boxes * [1, 1, 1.4, 1.4]
-    assert len(open_source(f"coco:{written(beyond, xy)}")) == 20
+    assert len(open_data(f"coco:{written(beyond, xy)}")) == 20
     boxes, xy = animals(6, 90, 90)  # all in the top left of pictures of 320 px
-    assert len(open_source(f"coco:{written(boxes, xy)}")) == 6
+    assert len(open_data(f"coco:{written(boxes, xy)}")) == 6
 
 
 def test_boxes_of_no_size_count_as_none(written):
     boxes, xy = animals()
-    whole = open_source(f"coco:{written(np.zeros_like(boxes), xy)}")
-    tiny = open_source(f"coco:{written(boxes * [1, 1, 0, 0] + [0, 0, 0.001, 0.001], xy)}")
+    whole = open_data(f"coco:{written(np.zeros_like(boxes), xy)}")
+    tiny = open_data(f"coco:{written(boxes * [1, 1, 0, 0] + [0, 0, 0.001, 0.001], xy)}")
     assert np.array_equal(whole.boxes, tiny.boxes) and (whole.boxes[:, 2:] > 10).all()
     low = whole.labels[0].min(1)
     assert np.allclose(whole.boxes[:, :2], low)
@@ -175,8 +175,8 @@ def test_predicted_joints_in_other_units_are_refused(tmp_path):
 
 def test_what_may_be_wrong_is_said(written):
     boxes, xy = animals()
-    assert open_source(f"coco:{written(boxes, xy)}").doubts == []
-    shifted = open_source(f"coco:{written(boxes, xy - WH / 2)}").doubts
+    assert open_data(f"coco:{written(boxes, xy)}").doubts == []
+    shifted = open_data(f"coco:{written(boxes, xy - WH / 2)}").doubts
     assert "outside their box" in shifted[0] and "outside their picture" in shifted[1]
     boxes[:3, 2:] *= 3
-    assert "reach far beyond" in open_source(f"coco:{written(boxes, xy)}").doubts[0]
+    assert "reach far beyond" in open_data(f"coco:{written(boxes, xy)}").doubts[0]

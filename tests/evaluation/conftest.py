@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from zoopose.datasets.coco_truth import CocoTruth
+from zoopose.datasets.coco.truth import CocoTruth
 from zoopose.pose.skeleton import COCO17
 
 

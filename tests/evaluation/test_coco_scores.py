@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from zoopose.datasets.coco_truth import coco_truth
-from zoopose.datasets.sources import open_source
+from zoopose.datasets.coco.truth import coco_truth
+from zoopose.datasets.open import open_data
 from zoopose.errors import DataError, OptionError, ZooposeError
 from zoopose.evaluation.coco_scores import NUMBERS, keypoint_numbers
 from zoopose.evaluation.sigmas import sigmas_of
@@ -18,7 +18,7 @@ pytest.importorskip("faster_coco_eval")
 
 @pytest.fixture
 def truth(coco_tree):
-    return coco_truth(open_source(f"coco_person:{coco_tree}", split="valid"))
+    return coco_truth(open_data(f"coco_person:{coco_tree}", split="valid"))
 
 
 def test_perfect_shifted_and_missing(truth, made_by_hand):

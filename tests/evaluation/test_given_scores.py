@@ -13,20 +13,20 @@ import torch
 from scipy.io import loadmat, savemat
 
 from zoopose import cli
-from zoopose.datasets.coco_categories import select_joints
-from zoopose.datasets.coco_truth import CocoTruth, coco_truth
-from zoopose.datasets.sources import has_splits, open_source
+from zoopose.datasets.coco.categories import select_joints
+from zoopose.datasets.coco.truth import CocoTruth, coco_truth
+from zoopose.datasets.open import has_splits, open_data
 from zoopose.errors import DataError, OptionError, ZooposeError
 from zoopose.evaluation import given_scores, human_scores, test
+from zoopose.evaluation.inference import Predictions
 from zoopose.evaluation.options import TestOptions as Options
-from zoopose.evaluation.options import open_data
+from zoopose.evaluation.options import open_with_options
 from zoopose.evaluation.pose_results import read_results
-from zoopose.evaluation.predict import Predictions
-from zoopose.evaluation.record import Record
+from zoopose.evaluation.report.record import Record
 from zoopose.evaluation.score_table import ScoreTable
 from zoopose.evaluation.sigmas import sigmas_of
 from zoopose.pose import checkpoints
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import COCO17, MPII16
 
@@ -40,7 +40,7 @@ class Scored:
     def __init__(self, source: str, predictions: Path, **options):
         options = Options(dataset=source, predictions=str(predictions), **options)
         split = options.split if options.split != "auto" else "valid" if has_splits(source) else "all"
-        dataset = open_data(source, split, options, need_pictures=False)
+        dataset = open_with_options(source, split, options, need_pictures=False)
         self.scores, self.found, tables = given_scores.score_given(dataset, options)
         self.tables = {table.name: table for table in tables}
         self.pck = {name: score.mean for name, score in self.scores.items()}
@@ -71,7 +71,7 @@ def written(tmp_path):
 def test_people_perfect_shifted_and_missing(coco_tree, written, made_by_hand):
     pytest.importorskip("faster_coco_eval")
     source = f"coco_person:{coco_tree}"
-    truth = coco_truth(open_source(source, split="valid"))
+    truth = coco_truth(open_data(source, split="valid"))
     perfect = Scored(source, written(made_by_hand(truth)))
     assert set(perfect.oks.values()) == set(perfect.pck.values()) == {1.0}
     how = perfect.tables["oks"].protocol
@@ -103,7 +103,7 @@ def test_mpii_perfect_shifted_and_missing(mpii_tree, tmp_path, mat, heads, size)
 
     assert given(joints).pckh() == given(joints - 1, counted_from=0).pckh() == 1
     shifted = given(joints + [0.5 * size, 0])
-    assert [shifted.pckh(f"{form}@0.5") for form in ("HRNet", "bearpaw", "princeton")] == [1, 0, 0]
+    assert [shifted.pckh(f"{spec}@0.5") for spec in ("HRNet", "bearpaw", "princeton")] == [1, 0, 0]
     shifted = given(joints + [0.105 * size, 0])
     assert [shifted.pckh(f"HRNet@{share}") for share in ("0.5", "0.1", "0.11")] == [1, 0, 1]
     joints[0] = -1
@@ -129,7 +129,7 @@ def test_mpii_in_one_file_whose_people_are_drawn(mpii_tree, tmp_path):
 def test_animals_of_any_joints(tiny_coco, written, made_by_hand, tmp_path, caplog):
     pytest.importorskip("faster_coco_eval")
     source = f"coco:{tiny_coco(tmp_path / 'beasts', n=6)}"
-    path = written(made_by_hand(coco_truth(open_source(source))))
+    path = written(made_by_hand(coco_truth(open_data(source))))
     with caplog.at_level("INFO"):
         plain = Scored(source, path)
     assert set(plain.pck) == {"exact/crop", "exact/box", "exact/diagonal"} and not plain.tables
@@ -151,7 +151,7 @@ def test_animals_of_any_joints(tiny_coco, written, made_by_hand, tmp_path, caplo
 
 def test_without_the_package_that_counts(tiny_coco, coco_tree, written, tmp_path, monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "faster_coco_eval", None)
-    people, beasts = open_source(f"coco_person:{coco_tree}"), open_source(f"coco:{tiny_coco(tmp_path / 'beasts', n=2)}")
+    people, beasts = open_data(f"coco_person:{coco_tree}"), open_data(f"coco:{tiny_coco(tmp_path / 'beasts', n=2)}")
     with pytest.raises(ZooposeError, match="uv sync --extra coco"):
         human_scores.usable_sigmas(people, COCO17, Options())
     with pytest.raises(ZooposeError, match="uv sync --extra coco"):
@@ -173,7 +173,7 @@ def test_animal_pose_in_its_own_form(written, made_by_hand, tmp_path):
     file = tmp_path / "keypoints.json"
     file.write_text(json.dumps({"images": {"1": "do1.jpg", "2": "ca2.jpg"}, "annotations": own}))
     source = f"animal_pose:{file}"
-    dataset = open_source(source, need_pictures=False)
+    dataset = open_data(source, need_pictures=False)
     results = made_by_hand(coco_truth(dataset))
     for number, result in enumerate(results):
         result["category_id"] = 3  # any: the five classes are scored as one
@@ -221,7 +221,7 @@ def test_a_picture_that_is_named_twice_keeps_both_its_ids(tmp_path):
 
 def test_results_that_are_none(coco_tree, written, made_by_hand, tmp_path):
     source = f"coco_person:{coco_tree}"
-    good = made_by_hand(coco_truth(open_source(source, split="valid")))
+    good = made_by_hand(coco_truth(open_data(source, split="valid")))
     for bad, text in [
         ({"images": []}, "COCO keypoint results"),
         ([{"image_id": 1, "score": 1}], "keypoints in every result"),
@@ -254,7 +254,7 @@ def test_options_that_do_not_go_together(coco_tree, mpii_tree, written):
     with pytest.raises(OptionError, match="--nms above 0"):
         test.run(Options(dataset=source, resume="x", nms=0))
     with pytest.raises(OptionError, match="scored by PCKh"):
-        human_scores.usable_sigmas(open_source(f"mpii:{mpii_tree()}"), MPII16, Options(soft_nms=True))
+        human_scores.usable_sigmas(open_data(f"mpii:{mpii_tree()}"), MPII16, Options(soft_nms=True))
 
 
 # ---- a network
@@ -265,10 +265,10 @@ def network(tmp_path) -> str:
     """Checkpoint of a tiny network of COCO's joints that has learnt nothing."""
     numbers = {"num_stacks": 1, "num_blocks": 1, "width": 4, "depth": 1}
     torch.manual_seed(0)
-    model, form = build_model("hg", len(COCO17), **numbers), InputForm("exact", 32, 8)
+    model, spec = build_model("hg", len(COCO17), **numbers), InputSpec("exact", 32, 8)
     path = tmp_path / "run/model_best.pth.tar"
     path.parent.mkdir()
-    torch.save(checkpoints.pack(model, "hg", numbers, COCO17, form, 1, 0.0, None, {}), path)
+    torch.save(checkpoints.pack(model, "hg", numbers, COCO17, spec, 1, 0.0, None, {}), path)
     return str(path)
 
 
@@ -322,7 +322,7 @@ def test_what_becomes_of_detections(coco_tree, network, monkeypatch):
     """A network that sees everything: scores are box x joints, who is found twice is one, people in unread pictures are missed."""
     pytest.importorskip("faster_coco_eval")
     source = f"coco_person:{coco_tree}"
-    labelled = open_source(source, split="valid")
+    labelled = open_data(source, split="valid")
 
     def see(model, dataset, *_, **__):
         nearest = [int(np.abs(labelled.boxes - box).sum(1).argmin()) for box in dataset.boxes]
@@ -349,7 +349,7 @@ def test_a_network_of_mpii(mpii_tree, tmp_path):
     numbers = {"num_stacks": 1, "num_blocks": 1, "width": 4, "depth": 1}
     model, path = build_model("hg", len(MPII16), **numbers), tmp_path / "run/last.pth.tar"
     path.parent.mkdir()
-    torch.save(checkpoints.pack(model, "hg", numbers, MPII16, InputForm("exact", 32, 8), 1, 0.0, None, {}), path)
+    torch.save(checkpoints.pack(model, "hg", numbers, MPII16, InputSpec("exact", 32, 8), 1, 0.0, None, {}), path)
     root = mpii_tree()
     test.run(Options(dataset=f"mpii:{root}", resume=str(path), accelerator="cpu", workers=0))
     folder = path.parent / "test"
@@ -392,7 +392,7 @@ def test_a_table_survives_json():
 )
 def test_samples_perfect_shifted_and_missing(name, sigmas, oks_animals, written, made_by_hand):
     source = f"coco:{SAMPLES / name}.json"
-    dataset = open_source(source)
+    dataset = open_data(source)
     truth, own = coco_truth(dataset), sigmas_of(dataset.skeleton, sigmas)[0]
 
     def numbers(**how):

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from zoopose.errors import OptionError
-from zoopose.evaluation import prediction
+from zoopose.evaluation import predict as prediction
 from zoopose.evaluation.options import DataOptions, joint_names, load_network, refuse_joints
-from zoopose.evaluation.prediction import PredictOptions
+from zoopose.evaluation.predict import PredictOptions
 from zoopose.pose import checkpoints, weights
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import Skeleton
 
@@ -19,10 +19,10 @@ NUMBERS = {"num_stacks": 1, "num_blocks": 1, "width": 4, "depth": 1}
 
 @pytest.fixture
 def ours(tmp_path):
-    path, form = tmp_path / "ours.pth.tar", InputForm(size_hw=(32, 32), heatmap_hw=(8, 8))
+    path, spec = tmp_path / "ours.pth.tar", InputSpec(size_hw=(32, 32), heatmap_hw=(8, 8))
     skeleton = Skeleton("beast", ("nose", "left_ear", "right_ear"))
     model = build_model("hg", 3, **NUMBERS)
-    weights.save(path, checkpoints.pack(model, "hg", NUMBERS, skeleton, form, 1, 0.5, None, {}))
+    weights.save(path, checkpoints.pack(model, "hg", NUMBERS, skeleton, spec, 1, 0.5, None, {}))
     return path
 
 

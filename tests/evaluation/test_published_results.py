@@ -6,12 +6,12 @@ import logging
 
 import pytest
 
-from zoopose import doctor
 from zoopose.errors import OptionError
 from zoopose.evaluation.human_scores import pckh_table
 from zoopose.evaluation.published_results import MEASURES, PublishedResult, comparison, measured, read_results
 from zoopose.evaluation.score_table import ScoreTable
 from zoopose.progress import log
+from zoopose.scripts import doctor
 from zoopose.train.recipes import FOLDER, load_recipe, recipes
 
 TABLES = [

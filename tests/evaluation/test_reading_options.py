@@ -16,27 +16,27 @@ from zoopose.evaluation.options import DataOptions, read_as, warn_of_reading
 from zoopose.pose import heatmap
 from zoopose.pose.checkpoints import Loaded
 from zoopose.pose.heatmap.smoothing import opencv_kernel
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.skeleton import COCO17
+from zoopose.train.optim import optimizer_of
 from zoopose.train.options import RunOptions, TrainOptions
-from zoopose.train.rates import optimizer_of
 
 
-def network(**form) -> Loaded:
-    return Loaded(torch.nn.Identity(), "hg", {}, COCO17, InputForm(**form), {})
+def network(**spec) -> Loaded:
+    return Loaded(torch.nn.Identity(), "hg", {}, COCO17, InputSpec(**spec), {})
 
 
 def test_nothing_changes_by_default():
     loaded = network()
-    assert read_as(loaded, DataOptions()).form == loaded.form
+    assert read_as(loaded, DataOptions()).spec == loaded.spec
     maps = torch.rand(2, 3, 16, 16)
     for kind in heatmap.DECODERS:
         assert heatmap.tap_settings(kind, 0) == {}
-    assert all(torch.equal(a, b) for a, b in zip(loaded.form.decode(maps), heatmap.decode(maps, "dark", 1.0)))
+    assert all(torch.equal(a, b) for a, b in zip(loaded.spec.decode(maps), heatmap.decode(maps, "dark", 1.0)))
 
 
 @pytest.mark.parametrize(
-    ("form", "kind", "settings"),
+    ("spec", "kind", "settings"),
     [
         ({}, "dark", {"kernel": 7}),
         ({"codec": "udp"}, "udp_gaussian", {"kernel": 7}),
@@ -47,12 +47,12 @@ def test_nothing_changes_by_default():
         ({"decoder": "udp_mmpose"}, "udp_mmpose", {"kernel": 7}),
     ],
 )
-def test_taps_of_the_smoothing(form, kind, settings):
-    form = read_as(network(**form), DataOptions(blur_kernel=7)).form
+def test_taps_of_the_smoothing(spec, kind, settings):
+    spec = read_as(network(**spec), DataOptions(blur_kernel=7)).spec
     maps = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     expected = heatmap.decode(maps, kind, **settings)
-    assert all(torch.equal(a, b) for a, b in zip(form.decode(maps), expected, strict=True))
-    assert "7 taps" in form.describe() and InputForm.from_dict(form.to_dict()) == form
+    assert all(torch.equal(a, b) for a, b in zip(spec.decode(maps), expected, strict=True))
+    assert "7 taps" in spec.describe() and InputSpec.from_dict(spec.to_dict()) == spec
 
 
 def test_more_taps_move_a_joint():
@@ -78,13 +78,13 @@ def test_taps_that_are_none(codec, taps):
 def test_maps_of_mirrored_pictures_are_moved(messages):
     maps = torch.arange(16.0).view(1, 1, 2, 8)
     plain, moved = network(), read_as(network(), DataOptions(shift_heatmap=2, flip=True))
-    back = plain.form.flip_back(maps, [0])
+    back = plain.spec.flip_back(maps, [0])
     assert torch.equal(back, maps.flip(-1))
-    assert torch.equal(moved.form.flip_back(maps, [0])[..., 2:], back[..., :-2])
+    assert torch.equal(moved.spec.flip_back(maps, [0])[..., 2:], back[..., :-2])
     msra = network(kind="msra", codec="quarter")
-    assert torch.equal(msra.form.flip_back(maps, [0])[..., 1:], back[..., :-1]), "as its crops need it"
+    assert torch.equal(msra.spec.flip_back(maps, [0])[..., 1:], back[..., :-1]), "as its crops need it"
     still = read_as(msra, DataOptions(shift_heatmap=0))
-    assert torch.equal(still.form.flip_back(maps, [0]), back)
+    assert torch.equal(still.spec.flip_back(maps, [0]), back)
     warn_of_reading(DataOptions(shift_heatmap=0, flip=True))
     assert messages == []
     warn_of_reading(DataOptions(shift_heatmap=0))
@@ -94,9 +94,9 @@ def test_maps_of_mirrored_pictures_are_moved(messages):
 def test_a_bias_is_taken_off_joints_in_the_picture():
     crop_from_image = torch.tensor([[[2.0, 0, -10], [0, 2.0, 6]]], dtype=torch.float64)
     plain, biased = network(), read_as(network(), DataOptions(joint_bias=1.5))
-    difference = biased.form.image_from_heatmap(crop_from_image) - plain.form.image_from_heatmap(crop_from_image)
+    difference = biased.spec.image_from_heatmap(crop_from_image) - plain.spec.image_from_heatmap(crop_from_image)
     torch.testing.assert_close(difference, torch.tensor([[[0, 0, -1.5], [0, 0, -1.5]]], dtype=torch.float64))
-    assert "1.5 px taken off" in biased.form.describe()
+    assert "1.5 px taken off" in biased.spec.describe()
 
 
 class Detected:
@@ -166,7 +166,7 @@ def test_a_line_every_so_many_batches(tmp_path, tiny_coco, tiny_options, message
 
 
 def test_pictures_at_once(tmp_path, tiny_coco):
-    from zoopose.datasets.coco import CocoKeypoints
+    from zoopose.datasets.coco.keypoints import CocoKeypoints
     from zoopose.evaluation.score import predict_with
 
     sizes = []

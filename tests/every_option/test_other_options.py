@@ -13,17 +13,16 @@ from typing import Any
 import pytest
 import torch
 
-from zoopose.datasets import get
-from zoopose.demo_plans import PLANS, DemoOptions, settled
-from zoopose.evaluation.record import Record
+from zoopose.evaluation.report.record import Record
 from zoopose.evaluation.test import TestOptions
 from zoopose.evaluation.test import run as run_test
 from zoopose.pose import checkpoints, weights
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import TIGDOG18, Skeleton
-
-from .ways import effect, elsewhere, free, refused, there, warns
+from zoopose.scripts import get_data as get
+from zoopose.scripts.demo_plans import PLANS, DemoOptions, with_defaults
+from zoopose.tests.every_option.ways import effect, elsewhere, free, refused, there, warns
 
 JOINTS = ("nose", "left_ear", "right_ear", "l_hip", "r_hip", "tail")
 GIVEN = {"resume": "", "predictions": "RESULTS"}
@@ -163,8 +162,8 @@ def numbered(pairs_of: Callable[[dict], list]) -> list:
 
 def _network(path: Path, skeleton: Skeleton, side: int, seeing: Callable, other: bool, **numbers: int) -> Path:
     """A checkpoint of an hourglass that sees bright spots; another one when joints are taken in reverse."""
-    model, form = build_model("hg", len(skeleton), **numbers), InputForm(size_hw=side, heatmap_hw=side // 4)
-    weights.save(path, checkpoints.pack(model, "hg", numbers, skeleton, form, 1, 0.5, None, {}))
+    model, spec = build_model("hg", len(skeleton), **numbers), InputSpec(size_hw=side, heatmap_hw=side // 4)
+    weights.save(path, checkpoints.pack(model, "hg", numbers, skeleton, spec, 1, 0.5, None, {}))
     state = torch.load(seeing(path), weights_only=True)
     if other:
         for key, value in state["state_dict"].items():
@@ -315,11 +314,11 @@ def _planned(monkeypatch: pytest.MonkeyPatch) -> Callable[[DemoOptions], str]:
     """What `zoopose demo` would do: the options of its data and of its runs."""
     drawn: list[Any] = []
     for name in ("make.run", "three.run"):
-        monkeypatch.setattr(f"zoopose.demo_plans.{name}", drawn.append)
+        monkeypatch.setattr(f"zoopose.scripts.demo_plans.{name}", drawn.append)
 
     def plan(options: DemoOptions) -> str:
         drawn.clear()
-        made = PLANS[options.method](settled(options))
+        made = PLANS[options.method](with_defaults(options))
         made.make()
         return repr((drawn, [(what, settings()) for what, _, settings in made.steps()]))
 
@@ -340,7 +339,9 @@ def scene(monkeypatch, tmp_path, commands, said):
         with zipfile.ZipFile(path, "w") as file:
             file.writestr(f"{entry}/1.jpg", "picture")
         archives.append(get.Archive(path.as_uri(), "1 kB", (entry,), part))
-    monkeypatch.setitem(get.WAYS, "tiny", get.Way("tiny", "https://tiny.example", tuple(archives[:2])))
+    monkeypatch.setitem(
+        get.DOWNLOAD_SOURCES, "tiny", get.DownloadSource("tiny", "https://tiny.example", tuple(archives[:2]))
+    )
 
     def spoken(folder: Path, _: Any) -> Any:
         lines = [line.replace(str(folder), "FOLDER").replace(str(tmp_path), "") for line in said]

@@ -12,11 +12,10 @@ import pytest
 import torch
 
 from zoopose.ccssl.options import CcsslOptions
+from zoopose.tests.every_option.ways import effect, elsewhere, free, recorded, refused, there, warns
 from zoopose.train import train
 from zoopose.train.options import TrainOptions
 from zoopose.wscda.options import PploOptions, WscdaOptions
-
-from .ways import effect, elsewhere, free, recorded, refused, there, warns
 
 CLASSES = {"train": TrainOptions, "ccssl": CcsslOptions, "wscda": WscdaOptions, "pplo": PploOptions}
 LAST = "last.pth.tar"
@@ -34,7 +33,7 @@ COMMON = {
     "min_size": refused(4.0, says="min-size"),
     "strict_data": refused(True, says="can be read", labelled="coco:BROKEN"),
     "workers": free(1, "processes that read pictures", recorded("workers")),
-    "accelerator": elsewhere("tests/train/test_session.py", "the machine has one kind of device or two"),
+    "accelerator": elsewhere("tests/train/test_run.py", "the machine has one kind of device or two"),
     "test_batch": effect(5),
     "flip": effect(True),
     "checkpoint": free("another", "the folder of the run", lambda folder, said: not folder.exists()),

@@ -13,7 +13,7 @@ from lightning_fabric import Fabric
 
 from zoopose.errors import ZooposeError
 from zoopose.pose import checkpoints, weights
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
 from zoopose.pose.seal import is_whole
 from zoopose.pose.skeleton import Skeleton
@@ -43,8 +43,8 @@ def state() -> dict:
         "rng": {"cpu": torch.get_rng_state(), "cuda": []},
         "extra": {"round": 1, "network": "0f", "teacher": {"weights": model.state_dict(), "steps": 3}},
     }  # fmt: skip
-    form = InputForm(size_hw=(32, 32), heatmap_hw=(8, 8))
-    return checkpoints.pack(model, "hg", NUMBERS, SKELETON, form, 3, 0.25, solver.state_dict(), run)
+    spec = InputSpec(size_hw=(32, 32), heatmap_hw=(8, 8))
+    return checkpoints.pack(model, "hg", NUMBERS, SKELETON, spec, 3, 0.25, solver.state_dict(), run)
 
 
 @pytest.fixture
@@ -57,10 +57,10 @@ def tried(state, tmp_path, capfd):
             loaded = checkpoints.load(path)
             found = loaded.model.state_dict()
             assert found.keys() == expected.keys() and all(torch.equal(found[k], expected[k]) for k in found)
-            if loaded.form.size_hw[0] * loaded.form.size_hw[1] <= 2**18:
+            if loaded.spec.size_hw[0] * loaded.spec.size_hw[1] <= 2**18:
                 with torch.no_grad():
-                    outputs = loaded.model(loaded.form.normalise(torch.ones(1, 3, *loaded.form.size_hw)))
-                    loaded.form.decode(loaded.form.joint_maps(outputs, len(loaded.skeleton)))
+                    outputs = loaded.model(loaded.spec.normalise(torch.ones(1, 3, *loaded.spec.size_hw)))
+                    loaded.spec.decode(loaded.spec.joint_maps(outputs, len(loaded.skeleton)))
             model = loaded.model.train()
             solver = torch.optim.RMSprop(model.parameters(), 1e-3)
             fabric = Fabric(accelerator="cpu", devices=1)

@@ -12,17 +12,16 @@ import numpy as np
 import pytest
 
 from zoopose.datasets.annotated import AnnotatedPictures
-from zoopose.datasets.check import check_source, shown
-from zoopose.datasets.coco import CocoKeypoints
-from zoopose.datasets.coco_truth import coco_truth
+from zoopose.datasets.coco.keypoints import CocoKeypoints
+from zoopose.datasets.coco.truth import coco_truth
+from zoopose.datasets.open import open_data
 from zoopose.datasets.pictures import PictureError
-from zoopose.datasets.sources import open_source
 from zoopose.errors import ZooposeError
 from zoopose.evaluation.coco_scores import keypoint_numbers
 from zoopose.evaluation.pose_results import read_results
 from zoopose.pose.skeleton import ANIMAL_POSE20, COCO17
-
-from .mutate import mutants
+from zoopose.scripts.check_data import check_source, shown
+from zoopose.tests.fuzz.mutate import mutants
 
 LIMIT_S = 5.0
 JOINTS = ["nose", "left_ear", "right_ear", "tail"]
@@ -130,7 +129,7 @@ def open_and_look(path: Path) -> None:
 
 
 def as_set(name: str):
-    return lambda path: looked_at(open_source(f"{name}:{path}", need_pictures=False))
+    return lambda path: looked_at(open_data(f"{name}:{path}", need_pictures=False))
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +170,7 @@ def run_all(folder: Path, people: Path, count: int, seed: int) -> dict[str, Coun
     found["results"] = outcomes(folder, results(len(JOINTS)), "results.json", few, score_results(truth), seed)
 
     def detect(path: Path) -> None:
-        looked_at(open_source(f"coco_person:{folder}", boxes=str(path), need_pictures=False))
+        looked_at(open_data(f"coco_person:{folder}", boxes=str(path), need_pictures=False))
 
     found["boxes"] = outcomes(folder, results(17), "boxes.json", few, detect, seed)
     found["native"] = outcomes(folder, native(), "keypoints.json", few, as_set("animal_pose"), seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zoopose.datasets.pictures import PictureError
-from zoopose.datasets.video import VideoFile
+from zoopose.datasets.video.frames import VideoFile
 
 KINDS = {
     "a.mp4": {},

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from zoopose.evaluation.published_pck import accuracy, area_under_curve, joint_distances, peaks, published_pck
+from zoopose.evaluation.original_pck import accuracy, area_under_curve, joint_distances, original_pck, peaks
 
 BATCH = 6
 
@@ -27,7 +27,7 @@ def test_accuracy_of_all_items_at_once(golden):
 def test_running_means(golden, animal):
     order = golden["in_tiger_index"] - 1
     target_order = order if animal == "tiger" else None
-    score = published_pck(
+    score = original_pck(
         torch.from_numpy(golden["in_output"]), torch.from_numpy(golden["in_target"]), BATCH, target_order=target_order
     )
     # the published list of a tiger is in the order of TigDog's tiger files, ours is in model order

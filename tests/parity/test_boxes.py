@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zoopose.datasets import coco_file
 from zoopose.datasets.annotated import Unusable
-from zoopose.datasets.coco_person import CocoPerson, cut_box
+from zoopose.datasets.coco import file as coco_file
+from zoopose.datasets.coco.person import CocoPerson, cut_box
 from zoopose.datasets.mpii import Mpii, published_square
 from zoopose.datasets.person_boxes import clean_boxes, frame_box, kept_people, mpii_centre_size, selected_people
 from zoopose.datasets.sample import PoseSample
-from zoopose.pose.frames import centre_scale
+from zoopose.pose.person_frames import centre_scale
 
 
 @pytest.mark.golden("fn_mpii_annotations")

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from zoopose.pose import frames, heatmap
+from zoopose.pose import heatmap
+from zoopose.pose import person_frames as frames
 from zoopose.pose.heatmap.dark import taylor
 from zoopose.pose.heatmap.offsets import split
-from zoopose.pose.published_geometry import published_transform
-from zoopose.pose.published_heatmap import draw_labelmaps, final_preds, peaks
+from zoopose.pose.original.geometry import original_transform
+from zoopose.pose.original.heatmap import draw_labelmaps, final_preds, peaks
 from zoopose.pose.skeleton import SKELETONS
 
 ILL = 1e-3  # cells between the published code in float32 and in float64, beyond which a joint says nothing
@@ -408,7 +409,7 @@ def test_bearpaw_decoding(golden):
     np.testing.assert_array_equal(heatmap.decode(tensor(maps), "published_argmax")[0], golden["out_get_preds"])
     xy, _ = heatmap.decode(tensor(maps), "published_quarter")
     box = golden["in_center"][:, None], golden["in_scale"][:, None], maps.shape[2:]
-    np.testing.assert_array_equal(published_transform(xy.numpy(), *box, inverse=True), golden["out_final_preds"])
+    np.testing.assert_array_equal(original_transform(xy.numpy(), *box, inverse=True), golden["out_final_preds"])
 
 
 @pytest.mark.golden("fn_hg_princeton_decode")
@@ -417,7 +418,7 @@ def test_princeton_decoding(golden):
     same(xy, golden["out_parse"][..., :2])
     same(score, golden["out_parse"][..., 2])
     box = golden["in_center"][:, None], golden["in_scale"][:, None], (256, 256)
-    picture = published_transform(4 * xy.numpy(), *box, inverse=True, first=0)
+    picture = original_transform(4 * xy.numpy(), *box, inverse=True, first=0)
     np.testing.assert_array_equal(picture, golden["out_post_process"][..., :2])
 
 

@@ -18,14 +18,15 @@ from lightning_fabric import Fabric
 from scipy.io import loadmat
 
 from zoopose.datasets.tigdog import RealAnimal
-from zoopose.evaluation import prediction, test
+from zoopose.evaluation import predict as prediction
+from zoopose.evaluation import test
 from zoopose.evaluation.options import TestOptions, load_network
 from zoopose.evaluation.protocol import read_metrics
-from zoopose.evaluation.record import Record
+from zoopose.evaluation.report.record import Record
 from zoopose.pose import checkpoints, weights
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models.hourglass import StackedHourglass
-from zoopose.pose.published_heatmap import peaks
+from zoopose.pose.original.heatmap import peaks
 from zoopose.pose.skeleton import TIGDOG18, TIGER_TO_MODEL
 from zoopose.train import train
 from zoopose.train.options import TrainOptions
@@ -57,8 +58,8 @@ class Scene:
         side, cells = int(golden.manifest["inp_res"]), int(golden.manifest["out_res"])
         if (side, cells) != (256, 64):  # the published file does not say its side; a checkpoint of ours does
             network = load_network(str(self.checkpoint), "real_animal", self.data)
-            form = InputForm("published", side, cells, network.form.mean, network.form.std)
-            numbers = (network.arch, network.numbers, TIGDOG18, form, 3, 0.5, None, {})
+            spec = InputSpec("published", side, cells, network.spec.mean, network.spec.std)
+            numbers = (network.arch, network.numbers, TIGDOG18, spec, 3, 0.5, None, {})
             weights.save(self.checkpoint, checkpoints.pack(network.model, *numbers))
 
     @property

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from zoopose.pose.checkpoints import Loaded
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
-from zoopose.pose.published_export import published_checkpoint
+from zoopose.pose.original.export import original_checkpoint
 from zoopose.pose.skeleton import TIGDOG18
 from zoopose.pose.weights import hourglass_numbers
 
@@ -24,8 +24,8 @@ def test_keys_of_the_published_network(golden):
     model = model.to_empty(device="cpu")
     for number, tensor in enumerate(model.state_dict().values()):
         tensor.fill_(number)  # each tensor to be known again
-    form = InputForm("published", mean=(0.4, 0.4, 0.4), std=(1.0, 1.0, 1.0))
-    found = published_checkpoint(Loaded(model, "hg", {}, TIGDOG18, form, {}), (0.4, 0.4, 0.4))["state_dict"]
+    spec = InputSpec("published", mean=(0.4, 0.4, 0.4), std=(1.0, 1.0, 1.0))
+    found = original_checkpoint(Loaded(model, "hg", {}, TIGDOG18, spec, {}), (0.4, 0.4, 0.4))["state_dict"]
     got = {
         key.removeprefix("module."): (tuple(v.shape), str(v.dtype).removeprefix("torch.")) for key, v in found.items()
     }

@@ -9,9 +9,10 @@ import torch
 
 from zoopose.datasets.person_crops import cut_person
 from zoopose.datasets.sample import PoseSample
-from zoopose.pose import frames
+from zoopose.pose import person_frames as frames
 from zoopose.pose.geometry import apply, invert
 from zoopose.pose.heatmap import encode
+from zoopose.pose.original.geometry import original_matrix, original_transform
 from zoopose.pose.person_augment import (
     PersonAugmentation,
     PersonDraw,
@@ -21,7 +22,6 @@ from zoopose.pose.person_augment import (
     place,
     upper_body,
 )
-from zoopose.pose.published_geometry import published_matrix, published_transform
 from zoopose.pose.skeleton import COCO17, MPII16
 from zoopose.pose.target_weight import target_weight
 
@@ -140,11 +140,11 @@ def test_mspn_boxes_and_affine(golden):
 def test_hourglass_transforms(golden):
     center, scale, res, rot = (golden[f"in_{n}"] for n in ("center", "scale", "res", "rot"))
     one = (center[:, None], scale[:, None], res[:, None])
-    same(published_matrix(center, scale, res, rot), golden["out_matrix"])
-    np.testing.assert_array_equal(published_transform(golden["in_pts"], *one, rot[:, None]), golden["out_points"])
-    back = published_transform(golden["in_heatmap_pts"], *one, inverse=True)
+    same(original_matrix(center, scale, res, rot), golden["out_matrix"])
+    np.testing.assert_array_equal(original_transform(golden["in_pts"], *one, rot[:, None]), golden["out_points"])
+    back = original_transform(golden["in_heatmap_pts"], *one, inverse=True)
     np.testing.assert_array_equal(back, golden["out_points_inv"])
-    princeton = published_transform(golden["in_pts"], *one, rot[:, None], first=0)
+    princeton = original_transform(golden["in_pts"], *one, rot[:, None], first=0)
     np.testing.assert_array_equal(princeton, golden["out_points_princeton"])
 
 

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from zoopose.datasets.published_items import PublishedItems
+from zoopose.datasets.original_items import OriginalItems
 from zoopose.datasets.synthetic_animal import SyntheticAnimal
 from zoopose.datasets.tigdog import RealAnimal, RealAnimalCrop, crop_folder
-from zoopose.pose.augment_published import StandardDraw
+from zoopose.pose.original.augment import StandardDraw
 
 
 def write_lossless(path: Path, image: np.ndarray) -> None:
@@ -24,7 +24,7 @@ def write_lossless(path: Path, image: np.ndarray) -> None:
     path.write_bytes(buffer.getvalue())
 
 
-def check(items: PublishedItems, golden, kind: str, which, draws, tolerance: float) -> None:
+def check(items: OriginalItems, golden, kind: str, which, draws, tolerance: float) -> None:
     """Compares items (dataset index, draw) with the arrays out_<kind>_*, item by item."""
     assert len(which) == len(golden[f"out_{kind}_inp"]) > 0
     for k, index in enumerate(which):
@@ -68,7 +68,7 @@ def test_real_animal(golden, tmp_path, monkeypatch, stretched_tolerance):
     np.testing.assert_array_equal(dataset.index.shot, golden["out_shot"])
     np.testing.assert_array_equal(dataset.index.frame_in_shot, golden["out_frame_in_shot"])
     np.testing.assert_array_equal(dataset.items, golden["out_kept"])
-    items = PublishedItems(dataset, **options(golden, "eval"))
+    items = OriginalItems(dataset, **options(golden, "eval"))
     check(items, golden, "eval", range(len(dataset)), None, stretched_tolerance)
     check(items, golden, "train", golden["in_train_item"], golden["in_draws"], stretched_tolerance)
 
@@ -89,8 +89,8 @@ def test_synthetic_animal(golden, tmp_path, monkeypatch, stretched_tolerance):
         rounded = golden["in_kpts"][order[k], :, :2].astype(np.float16)
         np.testing.assert_array_equal(np.stack([rounded.min(0), rounded.max(0)]), [low, high])
         center = (np.clip(low, 0, (640, 480)) + np.clip(high, 0, (640, 480))) / 2
-        np.testing.assert_allclose(dataset.published_annotation(k).center, center, atol=1e-4)
-    items = PublishedItems(dataset, **options(golden, "eval"))
+        np.testing.assert_allclose(dataset.original_annotation(k).center, center, atol=1e-4)
+    items = OriginalItems(dataset, **options(golden, "eval"))
     check(items, golden, "eval", range(len(dataset)), None, stretched_tolerance)
     draws = golden["in_draws"]
     check(items, golden, "train", np.arange(len(draws)) % len(dataset), draws, stretched_tolerance)
@@ -107,7 +107,7 @@ def test_real_animal_crop(golden, tmp_path, monkeypatch, stretched_tolerance):
     np.save(cache / "train_idxs_by_video.npy", train)
     np.save(cache / "valid_idxs_by_video.npy", np.setdiff1d(np.arange(len(golden["in_images"])), train)[:1])
     dataset = RealAnimalCrop(root, "horse", "train", pseudo_labels=dict(enumerate(golden["in_labels"])))
-    items = PublishedItems(dataset, **options(golden, "plain"))
+    items = OriginalItems(dataset, **options(golden, "plain"))
     check(items, golden, "plain", range(len(dataset)), None, stretched_tolerance)
     draws = golden["in_draws"]
     check(items, golden, "aug", np.arange(len(draws)) % len(dataset), draws, stretched_tolerance)

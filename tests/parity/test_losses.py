@@ -29,15 +29,15 @@ def test_joint_losses_with_their_gradients(golden):
     for suffix in suffixes:
         output, target, weight = tensors(golden, *(f"in_{n}{suffix}" for n in ("output", "target", "target_weight")))
         output.requires_grad_(True)
-        for form, given in (("w", weight), ("now", None)):
+        for spec, given in (("w", weight), ("now", None)):
             if golden.name == "fn_hrnet_ohkm_loss":
                 loss = losses.joints_ohkm(output, target, given, int(golden[f"in_topk{suffix}"]))
             else:
-                loss = losses.joints_mse_published(output, target, given)
-            if f"out_loss_{form}{suffix}" in golden:  # the published code fails for one picture without weights
-                check(loss, golden[f"out_loss_{form}{suffix}"])
-            if f"out_grad_{form}{suffix}" in golden:
-                check_gradient(loss, output, golden[f"out_grad_{form}{suffix}"])
+                loss = losses.joints_mse_original(output, target, given)
+            if f"out_loss_{spec}{suffix}" in golden:  # the published code fails for one picture without weights
+                check(loss, golden[f"out_loss_{spec}{suffix}"])
+            if f"out_grad_{spec}{suffix}" in golden:
+                check_gradient(loss, output, golden[f"out_grad_{spec}{suffix}"])
 
 
 @pytest.mark.golden("fn_hrnet_joint_weights")
@@ -56,11 +56,11 @@ def test_udp_offset_loss(golden):
     for k in cases:
         output, target, weight = tensors(golden, f"in_output_{k}", f"in_target_{k}", f"in_target_weight_{k}")
         output.requires_grad_(True)
-        for form in ("mse", "l1"):
-            heat, offset = losses.udp_offset_terms(output, target, weight, smooth_l1=form == "l1")
-            check(heat, golden[f"out_{form}_hm_{k}"])
-            check(offset, golden[f"out_{form}_offset_{k}"])
-            check_gradient(heat + offset, output, golden[f"out_{form}_grad_{k}"])
+        for spec in ("mse", "l1"):
+            heat, offset = losses.udp_offset_terms(output, target, weight, smooth_l1=spec == "l1")
+            check(heat, golden[f"out_{spec}_hm_{k}"])
+            check(offset, golden[f"out_{spec}_offset_{k}"])
+            check_gradient(heat + offset, output, golden[f"out_{spec}_grad_{k}"])
 
 
 @pytest.mark.golden("fn_udpmm_combined_loss")

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from zoopose.pose import published_geometry as geometry
-from zoopose.pose.losses import joints_mse_published
-from zoopose.pose.published_crop import image_to_chw, published_crop
-from zoopose.pose.published_heatmap import LABEL_TYPES, draw_labelmaps, final_preds, flip_back, peaks
+from zoopose.pose.losses import joints_mse_original
+from zoopose.pose.original import geometry
+from zoopose.pose.original.crop import image_to_chw, original_crop
+from zoopose.pose.original.heatmap import LABEL_TYPES, draw_labelmaps, final_preds, flip_back, peaks
 
 
 @pytest.mark.golden("fn_ccssl_transform")
 def test_transform(golden):
     box = golden["in_center"], golden["in_scale"], golden["in_res"], golden["in_rot"]
-    np.testing.assert_allclose(geometry.published_matrix(*box), golden["out_matrix"], rtol=1e-9, atol=1e-9)
-    there = geometry.published_transform(golden["in_pt"], *box)
-    back = geometry.published_transform(golden["in_pt"], *box, inverse=True)
+    np.testing.assert_allclose(geometry.original_matrix(*box), golden["out_matrix"], rtol=1e-9, atol=1e-9)
+    there = geometry.original_transform(golden["in_pt"], *box)
+    back = geometry.original_transform(golden["in_pt"], *box, inverse=True)
     got = np.where(golden["in_invert"][:, None] != 0, back, there)
     np.testing.assert_array_equal(got, golden["out_pt"])
 
@@ -62,7 +62,7 @@ def test_crop(golden, stretched_tolerance):
         size = size_of[golden["in_res"][i]]
         image = image_to_chw(golden["in_img"][which])
         center = golden["in_center"][i].astype(np.float32)
-        got = published_crop(image, center, float(golden["in_scale"][i]), (size, size), float(golden["in_rot"][i]))
+        got = original_crop(image, center, float(golden["in_scale"][i]), (size, size), float(golden["in_rot"][i]))
         expected = golden[f"out_{size}"][taken[size]]
         taken[size] += 1
         assert got.dtype == np.float32 and got.shape == expected.shape
@@ -81,7 +81,7 @@ def test_joints_mse_with_its_gradient(golden):
     for k in golden.numbered("in_output"):
         output, target, weight = (torch.from_numpy(golden[f"in_{name}{k}"]) for name in ("output", "target", "weight"))
         output.requires_grad_(True)
-        loss = joints_mse_published(output, target, weight, int(golden[f"in_num_keypoints{k}"]))
+        loss = joints_mse_original(output, target, weight, int(golden[f"in_num_keypoints{k}"]))
         loss.backward()
         np.testing.assert_allclose(loss.item(), golden[f"out_loss{k}"], rtol=1e-6, atol=1e-6)
         np.testing.assert_allclose(output.grad.numpy(), golden[f"out_grad{k}"], rtol=1e-5, atol=1e-8)

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from zoopose.ccssl import published
-from zoopose.pose.augment_published import views
+from zoopose.ccssl.original import labels as published
+from zoopose.pose.original.augment import views
 
 # OpenCV 4 rounds the source of a warp to 1/32 pixel, OpenCV 5 does not
 MAP_TOLERANCE = 3e-3

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from zoopose.evaluation import published_pck
+from zoopose.evaluation import original_pck as original_pck
 from zoopose.evaluation.coco_scores import NUMBERS, keypoint_numbers
 from zoopose.evaluation.heatmap_accuracy import heatmap_accuracy, share_right
 from zoopose.evaluation.nms import box_nms, decayed, oks_nms, ranked, soft_oks_nms
@@ -167,7 +167,7 @@ def test_pckh_of_the_hourglass_codes(golden):
     assert cases
     for case in cases:
         errors, labelled = errors_of(golden, case, counted_from=1)
-        score = pckh(errors, labelled, form="bearpaw")
+        score = pckh(errors, labelled, spec="bearpaw")
         every = golden[f"out_pck_all_{case}"]
         curve = [s.joints for s in pckh_curve(errors, labelled, "bearpaw")][: len(every)]
         for found, expected in (
@@ -183,7 +183,7 @@ def test_pckh_of_the_hourglass_codes(golden):
         there, seen = truth[..., 0] != 0, truth[..., 2] > 0
         rows = {"all": there, "visible": there & seen, "not visible": there & ~seen}
         for row, name in enumerate(golden["in_princeton_rows"]):
-            score = pckh(errors, rows[str(name)], form="princeton")
+            score = pckh(errors, rows[str(name)], spec="princeton")
             shares = [(score.mean, int(score.n.sum()))]
             shares += [tuple(score.groups[str(key)]) for key in golden["in_princeton_keys"] if str(key) != "total"]
             right = [round(share * n) if n else 0 for share, n in shares]
@@ -212,7 +212,7 @@ def test_accuracy_of_simple_baseline(golden):
 
 @pytest.mark.golden("fn_hg_bearpaw_decode")
 def test_accuracy_of_bearpaw(golden):
-    output, target = (published_pck.peaks(golden[f"in_acc_{n}"]) for n in ("output", "target"))
-    distances = published_pck.joint_distances(output, target, golden["in_acc_output"].shape[-1])
-    found = published_pck.accuracy(distances, golden["in_idxs"] - 1)
+    output, target = (original_pck.peaks(golden[f"in_acc_{n}"]) for n in ("output", "target"))
+    distances = original_pck.joint_distances(output, target, golden["in_acc_output"].shape[-1])
+    found = original_pck.accuracy(distances, golden["in_idxs"] - 1)
     np.testing.assert_allclose(found, golden["out_accuracy"], atol=1e-6)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from zoopose.pose import augment_published as recipes
+from zoopose.pose.original import augment as recipes
 
 # OpenCV 5 samples warps on a finer grid than 4
 WARP_EXACT = int(cv2.__version__.split(".")[0]) < 5

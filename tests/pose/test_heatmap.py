@@ -8,7 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoopose.pose import heatmap, published_heatmap
+from zoopose.pose import heatmap
+from zoopose.pose.original import heatmap as published_heatmap
 from zoopose.pose.skeleton import SKELETONS
 
 SIZE = 16
@@ -166,9 +167,9 @@ def test_published_quarter_shift_is_that_of_final_preds(seed, rounded):
     size = 8
     center, scale = np.full((2, 2), 8 * size / 2, np.float32), np.full(2, 8 * size / 200)
     expected = published_heatmap.final_preds(maps, center, scale)
-    from zoopose.pose.published_geometry import published_transform
+    from zoopose.pose.original.geometry import original_transform
 
-    found = published_transform(points.numpy(), center[:, None], scale[:, None], (size, size), inverse=True)
+    found = original_transform(points.numpy(), center[:, None], scale[:, None], (size, size), inverse=True)
     np.testing.assert_array_equal(found.astype(np.float32), expected)
 
 

@@ -64,7 +64,7 @@ def test_a_published_file_gives_the_same_maps(small, head):
         maps = model(images)
         assert len(maps) == (2 if arch == "hourglass104" else 1) and maps[0].shape == (2, 5, 8, 12)
         assert all(torch.equal(a, b) for a, b in zip(again(images), maps, strict=True))
-    assert weights.own_names(arch, state).keys() == model.state_dict().keys()
+    assert weights.to_our_names(arch, state).keys() == model.state_dict().keys()
     with pytest.raises(WeightsError, match="4 joints"):
         load_published(arch, state, 4)
 

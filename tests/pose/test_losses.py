@@ -6,15 +6,15 @@ import pytest
 import torch
 
 from zoopose.pose import heatmap, losses
-from zoopose.pose.losses import joints_mse, joints_mse_published
+from zoopose.pose.losses import joints_mse, joints_mse_original
 
 
 def test_published_reduction_counts_unlabelled_items_in_its_mean():
     output, target = torch.full((2, 2, 1, 1), 2.0), torch.zeros(2, 2, 1, 1)
     weight = torch.tensor([[1.0, 0.0], [1.0, 1.0]])
     # joint 0: 0.5 * mean(4, 4) = 2; joint 1: 0.5 * mean(0, 4) = 1; over 2 joints
-    assert joints_mse_published(output, target, weight).item() == pytest.approx(1.5)
-    assert joints_mse_published(output, target, weight, num_keypoints=3).item() == pytest.approx(1.0)
+    assert joints_mse_original(output, target, weight).item() == pytest.approx(1.5)
+    assert joints_mse_original(output, target, weight, num_keypoints=3).item() == pytest.approx(1.0)
 
 
 def test_mean_reduction_runs_over_labelled_joints_only():
@@ -34,7 +34,7 @@ def test_mean_reduction_ignores_what_stands_at_unlabelled_joints():
     assert torch.isfinite(output.grad).all() and (output.grad[0, 1] == 0).all()
 
 
-@pytest.mark.parametrize("loss", [joints_mse, joints_mse_published])
+@pytest.mark.parametrize("loss", [joints_mse, joints_mse_original])
 def test_nothing_labelled_is_zero_with_a_zero_gradient(loss):
     output = torch.randn(2, 3, 4, 4, requires_grad=True)
     value = loss(output, torch.zeros(2, 3, 4, 4), torch.zeros(2, 3, 1))

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from zoopose.errors import OptionError
-from zoopose.pose.inputs import depth_for
+from zoopose.pose.input_spec import depth_for
 from zoopose.pose.models import build_model
 
 TINY = {"num_stacks": 2, "width": 4, "depth": 2}

@@ -8,11 +8,11 @@ import torchvision
 from torch import nn
 
 from zoopose.errors import OptionError, WeightsError
-from zoopose.pose.correspondence import _carry, _joint_axes
 from zoopose.pose.models import build_model, cpn, hourglass_princeton, rsn
 from zoopose.pose.models.mspn import MSPN
 from zoopose.pose.models.multi_stage import MultiStageNetwork
 from zoopose.pose.models.multi_stage_keys import mmpose_key, trunk_key
+from zoopose.pose.transfer import _carry, _joint_axes
 from zoopose.pose.weights import load_published
 
 STEPS = rsn.ResidualStepsBlock

@@ -113,14 +113,14 @@ class Malice:
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
-@pytest.mark.parametrize("form", ["torch", "legacy", "pickle"])
-def test_code_in_a_file_is_not_run(tmp_path, form):
+@pytest.mark.parametrize("spec", ["torch", "legacy", "pickle"])
+def test_code_in_a_file_is_not_run(tmp_path, spec):
     path, trace = tmp_path / "bad.pth.tar", tmp_path / "trace"
     state = {"state_dict": {"a": torch.ones(1)}, "extra": Malice(trace)}
-    if form == "pickle":
+    if spec == "pickle":
         path.write_bytes(pickle.dumps(state))
     else:
-        torch.save(state, path, _use_new_zipfile_serialization=form == "torch")
+        torch.save(state, path, _use_new_zipfile_serialization=spec == "torch")
     with pytest.raises(WeightsError, match="plain data"):
         weights.read(path)
     assert not trace.exists()

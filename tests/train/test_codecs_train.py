@@ -29,7 +29,7 @@ QUICK = ("dark", "softargmax", "udp_offset", "megvii")  # one of every kind of t
 def test_a_network_trains_with_every_codec(tmp_path, command, codec):
     folder = run(command(tmp_path, codec=codec, debug=1))
     loaded = checkpoints.load(folder / "last.pth.tar")
-    assert loaded.form.codec == codec
+    assert loaded.spec.codec == codec
     assert loaded.numbers.get("maps_per_joint", 1) == CODECS[codec].maps_per_joint
     assert (folder / "debug/000_joints.jpg").is_file()
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from zoopose.errors import DivergenceError, WeightsError
-from zoopose.evaluation import prediction
+from zoopose.evaluation import predict as prediction
+from zoopose.files import atomic_json, json_text
 from zoopose.pose import checkpoints, weights
-from zoopose.pose.atomic import atomic_json, json_text
-from zoopose.pose.inputs import InputForm
+from zoopose.pose.input_spec import InputSpec
 from zoopose.train import loop
 from zoopose.train.finite import bad_losses, bad_weights
 from zoopose.train.options import TrainOptions
@@ -166,12 +166,12 @@ def test_finite_weights_that_give_no_finite_maps_are_refused(tmp_path, trained, 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_maps_are_checked_wherever_joints_are_read(value):
-    form = InputForm("exact", (32, 32), (8, 8))
+    spec = InputSpec("exact", (32, 32), (8, 8))
     maps = torch.zeros(3, 5, 8, 8)
-    assert form.joint_maps([maps], 5).shape == maps.shape
+    assert spec.joint_maps([maps], 5).shape == maps.shape
     maps[1, 2, 3, 4] = value
     with pytest.raises(DivergenceError, match="1 of 3 pictures"):
-        form.joint_maps([maps], 5)
+        spec.joint_maps([maps], 5)
 
 
 def test_json_has_null_for_what_is_no_number(tmp_path):

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from zoopose.commandline.parsing import parse
 from zoopose.errors import OptionError
-from zoopose.options import parse
 from zoopose.pose import checkpoints
 from zoopose.pose.models import build_model
-from zoopose.train import building
+from zoopose.train import network as building
+from zoopose.train.optim import parameter_groups
 from zoopose.train.options import TrainOptions
-from zoopose.train.parameter_groups import parameter_groups
 from zoopose.train.recipes import load_recipe
 from zoopose.train.train import run
 
@@ -42,11 +42,11 @@ def test_an_option_of_hourglasses_replaces_the_recipes():
     words = ["--recipe", "mpii/hg_bearpaw_s2_256x256"]
     assert parse(TrainOptions, words, "train", "").stacks == 2
     options = parse(TrainOptions, [*words, "--stacks", "1", "--width", "8"], "train", "")
-    network, numbers = building.new_network(options, load_skeleton(), building.input_form(options))
+    network, numbers = building.new_network(options, load_skeleton(), building.input_spec(options))
     assert (numbers["num_stacks"], numbers["width"], len(network.hg)) == (1, 8, 1)
     options.arch_options = "num_stacks=3"
     with pytest.raises(OptionError, match="--stacks 3"):
-        building.new_network(options, load_skeleton(), building.input_form(options))
+        building.new_network(options, load_skeleton(), building.input_spec(options))
 
 
 def load_skeleton():
@@ -57,11 +57,11 @@ def load_skeleton():
 
 def test_the_width_of_peaks_goes_with_the_network(tmp_path, command):
     first = checkpoints.load(run(command(tmp_path / "a", sigma=2.0)) / "last.pth.tar")
-    assert first.form.sigma == 2.0
+    assert first.spec.sigma == 2.0
     start = str(tmp_path / "a/last.pth.tar")
     kept = checkpoints.load(run(command(tmp_path / "b", init_weights=start)) / "last.pth.tar")
     given = checkpoints.load(run(command(tmp_path / "c", init_weights=start, sigma=3.0)) / "last.pth.tar")
-    assert (kept.form.sigma, given.form.sigma) == (2.0, 3.0)
+    assert (kept.spec.sigma, given.spec.sigma) == (2.0, 3.0)
 
 
 @pytest.mark.parametrize(
@@ -100,9 +100,9 @@ def test_norms_of_any_shape_are_spared():
 
 
 def test_a_recipes_maps_are_read_as_published():
-    form = load_recipe("coco/hrnet_w32_256x192").form
+    spec = load_recipe("coco/hrnet_w32_256x192").spec
     maps = torch.zeros(1, 1, 64, 48)
     maps[0, 0, 10, 1], maps[0, 0, 10, 2] = 1.0, 0.5  # the published code never refines the second column
-    np.testing.assert_allclose(form.decode(maps)[0].numpy(), [[[1.0, 10.0]]])
-    small = load_recipe("coco/dark_hrnet_w32_128x96").form
+    np.testing.assert_allclose(spec.decode(maps)[0].numpy(), [[[1.0, 10.0]]])
+    small = load_recipe("coco/dark_hrnet_w32_128x96").spec
     assert (small.decoder, small.decoder_taps) == ("darkpose", 3) and "with 3 taps" in small.describe()

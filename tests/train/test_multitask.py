@@ -12,15 +12,15 @@ from lightning_fabric import Fabric
 
 from zoopose import cli
 from zoopose.datasets.crops import CropCache, collate, crop_parts
-from zoopose.datasets.quadruped.make import MakeOptions, make
+from zoopose.datasets.open import open_data
 from zoopose.datasets.sample import IGNORED, PartLabels
-from zoopose.datasets.sources import open_source
 from zoopose.datasets.synthetic_animal import PARTS
 from zoopose.errors import DataError
 from zoopose.evaluation.part_iou import PartCounter, part_iou
 from zoopose.pose.geometry import view_matrix
 from zoopose.pose.models.hourglass import part_maps
-from zoopose.train.feed import part_views
+from zoopose.scripts.make_animals import MakeOptions, make
+from zoopose.train.feeds.crops import part_views
 from zoopose.train.multitask import PART_WEIGHT, MultitaskStep, part_loss
 from zoopose.train.supervised import SupervisedStep
 
@@ -63,7 +63,7 @@ def test_what_leaves_the_crop_is_ignored_not_background():
 
 
 def test_samples_and_kept_crops_hold_the_part_of_every_pixel(root):
-    dataset = open_source(f"{NAME}:{root}", split="all")
+    dataset = open_data(f"{NAME}:{root}", split="all")
     sample = dataset[0]
     assert dataset.parts is PARTS and sample.parts.shape == sample.image.shape[:2]
     assert {0, 4} < set(np.unique(sample.parts)) <= set(range(10))
@@ -71,8 +71,8 @@ def test_samples_and_kept_crops_hold_the_part_of_every_pixel(root):
     fresh, kept = cache[2], cache[2]
     assert cache.filled() == 1 and torch.equal(fresh["parts"], kept["parts"])
     assert collate([fresh, cache[3]])["parts"].shape == (2, 24, 24)
-    assert open_source(f"synthetic_animal_sp:{root}", split="all")[0].parts is None
-    assert open_source(f"{NAME}:{root}", labelled=False)[0].parts is None
+    assert open_data(f"synthetic_animal_sp:{root}", split="all")[0].parts is None
+    assert open_data(f"{NAME}:{root}", labelled=False)[0].parts is None
 
 
 def test_a_tree_without_part_maps_is_refused_by_name(root, tmp_path):
@@ -83,7 +83,7 @@ def test_a_tree_without_part_maps_is_refused_by_name(root, tmp_path):
         if not path.name.startswith("3_") or "partseg" not in path.name:
             (copy / path.parent.name / path.name).symlink_to(path)
     with pytest.raises(DataError, match="1 of 10 missing"):
-        open_source(f"{NAME}:{tmp_path}")
+        open_data(f"{NAME}:{tmp_path}")
 
 
 def test_part_loss_is_the_mean_over_known_pixels_summed_over_stacks():

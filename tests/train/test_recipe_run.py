@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from zoopose import cli
+from zoopose.commandline.parsing import parse
 from zoopose.evaluation.options import compute_device
-from zoopose.options import parse
 from zoopose.pose import checkpoints
 from zoopose.pose.skeleton import COCO17
-from zoopose.train import rates
+from zoopose.train import optim as rates
 from zoopose.train.options import TrainOptions
 from zoopose.train.recipes import load_recipe
 from zoopose.train.schedules import Schedule
@@ -112,7 +112,7 @@ def test_a_recipe_trains_in_stages_and_its_network_scores(tmp_path, people, mess
     words = f"--recipe {recipe(tmp_path, frame, codec)} --dataset coco_person:{people} --checkpoint {run} -j 0 --accelerator cpu"
     assert cli.main(["train", *words.split()]) == 0
     loaded = checkpoints.load(run / "model_best.pth.tar")
-    assert (loaded.form.kind, loaded.form.size_hw, loaded.form.bgr, loaded.form.sigma) == (frame, (64, 48), True, 2.0)
+    assert (loaded.spec.kind, loaded.spec.size_hw, loaded.spec.bgr, loaded.spec.sigma) == (frame, (64, 48), True, 2.0)
     log = (run / "log.csv").read_text().splitlines()
     assert len(log) == 1 + 4  # two stages of two epochs
     rates = [float(line.split(",")[log[0].split(",").index("lr")]) for line in log[1:]]

@@ -16,7 +16,7 @@ from zoopose.pose.codecs import CODECS
 from zoopose.pose.models import MODELS, options_of
 from zoopose.pose.person_augment import PersonAugmentation
 from zoopose.train import recipes as module
-from zoopose.train.parameter_groups import parameter_groups
+from zoopose.train.optim import parameter_groups
 from zoopose.train.recipes import FOLDER, Recipe, load_recipe, recipes
 from zoopose.train.schedules import Schedule
 from zoopose.train.supervised import LOSSES
@@ -56,9 +56,9 @@ def test_a_recipe_names_what_exists_and_says_where_it_is_from(name):
     if size in ("offset", "gaussian", "mmpose"):
         size = name.split("_")[-2]
     assert "x".join(map(str, recipe.inp_res)) == size
-    form = recipe.form
-    assert form.size_hw == recipe.inp_res and form.heatmap_hw == (recipe.inp_res[0] // 4, recipe.inp_res[1] // 4)
-    assert (form.kind, form.codec, form.sigma, form.bgr) == (recipe.frame, recipe.codec, recipe.sigma, recipe.bgr)
+    spec = recipe.spec
+    assert spec.size_hw == recipe.inp_res and spec.heatmap_hw == (recipe.inp_res[0] // 4, recipe.inp_res[1] // 4)
+    assert (spec.kind, spec.codec, spec.sigma, spec.bgr) == (recipe.frame, recipe.codec, recipe.sigma, recipe.bgr)
     assert recipe.schedule.total_epochs(1000) >= 29 and recipe.schedule.rate(10**9, 1000) < recipe.lr
     text = (FOLDER / f"{name}.toml").read_text()
     assert "github.com/" in text.split("\n\n")[0], "its source"
@@ -233,4 +233,4 @@ def test_a_recipe_there_is_not():
 
 
 def test_the_files_are_where_the_package_looks():
-    assert module.FOLDER.is_dir() and not (module.FOLDER / "__init__.py").exists()
+    assert list(module.FOLDER.glob("coco/*.toml")) and list(module.FOLDER.glob("mpii/*.toml"))

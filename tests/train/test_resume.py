@@ -9,8 +9,9 @@ import signal
 import pytest
 import torch
 
-from zoopose import stopping
-from zoopose.train import loop, session
+from zoopose import progress as stopping
+from zoopose.train import loop
+from zoopose.train import run as session
 from zoopose.train.options import TrainOptions
 from zoopose.train.train import LAST, run
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from zoopose.wscda.discriminator import DiscriminatorTrainer
 from zoopose.wscda.losses import balanced_accuracy, human_animal, labelled_unlabelled, ramp, reverse_gradient
-from zoopose.wscda.pursuit import Pursuit
 
 
 def sigmoid(x):
@@ -207,7 +207,7 @@ def test_accuracy_of_a_guess_is_a_half_however_many_there_are():
 def test_a_discriminator_in_pursuit_comes_nearer_to_the_best(step_of, network_of, parts_of, fabric):
     network, parts = network_of(), parts_of()
     kept: dict = {}
-    step = step_of(alpha=0.0, pursuit=Pursuit(network.discriminator, 5, 1e-2, fabric, kept))
+    step = step_of(alpha=0.0, discriminator_trainer=DiscriminatorTrainer(network.discriminator, 5, 1e-2, fabric, kept))
     before = {n: p.detach().clone() for n, p in network.named_parameters()}
     domain = ("domain_human_animal", "domain_labelled_unlabelled")
     first = step(network, (0, parts))

@@ -1,0 +1,217 @@
+"""Putting a CC-SSL run together from its options."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+from lightning_fabric import Fabric
+from torch import nn
+
+from ..datasets.crops import CropCache
+from ..datasets.open import check_joints
+from ..datasets.sample import PoseDataset
+from ..errors import OptionError
+from ..evaluation.mirroring import mirrors
+from ..evaluation.options import load_network, open_selecting, open_target
+from ..evaluation.score import label_marks
+from ..pose.augment import Augmentation
+from ..pose.checkpoints import Loaded
+from ..pose.skeleton import Skeleton
+from ..train.feeds.crops import CropFeed, cache_for, margin_px
+from ..train.feeds.labelled import augmentation_for, encoding_of, trains_hidden
+from ..train.loop import Run
+from ..train.supervised import LOSSES, loss_for
+from ..train.validation import Validation
+from .confidence import Calibrator
+from .consistency import Views
+from .framing import FRAMINGS
+from .label_score import LabelScore
+from .labelling import Labeller, Temporal
+from .options import CcsslOptions
+from .original.step import original_step
+from .protocol import gamma_of, refresh_of
+from .selfcheck import SelfCheck
+from .starts import labelled_feed
+from .step import CcsslStep
+from .teacher import Teacher
+
+
+def views_for(options: CcsslOptions, skeleton: Skeleton) -> Views:
+    """The views that the options ask for; none is mirrored where left and right are in doubt, see `mirrors`."""
+    flip = not options.no_view_flip and mirrors(options, skeleton)
+    equivariance = Augmentation(
+        scale=1 + options.view_scale, rotation_deg=options.view_rotation, flip=0.5 if flip else 0.0
+    )
+    return Views(options.views, equivariance, Augmentation() if options.no_invariance else Views().invariance)
+
+
+def step_for(
+    options: CcsslOptions,
+    source: PoseDataset,
+    valid: PoseDataset,
+    target: PoseDataset,
+    network: Loaded,
+    fabric: Fabric,
+    run: Run,
+    few: PoseDataset | None = None,
+) -> CcsslStep:
+    """The adaptation step of a run.
+
+    Args:
+        few: labelled target pictures, where the run has any.
+    """
+    run.patience = options.patience * refresh_of(options)
+    if few is not None:
+        # in the checkpoint, so that a test on these pictures can say that they were trained on
+        run.extra["target_labels"] = {"data": options.target_labels, "marks": label_marks(few)}
+    if options.protocol == "published":
+        step = original_step(options, source, target, network, fabric, run)
+        step.labelled_target = None if few is None else labelled_feed(options, few, network, fabric, {})
+        return step
+    loss = loss_for(options, network)
+    common = {
+        "batch_size": options.train_batch,
+        "seed": options.seed,
+        "sigma": network.spec.sigma,
+        "encoding": encoding_of(options),
+        "workers": options.workers,
+        **cache_for(options, 1 / 2),
+        "strict": options.strict_data,
+        "hidden": trains_hidden(options, options.source),
+        "rank": fabric.global_rank,
+        "world": fabric.world_size,
+    }
+    seen = augmentation_for(options, options.target_augment, network.skeleton)
+    if options.target_occlusion is not None:
+        seen = replace(seen, occlusion=options.target_occlusion)
+    drawn = augmentation_for(options, options.source_augment, network.skeleton)
+    feeds = [
+        CropFeed(source, network.spec, drawn, stream=0, **common),
+        # labels are made on these crops too, and must not depend on what the training does to them
+        CropFeed(target, network.spec, seen, stream=1, padded=True, **common),
+    ]
+    labeller = Labeller(
+        feeds[1].crops, list(target.shots), network.spec, options.seed, fabric.device, views_for(options, network.skeleton),
+        Temporal(options.flow, weights=options.raft_weights),
+        options.workers, options.strict_data, fabric=fabric,
+        framings=FRAMINGS if mirrors(options, network.skeleton) and not options.no_framing else (),
+        framing_model=framing_network(options, network),
+    )  # fmt: skip
+    calibrator = None
+    if options.confidence == "calibrated":
+        padded = CropCache(valid, feeds[1].crops.size, feeds[1].margin, 0)
+        calibrator = Calibrator(
+            padded,
+            network.spec,
+            views_for(options, network.skeleton),
+            options.seed,
+            fabric.device,
+            str(valid.describe().get("name", "")),
+        )
+    few_feed = None if few is None else labelled_feed(options, few, network, fabric, common)
+    teacher = Teacher(run.plain, options.ema) if options.ema else None
+    refresh = refresh_of(options)
+    rounds = math.ceil(options.num_epochs / refresh)
+    step = CcsslStep(
+        feeds[0], feeds[1], labeller, fabric, LOSSES[loss], gamma_of(options, loss), rounds, refresh,
+        (options.share_first, options.share_last), options.per, run.folder, run.extra, options.steps,
+        teacher, calibrator, options.check_limit, options.target_style,
+    )  # fmt: skip
+    step.labelled_target = few_feed
+    return step
+
+
+def framing_network(options: CcsslOptions, network: Loaded) -> nn.Module | None:
+    """The network that --framing-from names; None without one.
+
+    Raises:
+        OptionError: nothing to judge, or a network of other joints or another input.
+    """
+    if not options.framing_from:
+        return None
+    if options.no_framing:
+        raise OptionError("--framing-from NETWORK, or --no-framing", "both", "one of them")
+    framing_model = load_network(options.framing_from, options.source, options)
+    if framing_model.spec != network.spec or framing_model.skeleton.joints != network.skeleton.joints:
+        raise OptionError(
+            f"--framing-from a network like that of --resume: {len(network.skeleton)} joints, {network.spec.size} px",
+            f"{options.framing_from}: {len(framing_model.skeleton)} joints of {framing_model.skeleton.name}, "
+            f"{framing_model.spec.size} px",
+            "the network that was adapted",
+        )
+    return framing_model.model
+
+
+def scorer_for(options: CcsslOptions, network: Loaded) -> LabelScore | None:
+    """The diagnosis of the pseudo-labels that --score-labels asks for.
+
+    Raises:
+        OptionError: a target without labels.
+    """
+    if not options.score_labels:
+        return None
+    data = open_target(options, network.skeleton, labelled=True)
+    if data.labels is None:
+        raise OptionError("a labelled target for --score-labels", f"{options.target}, without labels", "leave it out")
+    return LabelScore(data, network.spec)
+
+
+class Selection:
+    """What is scored after every epoch: labelled data, and how well the network agrees with itself on the target.
+
+    Args:
+        validation: on the source, or on the target where the user asks for it.
+        check: on the target, without labels; None: not at all.
+        select: name of the score that chooses model_best.
+    """
+
+    def __init__(self, validation: Validation, check: SelfCheck | None, select: str):
+        self.validation, self.check, self.select = validation, check, select
+
+    def __call__(self, model: nn.Module, batches: int | None) -> Mapping[str, float]:
+        scores = self.validation(model, batches)
+        if batches is None and self.check:
+            scores = {**scores, **self.check(model, scores.get("val/pck", math.nan))}
+        return scores
+
+
+def selection_for(
+    options: CcsslOptions, valid: PoseDataset, target: PoseDataset, network: Loaded, fabric: Fabric, step: CcsslStep
+) -> Selection:
+    """What is scored after every epoch, and the score that chooses model_best."""
+    if options.select_on_target:
+        data = open_selecting(options, network.skeleton)
+        check_joints(data, network.skeleton, options.select_on_target)
+        if data.labels is None:
+            raise OptionError("labelled target data to select on", f"{options.select_on_target}, without labels")
+        return Selection(Validation(data, network, fabric, options, "target"), None, "target/pck")
+    validation = Validation(valid, network, fabric, options)
+    if options.select == "source":
+        return Selection(validation, None, "val/pck")
+    crops = step.target.crops if isinstance(step.target, CropFeed) else None
+    if crops is None:
+        pad = margin_px(network.spec.size)
+        crops = CropCache(target, network.spec.size + 2 * pad, 1 + 2 * pad / network.spec.size, 0)
+    check = SelfCheck(
+        crops,
+        list(target.shots),
+        network.spec,
+        options.flow,
+        lambda: step.teacher.model if step.teacher else None,
+        mirrors(options, network.skeleton),
+    )
+    return Selection(validation, check, "selfcheck/score")
+
+
+def selection_note(options: CcsslOptions) -> str:
+    """How model_best was chosen, for the log and the report."""
+    read = "target labels were not read"
+    if options.target_labels:
+        read = f"the target labels of {options.target_labels} were trained on, and chose nothing"
+    if options.select_on_target:
+        return f"CHOSEN ON TARGET LABELS ({options.select_on_target}): its score there is no honest estimate"
+    if options.select == "source":
+        return f"best on the source validation; {read}"
+    return f"agrees best with itself on the target and with the source's labels; {read}"

@@ -1,0 +1,91 @@
+"""Starts of a CC-SSL run without a source model (fresh weights), and runs that also train on a few labelled target pictures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from lightning_fabric import Fabric
+
+from ..datasets.open import Subset, Unlabelled, check_joints, has_splits, takes
+from ..datasets.original_crops import SourcePictures
+from ..datasets.sample import PoseDataset
+from ..evaluation.options import use_pairs_of
+from ..pose.checkpoints import Loaded
+from ..pose.skeleton import Skeleton
+from ..train import network as building
+from ..train.data import labelled_data
+from ..train.feeds.crops import CropFeed
+from ..train.feeds.labelled import augmentation_for, original_mean, trains_hidden
+from ..train.feeds.original import OriginalFeed, original_items
+from .options import CcsslOptions
+
+STREAM = 2  # of the labelled target pictures: keeps their draws apart from those of source (0) and target (1)
+
+
+def fresh_network(options: CcsslOptions, source: PoseDataset) -> Loaded:
+    """A network with fresh weights for the source's joints: the paper's row "no pre-training".
+
+    Its crops are those of the protocol; published ones subtract the source's mean.
+
+    Raises:
+        OptionError: numbers that the network of --arch does not have, or an input that it cannot take.
+    """
+    published = options.protocol == "published"
+    mean = original_mean(source) if published else None
+    spec = building.input_spec(options, "published" if published else "exact", mean)
+    model, numbers = building.new_network(options, source.skeleton, spec)
+    note = f"fresh weights of {options.arch}, seed {options.seed}: no source model (--resume '')"
+    return Loaded(model, options.arch, numbers, source.skeleton, spec, {}, note)
+
+
+def open_target_labels(options: CcsslOptions, skeleton: Skeleton) -> PoseDataset | None:
+    """The labelled target pictures of --target-labels, of the classes of --target-classes; None without them.
+
+    Raises:
+        DataError: no labels, or other joints than the network's.
+    """
+    name = options.target_labels
+    if not name:
+        return None
+    if options.target_classes and takes("classes", name):
+        options = replace(options, classes=options.target_classes)
+    data = labelled_data(name, "train" if has_splits(name) else "all", options, "train on as --target-labels")
+    use_pairs_of(data, skeleton, options)
+    check_joints(data, skeleton, name)
+    return data
+
+
+def describe_target_labels(data: PoseDataset | None) -> dict[str, Any]:
+    """Facts of the labelled target pictures, for banner, run.json and report; empty without them."""
+    if data is None:
+        return {}
+    facts = dict(data.describe())
+    facts["note"] = "trained on: a score on these pictures is no estimate of other pictures"
+    return {"target labels": facts}
+
+
+def labelled_feed(
+    options: CcsslOptions, data: PoseDataset, network: Loaded, fabric: Fabric, common: dict[str, Any]
+) -> CropFeed | OriginalFeed:
+    """Batches of the labelled target pictures, augmented like the source's.
+
+    Args:
+        common: arguments that the feeds of the run share (not of the published protocol).
+    """
+    if options.protocol == "published":
+        if options.source_augment == "strong" and not has_original_files(data):
+            data = SourcePictures(data, int(options.cache_gib * 2**30 / 2))
+        items = original_items(data, network.spec, options, options.source_augment, flip=False, stream=STREAM)
+        return OriginalFeed(items, network.spec.std, options, fabric.global_rank, fabric.world_size)
+    own = common | {"hidden": trains_hidden(options, options.target_labels)}
+    return CropFeed(
+        data, network.spec, augmentation_for(options, options.source_augment, network.skeleton), stream=STREAM, **own
+    )
+
+
+def has_original_files(dataset: PoseDataset) -> bool:
+    """Whether a data set knows the published annotation of its items, which the published strong augmentation works on."""
+    while isinstance(dataset, Subset | Unlabelled):
+        dataset = dataset.dataset
+    return hasattr(dataset, "original_annotation")

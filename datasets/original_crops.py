@@ -1,0 +1,158 @@
+"""Published crops of any data set, kept as uint8: what CC-SSL labels, and what its target and source loaders train on.
+
+The published code cuts its target's frames once, to files of 256 x 256 px, and labels and trains in their pixels. Here the crops
+have the side of the network's input and stay in memory.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ..pose.geometry import apply, crop_matrix
+from ..pose.original.crop import image_to_chw, original_crop
+from ..pose.original.geometry import BOX_UNIT_PX
+from .crops import CropCache, CropDataset
+from .original_index import OriginalAnnotation
+from .original_items import annotation_of
+from .sample import PoseDataset, PoseSample
+
+SURROUNDINGS = 1.5  # side of a source picture over the side of its crop
+PICTURE_PX = 384  # its side: the crop in it has the published 256 px
+JPEG_QUALITY = 75
+
+
+class _StretchedCrops(CropDataset):
+    """Items as of `CropDataset`: crop (3, S, S) uint8 as `original_crop` makes it, less no mean.
+
+    crop_from_image is the matrix of the box before its corners are cut to whole pixels.
+    """
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        sample = self.dataset[index]
+        known = annotation_of(self.dataset, index, sample)
+        crop = original_crop(image_to_chw(sample.image), known.center, known.scale, (self.size, self.size))
+        matrix = box_matrix(known, self.size)
+        labelled = sample.visible > 0
+        xy_crop = apply(matrix, np.where(labelled[:, None], sample.xy_px, 0).astype(np.float64))
+        return {
+            "index": int(index),
+            "crop": torch.from_numpy(np.rint(crop * np.float32(255)).astype(np.uint8)),
+            "xy_crop": torch.from_numpy(np.where(labelled[:, None], xy_crop, 0).astype(np.float32)),
+            "visible": torch.from_numpy(sample.visible.astype(np.uint8)),
+            "crop_from_image": torch.from_numpy(matrix),
+            "box_side_px": float(max(sample.box_xywh[2:])),
+        }
+
+
+class OriginalCropCache(CropCache, _StretchedCrops):
+    """`CropCache` of published crops: contrast-stretched, corners at whole pixels. Without surroundings.
+
+    Args:
+        dataset: any data set with boxes.
+        size: S, px.
+        limit_bytes: most memory to use; beyond it nothing is kept.
+    """
+
+    def __init__(self, dataset: PoseDataset, size: int, limit_bytes: int):
+        super().__init__(dataset, size, 1.0, limit_bytes)
+
+
+def box_matrix(known: OriginalAnnotation, size: int) -> np.ndarray:
+    """(2, 3) float64 crop_from_image of an annotation's box, for crops of `size` px."""
+    side = BOX_UNIT_PX * float(known.scale)
+    left, top = (np.asarray(known.center, np.float64) - side / 2).tolist()
+    return crop_matrix(np.array([left, top, side]), size)
+
+
+class _Crops:
+    """What data sets of crops share with the set they are cut from."""
+
+    labels = None
+
+    def __init__(self, crops: CropCache):
+        self.crops = crops
+        self.skeleton, self.ids, self.shots = crops.dataset.skeleton, crops.dataset.ids, crops.dataset.shots
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def describe(self) -> dict[str, Any]:
+        """The facts of the set they are cut from, and the side of the crops."""
+        return {**self.crops.dataset.describe(), "crop_px": self.crops.size}
+
+
+class LabelledCrops(_Crops):
+    """The published `real_animal_crop`, of any target: crops with pseudo-labels in their pixels.
+
+    As there the crops have been through a JPEG of quality 75, and labels through float16.
+
+    Args:
+        crops: of the target.
+    """
+
+    crop_factor = 1.0
+
+    def __init__(self, crops: OriginalCropCache):
+        super().__init__(crops)
+        k = len(self.skeleton)
+        self.xy_px, self.weight = np.zeros((len(self), k, 2), np.float32), np.zeros((len(self), k), np.float32)
+
+    def __getitem__(self, index: int) -> PoseSample:
+        item = self.crops[index]
+        side = self.crops.size
+        xy_crop = whole_again(
+            apply(item["crop_from_image"].numpy(), np.nan_to_num(self.xy_px[index]).astype(np.float64))
+        )
+        pts = np.concatenate([xy_crop, self.weight[index][:, None]], 1).astype(np.float32)
+        middle = np.full(2, side / 2, np.float32)
+        known = OriginalAnnotation(pts, middle, side / BOX_UNIT_PX, offset=0, weight_in_tpts=True)
+        visible = np.where(self.weight[index] > 0, 2, 0).astype(np.uint8)
+        box = np.array([0, 0, side, side], np.float32)
+        return PoseSample(
+            through_jpeg(item["crop"].numpy()), pts[:, :2], visible, box, {"id": self.ids[index], "published": known}
+        )
+
+
+class SourcePictures(_Crops):
+    """Animals with their surroundings as pictures of 384 px, for the strong recipe, which works on whole pictures.
+
+    Published renderings fill 640 x 480 px with one animal. In other pictures it may be small, and away from the middle about which
+    the recipe turns and shrinks; noise and blur are in pixels. So the picture is cut and brought to that measure first.
+
+    Args:
+        dataset: labelled.
+        limit_bytes: most memory to use; beyond it nothing is kept.
+    """
+
+    def __init__(self, dataset: PoseDataset, limit_bytes: int):
+        super().__init__(CropCache(dataset, PICTURE_PX, SURROUNDINGS, limit_bytes))
+        self.crop_factor, self.labels = dataset.crop_factor, dataset.labels
+
+    def __getitem__(self, index: int) -> PoseSample:
+        item = self.crops[index]
+        side = PICTURE_PX / SURROUNDINGS / self.crop_factor
+        corner = PICTURE_PX / 2 - side / 2
+        image = np.ascontiguousarray(item["crop"].numpy().transpose(1, 2, 0))
+        box = np.array([corner, corner, side, side], np.float32)
+        return PoseSample(image, item["xy_crop"].numpy(), item["visible"].numpy(), box, {"id": self.ids[index]})
+
+
+def through_jpeg(crop: np.ndarray) -> np.ndarray:
+    """(3, S, S) uint8 crop written as JPEG and read again, (S, S, 3) uint8: published target crops are such files."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(crop.transpose(1, 2, 0))).save(buffer, "JPEG", quality=JPEG_QUALITY)
+    with Image.open(buffer) as picture:
+        return np.array(picture.convert("RGB"))
+
+
+def whole_again(xy_crop: np.ndarray) -> np.ndarray:
+    """Crop pixels that went to picture pixels in float32 and back, as they were: in the steps of float16, noise cut off.
+
+    The published loader cuts to whole cells, so that a hundred-thousandth below a whole number is a cell.
+    """
+    return (np.round(np.asarray(xy_crop, np.float64) * 2**13) / 2**13).astype(np.float16).astype(np.float32)

@@ -1,0 +1,141 @@
+"""What the published code keeps beside the pictures: cached splits, cached means, and the annotation its loaders use.
+
+The published code reads its caches from a folder `data` in the working directory, the root of its checkout, in which
+`animal_data` lies as well; so `data` is looked for there, beside the data's root and inside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError, OptionError, WeightsError
+from ..pose import weights
+from .arrays import mapped_array
+
+SPLITS = ("train", "valid", "all")
+
+
+@dataclass
+class OriginalAnnotation:
+    """What a published loader knows about an item before it augments and crops.
+
+    Attributes:
+        pts: (K, 3) float32 x, y in pixels and the published visibility, which becomes the weight. A joint is drawn when
+            its y exceeds 0, visible or not.
+        center: (2,) float32 box centre in pixels.
+        scale: box side / 200.
+        offset: added to the points before they are mapped to the map: 1, or 0 in the loader of cropped copies.
+        picture_wh: joints beyond 0..picture_wh are taken out (set to 0); None keeps all.
+        weight_in_tpts: the final weight stands in the third column of `tpts`, in place of the visibility.
+    """
+
+    pts: np.ndarray
+    center: np.ndarray
+    scale: float
+    offset: int = 1
+    picture_wh: tuple[int, int] | None = None
+    weight_in_tpts: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Item numbers of both parts, in the order in which they are served, and where they come from."""
+
+    train: np.ndarray
+    valid: np.ndarray
+    rule: str
+
+    def part(self, name: str, everything: np.ndarray) -> np.ndarray:
+        """Item numbers of "train", "valid" or "all" (`everything`)."""
+        return {"train": self.train, "valid": self.valid, "all": everything}[name]
+
+
+def check_options(animal: str, animals: Sequence[str], split: str) -> None:
+    """Raises OptionError for an unknown species or split."""
+    if animal not in animals:
+        raise OptionError(f"an animal out of {', '.join(animals)}", repr(animal))
+    if split not in SPLITS:
+        raise OptionError(f"a split out of {', '.join(SPLITS)}", repr(split))
+
+
+def cached_file(root: Path, relative: str) -> Path | None:
+    """The file `data/<relative>` where the published code, or a checkout of it, would have it; None when absent."""
+    root = Path(root).absolute()
+    places = (root.parent / "data", root / "data", Path("data").absolute())
+    return next((place / relative for place in places if (place / relative).is_file()), None)
+
+
+def cached_split(root: Path, folder: str, names: tuple[str, str], items: np.ndarray) -> tuple[Split | None, str]:
+    """The split of two cached index files, if both are there and fit the data.
+
+    Args:
+        root: the animal_data folder.
+        folder: below `data`, such as real_animal/horse.
+        names: file names of the training and the validation indices.
+        items: item numbers that may occur.
+
+    Returns:
+        The split or None, and why not ("" when the files are absent).
+    """
+    paths = [cached_file(root, f"{folder}/{name}") for name in names]
+    if None in paths:
+        return None, ""
+    train, valid = map(_item_numbers, paths)
+    together = np.concatenate([train, valid])
+    shown = f"{paths[0].parent}/{{{','.join(names)}}}"
+    if not np.isin(together, items).all():
+        return None, f"{shown} is of other data (up to item {together.max()})"
+    if len(np.unique(together)) != len(together):
+        return None, f"{shown} overlap"
+    return Split(train, valid, f"cached files {shown}"), ""
+
+
+def _item_numbers(path: Path) -> np.ndarray:
+    """(N,) int64 out of a cached index file.
+
+    Raises:
+        DataError: it holds no whole numbers from 0.
+    """
+    try:
+        array = np.array(mapped_array(path)).ravel()
+        if not ((array >= 0) & (array < 2**31) & (array == np.floor(array))).all():
+            raise ValueError("other than whole numbers from 0")
+    except (ValueError, OSError) as error:
+        expected = "a cached split: an array of item numbers"
+        raise DataError(expected, f"{path}: {error}", f"copy it again, or delete {path.parent}") from error
+    return array.astype(np.int64)
+
+
+def seeded_fifth(groups: Sequence[Any], seed: int) -> np.ndarray:
+    """(N,) bool, True for validation: a fifth of the groups (at least one), drawn with `seed`, all items of each."""
+    names = sorted(set(groups))
+    rng = np.random.default_rng(seed)
+    drawn = rng.choice(len(names), max(len(names) // 5, 1), replace=False)
+    chosen = {names[i] for i in drawn}
+    return np.array([group in chosen for group in groups], bool)
+
+
+def cached_mean(root: Path, relative: str, default: Sequence[float]) -> np.ndarray:
+    """(3,) float32 RGB mean in 0..1: of the file `data/<relative>` when present, else the published constant.
+
+    Raises:
+        DataError: for a file that holds no mean.
+    """
+    path = cached_file(root, relative)
+    if path is None:
+        return np.array(default, np.float32)
+    try:
+        mean = np.asarray(weights.load_data(path)["mean"], np.float32).ravel()
+        if mean.shape != (3,) or not ((mean >= 0) & (mean <= 1)).all():
+            raise ValueError(f"{mean.tolist()[:4]}" if mean.size else "no number")
+    except WeightsError as error:
+        raise DataError("a cached mean, saved by torch", error.found, f"copy it again, or delete {path}") from error
+    except (LookupError, TypeError, ValueError) as error:
+        expected = "a dict with 'mean', three numbers from 0 to 1, saved by torch"
+        raise DataError(expected, f"{path}: {error}", f"copy it again, or delete {path}") from error
+    return mean

@@ -1,0 +1,202 @@
+"""Pictures for reports: truth against prediction, pseudo-labels, heatmaps. uint8 RGB in, uint8 RGB out.
+
+Joints are in crop pixels with pixel centres at integers. Pictures are drawn enlarged, so that thin lines stay thin.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from ...errors import ZooposeError
+from ...pose.skeleton import Skeleton
+
+# RGB; right and wrong differ in lightness too, for colour-blind readers
+RIGHT, WRONG, TRUTH = (64, 196, 255), (255, 82, 60), (255, 255, 255)
+LIMB, REJECTED, EDGE = (168, 200, 216), (176, 176, 176), (20, 20, 20)
+SHIFT = 4  # bits of sub-pixel position in cv2's drawing calls
+
+
+class BestAndWorst(NamedTuple):
+    """Rows to show: `best` from the best on, `worst` from the worst on. No row is in both."""
+
+    best: np.ndarray
+    worst: np.ndarray
+
+
+def overlay(
+    crop: np.ndarray,
+    xy_pred: np.ndarray,
+    xy_true: np.ndarray,
+    valid: np.ndarray,
+    skeleton: Skeleton,
+    errors: np.ndarray | None = None,
+    threshold: float = 0.05,
+    side_px: int = 384,
+) -> np.ndarray:
+    """Prediction (filled) over truth (hollow white rings); wrong joints are red with a line to where they should be.
+
+    Args:
+        crop: (S,S,3) or (3,S,S) uint8 RGB.
+        xy_pred: (K,2) crop pixels, nan where nothing was predicted.
+        xy_true: (K,2) crop pixels.
+        valid: (K,) bool, joints with a truth. Predictions of other joints are drawn small and grey.
+        skeleton: gives the limbs.
+        errors: (K,) errors as shares of the normaliser; None takes the distance as a share of the crop's longer side.
+        threshold: joints with an error below it are right.
+        side_px: longer side of the picture made.
+
+    Returns:
+        (H,W,3) uint8 RGB.
+    """
+    picture, scale, longer = _enlarged(crop, side_px)
+    xy_pred, xy_true, valid = np.asarray(xy_pred, float), np.asarray(xy_true, float), np.asarray(valid, bool)
+    if errors is None:
+        errors = np.hypot(*(xy_pred - xy_true).T) / longer
+    known = np.isfinite(xy_pred).all(1)
+    right = known & valid & (np.nan_to_num(np.asarray(errors, float), nan=np.inf) < threshold)
+    pred, true = _scaled(xy_pred, scale), _scaled(xy_true, scale)
+    colours = [RIGHT if right[k] else WRONG if valid[k] else REJECTED for k in range(len(skeleton))]
+    for a, b in skeleton.limbs:
+        if known[a] and known[b] and valid[a] and valid[b]:
+            _line(picture, pred[a], pred[b], LIMB, 1)
+    for k in np.flatnonzero(valid & known & ~right):
+        _line(picture, pred[k], true[k], WRONG, 2)
+    for k in np.flatnonzero(valid):
+        _ring(picture, true[k], 6, TRUTH)
+    for k in np.flatnonzero(known):
+        _disc(picture, pred[k], 4 if valid[k] else 2, colours[k])
+    return picture
+
+
+def label_tile(
+    crop: np.ndarray,
+    xy: np.ndarray,
+    confidence: np.ndarray,
+    admitted: np.ndarray,
+    skeleton: Skeleton,
+    side_px: int = 384,
+) -> np.ndarray:
+    """A pseudo-label: admitted joints solid, brighter and yellower with confidence; rejected ones hollow and grey.
+
+    Args:
+        crop: (S,S,3) or (3,S,S) uint8 RGB.
+        xy: (K,2) crop pixels, nan for joints without a label.
+        confidence: (K,) in 0..1; values outside are clipped for the colour.
+        admitted: (K,) bool, joints that train.
+        skeleton: gives the limbs, drawn between admitted joints.
+        side_px: longer side of the picture made.
+
+    Returns:
+        (H,W,3) uint8 RGB.
+    """
+    picture, scale, _ = _enlarged(crop, side_px)
+    xy, admitted = _scaled(np.asarray(xy, float), scale), np.asarray(admitted, bool)
+    known = np.isfinite(xy).all(1)
+    levels = np.uint8(np.clip(np.nan_to_num(np.asarray(confidence, float)), 0, 1) * 255)
+    colours = cv2.applyColorMap(levels[:, None], cv2.COLORMAP_VIRIDIS)[:, 0, ::-1].tolist()
+    for a, b in skeleton.limbs:
+        if known[a] and known[b] and admitted[a] and admitted[b]:
+            _line(picture, xy[a], xy[b], colours[a if levels[a] < levels[b] else b], 2)
+    for k in np.flatnonzero(known & ~admitted):
+        _ring(picture, xy[k], 4, REJECTED)
+    for k in np.flatnonzero(known & admitted):
+        _disc(picture, xy[k], 5, colours[k])
+    return picture
+
+
+def heatmap_tile(crop: np.ndarray, heatmaps: np.ndarray, side_px: int = 384, full: float | None = None) -> np.ndarray:
+    """The largest response of any joint, in colour over the darkened picture.
+
+    Args:
+        crop: (S,S,3) or (3,S,S) uint8 RGB.
+        heatmaps: (K,h,w) that cover the whole crop; cell i lies at crop pixel (i + 0.5) x stride - 0.5.
+        side_px: longer side of the picture made.
+        full: response shown at full strength; None takes the largest one.
+
+    Returns:
+        (H,W,3) uint8 RGB.
+    """
+    picture, _, _ = _enlarged(crop, side_px)
+    heatmaps = np.asarray(heatmaps, np.float32)
+    if heatmaps.ndim != 3 or not heatmaps.size:
+        raise ZooposeError("heatmaps (K,h,w)", f"shape {heatmaps.shape}")
+    strongest = np.nan_to_num(heatmaps.max(0))
+    full = float(strongest.max()) if full is None else full
+    height, width = picture.shape[:2]
+    # cv2.resize puts pixel centres where the docstring says: both grids share their outer edges
+    share = np.clip(cv2.resize(strongest, (width, height), interpolation=cv2.INTER_LINEAR) / max(full, 1e-12), 0, 1)
+    colour = cv2.applyColorMap(np.uint8(share * 255), cv2.COLORMAP_INFERNO)[..., ::-1]
+    weight = (0.85 * np.sqrt(share))[..., None]
+    grey = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    return np.uint8(0.75 * grey * (1 - weight) + colour * weight)
+
+
+def best_and_worst(errors: np.ndarray, valid: np.ndarray, n: int, threshold: float = 0.05) -> BestAndWorst:
+    """The n best and n worst frames: by the share of joints that are right, then by the mean error.
+
+    Frames without a valid joint are not ranked. With fewer than 2 n frames to rank, each list gets about half of them.
+
+    Args:
+        errors: (N,K) errors as shares of the normaliser (`metrics.normalised_errors`); inf where nothing was predicted.
+        valid: (N,K) bool, joints to judge by.
+        n: frames wanted in each list.
+        threshold: joints with an error below it are right.
+
+    Returns:
+        Row indices.
+    """
+    errors, valid = np.asarray(errors, float), np.asarray(valid, bool)
+    if errors.shape != valid.shape or errors.ndim != 2:
+        raise ZooposeError("errors (N,K) and valid (N,K)", f"{errors.shape} and {valid.shape}")
+    rows = np.flatnonzero(valid.any(1))
+    count = valid[rows].sum(1)
+    right = (valid[rows] & (errors[rows] < threshold)).sum(1) / count
+    mean = np.where(valid[rows], errors[rows], 0).sum(1) / count
+    order = rows[np.lexsort((mean, -right))]
+    best = min(n, (len(order) + 1) // 2)
+    worst = min(n, len(order) - best)
+    return BestAndWorst(order[:best], order[::-1][:worst])
+
+
+def _enlarged(crop: np.ndarray, side_px: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """Copy of the picture (H,W,3) with its longer side at side_px; the factors (x, y); its own longer side."""
+    crop = np.asarray(crop)
+    if crop.ndim == 3 and crop.shape[-1] != 3 and crop.shape[0] == 3:
+        crop = crop.transpose(1, 2, 0)
+    if crop.ndim != 3 or crop.shape[-1] != 3 or crop.dtype != np.uint8 or not crop.size:
+        raise ZooposeError("a picture (S,S,3) or (3,S,S) of uint8", f"shape {crop.shape}, {crop.dtype}")
+    height, width = crop.shape[:2]
+    factor = side_px / max(height, width)
+    size_wh = (max(1, round(width * factor)), max(1, round(height * factor)))
+    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    picture = cv2.resize(np.ascontiguousarray(crop), size_wh, interpolation=how)
+    return picture, np.array([size_wh[0] / width, size_wh[1] / height]), max(height, width)
+
+
+def _scaled(xy_crop: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Crop pixels to pixels of the enlarged picture, both with pixel centres at integers."""
+    return (xy_crop + 0.5) * scale - 0.5
+
+
+def _fixed(xy: np.ndarray) -> tuple[int, int]:
+    """A point in cv2's fixed point form, kept where its 32 bits reach."""
+    x, y = np.rint(np.clip(xy, -10_000, 10_000) * (1 << SHIFT)).astype(int).tolist()
+    return x, y
+
+
+def _line(picture: np.ndarray, a: np.ndarray, b: np.ndarray, colour, width: int) -> None:
+    cv2.line(picture, _fixed(a), _fixed(b), EDGE, width + 2, cv2.LINE_AA, SHIFT)
+    cv2.line(picture, _fixed(a), _fixed(b), colour, width, cv2.LINE_AA, SHIFT)
+
+
+def _ring(picture: np.ndarray, at: np.ndarray, radius: int, colour) -> None:
+    cv2.circle(picture, _fixed(at), radius << SHIFT, EDGE, 4, cv2.LINE_AA, SHIFT)
+    cv2.circle(picture, _fixed(at), radius << SHIFT, colour, 2, cv2.LINE_AA, SHIFT)
+
+
+def _disc(picture: np.ndarray, at: np.ndarray, radius: int, colour) -> None:
+    cv2.circle(picture, _fixed(at), (radius + 1) << SHIFT, EDGE, -1, cv2.LINE_AA, SHIFT)
+    cv2.circle(picture, _fixed(at), radius << SHIFT, colour, -1, cv2.LINE_AA, SHIFT)

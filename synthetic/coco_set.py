@@ -1,0 +1,218 @@
+"""Write frames as sets of COCO keypoints: pictures, and a JSON file for training and one held out.
+
+Pieces (one picture, or the frames of one video) are written one by one, each with what the file will say of it; the JSON files come
+last. A run that was stopped goes on where it was, more pieces may be added later, and the bytes stay the same whoever drew when.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ..files import atomic_path
+from ..pose.skeleton import Skeleton
+from ..progress import log
+from .frames import Frame
+from .writers import Pool, Progress, made_folder, replace_file, write_picture
+
+SPLITS = ("train", "valid")
+_PARTS = ".parts"
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A picture on its way into a set.
+
+    Attributes:
+        file_name: as the set names it.
+        frame: picture and truth.
+        category_id: what is on it.
+        extra: more that the file says of the image, such as its video.
+    """
+
+    file_name: str
+    frame: Frame
+    category_id: int
+    extra: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class CocoSet:
+    """Where a set lies and how its pictures come about.
+
+    Attributes:
+        folder: of the set.
+        files: split -> JSON file below `folder`.
+        pictures: split -> folder below `folder` from which file names start.
+        categories: as the files have them.
+        pieces: how many, numbered from 0; each gives `per_piece` pictures.
+        held_out: every so-manieth round of pieces is held out.
+        round: pieces of a round, for sets that go round several species.
+        draw: piece -> its pictures; must go through pickle.
+        about: one line for the files.
+    """
+
+    folder: Path
+    files: dict[str, str]
+    pictures: dict[str, str]
+    categories: Sequence[dict[str, Any]]
+    pieces: int
+    per_piece: int
+    held_out: int
+    draw: Callable[[int], list[Drawn]]
+    round: int = 1
+    about: str = ""
+
+    def split_of(self, piece: int) -> str:
+        """train or valid; the same however many pieces there are."""
+        return SPLITS[piece // self.round % self.held_out == self.held_out - 1]
+
+
+def category(skeleton: Skeleton, number: int, name: str, family: str) -> dict[str, Any]:
+    """A COCO category with the joints of a skeleton."""
+    limbs = [[a + 1, b + 1] for a, b in skeleton.limbs]
+    return {"supercategory": family, "id": number, "name": name, "keypoints": list(skeleton.joints), "skeleton": limbs}
+
+
+def annotation_of(frame: Frame) -> dict[str, Any] | None:
+    """What a COCO file says of the figure of a frame; None where nothing of it is seen.
+
+    bbox (x, y, w, h in pixel edges), area and segmentation are those of the visible silhouette. Joints out of the picture are
+    0, 0, 0; hidden ones have v 1, seen ones v 2; coordinates have pixel centres at integers.
+    """
+    ys, xs = np.nonzero(frame.seg)
+    if not len(xs):
+        return None
+    height, width = frame.seg.shape
+    xy = frame.xy_px.astype(np.float64)
+    inside = (xy >= -0.5).all(1) & (xy < [width - 0.5, height - 0.5]).all(1) & (frame.joint_depth_cm > 5)
+    v = np.where(inside, np.where(frame.visible, 2, 1), 0)
+    keypoints = []
+    for (x, y), flag in zip(xy.round(2).tolist(), v.tolist()):
+        keypoints += [x, y, flag] if flag else [0, 0, 0]
+    x0, y0 = int(xs.min()), int(ys.min())
+    box = [x0, y0, int(xs.max()) + 1 - x0, int(ys.max()) + 1 - y0]
+    return {
+        "bbox": box, "area": int(frame.seg.sum()), "iscrowd": 0, "num_keypoints": int((v > 0).sum()), "keypoints": keypoints,
+        "segmentation": _polygons(frame.seg, box),
+    }  # fmt: skip
+
+
+def _polygons(seg: np.ndarray, box_xywh: list[int]) -> list[list[float]]:
+    """Outlines of the silhouette in pixel edges; its box where it is too thin for one."""
+    found, _ = cv2.findContours(seg.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    polygons = [(c.reshape(-1) + 0.5).tolist() for c in found if len(c) >= 3]
+    x, y, w, h = box_xywh
+    return sorted(polygons, key=len, reverse=True) or [[x, y, x + w, y, x + w, y + h, x, y + h]]
+
+
+def write_set(plan: CocoSet, progress: Progress | None = None, pool: Pool = map) -> list[Path]:
+    """Write what is missing of a set.
+
+    Args:
+        progress: called with (pieces there, pieces wanted).
+        pool: how to map a function over pieces, `map` or that of a process pool.
+
+    Returns:
+        The JSON files, training first.
+
+    Raises:
+        DataError: when the folder cannot be written.
+    """
+    for split in SPLITS:
+        made_folder(plan.folder / plan.pictures[split])
+    parts = made_folder(plan.folder / _PARTS)
+    known = _known(plan)
+    todo = [piece for piece in range(plan.pieces) if piece not in known]
+    if progress:
+        progress(len(known), plan.pieces)
+    for piece, records in zip(todo, pool(partial(write_piece, plan), todo)):
+        known[piece] = records
+        if progress:
+            progress(len(known), plan.pieces)
+    written = []
+    for split in SPLITS:
+        mine = [known[piece] for piece in range(plan.pieces) if plan.split_of(piece) == split]
+        data = {
+            "info": {"description": f"{plan.about}, {split}"},
+            "licenses": [],
+            "images": [image for records in mine for image in records["images"]],
+            "annotations": [annotation for records in mine for annotation in records["annotations"]],
+            "categories": list(plan.categories),
+        }
+        written.append(plan.folder / plan.files[split])
+        _write_json(written[-1], data)
+    shutil.rmtree(parts)
+    return written
+
+
+def write_piece(plan: CocoSet, piece: int) -> dict[str, list[dict]]:
+    """Write the pictures of a piece, then a note of what the files will say of it; returns what the note says."""
+    records: dict[str, list[dict]] = {"images": [], "annotations": []}
+    root = plan.folder / plan.pictures[plan.split_of(piece)]
+    for k, drawn in enumerate(plan.draw(piece)):
+        number = piece * plan.per_piece + k + 1
+        path = root / drawn.file_name
+        made_folder(path.parent)
+        write_picture(str(path), drawn.frame.image[..., ::-1])
+        height, width = drawn.frame.image.shape[:2]
+        records["images"].append(
+            {"id": number, "file_name": drawn.file_name, "width": width, "height": height, **drawn.extra}
+        )
+        about = annotation_of(drawn.frame)
+        if about is not None:
+            records["annotations"].append({"id": number, "image_id": number, "category_id": drawn.category_id, **about})
+    note = json.dumps(records)
+    replace_file(plan.folder / _PARTS / f"{piece}.json", lambda path: Path(path).write_text(note, encoding="utf-8"))
+    return records
+
+
+def _known(plan: CocoSet) -> dict[int, dict[str, list[dict]]]:
+    """Piece -> what is known of it, of those whose pictures are all there: from the files, and from notes of a stopped run."""
+    found: dict[int, dict[str, list[dict]]] = {}
+    # a hidden one is a draft that a killed process left
+    notes = sorted(p for p in (plan.folder / _PARTS).glob("*.json") if not p.name.startswith("."))
+    for path in (*notes, *(plan.folder / name for name in plan.files.values())):
+        for piece, records in _read(path, plan.per_piece).items():
+            # a note says the same as the file it went into
+            found.setdefault(piece, records)
+    return {i: found[i] for i in sorted(found) if i < plan.pieces and _whole(plan, i, found[i])}
+
+
+def _read(path: Path, per_piece: int) -> dict[int, dict[str, list[dict]]]:
+    """Piece -> images and annotations that a file or a note lists; nothing where it is not there."""
+    found: dict[int, dict[str, list[dict]]] = {}
+    if not path.is_file():
+        return found
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        for kind, key in (("images", "id"), ("annotations", "image_id")):
+            for entry in data[kind]:
+                piece = (entry[key] - 1) // per_piece
+                found.setdefault(piece, {"images": [], "annotations": []})[kind].append(entry)
+    except (ValueError, KeyError, TypeError):
+        log.warning("%s is broken, and made again", path)
+        return {}
+    return found
+
+
+def _whole(plan: CocoSet, piece: int, records: dict[str, list[dict]]) -> bool:
+    root = plan.folder / plan.pictures[plan.split_of(piece)]
+    return len(records["images"]) == plan.per_piece and all(
+        (root / i["file_name"]).is_file() for i in records["images"]
+    )
+
+
+def _write_json(path: Path, data: dict) -> None:
+    text = json.dumps(data) + "\n"
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        with atomic_path(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")

@@ -1,0 +1,132 @@
+"""Optimiser, length and learning rate of a training, as the options ask for them, and an optimiser's state from a checkpoint."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..errors import OptionError
+from ..progress import log
+from .options import RunOptions
+from .schedules import Schedule
+
+NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
+
+
+def parameter_groups(model: nn.Module, weight_decay: float, decay_norms: bool) -> list[dict]:
+    """Groups for an optimiser, of every weight that trains; those that do not decay stand in a group of their own.
+
+    Args:
+        weight_decay: L2 penalty.
+        decay_norms: whether it also acts on norms and biases (all parameters of one dimension or none, and those of norms).
+    """
+    weights = [p for p in model.parameters() if p.requires_grad]
+    if decay_norms or not weight_decay:
+        return [{"params": weights, "weight_decay": weight_decay}]
+    norms = {id(p) for m in model.modules() if isinstance(m, NORMS) for p in m.parameters(recurse=False)}
+    spared = [p.ndim <= 1 or id(p) in norms for p in weights]
+    groups = [
+        {"params": [p for p, s in zip(weights, spared) if not s], "weight_decay": weight_decay},
+        {"params": [p for p, s in zip(weights, spared) if s], "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def optimizer_of(model: nn.Module, options: RunOptions) -> torch.optim.Optimizer:
+    """RMSprop or Adam over all weights that train; if asked, without a penalty on biases and norms."""
+    groups = parameter_groups(model, options.weight_decay, options.decay_norms)
+    if options.solver == "adam":
+        for name in ("rms_alpha", "rms_eps"):
+            if getattr(options, name) != getattr(RunOptions, name):
+                log.warning("--%s does nothing with --solver adam", name.replace("_", "-"))
+        return torch.optim.Adam(groups, lr=options.lr)
+    return torch.optim.RMSprop(
+        groups, lr=options.lr, momentum=options.momentum, alpha=options.rms_alpha, eps=options.rms_eps
+    )
+
+
+def epochs_of(options: RunOptions, steps: int) -> int:
+    """Epochs of a supervised training in all, with `steps` batches an epoch."""
+    if not (getattr(options, "iterations", 0) or stages(options) > 1):
+        return options.epochs
+    whole = schedule_of(options, options.epochs).total_epochs(steps)
+    if options.iterations and options.epochs != type(options).epochs:
+        log.warning(
+            "--iterations %d (%d epochs) counts, not --epochs %d; with --iterations 0 it does, and --schedule is in epochs",
+            options.iterations, whole, options.epochs,
+        )  # fmt: skip
+    return whole
+
+
+def stages(options: RunOptions) -> int:
+    """How many times the schedule is run."""
+    return getattr(options, "stages", 1)
+
+
+def schedule_of(options: RunOptions, epochs: int) -> Schedule:
+    """The learning rate of options with a warm-up, a straight line, a length in batches or several stages.
+
+    Args:
+        epochs: of one stage.
+
+    Raises:
+        OptionError: numbers that contradict each other.
+    """
+    if options.decay == "cosine":
+        raise OptionError(
+            "--decay step or linear with --warmup, --iterations or --stages", "--decay cosine", "--decay linear"
+        )
+    more = {n: getattr(options, n, 0) for n in ("iterations", "warmup", "warmup_factor")}
+    if more["iterations"] and stages(options) > 1:
+        raise OptionError("stages of so many epochs", "--iterations with --stages", "--iterations 0 --epochs N")
+    more["epochs"] = 0 if more["iterations"] else epochs
+    try:
+        return Schedule(
+            options.lr, options.decay, tuple(options.schedule), options.gamma, stages=stages(options), **more
+        )
+    except ValueError as error:
+        raise OptionError("a schedule that is possible", str(error)) from error
+
+
+def rate_at(options: RunOptions, epochs: int) -> Callable[[int, int], float]:
+    """(batches since the first epoch began, batches an epoch) -> learning rate of the next batch."""
+    if (
+        options.decay == "linear"
+        or any(getattr(options, name, 0) for name in ("iterations", "warmup"))
+        or stages(options) > 1
+    ):
+        return schedule_of(options, epochs).rate
+    if options.decay == "cosine":
+        return lambda at, steps: options.lr * max(0.02, (1 + math.cos(math.pi * (at // steps) / max(epochs, 1))) / 2)
+    return lambda at, steps: options.lr * options.gamma ** sum(at // steps >= mark for mark in options.schedule)
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any]) -> None:
+    """Take over the averages; rate, decay and the like stay as this run's options say.
+
+    Raises:
+        ValueError: the state of another solver, or of other weights.
+    """
+    own, groups = optimizer.state_dict()["param_groups"], saved["param_groups"]
+    marks = ("betas", "alpha")
+    if len(own) != len(groups) or any((m in a) != (m in b) for m in marks for a, b in zip(own, groups)):
+        raise ValueError("the optimiser's state is of another solver")
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    numbers = [number for group in groups for number in group["params"]]
+    if len(numbers) != len(parameters) or not set(saved["state"]) <= set(numbers):
+        raise ValueError(f"the optimiser's state is of {len(numbers)} weights, not of {len(parameters)}")
+    averages = {"exp_avg", "exp_avg_sq"} if "betas" in groups[0] else {"square_avg"}
+    for number, parameter in zip(numbers, parameters):
+        state = saved["state"].get(number)
+        if state is None:
+            continue  # a weight that has had no gradient yet
+        shapes = {name: tuple(value.shape) for name, value in state.items() if isinstance(value, torch.Tensor)}
+        fits = all(shape in ((), tuple(parameter.shape)) for shape in shapes.values())
+        if "step" not in state or not averages <= set(shapes) or not fits:
+            raise ValueError(f"the optimiser's state of weight {number} is not whole, or of another shape")
+    kept = [{**old, **{k: v for k, v in new.items() if k != "params"}} for old, new in zip(groups, own)]
+    optimizer.load_state_dict({**saved, "param_groups": kept})

@@ -1,0 +1,290 @@
+"""Self-training as a step of the one loop: labelled pictures beside target pictures with pseudo-labels, renewed in rounds."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from itertools import repeat
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from ...datasets.pseudo_labels import PseudoLabels
+from ...errors import DataError
+from ...progress import log
+from ..feeds.crops import CropFeed, stream
+from ..ranks import loss_factors
+from ..supervised import MapLoss, cell_accuracy, mean_over, stage_loss
+from .labeller import network_of_mark
+
+# batches of source and target, and of labelled target pictures where a run has any; None: nothing of it in this step
+Pair = tuple[dict[str, torch.Tensor] | None, ...]
+PARTS = ("source", "target", "target_labels")
+
+
+def labels_path(folder: Path, round_: int) -> Path:
+    """Where a round's labels are kept."""
+    return folder / f"labels_round_{round_:02d}.h5"
+
+
+class RoundLabeller(Protocol):
+    """What labels the target, for `SelfTrainingStep`."""
+
+    def label(self, model: nn.Module, round_: int, partial: Path | None = None) -> PseudoLabels:
+        """All frames' labels, none admitted yet, on every rank; progress may be kept in `partial`, or beside it."""
+        ...
+
+    def mark(self, model: nn.Module, round_: int) -> str:
+        """Short mark of all that these labels follow from."""
+        ...
+
+
+class SelfTrainingStep(ABC):
+    """Replay of the labelled source plus self-training on the target; a method gives the rules as `admit` and the other hooks.
+
+    Both domains go through the network as one batch, so that batch norm sees the mixture in training that it keeps for testing.
+    The labels of a round lie in one file: a run that goes on reads them again, one that was killed before its checkpoint takes
+    those that the same network has made.
+
+    Args:
+        source: labelled batches.
+        target: batches of target pictures; gets its labels here.
+        labeller: makes the pseudo-labels.
+        loss: of a stage's maps.
+        gamma: weight of the target's loss.
+        rounds: of labelling; refresh: epochs between them.
+        folder: where labels are kept.
+        kept: the run's `extra`, in the checkpoint: which labels the running round trains on.
+        steps: batches an epoch; 0 for a pass through the larger set.
+    """
+
+    def __init__(
+        self,
+        source: CropFeed,
+        target: CropFeed,
+        labeller: RoundLabeller,
+        fabric: Fabric,
+        loss: MapLoss,
+        gamma: float,
+        rounds: int,
+        refresh: int,
+        folder: Path,
+        kept: dict[str, Any],
+        steps: int = 0,
+    ):
+        self.source, self.target, self.labeller, self.fabric, self.loss = source, target, labeller, fabric, loss
+        self.gamma, self.rounds, self.refresh, self.folder, self.kept = gamma, rounds, refresh, folder, kept
+        self.steps = steps or max(source.steps, target.steps)
+        self.labels: PseudoLabels | None = None
+        self.labelled_target: Any = None  # a feed of labelled target pictures, trained on like the source's
+
+    ranked_by = "peak"  # what the labels' confidence is; labels of a killed run serve only the same
+
+    @property
+    def pictures(self) -> int:
+        """Pictures of a batch; none of the target where the round has no label."""
+        labelled = self.labelled_target.batch_size if self.labelled_target else 0
+        return self.source.batch_size + (self.target.batch_size if self.has_labels else 0) + labelled
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether the round admits any pseudo-label."""
+        return self.labels is None or bool(self.labels.admitted.any())
+
+    def round_of(self, epoch: int) -> int:
+        """The round that an epoch belongs to."""
+        return min(epoch // self.refresh, self.rounds - 1)
+
+    def labels_with(self, model: nn.Module) -> nn.Module:
+        """The network that makes the labels: the one in training, unless a method has another."""
+        return model
+
+    def prepare(self, round_: int) -> None:
+        """What a method does on every rank before labels are made; nothing here."""
+
+    def refine(self, labels: PseudoLabels, round_: int, model: nn.Module) -> None:
+        """What a method does to labels just made, before some are admitted, on the first rank; nothing here."""
+
+    @abstractmethod
+    def admit(self, labels: PseudoLabels, round_: int) -> None:
+        """Set `admitted` and `reason`; on the first rank, perhaps again on labels that were read from a file."""
+
+    def renewed(self, labels: PseudoLabels) -> None:
+        """What a method says of labels, made or read again, on every rank; it may raise `loop.Finished`."""
+
+    def facts(self) -> dict[str, float]:
+        """Of the labels, for the log."""
+        return {"labels/admitted": float(self.labels.admitted.mean())}
+
+    def paired(self, pair: Pair, at: int) -> Pair:
+        """What a method does to batch `at` of the run; nothing here."""
+        return pair
+
+    def after_step(self, model: nn.Module) -> None:
+        """Nothing follows the network, unless a method says so."""
+
+    def before_epoch(self, epoch: int, model: nn.Module) -> Mapping[str, float]:
+        """Labels of the epoch's round: made at its start, read again when a run goes on in its midst."""
+        round_ = self.round_of(epoch)
+        if self.labels is not None and self.labels.facts["round"] == round_:
+            return self.facts()
+        path = labels_path(self.folder, round_)
+        if self.kept.get("round") == round_ and self._can_be_read(path):
+            labels = self._read(path, self.kept["network"])
+        else:
+            network = self.labels_with(model)
+            if self.kept.get("round") == round_:
+                network = self._network_again(path, network)
+            self._make(path, round_, network)
+            self.fabric.barrier()
+            labels = PseudoLabels.read(path)
+            self.kept.update(round=round_, network=labels.facts["network"])
+        self.labels = labels
+        self.target.labels = (labels.xy_px, labels.admitted.astype(np.float32))
+        self.renewed(labels)
+        return self.facts()
+
+    def _make(self, path: Path, round_: int, model: nn.Module) -> None:
+        """On all ranks: they label together; the first one writes."""
+        first = self.fabric.is_global_zero
+        for kept in self.folder.glob("labels_round_*") if first else ():
+            if kept.name > f"labels_round_{round_:02d}~":
+                kept.unlink()  # of later rounds: an earlier run's, in a folder that is used again
+        labels = self._made(path, self.labeller.mark(model, round_)) if first else None
+        made = self.fabric.broadcast(labels is not None)
+        if not made:
+            self.prepare(round_)
+            labels = self.labeller.label(model, round_, path.with_suffix(".partial.npz"))
+        if not first:
+            return
+        if not made:
+            self.refine(labels, round_, model)
+            labels.facts["ranked_by"] = self.ranked_by
+        self.admit(labels, round_)
+        fault = None if labels.admitted.any() else self.nothing_admitted(labels)
+        if fault:
+            raise fault
+        labels.write(path)
+        for partial in self.folder.glob(f"{path.stem}.partial*"):
+            partial.unlink()
+
+    def nothing_admitted(self, labels: PseudoLabels) -> DataError | None:
+        """The error where a round admits no label; None where the run goes on with its labelled pictures alone."""
+        return DataError(
+            "pseudo-labels with some confidence",
+            "a network that sees no joint in any target picture",
+            "look at the target with `zoopose data check`; start from a source model that has learnt something",
+        )
+
+    def _made(self, path: Path, mark: str) -> PseudoLabels | None:
+        """Labels made just before an interruption, by the same network, for the same frames, in the same way."""
+        try:
+            labels = PseudoLabels.read(path)
+        except DataError:
+            return None
+        same = labels.facts.get("mark") == mark and labels.facts.get("ranked_by") == self.ranked_by
+        return labels if same else None
+
+    def _read(self, path: Path, network: str) -> PseudoLabels:
+        labels = PseudoLabels.read(path)
+        self._check_network(labels, path, network)
+        return labels
+
+    def _check_network(self, labels: PseudoLabels, path: Path, network: str) -> None:
+        if labels.facts.get("network") != network:
+            raise DataError(
+                f"the labels this run was training on (made by network {network})",
+                f"{path}, made by network {labels.facts.get('network')}",
+                "go on in that run's own folder, where its labels are, or begin anew with --restart",
+            )
+
+    def _can_be_read(self, path: Path) -> bool:
+        """Whether the file of the running round is there and whole: the first rank looks, all do as it says."""
+        fault = ""
+        if self.fabric.is_global_zero:
+            try:
+                PseudoLabels.read(path)
+            except DataError as error:
+                fault = error.found
+                log.warning("the labels of the running round cannot be read: %s", fault)
+        return not self.fabric.broadcast(fault)
+
+    def _network_again(self, path: Path, model: nn.Module) -> nn.Module:
+        """The network that makes a round's labels anew: the one that made them, where a checkpoint in the run folder holds it.
+
+        Args:
+            model: the network that would make labels now.
+        """
+        mark = self.kept["network"]
+        same, where = network_of_mark(mark, model, self.folder)
+        if same is not None:
+            log.warning("%s is made anew by the network that made it (%s): the result stays the same", path.name, where)
+            return same
+        log.warning(
+            "%s is made anew by the network as it is now, since no checkpoint holds the network that made it: "
+            "the run goes on, with another result than without the damage",
+            path.name,
+        )
+        return model
+
+    def earlier(self, round_: int, without: str, network: str | None = None) -> PseudoLabels | None:
+        """Labels of an earlier round; None, with a warning, where their file is gone or damaged.
+
+        Args:
+            without: what is left out then, for the warning.
+            network: mark of the network that must have made them; None: any.
+
+        Raises:
+            DataError: another network made them.
+        """
+        path = labels_path(self.folder, round_)
+        try:
+            labels = PseudoLabels.read(path)
+        except DataError as error:
+            if self.fabric.is_global_zero:
+                log.warning(
+                    "labels of round %d cannot be read (%s): the run goes on without %s", round_, error.found, without
+                )
+            return None
+        if network is not None:
+            self._check_network(labels, path, network)
+        return labels
+
+    def batches(self, epoch: int, start: int) -> Iterator[Pair | None]:
+        """Source and target batches in step; each feed runs on through its own epochs, whatever the other's length.
+
+        A round without any label takes none of the target's.
+        """
+        at, count = epoch * self.steps + start, self.steps - start
+        feeds = [self.source, self.target if self.has_labels else None]
+        feeds += [self.labelled_target] if self.labelled_target else []
+        streams = [stream(feed, at, count, self.fabric.device) if feed else repeat(None) for feed in feeds]
+        for i, pair in enumerate(zip(*streams), at):
+            pair = self.paired(pair, i)
+            yield pair if any(pair) else None
+
+    def __call__(self, model: nn.Module, batch: Pair) -> dict[str, torch.Tensor]:
+        parts = [b for b in batch if b is not None]
+        outputs = model(torch.cat([b["images"] for b in parts]))
+        sizes = [len(b["images"]) for b in parts]
+        zero = outputs[-1].new_zeros(())
+        names = PARTS[: len(batch)]
+        losses = {**dict.fromkeys(names, zero), "acc": zero}
+        factors = loss_factors(self.fabric, [mean_over(self.loss, own) for own in batch])
+        for name, factor, own, found in zip(names, factors, batch, _split(outputs, sizes, batch)):
+            if own is not None:
+                losses[name] = factor * stage_loss(found, own["target"], own["weight"], self.loss)
+                if name == "source":
+                    losses["acc"] = cell_accuracy(found, own["target"], own["weight"])
+        total = sum(losses[name] * (self.gamma if name == "target" else 1.0) for name in names)
+        return {"total": total, **losses}
+
+
+def _split(outputs: list[torch.Tensor], sizes: list[int], batch: Pair) -> list[list[torch.Tensor] | None]:
+    """The stages' maps of each domain, None for a domain without a readable picture."""
+    parts = iter(zip(*(o.split(sizes) for o in outputs)))
+    return [list(next(parts)) if own is not None else None for own in batch]
