@@ -1,4 +1,4 @@
-"""Lets the API page read the package's sources: the repository's root is the package, so it needs a folder that holds it by name."""
+"""Lets the API page read the sources: the root of the repository is the package, and has another name as a folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _folders: list[tempfile.TemporaryDirectory] = []
 
 @event_priority(100)
 def on_config(config, **_):
-    """Make a folder with links to the modules of the package, below the name `zoopose`, and tell mkdocstrings of it before it starts."""
+    """Make a folder `zoopose` with links to the modules of the package, before mkdocstrings starts."""
     folder = tempfile.TemporaryDirectory(prefix="zoopose_docs_")
     _folders.append(folder)
     package = Path(folder.name) / "zoopose"
