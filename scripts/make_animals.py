@@ -41,7 +41,7 @@ DOMAINS = ("source", "target", "both")
 OF_SOURCE, OF_TARGET = ("pictures", "size", "views"), ("shots", "frames", "target_size", "gap", "site")
 
 
-@dataclass
+@dataclass(frozen=True)
 class MakeOptions:
     """`zoopose data make`."""
 

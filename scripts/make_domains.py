@@ -37,7 +37,7 @@ from zoopose.synthetic.target import TargetShot
 from zoopose.synthetic.writers import Pool
 
 
-@dataclass
+@dataclass(frozen=True)
 class ThreeOptions:
     """`zoopose data three`."""
 
