@@ -17,7 +17,7 @@ from torch import nn
 from ...errors import WeightsError
 from .multi_stage import ConvBN
 from .network import PoseNetwork
-from .resnet import BasicBlock, count_blocks, draw_normal, stage
+from .resnet import BasicBlock, count_blocks, init_normal, stage
 
 CHANNELS = (256, 256, 384, 384, 384, 512)  # of the feature maps, finest first; one level more than there are halvings
 BLOCKS = (2, 2, 2, 2, 2, 4)  # residual blocks on each level
@@ -91,7 +91,7 @@ class MmposeHourglass(PoseNetwork):
             self.inters.requires_grad_(False)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
-                draw_normal(module.weight)
+                init_normal(module.weight)
         for layer in self.multi_final_layers:
             nn.init.zeros_(layer.bias)
 

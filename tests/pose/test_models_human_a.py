@@ -268,7 +268,7 @@ def test_three_maps_a_joint_and_an_adaptation_network(name):
     images = torch.rand(1, 3, 64, 32)
     with torch.no_grad():
         (maps,) = model(images)
-        model.adapt(1)
+        model.add_adapter(1)
         (same,) = model.eval()(images)
     assert maps.shape == (1, 15, 16, 8) and torch.equal(same, maps)
     model.adapter[0].conv3.bias.data.fill_(1.0)
