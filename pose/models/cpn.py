@@ -147,7 +147,7 @@ class CPN(PoseNetwork):
         return self.resnet.load_trunk(state_dict)
 
 
-def numbers_of(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict[str, Any]]:
+def identify(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict[str, Any]]:
     """Name in the table and builder's options of a published CPN, read off its tensors.
 
     Raises:

@@ -231,7 +231,7 @@ def udp_hrnet_w48(num_joints: int) -> HRNet:
     return HRNet(num_joints, 48, udp=True)
 
 
-def numbers_of(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict]:
+def identify(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict]:
     """Name in the table of networks and build options of an HRNet, read off its tensors.
 
     Raises:

@@ -149,7 +149,7 @@ def lpn152(num_joints: int, attention: str = "gc", deconv_filters: Sequence[int]
     return LPN(num_joints, 152, attention, deconv_filters)
 
 
-def numbers_of(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict]:
+def identify(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict]:
     """Name in the table of networks and build options of an LPN, read off its tensors.
 
     Raises:

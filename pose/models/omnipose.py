@@ -280,7 +280,7 @@ def with_filters(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tens
     return {**filters, **state_dict}
 
 
-def numbers_of(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict]:
+def identify(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict]:
     """Name in the table of networks and build options of an OmniPose, read off its tensors.
 
     Raises:

@@ -142,7 +142,7 @@ def sb_pose_resnet152(
     return PoseResNet(num_joints, 152, caffe, deconv_filters, deconv_kernels, deconv_bias, final_kernel)
 
 
-def numbers_of(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict]:
+def identify(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict]:
     """Name in the table of networks and build options of a SimpleBaseline, read off its tensors (all but `caffe`).
 
     Raises:
