@@ -79,19 +79,19 @@ def tube(
     name: str, stations: str, bones: str | tuple[str, ...], around: int = 10, rings: int = 10, solid: bool = True
 ) -> Tube:
     """A tube from stations written as "x y z half-width half-depth" between bars, and bone names."""
-    stations = np.array([row.split() for row in stations.split("|")], np.float64)
-    bones = tuple(bones.split()[: len(stations) - 1]) if isinstance(bones, str) else bones
+    rows = np.array([row.split() for row in stations.split("|")], np.float64)
+    bones = tuple(bones.split()[: len(rows) - 1]) if isinstance(bones, str) else bones
     if len(bones) == 1:
-        bones *= len(stations) - 1
-    return Tube(name, stations, bones, around, rings, solid)
+        bones *= len(rows) - 1
+    return Tube(name, rows, bones, around, rings, solid)
 
 
-def pivots_at(**given: tuple[str | None, tuple]) -> dict[str, tuple[str | None, np.ndarray]]:
+def pivots_at(**given: tuple[str | None, tuple[float, float, float]]) -> dict[str, tuple[str | None, np.ndarray]]:
     """Pivots from bone=(parent, xyz)."""
     return {bone: (parent, np.array(xyz, np.float64)) for bone, (parent, xyz) in given.items()}
 
 
-def marks_at(**given: tuple[str, tuple]) -> dict[str, tuple[str, np.ndarray]]:
+def marks_at(**given: tuple[str, tuple[float, float, float]]) -> dict[str, tuple[str, np.ndarray]]:
     """Marks from joint=(kind, xyz)."""
     return {joint: (kind, np.array(xyz, np.float64)) for joint, (kind, xyz) in given.items()}
 

@@ -8,10 +8,10 @@ from functools import lru_cache
 import numpy as np
 
 from .coats import Coat, Paint
+from .colours import RGB, triple
 from .figure import ARM
 from .mesh import Mesh
 
-RGB = tuple[float, float, float]
 _SKINS: tuple[RGB, ...] = (
     (0.93, 0.77, 0.67), (0.87, 0.68, 0.55), (0.78, 0.58, 0.44), (0.65, 0.45, 0.32), (0.48, 0.32, 0.22), (0.32, 0.21, 0.15),
 )  # fmt: skip
@@ -47,13 +47,13 @@ class Outfit:
 
 
 def _shade(rgb: RGB, rng: np.random.Generator, low: float = 0.85, high: float = 1.12) -> RGB:
-    return tuple(float(v) for v in np.clip(np.array(rgb) * rng.uniform(low, high) * rng.normal(1, 0.03, 3), 0.02, 0.97))
+    return triple(np.clip(np.array(rgb) * rng.uniform(low, high) * rng.normal(1, 0.03, 3), 0.02, 0.97))
 
 
 def _dye(rng: np.random.Generator) -> RGB:
     """A colour of cloth: some grey, some strong."""
     grey = rng.uniform(0.04, 0.95)
-    return tuple(float(v) for v in np.clip(grey + rng.uniform(0, 1) * rng.uniform(-0.5, 0.5, 3), 0.03, 0.97))
+    return triple(np.clip(grey + rng.uniform(0, 1) * rng.uniform(-0.5, 0.5, 3), 0.03, 0.97))
 
 
 def draw_outfit(rng: np.random.Generator) -> Outfit:
@@ -65,7 +65,7 @@ def draw_outfit(rng: np.random.Generator) -> Outfit:
         shirt, shirt, shirt, hair, pattern=str(rng.choice(_PATTERNS)), mark=mark, mark2=mark2,
         share=float(rng.uniform(0.3, 0.6)),
         scale=float(rng.uniform(0.06, 0.25)), soft=0.03, grain=float(rng.uniform(0, 0.15)),
-        offset=tuple(map(float, rng.uniform(0, 1, 3))),
+        offset=triple(rng.uniform(0, 1, 3)),
     )  # fmt: skip
     suit = rng.random() < 0.15
     return Outfit(

@@ -12,6 +12,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from .colours import RGB
 from .mesh import Mesh
 from .noise import sheet, solid
 
@@ -39,19 +40,19 @@ class Coat:
         dirt: strength of mud on legs and belly.
     """
 
-    body: tuple[float, float, float]
-    belly: tuple[float, float, float]
-    points: tuple[float, float, float]
-    mane: tuple[float, float, float]
-    hoof: tuple[float, float, float] = (0.16, 0.14, 0.12)
-    muzzle: tuple[float, float, float] = (0.25, 0.2, 0.18)
-    eye: tuple[float, float, float] = (0.04, 0.03, 0.03)
+    body: RGB
+    belly: RGB
+    points: RGB
+    mane: RGB
+    hoof: RGB = (0.16, 0.14, 0.12)
+    muzzle: RGB = (0.25, 0.2, 0.18)
+    eye: RGB = (0.04, 0.03, 0.03)
     points_top: float = 0.0
     socks: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     blaze: float = 0.0
     pattern: str = "plain"
-    mark: tuple[float, float, float] = (0.9, 0.88, 0.85)
-    mark2: tuple[float, float, float] = (0.1, 0.1, 0.1)
+    mark: RGB = (0.9, 0.88, 0.85)
+    mark2: RGB = (0.1, 0.1, 0.1)
     share: float = 0.4
     scale: float = 0.3
     soft: float = 0.05
@@ -150,7 +151,7 @@ def paint(mesh: Mesh, coat: Coat) -> Paint:
     colour = np.empty((len(z), 3), np.float32)
     colour[:] = coat.body
 
-    def lay(share: np.ndarray, rgb: tuple[float, float, float]) -> None:
+    def lay(share: np.ndarray, rgb: RGB) -> None:
         colour[:] += (np.array(rgb, np.float32) - colour) * share.astype(np.float32)[:, None]
 
     lay(at.under, coat.belly)
@@ -210,7 +211,8 @@ def _stripes(coat: Coat, rest: np.ndarray) -> np.ndarray:
     level = np.cos(1.3 * period * z + np.float32(5) * warp)
     width = coat.share - 0.5 + 0.9 * (breaks - 0.5)
     wave = upright + (level - upright) * low
-    return _ramp(wave + 2 * width, -coat.soft * 4, coat.soft * 4) * _ramp(breaks, 0.12, 0.22)
+    share: np.ndarray = _ramp(wave + 2 * width, -coat.soft * 4, coat.soft * 4) * _ramp(breaks, 0.12, 0.22)
+    return share
 
 
 def _texture(coat: Coat, rest: np.ndarray) -> np.ndarray:

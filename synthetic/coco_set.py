@@ -25,6 +25,7 @@ from .writers import Pool, Progress, made_folder, replace_file, write_picture
 
 SPLITS = ("train", "valid")
 _PARTS = ".parts"
+Records = dict[str, list[dict[str, Any]]]  # "images" and "annotations" -> entries of the JSON file
 
 
 @dataclass(frozen=True)
@@ -154,9 +155,9 @@ def write_set(plan: CocoSet, progress: Progress | None = None, pool: Pool = map)
     return written
 
 
-def write_piece(plan: CocoSet, piece: int) -> dict[str, list[dict]]:
-    """Write the pictures of a piece, then a note of what the files will say of it; returns what the note says."""
-    records: dict[str, list[dict]] = {"images": [], "annotations": []}
+def write_piece(plan: CocoSet, piece: int) -> Records:
+    """Writes the pictures of a piece, then a note of what the files will say of it; returns what the note says."""
+    records: Records = {"images": [], "annotations": []}
     root = plan.folder / plan.pictures[plan.split_of(piece)]
     for k, drawn in enumerate(plan.draw(piece)):
         number = piece * plan.per_piece + k + 1
@@ -175,9 +176,9 @@ def write_piece(plan: CocoSet, piece: int) -> dict[str, list[dict]]:
     return records
 
 
-def _known(plan: CocoSet) -> dict[int, dict[str, list[dict]]]:
+def _known(plan: CocoSet) -> dict[int, Records]:
     """Piece -> what is known of it, of those whose pictures are all there: from the files, and from notes of a stopped run."""
-    found: dict[int, dict[str, list[dict]]] = {}
+    found: dict[int, Records] = {}
     # a hidden one is a draft that a killed process left
     notes = sorted(p for p in (plan.folder / _PARTS).glob("*.json") if not p.name.startswith("."))
     for path in (*notes, *(plan.folder / name for name in plan.files.values())):
@@ -187,9 +188,9 @@ def _known(plan: CocoSet) -> dict[int, dict[str, list[dict]]]:
     return {i: found[i] for i in sorted(found) if i < plan.pieces and _whole(plan, i, found[i])}
 
 
-def _read(path: Path, per_piece: int) -> dict[int, dict[str, list[dict]]]:
+def _read(path: Path, per_piece: int) -> dict[int, Records]:
     """Piece -> images and annotations that a file or a note lists; nothing where it is not there."""
-    found: dict[int, dict[str, list[dict]]] = {}
+    found: dict[int, Records] = {}
     if not path.is_file():
         return found
     try:
@@ -204,14 +205,14 @@ def _read(path: Path, per_piece: int) -> dict[int, dict[str, list[dict]]]:
     return found
 
 
-def _whole(plan: CocoSet, piece: int, records: dict[str, list[dict]]) -> bool:
+def _whole(plan: CocoSet, piece: int, records: Records) -> bool:
     root = plan.folder / plan.pictures[plan.split_of(piece)]
     return len(records["images"]) == plan.per_piece and all(
         (root / i["file_name"]).is_file() for i in records["images"]
     )
 
 
-def _write_json(path: Path, data: dict) -> None:
+def _write_json(path: Path, data: dict[str, Any]) -> None:
     text = json.dumps(data) + "\n"
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         with atomic_path(path) as temporary:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -68,7 +69,7 @@ class Frame:
     vertex_depth_cm: np.ndarray
     vertex_visible: np.ndarray
     camera: Camera
-    about: dict
+    about: dict[str, Any]
 
     @property
     def depth_cm(self) -> np.ndarray:
@@ -98,7 +99,7 @@ def compose(
     paint: Paint,
     light: Light,
     backdrop: np.ndarray,
-    about: dict,
+    about: dict[str, Any],
     cover: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> tuple[Frame, np.ndarray]:
     """Draw the animal over a backdrop.
@@ -184,14 +185,15 @@ def _shade(mesh: Mesh, posed: Posed, camera: Camera, paint: Paint, light: Light,
     corner = np.concatenate([lit, paint.colour, paint.rest, paint.mark_weight[:, None], glint[:, None]], 1)
     value = hits.mix(corner, mesh.faces)
     colour = paint.at(value[:, 3:6], value[:, 9], value[:, 6:9])
-    return np.clip(colour * value[:, :3] + value[:, 10:11], 0, 1).astype(np.float32)
+    shaded: np.ndarray = np.clip(colour * value[:, :3] + value[:, 10:11], 0, 1).astype(np.float32)
+    return shaded
 
 
 def _blend(window: np.ndarray, hits: Hits, colour: np.ndarray, zoom: int) -> np.ndarray:
     """Lay samples over the backdrop's window in place; returns (h, w) the animal's share of each pixel."""
-    layer = np.zeros((hits.size_hw[0] * hits.size_hw[1], 4), np.float32)
-    layer[hits.pixel, :3], layer[hits.pixel, 3] = colour, 1
-    layer = layer.reshape(*hits.size_hw, 4)
+    flat = np.zeros((hits.size_hw[0] * hits.size_hw[1], 4), np.float32)
+    flat[hits.pixel, :3], flat[hits.pixel, 3] = colour, 1
+    layer: np.ndarray = flat.reshape(*hits.size_hw, 4)
     if zoom > 1:
         layer = cv2.resize(layer, window.shape[1::-1], interpolation=cv2.INTER_AREA)
         window[:] = window * (1 - layer[..., 3:]) + layer[..., :3]
@@ -217,7 +219,15 @@ def _front_of_blocks(depth: np.ndarray, label: np.ndarray, zoom: int) -> tuple[n
     return np.take_along_axis(blocks, pick, 2)[..., 0], np.take_along_axis(labels, pick, 2)[..., 0]
 
 
-def _seen(xy_px, depth, hits: Hits, corner_xy, zoom: int, size_hw, slack_cm) -> np.ndarray:
+def _seen(
+    xy_px: np.ndarray,
+    depth: np.ndarray,
+    hits: Hits,
+    corner_xy: tuple[int, int],
+    zoom: int,
+    size_hw: tuple[int, int],
+    slack_cm: np.ndarray | float,
+) -> np.ndarray:
     """(n,) bool: inside the picture, before the camera, and no deeper than the slack under what covers the point's pixel."""
     height, width = size_hw
     inside = (xy_px >= -0.5).all(1) & (xy_px[:, 0] < width - 0.5) & (xy_px[:, 1] < height - 0.5) & (depth > 5)
@@ -234,7 +244,8 @@ def _lookup(mask: np.ndarray, xy_px: np.ndarray) -> np.ndarray:
     at = np.round(np.nan_to_num(xy_px)).astype(int)
     inside = (at >= 0).all(1) & (at[:, 0] < mask.shape[1]) & (at[:, 1] < mask.shape[0])
     at = np.clip(at, 0, [mask.shape[1] - 1, mask.shape[0] - 1])
-    return inside & mask[at[:, 1], at[:, 0]]
+    covered: np.ndarray = inside & mask[at[:, 1], at[:, 0]]
+    return covered
 
 
 def _ground_depth(camera: Camera) -> np.ndarray:
@@ -243,7 +254,8 @@ def _ground_depth(camera: Camera) -> np.ndarray:
     x = (np.arange(width) - camera.centre_px[0]) / camera.focal_px
     y = (np.arange(height) - camera.centre_px[1]) / camera.focal_px
     falls = camera.axes[2, 2] + x[None] * camera.axes[0, 2] + y[:, None] * camera.axes[1, 2]
-    return np.minimum(camera.position_cm[2] / np.maximum(-falls, 1e-6), 1e4).astype(np.float32)
+    depth: np.ndarray = np.minimum(camera.position_cm[2] / np.maximum(-falls, 1e-6), 1e4).astype(np.float32)
+    return depth
 
 
 def _cast_shadow(backdrop: np.ndarray, mesh: Mesh, posed: Posed, camera: Camera, light: Light) -> None:
@@ -259,7 +271,7 @@ def _cast_shadow(backdrop: np.ndarray, mesh: Mesh, posed: Posed, camera: Camera,
     for i in range(len(mesh.tube_names)):
         here = (mesh.tubes == i) & (depth > 5)
         if here.sum() > 2:
-            cv2.fillConvexPoly(mask, cv2.convexHull(flat[here]), 255, cv2.LINE_AA, shift=3)
+            cv2.fillConvexPoly(mask, cv2.convexHull(flat[here]), (255,), cv2.LINE_AA, shift=3)
     if not mask.any():
         return
     soft = cv2.GaussianBlur(mask, (0, 0), max(0.6, light.shadow_soft * width / shrink))

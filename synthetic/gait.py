@@ -240,8 +240,10 @@ def carried_skin(mesh: Mesh, turn: np.ndarray, shift: np.ndarray, leap_cm: float
 
 def _turned(carry: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     x, y, z = vectors[:, :1], vectors[:, 1:2], vectors[:, 2:]
-    return carry[:, 0:9:3] * x + carry[:, 1:9:3] * y + carry[:, 2:9:3] * z
+    turned: np.ndarray = carry[:, 0:9:3] * x + carry[:, 1:9:3] * y + carry[:, 2:9:3] * z
+    return turned
 
 
 def _carried(carry: np.ndarray, points: np.ndarray) -> np.ndarray:
-    return _turned(carry, points) + carry[:, 9:]
+    carried: np.ndarray = _turned(carry, points) + carry[:, 9:]
+    return carried

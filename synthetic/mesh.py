@@ -135,7 +135,8 @@ def _bone_table(body: Body) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
 
 
 def _unit(v: np.ndarray) -> np.ndarray:
-    return v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-9)
+    unit: np.ndarray = v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-9)
+    return unit
 
 
 def _loft(tube: Tube, detail: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -171,7 +172,8 @@ def _eye_seat(body: Body, shape: _Shape) -> np.ndarray:
     # from a fifth of the way out of the middle plane, or of the face, to the skin
     inner = np.array([x, y, z]) * np.where(look > 0, 0.2, 1.0)
     skin = shape.skin_from(inner, look, 0.2 * body.withers_cm)
-    return skin - shape.normals(skin[None])[0] * 0.2 * radius
+    seat: np.ndarray = skin - shape.normals(skin[None])[0] * 0.2 * radius
+    return seat
 
 
 def _ball(tube: Tube, left_seat: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -194,9 +196,11 @@ def _through(stations: np.ndarray, count: int) -> np.ndarray:
     i = np.minimum(at.astype(int), len(stations) - 2)
     t = (at - i)[:, None]
     p0, p1, p2, p3 = (padded[i + k] for k in range(4))
-    out = 0.5 * (2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 + (3 * p1 - p0 - 3 * p2 + p3) * t**3)
-    out[:, 3:] = np.maximum(out[:, 3:], 0.4)
-    return out
+    curve: np.ndarray = 0.5 * (
+        2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 + (3 * p1 - p0 - 3 * p2 + p3) * t**3
+    )
+    curve[:, 3:] = np.maximum(curve[:, 3:], 0.4)
+    return curve
 
 
 class _Pieces:
@@ -236,7 +240,8 @@ class _Shape:
         # thin parts melt less than thick ones, or a jaw would drown in its head
         girth = np.take_along_axis(radius, every.argmin(1)[:, None], 1)
         melt = self.melt_cm * np.clip(girth / (3 * self.melt_cm), 0.2, 1)
-        return nearest[:, 0] - 0.6 * melt[:, 0] * np.log(np.exp((nearest - per_tube) / melt).sum(1))
+        level: np.ndarray = nearest[:, 0] - 0.6 * melt[:, 0] * np.log(np.exp((nearest - per_tube) / melt).sum(1))
+        return level
 
     def normals(self, points: np.ndarray) -> np.ndarray:
         """(n, 3) unit gradient of the level."""
@@ -252,13 +257,15 @@ class _Shape:
             middle = (low + high) / 2
             out = self.level(centres + rays * middle[:, None]) > 0
             low, high = np.where(out, low, middle), np.where(out, middle, high)
-        return centres + rays * np.where(inside, 1.0, (low + high) / 2)[:, None]
+        placed: np.ndarray = centres + rays * np.where(inside, 1.0, (low + high) / 2)[:, None]
+        return placed
 
     def skin_from(self, point: np.ndarray, direction: np.ndarray, reach_cm: float) -> np.ndarray:
         """The last point inside the union on the way from an inner point."""
         along = point + np.linspace(0, reach_cm, 120)[:, None] * direction
         inside = np.flatnonzero(self.level(along) < 0)
-        return along[inside[-1] if len(inside) else 0]
+        last: np.ndarray = along[inside[-1] if len(inside) else 0]
+        return last
 
 
 class _Binding:
@@ -274,7 +281,8 @@ class _Binding:
         weights = np.stack([near[:, self.bone == b].max(1, initial=0) for b in range(self.count)], 1)
         weights /= weights.sum(1, keepdims=True)
         weights[weights < 0.03] = 0
-        return weights / weights.sum(1, keepdims=True)
+        normalised: np.ndarray = weights / weights.sum(1, keepdims=True)
+        return normalised
 
 
 def _joints(body: Body, shape: _Shape, eye: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

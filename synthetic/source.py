@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import OptionError
 from .camera import orbit
 from .coats import Coat, paint
+from .colours import triple
 from .frames import Frame, Light, compose, finish, skin_of, supersampling
 from .gait import draw_manner, pose_mesh
 from .noise import stream
@@ -96,8 +97,13 @@ def standard_coat(animal: str) -> Coat:
             muzzle=(0.14, 0.1, 0.09), points_top=0.42,
         )  # fmt: skip
     if animal == "hound":
-        tan = {"points": (0.7, 0.6, 0.45), "mane": (0.4, 0.3, 0.2), "points_top": 0.3}
-        return Coat(body=(0.45, 0.3, 0.16), belly=(0.75, 0.66, 0.52), **tan)
+        return Coat(
+            body=(0.45, 0.3, 0.16),
+            belly=(0.75, 0.66, 0.52),
+            points=(0.7, 0.6, 0.45),
+            mane=(0.4, 0.3, 0.2),
+            points_top=0.3,
+        )
     white = (0.85, 0.83, 0.8)
     return Coat(
         white,
@@ -114,17 +120,22 @@ def standard_coat(animal: str) -> Coat:
 def random_coat(rng: np.random.Generator) -> Coat:
     """A coat no animal has: random texture or random colours."""
     colours = rng.uniform(0.05, 0.95, (8, 3))
-    pick = [tuple(map(float, c)) for c in colours]
+    body, belly, points, mane, hoof, muzzle, mark, mark2 = map(triple, colours)
     pattern = str(rng.choice(["texture", "texture", "texture", "patches", "spots", "stripes"]))
     return Coat(
-        *pick[:6],
+        body,
+        belly,
+        points,
+        mane,
+        hoof,
+        muzzle,
         pattern=pattern,
-        mark=pick[6],
-        mark2=pick[7],
+        mark=mark,
+        mark2=mark2,
         share=float(rng.uniform(0.25, 0.6)),
         scale=float(rng.uniform(0.15, 0.6)),
         points_top=float(rng.choice([0, 0.4])),
-        offset=tuple(map(float, rng.uniform(0, 1, 3))),
+        offset=triple(rng.uniform(0, 1, 3)),
         grain=float(rng.uniform(0, 0.15)),
     )
 
@@ -133,13 +144,9 @@ def _surface(rng: np.random.Generator) -> Surface:
     dark = rng.uniform(0, 0.6, 3)
     light = np.clip(dark + rng.uniform(-0.15, 0.65, 3), 0, 1)
     kind = str(rng.choice(["cloud", "blots", "streak", "collage"]))
-    return Surface(
-        kind,
-        tuple(map(float, dark)),
-        tuple(map(float, light)),
-        float(rng.uniform(0.5, 2.0)),
-        tuple(map(float, rng.uniform(0, 512, 2))),
-    )
+    scale = float(rng.uniform(0.5, 2.0))
+    x, y = map(float, rng.uniform(0, 512, 2))
+    return Surface(kind, triple(dark), triple(light), scale, (x, y))
 
 
 def random_scene(rng: np.random.Generator) -> Scene:

@@ -6,6 +6,7 @@ motion are those of a video), 1 is the default, more makes bodies, lenses and co
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import cv2
@@ -202,7 +203,7 @@ class TargetShot:
         image = through(self.lens, picture, max(abs(self.slide_px), 3 * self.shake), rng)
         return frame_.with_image(image)
 
-    def _window(self, slide_px: float, lift_px: float):
+    def _window(self, slide_px: float, lift_px: float) -> Callable[[np.ndarray], np.ndarray]:
         """A function that cuts the picture's window out of a strip."""
         height, width = self.size_hw
         # the strip is mirrored at its ends, so a shot may last as long as it likes

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -32,10 +33,10 @@ JOINT_ROWS = {
     "hound": (2028, 2580, 912, 878, 977, 1541, 1734, 480, 799, 1575, 1446, 602, 755, 673, 780, 1580, 466, 631),
 }
 Progress = Callable[[int, int], None]
-Pool = Callable[[Callable, Iterable], Iterable]
+Pool = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 
-def synthetic_folder(root: Path, animal: str) -> Path:
+def synthetic_folder(root: str | Path, animal: str) -> Path:
     """Where the pictures of a synthetic animal lie."""
     return Path(root) / "synthetic_animal" / f"{animal}_combineds5r5_texture"
 
