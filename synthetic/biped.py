@@ -1,4 +1,4 @@
-"""How a person stands, goes and holds the arms: rotations of the bones of `figure`.
+"""Postures of a person: rotations of the bones of `figure`.
 
 Angles are degrees, each zero for a person standing straight with hanging arms. Limbs are described for the left side and
 mirrored for the right. Flexion swings a limb forward, abduction away from the body; pitch of the spine is backward, yaw to the
@@ -46,13 +46,13 @@ class Leg:
 
 @dataclass(frozen=True)
 class Posture:
-    """What every joint does.
+    """Angles of every joint.
 
     Attributes:
         arms, legs: left, right.
         pelvis, waist, chest, neck, head: pitch, yaw, roll.
         leap: height above the ground, in body heights.
-        name: what it is.
+        name: of the posture.
     """
 
     arms: tuple[Arm, Arm] = (Arm(), Arm())
@@ -68,7 +68,7 @@ class Posture:
 
 @dataclass(frozen=True)
 class _Base:
-    """What legs and trunk do; `swing` is the flexion their going gives to the arms, `elbow` what goes with it."""
+    """Posture of legs and trunk; `swing` is the flexion that walking or running gives to the arms, `elbow` that of their elbows."""
 
     legs: tuple[Leg, Leg]
     lean: float = 0.0  # of the pelvis, forward
@@ -76,7 +76,7 @@ class _Base:
     leap: float = 0.0
     swing: tuple[float, float] = (0.0, 0.0)
     elbow: float = 8.0
-    free: tuple[str, ...] = field(default_factory=tuple)  # arms that go with it, empty for all
+    free: tuple[str, ...] = field(default_factory=tuple)  # postures of the arms that fit; empty: all
 
 
 def _bump(phase: float, at: float, width: float) -> float:
@@ -161,7 +161,7 @@ def _either(rng: np.random.Generator, legs: tuple[Leg, Leg]) -> tuple[Leg, Leg]:
     return legs if rng.random() < 0.5 else (legs[1], legs[0])
 
 
-# what people do, and how often
+# posture -> its share of the pictures, and how it is drawn
 BASES: dict[str, tuple[float, Callable[[np.random.Generator], _Base]]] = {
     "stand": (0.34, _stand), "walk": (0.24, _walk), "run": (0.12, _run), "squat": (0.05, _squat), "lunge": (0.05, _lunge),
     "kneel": (0.03, _kneel), "sit": (0.05, _sit), "kick": (0.04, _kick), "star": (0.05, _star), "bow": (0.03, _bow),
@@ -196,7 +196,7 @@ def _draw_arm(kind: str, rng: np.random.Generator) -> Arm:
 
 
 def draw_posture(rng: np.random.Generator) -> Posture:
-    """What a person does at one moment, at random."""
+    """A posture at random."""
     name = str(rng.choice(list(BASES), p=[share for share, _ in BASES.values()]))
     base = BASES[name][1](rng)
     # who walks or runs mostly swings the arms
@@ -264,7 +264,7 @@ def bone_turns(posture: Posture) -> dict[str, np.ndarray]:
 
 
 def pose_person(mesh: Mesh, posture: Posture) -> Posed:
-    """Carry the skin and the joints of a person by the bones; the lowest point stands on the ground, or leaps above it."""
+    """Poses the skin and the joints of a person; the lowest point is on the ground, or `posture.leap` above it."""
     turns = bone_turns(posture)
     turn, shift = np.zeros((len(mesh.bones), 3, 3)), np.zeros((len(mesh.bones), 3))
     for b, parent in enumerate(mesh.parents):

@@ -22,11 +22,11 @@ class Tube:
     """One generalised cylinder.
 
     Attributes:
-        name: what it is; coats and labels go by it.
+        name: of the part of the body; coats and part labels are chosen by it.
         stations: (n, 5) x, y, z, half-width, half-depth in cm.
         bones: n - 1 bone names, one per piece.
         around, rings: mesh vertices round the tube, and rings along it, at full detail.
-        solid: whether it melts into the others (False: eyes, mane, horns keep their own outline).
+        solid: whether it merges with the others. Eyes, mane and horns do not: their outline stays.
     """
 
     name: str
@@ -43,16 +43,16 @@ class Body:
 
     Attributes:
         name: animal.
-        withers_cm: height at the withers, the unit in which coats, gaits and cameras measure.
+        withers_cm: height at the withers: the unit of length of coats, gaits and cameras.
         tubes: left-side and middle tubes.
         pivots: bone -> (parent or None, (3,) xyz cm), left side and middle.
         marks: joint word -> (kind, (3,) xyz cm); kind is "centre", or "side"/"top"/"front"/"ahead" for the skin seen from there.
         gait: measures of movement, see `gait`.
-        melt_cm: how far tubes melt into each other.
-        skeleton: its joints; a mark for the neck comes on top.
-        rigid: joint word -> (bone it hangs on alone, cm it may lie under the skin); other joints hang on the bones around them.
+        melt_cm: width of the zone in which two tubes merge.
+        skeleton: its joints; `marks` has one for the neck besides.
+        rigid: joint word -> (the one bone it follows, cm it may lie under the skin); other joints follow the bones around them.
         look: (3,) direction in which the left eye looks.
-        parts: tube name -> part label, where the name does not tell.
+        parts: tube name -> part label, for tubes whose name does not say it.
     """
 
     name: str

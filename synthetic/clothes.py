@@ -1,4 +1,4 @@
-"""What people wear, and their own colours: skin, hair, shirt, trousers, shoes. Colours are RGB in 0..1, lengths cm at rest."""
+"""Colours of people and of their clothes: skin, hair, shirt, trousers, shoes. Colours are RGB in 0..1, lengths cm at rest."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def draw_outfit(rng: np.random.Generator) -> Outfit:
 
 @dataclass(frozen=True)
 class _Places:
-    """Where things are on the standard skin, (V,) each: tubes by name, height, distance down the arm."""
+    """Of every vertex of the standard skin (V,): name of its tube, height, distance down the arm, place at rest."""
 
     tube: np.ndarray
     z: np.ndarray
@@ -98,16 +98,16 @@ def _places(standard: Mesh) -> _Places:
 
 
 def dress(standard: Mesh, outfit: Outfit) -> Paint:
-    """Lay clothes on a skin.
+    """Puts clothes on a skin.
 
     Args:
-        standard: the standard skin the person's was moved from: clothes reach as far on everybody.
+        standard: the standard skin, of which the person's is a variant: clothes end at the same place on everybody.
     """
     at = _places(standard)
     colour = np.empty((len(at.z), 3), np.float32)
     colour[:] = outfit.skin
     limb, trunk, leg = np.isin(at.tube, ["arm", "hand"]), at.tube == "trunk", at.tube == "leg"
-    # the trunk's own skin is cloth up to the neck, also where an arm grows out of it
+    # the skin of the trunk is cloth up to the neck, also where an arm begins
     shirt = (trunk & (at.z >= outfit.waist_cm) & (at.z < 147.5)) | (limb & (at.down_arm < outfit.sleeve_cm))
     shirt |= (leg & (at.z >= outfit.waist_cm)) | (limb & (at.down_arm < 4)) | ((at.tube == "neck") & (at.z < 146))
     trousers = (leg & (at.z >= outfit.hem_cm) | trunk) & (at.z < outfit.waist_cm)

@@ -1,7 +1,7 @@
-"""Coats: what colour every place of an animal is.
+"""Coats: the colour of every place of an animal.
 
-A coat is smooth colours by region, worked out at the vertices, and one pattern of marks, worked out at every pixel from the place
-at rest, so that marks move with the skin. Colours are RGB in 0..1, lengths are in heights of the withers.
+A coat has smooth colours by region, computed at the vertices, and one pattern of marks, computed at every pixel. The pattern
+depends on the place at rest, so that marks move with the skin. Colours are RGB in 0..1, lengths are in heights of the withers.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class Coat:
 
     Attributes:
         body, belly, points, mane, hoof, muzzle, eye: colours of regions; points are lower legs.
-        points_top: height at which the points' colour has faded, 0 for none.
+        points_top: height at which the points' colour has faded; 0: no points.
         socks: white height of each leg (left front, right front, left back, right back).
-        blaze: half-width of a white stripe down the face, 0 for none.
+        blaze: half-width of a white stripe down the face; 0: no stripe.
         pattern: one of `PATTERNS`.
         mark, mark2: colours of the marks (mark2 only for "texture": its other end).
         share: share of the skin under marks.
@@ -103,7 +103,7 @@ class Paint:
 
 @dataclass(frozen=True)
 class _Regions:
-    """Where things are on a skin, as (V,) shares; worked out once per skin."""
+    """Regions of a skin, each as (V,) shares; computed once for a skin."""
 
     rest: np.ndarray
     leg: np.ndarray
@@ -145,7 +145,7 @@ def _regions(mesh: Mesh) -> _Regions:
 
 
 def paint(mesh: Mesh, coat: Coat) -> Paint:
-    """Lay a coat on a skin."""
+    """Puts a coat on a skin."""
     at = _regions(mesh)
     z = at.rest[:, 2]
     colour = np.empty((len(z), 3), np.float32)

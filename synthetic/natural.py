@@ -1,4 +1,4 @@
-"""Coats and places as they are found outside: what the target domain draws from. Colours are RGB in 0..1."""
+"""Natural coats and natural places: what the target domain draws from. Colours are RGB in 0..1."""
 
 from __future__ import annotations
 
@@ -77,13 +77,7 @@ _TIGERS = (
         scale=0.13,
     ),
     _tiger(
-        (0.82, 0.6, 0.33),
-        (0.9, 0.86, 0.78),
-        (0.82, 0.62, 0.38),
-        _WHITE,
-        mark=(0.3, 0.2, 0.13),
-        share=0.26,
-        scale=0.22,
+        (0.82, 0.6, 0.33), (0.9, 0.86, 0.78), (0.82, 0.62, 0.38), _WHITE, mark=(0.3, 0.2, 0.13), share=0.26, scale=0.22
     ),
     _tiger(
         (0.84, 0.81, 0.74),
@@ -104,13 +98,7 @@ _TIGERS = (
         scale=0.2,
     ),
     _tiger(
-        (0.62, 0.47, 0.28),
-        (0.7, 0.62, 0.48),
-        (0.6, 0.45, 0.28),
-        _WHITE,
-        mark=(0.25, 0.18, 0.12),
-        share=0.3,
-        scale=0.15,
+        (0.62, 0.47, 0.28), (0.7, 0.62, 0.48), (0.6, 0.45, 0.28), _WHITE, mark=(0.25, 0.18, 0.12), share=0.3, scale=0.15
     ),
 )
 _OTHERS = (

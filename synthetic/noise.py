@@ -1,6 +1,6 @@
-"""Tileable noise, made once: solid noise for coats, sheets of noise for grounds and skies.
+"""Tileable noise, computed once: solid noise for coats, sheets of noise for grounds and skies.
 
-Every value is spread evenly over 0..1, so a threshold t leaves a share of 1 - t above it.
+Values are spread evenly over 0..1: a share of 1 - t lies above a threshold t.
 """
 
 from __future__ import annotations

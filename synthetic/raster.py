@@ -1,4 +1,4 @@
-"""A z-buffer in numpy: which triangle is in front at every pixel, exactly, for thousands of small triangles at once.
+"""A z-buffer in NumPy: finds the triangle in front at every pixel, exactly, for thousands of small triangles at once.
 
 Every triangle is cut into pixel rows, every row into pixels; the nearest wins. Pixel centres are at integers. H, W picture.
 """

@@ -36,9 +36,8 @@ class Scene:
         far: surface of what stands at the horizon (wood, hills, wall), or None.
         far_height: its height in picture heights.
         far_rough: 0 a wall, 1 ragged tree tops.
-        things: kinds of things in the middle distance out of "fence", "trunks", "blocks", "bushes".
-        tufts: density of grass before the animal, 0 none.
-        seed: of everything that is placed at random.
+        things: objects in the middle distance: some of "fence", "trunks", "blocks", "bushes".
+        tufts: density of grass in front of the animal; 0: no grass.
     """
 
     ground: Surface
@@ -48,7 +47,6 @@ class Scene:
     far_rough: float = 0.5
     things: tuple[str, ...] = field(default_factory=tuple)
     tufts: float = 0.0
-    seed: int = 0
 
 
 def paint_scene(scene: Scene, size_hw: tuple[int, int], horizon_px: float, rng: np.random.Generator) -> np.ndarray:

@@ -13,8 +13,9 @@ from ..errors import OptionError
 from .camera import orbit
 from .coats import Coat, paint
 from .colours import triple
-from .frames import Frame, Light, compose, finish, skin_of, supersampling
+from .frames import Frame, compose, finish, skin_of, supersampling
 from .gait import draw_manner, pose_mesh
+from .light import Light, sun_direction
 from .noise import stream
 from .plans import body_of
 from .scenery import Scene, Surface, paint_scene
@@ -157,7 +158,7 @@ def random_scene(rng: np.random.Generator) -> Scene:
 
 def _light(rng: np.random.Generator) -> Light:
     azimuth, height = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(35, 75))
-    towards = np.array([np.cos(azimuth) * np.cos(height), np.sin(azimuth) * np.cos(height), np.sin(height)])
+    towards = sun_direction(azimuth, height)
     return Light(
         towards,
         np.full(3, rng.uniform(0.65, 1.0)),
@@ -173,7 +174,7 @@ def render_source(
     """Picture number `index` of the source domain: the same bytes whenever it is asked for.
 
     Args:
-        animal: one of `bodies.ANIMALS`.
+        animal: one of `plans.ANIMALS`.
         seed: of the whole set.
         index: which picture.
         size_hw: its size; the horizontal field of view is 90 degrees at zoom 1 whatever the size.
@@ -184,13 +185,12 @@ def render_source(
     body = body_of(animal)
     mesh = skin_of(animal, detail=0.75 if supersampling(size_hw) == 2 else 1.0)
     rng = stream(seed, _SOURCE, sum(map(ord, animal)), index)
-    # as published, a picture is kept when at least 6 joints are seen; a view from below the chin is drawn anew
+    # as published, a picture counts when at least 6 joints are seen; another view is drawn for those that do not
     for _ in range(_TRIES):
         view = draw_view(animal, rng, views)
         target = body.withers_cm * np.array([0.12, 0, 0.62]) + rng.normal(0, 0.08, 3) * body.withers_cm * [1, 1, 0.6]
-        camera = orbit(
-            target, view.distance_cm, view.azimuth_deg, view.elevation_deg, size_hw, 2 * np.degrees(np.arctan(1 / zoom))
-        )
+        fov = 2 * np.degrees(np.arctan(1 / zoom))
+        camera = orbit(target, view.distance_cm, view.azimuth_deg, view.elevation_deg, size_hw, fov_deg=fov)
         posed = pose_mesh(mesh, view.gait, view.ratio, draw_manner(rng))
         coat = standard_coat(animal) if rng.random() < 0.5 else random_coat(rng)
         backdrop = paint_scene(random_scene(rng), size_hw, camera.horizon_px(), rng)
