@@ -18,7 +18,7 @@ from ..pose import checkpoints
 from ..pose.checkpoints import Loaded
 from ..pose.input_spec import InputSpec
 from ..pose.skeleton import Skeleton
-from ..pose.transfer import for_joints
+from ..pose.transfer import transfer_to_joints
 from ..progress import log
 from ..train import network as building
 from ..train.data import labelled_data, training_and_validation
@@ -160,7 +160,7 @@ def start_of(options: WscdaOptions, domains: Domains, restore: Loaded | None) ->
         return Loaded(model, options.arch, numbers, skeleton, spec, {}), None, note
     building.refuse_new_network(options, options.resume)
     given = load_network(options.resume, options.labelled, options, getattr(domains.main, "mean", None))
-    network, carried = for_joints(building.with_sigma(given, options), skeleton, adapter, options.seed)
+    network, carried = transfer_to_joints(building.with_sigma(given, options), skeleton, adapter, options.seed)
     note = given.note
     if given.skeleton.joints != skeleton.joints:
         note += (

@@ -20,7 +20,7 @@ from ...datasets.pictures import FaultLog, SafeDataset
 from ...datasets.sample import IGNORED, PoseDataset
 from ...errors import DataError
 from ...pose import heatmap
-from ...pose.augment import Augmentation, Part, augment, generator_for
+from ...pose.augment import Augmentation, BatchPart, augment, generator_for
 from ...pose.codecs import CODECS
 from ...pose.geometry import apply, warp
 from ...pose.input_spec import InputSpec
@@ -157,7 +157,7 @@ class CropFeed:
                 rows = [next(at for at, row in places if row == index) for index in batch["index"].tolist()]
                 rows = self.rank + self.world * torch.tensor(rows)
                 whole = min(span, len(order))
-                generator = Part(generator, rows % whole, whole)
+                generator = BatchPart(generator, rows % whole, whole)
             made = self._views(batch, generator, device)
             if empty:
                 made["weight"].zero_()
@@ -201,7 +201,7 @@ class CropFeed:
 def part_views(
     parts: torch.Tensor, view_from_crop: torch.Tensor, size_hw: tuple[int, int], mirrored: Sequence[int]
 ) -> torch.Tensor:
-    """Part maps moved as their pictures were: nearest pixel, `IGNORED` where a view leaves its crop.
+    """BatchPart maps moved as their pictures were: nearest pixel, `IGNORED` where a view leaves its crop.
 
     Args:
         parts: (B, S, T) uint8.
