@@ -59,8 +59,10 @@ class Shape:
         return unit(np.stack([self.level(points + e) - self.level(points - e) for e in steps], 1))
 
     def push_out(self, centres: np.ndarray, rays: np.ndarray) -> np.ndarray:
-        """(n, 3) points where rays from centres leave the union. They are searched near the tube's skin; a ray that does not leave ends
-        on that skin."""
+        """(n, 3) points where rays from centres leave the union.
+
+        They are searched near the tube's skin; a ray that does not leave ends on that skin.
+        """
         length = np.linalg.norm(rays, axis=1)
         low, high = np.full(len(rays), 0.85), 1 + np.clip(1.2 * self.melt_cm / np.maximum(length, 0.1), 0.12, 0.6)
         inside = self.level(centres + rays * high[:, None]) < 0
