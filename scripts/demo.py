@@ -30,7 +30,7 @@ from zoopose.commandline.parsing import command, plain
 from zoopose.datasets.sample import PoseDataset
 from zoopose.errors import OptionError
 from zoopose.evaluation.inference import Predictions, predict
-from zoopose.evaluation.options import compute_device
+from zoopose.evaluation.network import compute_device
 from zoopose.evaluation.protocol import Score, text_table, write_metrics
 from zoopose.evaluation.report import page as report
 from zoopose.evaluation.report.runs import curves_of, overlays
