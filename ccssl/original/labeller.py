@@ -18,8 +18,8 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset, default_collate
 
-from ...datasets.loading import Loader
-from ...datasets.original_crops import OriginalCropCache, whole_again
+from ...datasets.loader import Loader
+from ...datasets.original_crops import OriginalCropCache, restore_crop_px
 from ...datasets.pictures import Fault, SafeDataset
 from ...datasets.pseudo_labels import PseudoLabels
 from ...pose.geometry import apply, invert
@@ -108,7 +108,7 @@ class OriginalLabeller(ChunkLabeller):
         xy = np.full((n, k, 2), np.nan, np.float32)
         readable = crop_px > 0
         xy[readable] = apply(
-            invert(out["matrix"][readable]), whole_again(out["kpts"][readable, :, :2]).astype(np.float64)
+            invert(out["matrix"][readable]), restore_crop_px(out["kpts"][readable, :, :2]).astype(np.float64)
         )
         facts = {
             "round": round_,
