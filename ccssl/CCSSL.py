@@ -34,7 +34,7 @@ from zoopose.evaluation.mirroring import say_pairs
 from zoopose.evaluation.report.labels import label_blocks_of_run
 from zoopose.train import run as session
 from zoopose.train import validation
-from zoopose.train.adaptation import FROM_SCRATCH, guard_for, open_adaptation, outcome_facts, say_end
+from zoopose.train.adaptation import guard_for, open_adaptation, outcome_facts, say_end
 
 LAST = "last.pth.tar"
 
@@ -54,8 +54,6 @@ def run(options: CcsslOptions) -> Path:
     task = session.open_run(
         options, fabric, "ccssl", start, options.num_epochs, restore and restore.state, LAST, aliases
     )
-    if not start.state:
-        task.extra[FROM_SCRATCH] = True
     few = open_target_labels(options, start.skeleton)
     data = {**opening.describe(), **describe_target_labels(few), "protocol": protocol.describe(options)}
     guard = guard_for(options, opening, start, task)

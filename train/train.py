@@ -42,7 +42,7 @@ from zoopose.train.data import training_and_validation
 from zoopose.train.feeds.labelled import original_mean
 from zoopose.train.options import TrainOptions
 from zoopose.train.recipes import load_recipe, recipe_results
-from zoopose.train.stages import Staged
+from zoopose.train.stages import StagedStep
 
 LAST, ALIASES = "checkpoint.pth.tar", ("last.pth.tar",)
 
@@ -84,7 +84,7 @@ def run(options: TrainOptions) -> Path:
         options, fabric, "train", start, options.epochs, restore.state if restore else None, LAST, ALIASES
     )
     if options.stages > 1:
-        step = Staged(step, task, rates.schedule_of(options, options.epochs))
+        step = StagedStep(step, task, rates.schedule_of(options, options.epochs))
     if options.start_epoch and earlier is None:
         task.epoch, task.step = options.start_epoch, 0
     data = {"training": training.describe(), "validation": valid.describe()}
