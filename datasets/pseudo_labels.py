@@ -11,8 +11,8 @@ import h5py
 import numpy as np
 
 from ..errors import DataError
-from ..pose.description import skeleton_of
-from ..pose.schema import Mismatch, anything, named, number, record, text, whole
+from ..pose.checkpoint_schema import parse_skeleton
+from ..pose.schema import Mismatch, any_value, integer, mapping_of, number, record, string
 from ..pose.skeleton import Skeleton
 from .foreign import ForeignFileError
 from .hdf5_file import array_of, decoded, encoded, read_whole, written_sealed
@@ -137,11 +137,11 @@ class PseudoLabels:
 _FACTS = record(
     {},
     {
-        "round": whole(0),
-        "network": text(),
-        "mark": text(),
-        "ranked_by": text(),
-        "calibration": named(anything),
+        "round": integer(0),
+        "network": string(),
+        "mark": string(),
+        "ranked_by": string(),
+        "calibration": mapping_of(any_value),
         "framing": record({"zoom": number(0.01, 100), "shift": number(-10, 10)}),
         "changed": number(nan=True),
     },
@@ -154,7 +154,7 @@ def _labels_of(attrs: dict[str, Any], data: dict[str, Any]) -> PseudoLabels:
     Raises:
         LookupError: something is missing. ValueError, TypeError: something is of another type, shape or range.
     """
-    skeleton = skeleton_of(json.loads(attrs["skeleton"]))
+    skeleton = parse_skeleton(json.loads(attrs["skeleton"]))
     facts = json.loads(attrs["facts"])
     _FACTS(facts, "facts")
     ids = decoded(data["frame_ids"])

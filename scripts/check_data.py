@@ -39,7 +39,7 @@ from zoopose.progress import log, track
 _SHOWN = 10
 
 
-@dataclass
+@dataclass(frozen=True)
 class CheckOptions:
     """`zoopose data check`."""
 
@@ -188,8 +188,8 @@ def missing_pictures(dataset: PoseDataset) -> list[bool]:
 
 def _sides(skeleton: Skeleton) -> dict[str, Any]:
     pairs = [[skeleton.joints[a], skeleton.joints[b]] for a, b in skeleton.partners]
-    found = {"partners": pairs, "without_partner": list(skeleton.doubtful)}
-    guess = skeleton.suggested_partners() if skeleton.doubtful else ""
+    found = {"partners": pairs, "without_partner": list(skeleton.unpaired)}
+    guess = skeleton.suggested_partners() if skeleton.unpaired else ""
     return found | ({"suggested": f"--partners {guess}"} if guess else {})
 
 

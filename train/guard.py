@@ -15,7 +15,7 @@ from ..evaluation.box_fill import BoxFill, limit_of, share_of_whole_pictures, ti
 from ..evaluation.inference import Predictions, predict
 from ..evaluation.score import BATCH
 from ..pose import weights
-from ..pose.checkpoints import Loaded, copy_as
+from ..pose.checkpoints import Loaded, copy_checkpoint
 from ..progress import log
 from .run_state import BEST, Run
 
@@ -182,7 +182,7 @@ class Guard:
     def _give_back(self) -> None:
         run = self.run
         if run.fabric.is_global_zero and (run.folder / START).is_file():
-            copy_as(run.folder / START, BEST)
+            copy_checkpoint(run.folder / START, BEST)
         run.fabric.barrier()
 
 

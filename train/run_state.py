@@ -15,7 +15,7 @@ from torch import nn
 from ..commandline import folder_lock
 from ..errors import DivergenceError, WeightsError
 from ..pose import weights
-from ..pose.checkpoints import copy_as
+from ..pose.checkpoints import copy_checkpoint
 from .finite import bad_weights, diverged
 from .meter import Meter
 from .optim import restore_optimizer
@@ -91,7 +91,7 @@ class Run:
             facts = self.facts({**self.restored, **(state or {})})
             weights.save(self.folder / first, self.pack(self.epoch, self.best, self.optimizer.state_dict(), facts))
             for name in more:
-                copy_as(self.folder / first, name)
+                copy_checkpoint(self.folder / first, name)
             folder_lock.check(self.folder)
         self.fabric.barrier()
 

@@ -26,13 +26,13 @@ from zoopose.datasets.open import check_joints
 from zoopose.datasets.sample import PoseDataset
 from zoopose.errors import OptionError
 from zoopose.evaluation.mirroring import flips, say_pairs
-from zoopose.evaluation.options import load_network, read_as, refuse_joints
+from zoopose.evaluation.network import load_network, read_as, refuse_joints
 from zoopose.evaluation.published_results import comparison
 from zoopose.evaluation.score import score_network
 from zoopose.pose import checkpoints
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.person_frames import FRAMES
-from zoopose.pose.transfer import for_joints
+from zoopose.pose.transfer import transfer_to_joints
 from zoopose.progress import log
 from zoopose.train import multitask, supervised, validation
 from zoopose.train import network as building
@@ -134,7 +134,7 @@ def _begun_from(given: checkpoints.Loaded, training: PoseDataset, options: Train
             spec, kind=kind, size_hw=size.size_hw, heatmap_hw=size.heatmap_hw, codec=options.codec or spec.codec,
             sigma=options.sigma or spec.sigma, decoder="" if options.codec else spec.decoder,
         )  # fmt: skip
-    network, carried = for_joints(given, training.skeleton, 0, options.seed, spec)
+    network, carried = transfer_to_joints(given, training.skeleton, 0, options.seed, spec)
     if network is given:
         return given
     building.check_input(network.model, network.arch, network.numbers, spec)
