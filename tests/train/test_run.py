@@ -19,7 +19,8 @@ from zoopose.train.feeds.labelled import trains_hidden
 from zoopose.train.loop import Meter
 from zoopose.train.options import FitOptions, TrainOptions
 from zoopose.train.run_state import Run
-from zoopose.train.train import LAST, run
+from zoopose.train.train import run
+from zoopose.train.training import LAST
 
 
 @pytest.fixture(scope="module")
