@@ -64,8 +64,8 @@ def _public(name):
 def __getattr__(name):
     """Loads a public name at its first use.
 
-    `train` is a package too. Python binds that name to the package as soon as a module of it is imported, so `zoopose.train` is always
-    the package. A call of the package calls the function (see `train/__init__.py`).
+    `train` is a package too. Python binds that name to the package as soon as a module of it is imported. So `zoopose.train` is
+    always the package, and a call of the package calls the function (see `train/__init__.py`).
     """
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -17,9 +17,11 @@ from ..datasets.open import SOURCES, check_joints, has_splits
 from ..datasets.sample import PoseDataset
 from ..errors import OptionError
 from ..pose.checkpoints import Loaded
+from .data import open_with_options
 from .inference import Predictions, predict
 from .mirroring import flips
-from .options import DataOptions, compute_device, load_network, open_with_options
+from .network import compute_device, load_network
+from .options import NetworkUseOptions
 from .poses import Poses
 from .prediction_files import metas_of
 
@@ -44,7 +46,7 @@ class PoseModel:
         (32, 32)
     """
 
-    def __init__(self, path: Path, network: Loaded, device: torch.device, options: DataOptions):
+    def __init__(self, path: Path, network: Loaded, device: torch.device, options: NetworkUseOptions):
         self.path, self.skeleton, self.device = path, network.skeleton, device
         self._network, self._options = network, options
         network.model.to(device)
@@ -211,7 +213,7 @@ def load(
     """
     if device not in ("auto", "cpu", "cuda"):
         raise OptionError("device 'auto', 'cpu' or 'cuda'", repr(device))
-    options = DataOptions(
+    options = NetworkUseOptions(
         accelerator=device,
         animal=animal,
         joints=",".join(joints or ()),

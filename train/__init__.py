@@ -1,7 +1,7 @@
 """Training: the one loop and what belongs to it. `zoopose.train(...)`, a call of this package, trains a network.
 
-The public function is `zoopose.library.training.train`. This package has the same name, and Python binds `zoopose.train` to the package
-whenever a module of it is imported. So the package can be called.
+The public function is `zoopose.library.training.train`. This package has the same name, and Python binds `zoopose.train` to the
+package whenever a module of it is imported. So the package can be called.
 """
 
 import inspect
