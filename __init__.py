@@ -41,6 +41,8 @@ _MODULES = {
 
 TYPE_CHECKING = False  # type checkers read it as True; importing `typing` for it would cost milliseconds
 if TYPE_CHECKING:
+    from typing import Any
+
     from .datasets.open import open_data as open_data
     from .errors import ZooposeError as ZooposeError
     from .evaluation.metrics import pck as pck
@@ -54,14 +56,14 @@ if TYPE_CHECKING:
     from .library.training import train as train
 
 
-def _public(name):
+def _public(name: str) -> "Any":
     """The function or class of a public name."""
     from importlib import import_module
 
     return getattr(import_module(_MODULES[name], __name__), name)
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> object:
     """Loads a public name at its first use.
 
     `train` is a package too. Python binds that name to the package as soon as a module of it is imported. So `zoopose.train` is
@@ -77,5 +79,5 @@ def __getattr__(name):
     return value
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})

@@ -15,7 +15,7 @@ from ..pose.skeleton import Skeleton
 from .picture_decoding import TiffPages
 from .pictures import PictureError, pages_of, read_page, read_rgb
 from .sample import PoseSample
-from .whole_pictures import WholePictures
+from .unlabelled_pictures import WholePictures
 
 Picture = np.ndarray | str | Path
 BOX_CROP_FACTOR = 1.25  # as in COCO files: the crop's side in longer sides of the box

@@ -11,9 +11,10 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from ..datasets.catalogue import SOURCES
 from ..datasets.given_pictures import GivenPictures, Picture
 from ..datasets.images import SUFFIXES
-from ..datasets.open import SOURCES, check_joints, has_splits
+from ..datasets.open import Unlabelled, check_joints, has_splits
 from ..datasets.sample import PoseDataset
 from ..errors import OptionError
 from ..pose.checkpoints import Loaded
@@ -130,15 +131,9 @@ class PoseModel:
     def _opened(self, images: Images, boxes: Boxes | None) -> PoseDataset:
         """What was given, as a data set with the network's joints."""
         if isinstance(images, str | Path):
-            text = str(images)
-            if text.partition(":")[0] not in SOURCES or (":" not in text and Path(text).exists()):
-                path = Path(images).expanduser()
-                if path.is_dir():
-                    text = f"images:{path}"
-                elif path.suffix.lower() in SUFFIXES:
-                    return GivenPictures([path], _boxes_of_one(boxes), self.skeleton)
-                else:
-                    text = f"video:{path}"
+            text = _named(images)
+            if not text:
+                return GivenPictures([images], _boxes_of_one(boxes), self.skeleton)
             _refuse_boxes(boxes, text)
             split = "valid" if has_splits(text) else "all"
             dataset = open_with_options(text, split, self._options, labelled=False, skeleton=self.skeleton)
@@ -148,12 +143,13 @@ class PoseModel:
             return GivenPictures([images], _boxes_of_one(boxes), self.skeleton)
         if isinstance(images, np.ndarray | list | tuple):
             return GivenPictures(list(images), None if boxes is None else list(boxes), self.skeleton)
-        if not hasattr(images, "crop_factor"):
+        if not isinstance(images, PoseDataset):
             expected = "a picture file, an array (H, W, 3) of uint8, a list of either, a folder, a video, NAME:PATH or a data set"
             raise OptionError(expected, type(images).__name__)
         _refuse_boxes(boxes, "a data set")
         check_joints(images, self.skeleton, str(images.describe().get("name", "the data set")))
-        return images if images.skeleton is not None else images.with_skeleton(self.skeleton)
+        # pictures without annotations have no joints of their own
+        return Unlabelled(images, self.skeleton) if images.skeleton is None or images.labels is not None else images
 
     def _poses(self, dataset: PoseDataset, found: Predictions | None) -> Poses:
         n, k = len(dataset), len(self.skeleton)
@@ -221,6 +217,17 @@ def load(
     )
     network = load_network(str(path), trained_on, options)
     return PoseModel(Path(path), network, compute_device(device), options)
+
+
+def _named(path: str | Path) -> str:
+    """NAME:PATH of what a text or a path means; empty for a picture file."""
+    text = str(path)
+    if text.partition(":")[0] in SOURCES and (":" in text or not Path(text).exists()):
+        return text
+    place = Path(path).expanduser()
+    if place.is_dir():
+        return f"images:{place}"
+    return "" if place.suffix.lower() in SUFFIXES else f"video:{place}"
 
 
 def _boxes_of_one(boxes: Boxes | None) -> list[np.ndarray] | None:

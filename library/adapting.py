@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from ..ccssl.CCSSL import run as run_ccssl
+from ..ccssl.options import CcsslOptions
 from ..commandline.keywords import options_from
 from ..errors import OptionError
-from ..evaluation.pose_model import PoseModel
 from ..progress import console
-from .trained_run import TrainedRun
+from ..wscda.options import PploOptions, WscdaOptions
+from ..wscda.PPLO import run as run_pplo
+from ..wscda.WSCDA import run as run_wscda
+from .trained_run import BEST, LAST, TrainedRun
+
+if TYPE_CHECKING:
+    from ..evaluation.pose_model import PoseModel
 
 Method = Literal["ccssl", "wscda", "pplo"]
-METHODS: tuple[Method, ...] = ("ccssl", "wscda", "pplo")
 FUNCTION = "zoopose.adapt"
+METHODS = ("ccssl", "wscda", "pplo")
 
 
 def adapt(
@@ -65,7 +72,7 @@ def adapt(
     if method not in METHODS:
         near = difflib.get_close_matches(str(method), METHODS, 1, 0.5)
         raise OptionError(f"method= of {FUNCTION} as one of {', '.join(METHODS)}", repr(method), *near)
-    start = str(model.path) if isinstance(model, PoseModel) else str(model or "")
+    start = "" if model is None else str(getattr(model, "path", model))
     arguments = {
         "resume": ("model", start),
         "source": ("source", source),
@@ -75,22 +82,13 @@ def adapt(
     if not quiet:
         console()
     place = _run(method, options, arguments)
-    return TrainedRun(place, place / "model_best.pth.tar", place / "last.pth.tar")
+    return TrainedRun(place, place / BEST, place / LAST)
 
 
 def _run(method: Method, given: dict[str, Any], arguments: dict[str, tuple[str, Any]]) -> Path:
     """Run the command of a method; returns the run folder."""
     if method == "ccssl":
-        from ..ccssl.CCSSL import run as run_ccssl
-        from ..ccssl.options import CcsslOptions
-
         return run_ccssl(options_from(CcsslOptions, given, FUNCTION, arguments))
-    from ..wscda.options import PploOptions, WscdaOptions
-
     if method == "wscda":
-        from ..wscda.WSCDA import run as run_wscda
-
         return run_wscda(options_from(WscdaOptions, given, FUNCTION, arguments))
-    from ..wscda.PPLO import run as run_pplo
-
     return run_pplo(options_from(PploOptions, given, FUNCTION, arguments))

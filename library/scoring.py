@@ -19,6 +19,7 @@ from ..evaluation.options import TestOptions
 from ..evaluation.pose_model import PoseModel
 from ..evaluation.poses import Poses
 from ..evaluation.score import score_predictions, scores_json
+from ..evaluation.test import run
 from .scores import Scores, read_scores
 
 FUNCTION = "zoopose.score"
@@ -69,8 +70,6 @@ def score(
     if path.is_dir():
         raise OptionError("a checkpoint, or a file of predictions", f"{path}, a folder", f"{path}/model_best.pth.tar")
     fixed["predictions" if path.suffix in RESULTS_OF_OTHERS else "resume"] = ("predicted", str(path))
-    from ..evaluation.test import run
-
     with nullcontext(str(folder)) if folder is not None else tempfile.TemporaryDirectory() as place:
         fixed["checkpoint"] = ("folder", place)
         if isinstance(predicted, PoseModel):

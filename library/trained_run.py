@@ -10,6 +10,8 @@ if TYPE_CHECKING:  # torch is loaded when a network is asked for
     from ..evaluation.pose_model import PoseModel
     from .scores import Scores
 
+BEST, LAST = "model_best.pth.tar", "last.pth.tar"
+
 
 @dataclass(frozen=True)
 class TrainedRun:

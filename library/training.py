@@ -8,7 +8,8 @@ from typing import Any
 from ..commandline.keywords import options_from
 from ..progress import console
 from ..train.options import TrainOptions
-from .trained_run import TrainedRun
+from ..train.train import run
+from .trained_run import BEST, LAST, TrainedRun
 
 FUNCTION = "zoopose.train"
 
@@ -51,8 +52,6 @@ def train(
         found:    epoch=
         try:      epochs=
     """
-    from ..train.train import ALIASES, run
-
     arguments = {"dataset": ("data", data), "valid": ("valid", valid or ""), "checkpoint": ("folder", str(folder))}
     chosen = options_from(TrainOptions, options, FUNCTION, arguments)
     if chosen.recipe:
@@ -63,4 +62,4 @@ def train(
     if not quiet:
         console()
     place = run(chosen)
-    return TrainedRun(place, place / "model_best.pth.tar", place / ALIASES[0])
+    return TrainedRun(place, place / BEST, place / LAST)

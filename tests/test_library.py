@@ -9,7 +9,6 @@ import os
 import pickle
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import cv2
@@ -21,9 +20,10 @@ import zoopose
 from zoopose.commandline.keywords import options_from
 from zoopose.errors import DataError, OptionError, ZooposeError
 from zoopose.evaluation import options as evaluation_options
-from zoopose.evaluation.predict import PredictOptions
+from zoopose.evaluation.options import PredictOptions
 from zoopose.evaluation.predict import run as predict_command
 from zoopose.evaluation.test import run as score_command
+from zoopose.library import training
 from zoopose.train import loop
 from zoopose.train.options import TrainOptions
 from zoopose.train.train import run as train_command
@@ -351,7 +351,7 @@ def test_values_may_be_paths_lists_numpy_numbers_and_aliases():
 
 def test_training_by_a_recipe_takes_its_options(inside, monkeypatch, tmp_path):
     seen = []
-    monkeypatch.setattr(import_module("zoopose.train.train"), "run", lambda options: seen.append(options) or tmp_path)
+    monkeypatch.setattr(training, "run", lambda options: seen.append(options) or tmp_path)
     zoopose.train("coco:a.json", folder=tmp_path, quiet=True, recipe="coco/hrnet_w32_256x192", epochs=7)
     (options,) = seen
     assert (options.arch, options.inp_res, options.epochs) == ("hrnet_w32", (256, 192), 7)
