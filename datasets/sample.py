@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -47,7 +47,6 @@ class PartLabels:
     mirrored: tuple[int, ...]
 
 
-@runtime_checkable
 class PoseDataset(Protocol):
     """What training, labelling and scoring ask of a data set; no inheritance needed.
 
