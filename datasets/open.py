@@ -124,10 +124,9 @@ def warn_of_idle_data(options: Any) -> None:
     """
     texts = [text for name, text in vars(options).items() if name not in getattr(options, "DEAD_FLAGS", ())]
     sources = [text for text in texts if isinstance(text, str) and text.partition(":")[0] in SOURCES]
-    species = "species" if hasattr(options, "species") else "animal"
     takers = {
         "image_path": any(":" not in text for text in sources),
-        species: any(text.startswith(("real_animal", "synthetic_animal")) for text in sources),
+        "animal": any(text.startswith(("real_animal", "synthetic_animal")) for text in sources),
         "partners": any(text.startswith("coco:") for text in sources),
     }
     for name, taken in takers.items():

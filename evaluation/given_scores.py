@@ -18,11 +18,12 @@ from ..datasets.units import Numbers, check_results
 from ..errors import DataError, OptionError
 from ..pose.checkpoints import Loaded
 from ..progress import log
+from .data import use_pairs_of
 from .human_scores import RESULTS, network_results, oks_table, pckh_table, ranking, shown, usable_sigmas
 from .inference import Predictions
 from .mpii_truth import read_mpii_truth, read_preds
 from .nms import box_nms
-from .options import TestOptions, use_pairs_of
+from .options import TestOptions
 from .pose_results import PoseResults, given_to_animals, read_results, summary
 from .protocol import Score
 from .score import predict_with, print_scores, score_predictions

@@ -27,16 +27,11 @@ from zoopose.commandline.parsing import command, dead, warn_of_idle
 from zoopose.datasets.open import check_joints, has_splits, warn_of_idle_data
 from zoopose.datasets.sample import PoseDataset
 from zoopose.errors import OptionError
+from zoopose.evaluation.data import open_with_options
 from zoopose.evaluation.inference import Predictions, predict
 from zoopose.evaluation.mirroring import flips, say_pairs
-from zoopose.evaluation.options import (
-    DataOptions,
-    compute_device,
-    load_network,
-    open_with_options,
-    warn_of_own_network,
-    warn_of_reading,
-)
+from zoopose.evaluation.network import compute_device, load_network, warn_of_own_network, warn_of_reading
+from zoopose.evaluation.options import NetworkUseOptions
 from zoopose.evaluation.prediction_files import (
     OVERLAY_PX,
     RESULTS,
@@ -56,8 +51,8 @@ from zoopose.progress import log, track
 NO_SCORES = "predictions are not scored; zoopose test does that"
 
 
-@dataclass
-class PredictOptions(DataOptions):
+@dataclass(frozen=True)
+class PredictOptions(NetworkUseOptions):
     """`zoopose predict`."""
 
     checkpoint: Annotated[str, tyro.conf.arg(aliases=["-c"])] = "predictions"

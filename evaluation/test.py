@@ -33,19 +33,19 @@ from zoopose.commandline.limits import check_limits
 from zoopose.commandline.parsing import command, given, plain, warn_nothing, warn_of_idle
 from zoopose.datasets.open import check_joints, has_splits, warn_of_idle_data, warn_of_idle_split
 from zoopose.errors import OptionError
+from zoopose.evaluation.data import open_with_options
 from zoopose.evaluation.folder_scores import score_folder
 from zoopose.evaluation.given_scores import score_detections, score_given
 from zoopose.evaluation.human_scores import check_options, network_tables, shown, usable_sigmas
 from zoopose.evaluation.mirroring import flips, say_pairs
-from zoopose.evaluation.options import (
-    TestOptions,
+from zoopose.evaluation.network import (
     compute_device,
     load_network,
-    open_with_options,
     warn_of_other_network,
     warn_of_own_network,
     warn_of_reading,
 )
+from zoopose.evaluation.options import TestOptions
 from zoopose.evaluation.part_iou import counter_for
 from zoopose.evaluation.published_results import comparison, measured, read_results
 from zoopose.evaluation.report.record import Record

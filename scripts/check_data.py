@@ -39,7 +39,7 @@ from zoopose.progress import log, track
 _SHOWN = 10
 
 
-@dataclass
+@dataclass(frozen=True)
 class CheckOptions:
     """`zoopose data check`."""
 

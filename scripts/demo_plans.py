@@ -16,7 +16,7 @@ from zoopose.commandline.limits import COUNT, SEED, Limits
 from zoopose.datasets.sample import PoseDataset
 from zoopose.errors import OptionError
 from zoopose.evaluation.box_fill import outcome_of
-from zoopose.evaluation.options import open_with_options
+from zoopose.evaluation.data import open_with_options
 from zoopose.evaluation.report.labels import label_blocks
 from zoopose.evaluation.report.page import Block
 from zoopose.pose import weights
@@ -25,16 +25,16 @@ from zoopose.pose.skeleton import Skeleton
 from zoopose.scripts import make_animals as make
 from zoopose.scripts import make_domains as three
 from zoopose.train import train
-from zoopose.train.options import RunOptions, TrainOptions
+from zoopose.train.options import FitOptions, TrainOptions
 from zoopose.wscda import PPLO, WSCDA
 from zoopose.wscda.options import PploOptions, WscdaOptions
 
 SIZE = (112, 144)  # height and width of the pictures: crops are taken at 64 px
 BEST = "model_best.pth.tar"
-Step = tuple[str, Callable[[Any], Any], Callable[[], RunOptions]]
+Step = tuple[str, Callable[[Any], Any], Callable[[], FitOptions]]
 
 
-@dataclass
+@dataclass(frozen=True)
 class DemoOptions:
     """`zoopose demo`. Numbers that are not given are those of the method."""
 
@@ -280,7 +280,7 @@ class WscdaPlan(Plan):
         return f"coco:{self.data.out / domain / split}.json"
 
     def labelled(self, **more: Any) -> dict[str, Any]:
-        return {"animal": self.file("animals", "train"), "valid": self.file("animals", "valid"), **more}
+        return {"source": self.file("animals", "train"), "valid": self.file("animals", "valid"), **more}
 
     def steps(self) -> Sequence[Step]:
         return (
@@ -314,7 +314,7 @@ class WscdaPlan(Plan):
     def pplo(self) -> PploOptions:
         return PploOptions(
             **self.labelled(**self.common("pplo")), target=self.file("target", "train"), resume=self.resume("wscda"),
-            rounds=self.demo.rounds, refresh_every=1, steps=self.demo.steps, lr=self.rate(1e-3), hidden="ignore",
+            rounds=self.demo.rounds, refresh=1, steps=self.demo.steps, lr=self.rate(1e-3), hidden="ignore",
         )  # fmt: skip
 
     def oracle(self) -> TrainOptions:

@@ -32,7 +32,7 @@ PACKAGES = (
 ).split()
 
 
-@dataclass
+@dataclass(frozen=True)
 class DoctorOptions:
     """`zoopose doctor`."""
 

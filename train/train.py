@@ -26,7 +26,7 @@ from zoopose.datasets.open import check_joints
 from zoopose.datasets.sample import PoseDataset
 from zoopose.errors import OptionError
 from zoopose.evaluation.mirroring import flips, say_pairs
-from zoopose.evaluation.options import load_network, read_as, refuse_joints
+from zoopose.evaluation.network import load_network, read_as, refuse_joints
 from zoopose.evaluation.published_results import comparison
 from zoopose.evaluation.score import score_network
 from zoopose.pose import checkpoints

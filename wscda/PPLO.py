@@ -2,13 +2,13 @@
 
 Examples:
 
-    zoopose pplo --animal coco:horse/train.json --target coco:cattle_a/all.json --resume runs/horse/model_best.pth.tar
+    zoopose pplo --source coco:horse/train.json --target coco:cattle_a/all.json --resume runs/horse/model_best.pth.tar
         --checkpoint runs/horse_to_cattle
 
-    python wscda/PPLO.py --animal coco:animals/train.json --target images:cows --resume runs/animals/model_best.pth.tar
-        --rounds 6 --refresh-every 5 --checkpoint runs/cows
+    python wscda/PPLO.py --source coco:animals/train.json --target images:cows --resume runs/animals/model_best.pth.tar
+        --rounds 6 --refresh 5 --checkpoint runs/cows
 
-    zoopose pplo --animal coco:horse/train.json --target video:cows.mp4 --resume runs/horse/model_best.pth.tar
+    zoopose pplo --source coco:horse/train.json --target video:cows.mp4 --resume runs/horse/model_best.pth.tar
         --select self_consistency --grow cosine --source-ratio 0.4
 
 The same command again goes on where an interrupted run stopped. The target's labels, if it has any, are never read.
@@ -41,7 +41,7 @@ def run(options: PploOptions) -> Path:
     check_limits(options)
     options = rounds.with_defaults(options)
     fabric = session.open_fabric(options)
-    opening = open_adaptation(options, "pplo", options.animal, "animal", LAST)
+    opening = open_adaptation(options, "pplo", options.source, "source", LAST)
     target, start, restore = opening.target, opening.start, opening.restore
     task = session.open_run(options, fabric, "pplo", start, options.num_epochs, restore and restore.state, LAST)
     data = opening.describe()

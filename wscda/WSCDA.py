@@ -2,16 +2,16 @@
 
 Examples:
 
-    zoopose wscda --animal coco:horse/train.json --target coco:cattle_a/all.json --resume runs/horse/model_best.pth.tar
+    zoopose wscda --source coco:horse/train.json --target coco:cattle_a/all.json --resume runs/horse/model_best.pth.tar
         --num-epochs 10 --checkpoint runs/horse_to_cattle_wscda
 
-    python wscda/WSCDA.py --human coco_person:coco --animal animal_pose:animalpose --target coco_animals:coco
+    python wscda/WSCDA.py --human coco_person:coco --source animal_pose:animalpose --target coco_animals:coco
         --resume runs/human/model_best.pth.tar --checkpoint runs/wscda
 
-    zoopose pplo --animal coco:horse/train.json --target coco:cattle_a/all.json
+    zoopose pplo --source coco:horse/train.json --target coco:cattle_a/all.json
         --resume runs/horse_to_cattle_wscda/model_best.pth.tar --checkpoint runs/horse_to_cattle_pplo
 
-Any of --human, --animal, --target may be left out, as long as one of the first two is there. The target's labels, if it has any,
+Any of --human, --source, --target may be left out, as long as one of the first two is there. The target's labels, if it has any,
 are never read. The same command again goes on where an interrupted run stopped.
 """
 
@@ -23,8 +23,8 @@ from pathlib import Path
 from zoopose.commandline.folder_lock import alone_in
 from zoopose.commandline.limits import check_limits
 from zoopose.commandline.parsing import command
+from zoopose.evaluation.data import use_pairs_of
 from zoopose.evaluation.mirroring import say_pairs
-from zoopose.evaluation.options import use_pairs_of
 from zoopose.progress import log
 from zoopose.train import run as session
 from zoopose.train import validation
@@ -78,11 +78,11 @@ def run(options: WscdaOptions) -> Path:
         more = domain_blocks(task.folder, domains.target, fabric.device)
         chosen = "best on the labelled validation animals; target labels were not read"
         validation.finish(update_best, task, options, {"method": "WS-CDA", "model_best": chosen, **data}, more)
-    if options.animal and options.target:
+    if options.source and options.target:
         valid = f" --valid {options.valid}" if options.valid else ""
         best = task.folder / "model_best.pth.tar"
         log.info(
-            "next: zoopose pplo --animal %s%s --target %s --resume %s", options.animal, valid, options.target, best
+            "next: zoopose pplo --source %s%s --target %s --resume %s", options.source, valid, options.target, best
         )
     return task.folder
 

@@ -23,7 +23,7 @@ from zoopose.ccssl.protocol import with_defaults
 from zoopose.datasets.sample import PoseSample
 from zoopose.errors import OptionError
 from zoopose.evaluation import run_log as runlog
-from zoopose.evaluation.options import load_network
+from zoopose.evaluation.network import load_network
 from zoopose.pose.skeleton import Skeleton
 from zoopose.pose.weights import read
 from zoopose.progress import log

@@ -9,8 +9,10 @@ import pytest
 from zoopose.datasets.open import SOURCES, Unlabelled, check_joints, class_names, has_splits, keep, open_data
 from zoopose.datasets.sample import PoseSample
 from zoopose.errors import DataError, OptionError
-from zoopose.evaluation.options import DataOptions, open_with_options
+from zoopose.evaluation.data import open_with_options
+from zoopose.evaluation.options import DataOptions
 from zoopose.pose.skeleton import TIGDOG18, Skeleton
+from zoopose.train.options import AdaptOptions
 
 PAWS = Skeleton("paws", ("nose", "left_paw", "right_paw"))
 
@@ -159,7 +161,7 @@ def test_classes_of_a_command_with_several_sets(coco, tmp_path):
     options = DataOptions(classes="dog")
     with pytest.raises(OptionError, match="classes for a set that has it"):
         open_with_options(f"coco:{coco}", "all", options)
-    options.source = "animal_pose:nowhere"  # as commands that adapt have it
+    options = AdaptOptions(classes="dog", source="animal_pose:nowhere")
     assert len(open_with_options(f"coco:{coco}", "all", options)) == 1
     assert class_names("dog, cat") == ["dog", "cat"] and class_names("") is None
     assert [has_splits(t) for t in ("coco:x", "images:x", "mpii:x", "real_animal", "?")] == [

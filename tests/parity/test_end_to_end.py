@@ -20,7 +20,8 @@ from scipy.io import loadmat
 from zoopose.datasets.tigdog import RealAnimal
 from zoopose.evaluation import predict as prediction
 from zoopose.evaluation import test
-from zoopose.evaluation.options import TestOptions, load_network
+from zoopose.evaluation.network import load_network
+from zoopose.evaluation.options import TestOptions
 from zoopose.evaluation.protocol import read_metrics
 from zoopose.evaluation.report.record import Record
 from zoopose.pose import checkpoints, weights

@@ -11,7 +11,7 @@ import torch
 
 from zoopose import cli
 from zoopose.commandline.parsing import parse
-from zoopose.evaluation.options import compute_device
+from zoopose.evaluation.network import compute_device
 from zoopose.pose import checkpoints
 from zoopose.pose.skeleton import COCO17
 from zoopose.train import optim as rates

@@ -25,7 +25,7 @@ from ...pose.codecs import CODECS
 from ...pose.geometry import apply, warp
 from ...pose.input_spec import InputSpec
 from ..label_check import check_labels
-from ..options import RunOptions
+from ..options import FitOptions
 
 
 def margin_px(size: int) -> int:
@@ -40,7 +40,7 @@ def padded_hw(size_hw: tuple[int, int]) -> tuple[int, int]:
     return size_hw[0] // unit * whole, size_hw[1] // unit * whole
 
 
-def cache_for(options: RunOptions, share: float = 1.0) -> dict[str, Any]:
+def cache_for(options: FitOptions, share: float = 1.0) -> dict[str, Any]:
     """Where a `CropFeed` that may use a share of the run's cache keeps its crops."""
     limit = int(options.cache_gib * 2**30 * share)
     return {"cache_bytes": limit, "cache_folder": Path(options.cache_folder or options.checkpoint) if limit else None}
