@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import tyro
 
-from ..commandline.limits import PROCESSES, SHARE, SIDE, Limits, zero_or
+from ..commandline.limits import COUNT_OR_ZERO, PROCESSES, SHARE, SIDE, Limits, zero_or
 from ..commandline.parsing import dead
 
 _arg = tyro.conf.arg
@@ -156,6 +156,8 @@ def _network(*aliases: str) -> Any:
 class TestOptions(NetworkUseOptions):
     """`zoopose test`."""
 
+    __test__: ClassVar[bool] = False  # no class of tests, whatever pytest takes its name for
+
     checkpoint: Annotated[str, _arg(aliases=["-c"])] = ""
     """folder for scores and report; default: `test` beside the checkpoint"""
     dataset: str = ""
@@ -221,3 +223,29 @@ class TestOptions(NetworkUseOptions):
         "features", "resnet_layers", "year", "solver", "epochs", "start_epoch", "train_batch", "lr", "momentum", "weight_decay",
         "schedule", "gamma", "target_weight", "sigma", "scale_factor", "rot_factor", "sigma_decay", "label_type", "snapshot",
     )  # fmt: skip
+
+
+NO_SCORES = "predictions are not scored; zoopose test does that"
+
+
+@dataclass(frozen=True)
+class PredictOptions(NetworkUseOptions):
+    """`zoopose predict`."""
+
+    checkpoint: Annotated[str, _arg(aliases=["-c"])] = "predictions"
+    """folder for predictions and overlays"""
+    data: str = ""
+    """what to look at, NAME[:PATH]: images:FOLDER, video:FILE, coco:PATH.json, ..."""
+    resume: str = ""
+    """checkpoint of the network"""
+    trained_on: str = ""
+    """for files of the published code, which do not say: real_animal, or nothing for renderings"""
+    overlays: Annotated[int, COUNT_OR_ZERO] = 24
+    """how many crops with drawn joints to write, evenly spread; 0: none"""
+    shown_from: Annotated[float, Limits(-1000, 1000)] = 0.2
+    """joints with a lower peak are not drawn"""
+
+    test_batch: Annotated[int, dead(why=NO_SCORES)] = 6
+    json: Annotated[str, dead(why=NO_SCORES)] = ""
+
+    DEAD_FLAGS: ClassVar[tuple[str, ...]] = ("test_batch", "json")

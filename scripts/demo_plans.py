@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from zoopose.ccssl import CCSSL
+from zoopose.ccssl.adaptation import LAST
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.commandline.limits import COUNT, SEED, Limits
 from zoopose.datasets.sample import PoseDataset
@@ -26,6 +27,7 @@ from zoopose.scripts import make_animals as make
 from zoopose.scripts import make_domains as three
 from zoopose.train import train
 from zoopose.train.options import FitOptions, TrainOptions
+from zoopose.train.training import LAST as TRAIN_LAST
 from zoopose.wscda import PPLO, WSCDA
 from zoopose.wscda.options import PploOptions, WscdaOptions
 
@@ -176,8 +178,8 @@ class CcsslPlan(Plan):
     expect = "expect CC-SSL 10 to 25 points of PCK@0.05 above the source model on the target, and the oracle above both"
     networks = {
         "source_only": ("source", BEST),
-        "ccssl": ("ccssl", CCSSL.LAST),
-        "oracle": ("oracle", train.LAST),
+        "ccssl": ("ccssl", LAST),
+        "oracle": ("oracle", TRAIN_LAST),
     }
     adapted = ("ccssl",)
     titles = {"source": "Source model", "ccssl": "CC-SSL", "oracle": "Oracle"}
@@ -247,9 +249,9 @@ class WscdaPlan(Plan):
     expect = "expect WS-CDA some points of PCK@0.05 above the source model on the new species, PPLO more, and the oracle above all"
     networks = {
         "source_only": ("source", BEST),
-        "wscda": ("wscda", WSCDA.LAST),
-        "wscda_pplo": ("pplo", PPLO.LAST),
-        "oracle": ("oracle", train.LAST),
+        "wscda": ("wscda", LAST),
+        "wscda_pplo": ("pplo", LAST),
+        "oracle": ("oracle", TRAIN_LAST),
     }
     adapted = ("wscda", "wscda_pplo")
     titles = {

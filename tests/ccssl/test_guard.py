@@ -17,7 +17,8 @@ import torch
 from lightning_fabric import Fabric
 
 from zoopose import cli
-from zoopose.ccssl.CCSSL import LAST, run
+from zoopose.ccssl.adaptation import LAST
+from zoopose.ccssl.CCSSL import run
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.ccssl.protocol import with_defaults
 from zoopose.datasets.sample import PoseSample

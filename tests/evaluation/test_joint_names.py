@@ -8,8 +8,7 @@ import torch
 from zoopose.errors import OptionError
 from zoopose.evaluation import predict as prediction
 from zoopose.evaluation.network import joint_names, load_network, refuse_joints
-from zoopose.evaluation.options import LoadingOptions
-from zoopose.evaluation.predict import PredictOptions
+from zoopose.evaluation.options import LoadingOptions, PredictOptions
 from zoopose.pose import checkpoints, weights
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model

@@ -18,7 +18,8 @@ from zoopose.train import run as session
 from zoopose.train.feeds.labelled import trains_hidden
 from zoopose.train.loop import Meter
 from zoopose.train.options import FitOptions, TrainOptions
-from zoopose.train.train import LAST, run
+from zoopose.train.train import run
+from zoopose.train.training import LAST
 
 
 @pytest.fixture(scope="module")

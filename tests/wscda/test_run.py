@@ -20,8 +20,9 @@ from zoopose.pose import checkpoints
 from zoopose.pose.skeleton import ANIMAL_POSE20
 from zoopose.train import loop, train
 from zoopose.train.options import TrainOptions
+from zoopose.wscda.adaptation import LAST
 from zoopose.wscda.options import WscdaOptions
-from zoopose.wscda.WSCDA import LAST, run
+from zoopose.wscda.WSCDA import run
 
 FLAGS = {"animal": "source"}  # domain -> the option that names its data, where that has another name
 
@@ -160,8 +161,8 @@ def test_its_checkpoint_starts_ccssl_and_one_of_ccssl_starts_it(tmp_path, comman
         tmp_path / "ccssl", source=data, valid=data, target=target, resume=str(first / LAST), num_epochs=1, views=1
     )
     middle = CCSSL.run(CcsslOptions(**settings, steps=2))
-    assert checkpoints.load(middle / CCSSL.LAST).numbers["adapter"] == 1
-    run(command(tmp_path / "again", resume=str(middle / CCSSL.LAST)))
+    assert checkpoints.load(middle / LAST).numbers["adapter"] == 1
+    run(command(tmp_path / "again", resume=str(middle / LAST)))
 
 
 @pytest.mark.usefixtures("no_report")

@@ -23,9 +23,10 @@ from zoopose.train import loop, train
 from zoopose.train.guard import Guard
 from zoopose.train.options import TrainOptions
 from zoopose.wscda.options import PploOptions
-from zoopose.wscda.PPLO import LAST, run
+from zoopose.wscda.PPLO import run
 from zoopose.wscda.pplo import labeller as mirror_labels
 from zoopose.wscda.pplo import step as refinement
+from zoopose.wscda.pplo.refinement import LAST
 from zoopose.wscda.pplo.rounds import with_defaults
 
 
