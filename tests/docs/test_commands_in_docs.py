@@ -52,6 +52,8 @@ def commands_in(text: str) -> list[CommandLine]:
 
 
 def _command(words: list[str]) -> list[CommandLine]:
+    if any("<" in word for word in words):  # `zoopose mpii 0/<file name>`: a text, not a command
+        return []
     if words[:1] == ["zoopose"] and len(words) > 1 and re.fullmatch(r"[a-z]+", words[1]):
         return [zoopose_command(words[1:])]
     if words[:1] == ["python"]:
