@@ -20,7 +20,7 @@ class CcsslOptions(LabelOptions):
     """`zoopose ccssl`."""
 
     protocol: Literal["zoopose", "published"] = "zoopose"
-    """published: the algorithm of the published code, its flaws included (docs/methods.md)"""
+    """published: the algorithm of the published code, its flaws included (docs/methods/published.md)"""
     source: str = "synthetic_animal_sp"
     """labelled source, NAME[:PATH]"""
     target: str = "real_animal_sp"

@@ -65,7 +65,7 @@ class WscdaOptions(EarlierNames):
     """weight of the domain loss for all but the discriminator, at most 0; the paper's is -1"""
     beta: Annotated[float | None, Limits(1e-6, 1e9)] = None
     """weight of the pose loss, used as given; default: 500, the paper's. With --loss balanced, whose gradient is 4.1 times that
-    of a mean, 120 would balance pose and domains as the paper does; 500 was chosen by measurement (docs/methods.md)"""
+    of a mean, 120 would balance pose and domains as the paper does; 500 was chosen by measurement (docs/methods/wscda.md)"""
     w1: Annotated[float, Limits(0, 1_000_000)] = 1.0
     """weight of humans against animals within the domain loss (ours: the paper gives no number)"""
     w2: Annotated[float | None, Limits(0, 1_000_000)] = None
