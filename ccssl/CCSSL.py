@@ -32,11 +32,12 @@ from zoopose.commandline.parsing import command
 from zoopose.datasets.open import has_splits
 from zoopose.evaluation.mirroring import say_pairs
 from zoopose.evaluation.report.labels import label_blocks_of_run
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.train import run as session
 from zoopose.train import validation
 from zoopose.train.adaptation import FROM_SCRATCH, guard_for, open_adaptation, outcome_facts, say_end
 
-LAST = "last.pth.tar"
+LAST = RunFolder.LAST
 
 
 @alone_in("checkpoint")
@@ -73,8 +74,8 @@ def run(options: CcsslOptions) -> Path:
         more = label_blocks_of_run(task.folder, target, start.skeleton)
         chosen = outcome_facts(guard, notes)
         validation.finish(selection.validation, task, options, {"method": "CC-SSL", **chosen, **data}, more)
-    say_end(options.target, task, guard, f"model_best.pth.tar: {notes}; last.pth.tar: the end of the adaptation")
-    return task.folder
+    say_end(options.target, task, guard, f"{RunFolder.BEST}: {notes}; {LAST}: the end of the adaptation")
+    return task.folder.path
 
 
 if __name__ == "__main__":

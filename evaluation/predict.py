@@ -39,8 +39,6 @@ from zoopose.evaluation.options import (
 )
 from zoopose.evaluation.prediction_files import (
     OVERLAY_PX,
-    RESULTS,
-    TABLE,
     metas_of,
     remove_overlays,
     require_folder,
@@ -48,6 +46,7 @@ from zoopose.evaluation.prediction_files import (
     write_table,
 )
 from zoopose.evaluation.report.runs import crop_of
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.files import atomic_picture, sweep
 from zoopose.pose.draw import draw_pose
 from zoopose.pose.skeleton import Skeleton
@@ -87,12 +86,12 @@ def run(options: PredictOptions) -> Predictions:
         raise OptionError(
             "data to look at and a checkpoint",
             f"--data {options.data or '(none)'}, --resume {options.resume or '(none)'}",
-            "zoopose predict --data images:FOLDER --resume FOLDER/model_best.pth.tar",
+            f"zoopose predict --data images:FOLDER --resume FOLDER/{RunFolder.BEST}",
         )
-    folder = Path(options.checkpoint)
-    require_folder(folder)
-    require_folder(folder / "overlays")
-    sweep(folder)
+    folder = RunFolder(options.checkpoint)
+    require_folder(folder.path)
+    require_folder(folder.overlays)
+    sweep(folder.path)
     network = load_network(options.resume, options.trained_on, options)
     if network.spec.kind != "published":
         warn_of_idle_data(options)
@@ -117,9 +116,9 @@ def run(options: PredictOptions) -> Predictions:
         strict=options.strict_data,
     )
     metas = metas_of(dataset)
-    write_table(folder / TABLE, found, network.skeleton, metas)
-    write_coco_results(folder / RESULTS, found, metas)
-    write_overlays(folder / "overlays", dataset, found, network.skeleton, options)
+    write_table(folder.predictions_csv, found, network.skeleton, metas)
+    write_coco_results(folder.predictions_json, found, metas)
+    write_overlays(folder.overlays, dataset, found, network.skeleton, options)
     log.info("%d predictions in %s", int(found.read.sum()), folder)
     if found.faults:
         log.warning(found.faults)

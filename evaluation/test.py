@@ -50,6 +50,7 @@ from zoopose.evaluation.part_iou import counter_for
 from zoopose.evaluation.published_results import comparison, measured, read_results
 from zoopose.evaluation.report.record import Record
 from zoopose.evaluation.report.runs import frame_overlays, test_report
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.evaluation.score import score_network, write_scores
 from zoopose.pose.checkpoints import Loaded
 from zoopose.progress import log
@@ -69,14 +70,14 @@ def run(options: TestOptions) -> dict:
         raise OptionError(
             "a checkpoint and labelled data",
             f"--resume {options.resume or '(none)'}, --dataset {source or '(none)'}",
-            "zoopose test --dataset NAME[:PATH] --resume FOLDER/model_best.pth.tar",
+            f"zoopose test --dataset NAME[:PATH] --resume FOLDER/{RunFolder.BEST}",
         )
     check_options(options)
     if not options.predictions and Path(options.resume).is_dir():
         return score_folder(options, run)
     warn_of_idle_split(options.split, source)
     split = options.split if options.split != "auto" else "valid" if has_splits(source) else "all"
-    folder = Path(options.checkpoint) if options.checkpoint else _folder(options)
+    folder = RunFolder(options.checkpoint or _folder(options))
     if options.predictions:
         dataset = open_with_options(source, split, options, need_pictures=False)
         warn_of_idle_data(options)
@@ -113,13 +114,13 @@ def run(options: TestOptions) -> dict:
             facts["published / ours"] = "; ".join(compared := comparison(results, measured(tables)))
             for line in compared:
                 log.info(line)
-    write_scores(Path(options.json) if options.json else folder / "metrics.json", scores, tables)
+    write_scores(Path(options.json) if options.json else folder.metrics, scores, tables)
     facts["data"] = dict(dataset.describe())
     opened = {"data": source, "split": split, "options": plain(options), "started_in": os.getcwd()}
     Record("test", found, scores, skeleton, facts, opened, tables=tables).write(folder)
     log.info("report: %s", test_report(folder, dataset, found, scores, skeleton, facts, tables))
     if options.debug:
-        frame_overlays(folder / "overlays", dataset, found, skeleton)
+        frame_overlays(folder.overlays, dataset, found, skeleton)
     return scores
 
 
@@ -139,7 +140,7 @@ def _folder(options: TestOptions) -> Path:
     if options.predictions:
         path = Path(options.predictions)
         return path.with_name(f"{path.stem}_test")
-    return Path(options.resume).parent / "test"
+    return RunFolder(Path(options.resume).parent).test
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from torch import nn
 
 from ..commandline import folder_lock
 from ..errors import DivergenceError, OptionError, WeightsError
+from ..evaluation.run_folder import RunFolder
 from ..evaluation.run_log import RunLog
 from ..pose import weights
 from ..pose.checkpoints import copy_as
@@ -106,14 +107,14 @@ class Run:
         steps: batches an epoch, set by `fit`.
     """
 
-    folder: Path
+    folder: RunFolder
     fabric: Fabric
     model: nn.Module
     plain: nn.Module
     optimizer: torch.optim.Optimizer
     lr_at: Callable[[int, int], float]
     pack: Callable[[int, float, Mapping, Mapping], dict]
-    last_name: str = "last.pth.tar"
+    last_name: str = RunFolder.LAST
     aliases: tuple[str, ...] = ()
     epoch: int = 0
     step: int = 0
@@ -140,16 +141,16 @@ class Run:
         if self.fabric.is_global_zero:
             names = list(self.aliases)
             if best:
-                names.append("model_best.pth.tar")
+                names.append(RunFolder.BEST)
             if self.snapshot and self.step == 0 and self.epoch % self.snapshot == 0:
-                names.append(f"checkpoint_{self.epoch}.pth.tar")
+                names.append(RunFolder.epoch_name(self.epoch))
             # what a resume reads comes last: a run killed in between does the epoch again, and all the names with it
             first, *more = [*names, self.last_name]
             state = self.pack(self.epoch, self.best, self.optimizer.state_dict(), self.facts(self.extra))
             weights.save(self.folder / first, state)
             for name in more:
                 copy_as(self.folder / first, name)
-            folder_lock.check(self.folder)
+            folder_lock.check(self.folder.path)
         self.fabric.barrier()
 
     def diverged(self, found: str) -> DivergenceError:
@@ -284,7 +285,7 @@ def fit(
 def _begin(run: Run, epochs: int, validate: Callable[[nn.Module, int | None], Mapping[str, float]]) -> None:
     if run.epoch < epochs:
         validate(run.model, 2)
-    elif not (run.folder / "model_best.pth.tar").is_file():
+    elif not run.folder.best.is_file():
         raise OptionError(
             "epochs left to train",
             f"{epochs} epochs in all, {run.epoch} of them done elsewhere",

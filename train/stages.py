@@ -37,7 +37,7 @@ class Staged:
     def before_epoch(self, epoch: int, model: nn.Module) -> Mapping[str, float]:
         begins = self.schedule.begins_stage(epoch * self.step.steps, self.step.steps)
         if begins and self.run.step == 0:  # a run that goes on within the epoch has done this
-            path = self.run.folder / "model_best.pth.tar"
+            path = self.run.folder.best
             if not path.is_file():
                 raise OptionError(
                     "the best weights of the stage before",

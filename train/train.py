@@ -28,6 +28,7 @@ from zoopose.errors import OptionError
 from zoopose.evaluation.mirroring import flips, say_pairs
 from zoopose.evaluation.options import load_network, read_as, refuse_joints
 from zoopose.evaluation.published_results import comparison
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.evaluation.score import score_network
 from zoopose.pose import checkpoints
 from zoopose.pose.input_spec import InputSpec
@@ -44,7 +45,7 @@ from zoopose.train.options import TrainOptions
 from zoopose.train.recipes import load_recipe, recipe_results
 from zoopose.train.stages import Staged
 
-LAST, ALIASES = "checkpoint.pth.tar", ("last.pth.tar",)
+LAST, ALIASES = RunFolder.LAST_OF_TRAINING, (RunFolder.LAST,)
 
 
 @alone_in("checkpoint")
@@ -105,9 +106,9 @@ def run(options: TrainOptions) -> Path:
     log.info(
         "next: zoopose test --dataset %s --resume %s",
         options.valid or options.dataset,
-        task.folder / "model_best.pth.tar",
+        task.folder.best,
     )
-    return task.folder
+    return task.folder.path
 
 
 def _form(options: TrainOptions, training: PoseDataset) -> InputSpec:
@@ -146,14 +147,14 @@ def _begun_from(given: checkpoints.Loaded, training: PoseDataset, options: Train
 
 def _evaluate(options: TrainOptions, fabric, training, valid) -> Path:
     if not options.resume:
-        raise OptionError("a checkpoint to score", "--evaluate without --resume", "--resume FOLDER/model_best.pth.tar")
+        raise OptionError("a checkpoint to score", "--evaluate without --resume", f"--resume FOLDER/{RunFolder.BEST}")
     loaded = load_network(options.resume, options.dataset, options, getattr(training, "mean", None))
     check_joints(valid, loaded.skeleton, options.valid or options.dataset)
     log.info(loaded.note)
     if options.flip:
         say_pairs(options, valid.skeleton, training=False)
         options = replace(options, flip=flips(options, valid.skeleton))
-    score_network(loaded, valid, fabric.device, options, Path(options.checkpoint))
+    score_network(loaded, valid, fabric.device, options, RunFolder(options.checkpoint))
     return Path(options.checkpoint)
 
 

@@ -24,6 +24,7 @@ from zoopose.commandline.limits import check_limits
 from zoopose.commandline.parsing import command
 from zoopose.evaluation.mirroring import say_pairs
 from zoopose.evaluation.report.labels import label_blocks_of_run
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.train import run as session
 from zoopose.train import validation
 from zoopose.train.adaptation import guard_for, open_adaptation, outcome_facts, say_end
@@ -31,7 +32,7 @@ from zoopose.wscda.options import PploOptions
 from zoopose.wscda.pplo import rounds
 from zoopose.wscda.pplo import step as refinement
 
-LAST = "last.pth.tar"
+LAST = RunFolder.LAST
 CHOSEN = "best on the labelled validation animals; target labels were not read"
 
 
@@ -57,8 +58,8 @@ def run(options: PploOptions) -> Path:
         more = label_blocks_of_run(task.folder, target, start.skeleton)
         facts = {"method": "PPLO", **outcome_facts(guard, CHOSEN), **data}
         validation.finish(update_best, task, options, facts, more)
-    say_end(options.target, task, guard, f"model_best.pth.tar: {CHOSEN}; last.pth.tar: the end of the refinement")
-    return task.folder
+    say_end(options.target, task, guard, f"{RunFolder.BEST}: {CHOSEN}; {LAST}: the end of the refinement")
+    return task.folder.path
 
 
 if __name__ == "__main__":

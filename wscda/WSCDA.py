@@ -25,6 +25,7 @@ from zoopose.commandline.limits import check_limits
 from zoopose.commandline.parsing import command
 from zoopose.evaluation.mirroring import say_pairs
 from zoopose.evaluation.options import use_pairs_of
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.progress import log
 from zoopose.train import run as session
 from zoopose.train import validation
@@ -34,7 +35,7 @@ from zoopose.wscda.options import WscdaOptions
 from zoopose.wscda.report import domain_blocks, forget
 from zoopose.wscda.step import sizes_of
 
-LAST = "last.pth.tar"
+LAST = RunFolder.LAST
 
 
 @alone_in("checkpoint")
@@ -80,11 +81,11 @@ def run(options: WscdaOptions) -> Path:
         validation.finish(update_best, task, options, {"method": "WS-CDA", "model_best": chosen, **data}, more)
     if options.animal and options.target:
         valid = f" --valid {options.valid}" if options.valid else ""
-        best = task.folder / "model_best.pth.tar"
+        best = task.folder.best
         log.info(
             "next: zoopose pplo --animal %s%s --target %s --resume %s", options.animal, valid, options.target, best
         )
-    return task.folder
+    return task.folder.path
 
 
 if __name__ == "__main__":
