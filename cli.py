@@ -23,7 +23,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "test": ("evaluation.test", "evaluation.options:TestOptions", "score a network: PCK@0.05 per joint, OKS, PCKh"),
     "predict": (
         "evaluation.predict",
-        "evaluation.predict:PredictOptions",
+        "evaluation.options:PredictOptions",
         "joints of your own pictures or video",
     ),
     "import": ("scripts.import_checkpoint", "scripts.import_checkpoint:ImportOptions", "take a published checkpoint"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..datasets.original_crops import box_matrix, whole_again
+from ..datasets.original_crops import box_matrix, restore_crop_px
 from ..datasets.original_items import annotation_of
 from ..datasets.pictures import PictureError
 from ..datasets.pseudo_labels import PseudoLabels
@@ -38,7 +38,7 @@ class LabelScore:
         side, cells = self.spec.size, self.spec.heatmap_size
         shares = []
         for i in np.flatnonzero(np.isfinite(self._matrix[:, 0, 0]) & np.isfinite(labels.xy_px).all((1, 2))):
-            xy_crop = whole_again(apply(self._matrix[i], labels.xy_px[i].astype(np.float64)))
+            xy_crop = restore_crop_px(apply(self._matrix[i], labels.xy_px[i].astype(np.float64)))
             drawn = peaks(kpts_to_heatmap(xy_crop, side, cells))
             shares.append(accuracy(joint_distances(drawn[None], self._cells[i][None], cells))[0])
         return float(np.mean(shares)) if shares else float("nan")

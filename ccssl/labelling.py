@@ -229,12 +229,12 @@ class Labeller(ChunkLabeller):
                     picture = batch["crop"][at].permute(1, 2, 0).numpy()
                     now = row, cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), batch["crop_from_image"][at].numpy()
                     if before and before[0] == row - 1 and linked[row]:
-                        self._carry(before, now, out)
+                        self._copy_joints(before, now, out)
                     before = now
                 progress.add(len(chunk))
         self.gather(out, JOINED, slice(first, end))
 
-    def _carry(self, before: tuple, now: tuple, out: dict) -> None:
+    def _copy_joints(self, before: tuple, now: tuple, out: dict) -> None:
         """Compare a frame's labels with those that flow there from the frame before; take these where its own are weak."""
         (old, old_grey, old_from_image), (new, new_grey, new_from_image) = before, now
         rule = self.temporal

@@ -10,13 +10,13 @@ import tyro
 
 from ..commandline.limits import COUNT, COUNT_OR_ZERO, SHARE, Limits
 from ..commandline.parsing import dead
-from ..train.options import RESNET, RunOptions
+from ..train.options import RESNET, LabelOptions
 
 _arg = tyro.conf.arg
 
 
-@dataclass
-class CcsslOptions(RunOptions):
+@dataclass(frozen=True)
+class CcsslOptions(LabelOptions):
     """`zoopose ccssl`."""
 
     protocol: Literal["zoopose", "published"] = "zoopose"
@@ -25,10 +25,6 @@ class CcsslOptions(RunOptions):
     """labelled source, NAME[:PATH]"""
     target: str = "real_animal_sp"
     """unlabelled target, NAME[:PATH]; its labels, if it has any, are not read"""
-    target_classes: str = ""
-    """classes of --target where it holds several, such as dog,cat; default: those of --classes"""
-    target_category: str = ""
-    """category of a COCO file as --target; default: that of --category, where the file has it"""
     valid: str = ""
     """labelled source data on which labels' confidence is calibrated and checkpoints are scored; default: the validation split of
     --source"""
@@ -97,17 +93,9 @@ class CcsslOptions(RunOptions):
     """rounds without a better score after which the adaptation ends; 0: all epochs"""
     score_labels: bool = False
     """log how right the pseudo-labels of every round are, where --target has labels; nothing else reads those"""
-    no_guard: bool = False
-    """go on where poses fill their boxes ever less like the source's, instead of ending the run and giving the start network back
-    as model_best"""
-    guard_limit: Annotated[float, Limits(0, inf)] = 0.6
-    """share by which the distance of the poses' box fill from the source's may grow over that of the start network; less where that
-    one is far already"""
 
     checkpoint: Annotated[str, _arg(aliases=["-c"])] = "./checkpoint/horse/ssl/"
     """run folder: checkpoints, pseudo-labels, logs, reports"""
-    train_batch: Annotated[int, Limits(1, 65_536), _arg(aliases=["--batch-size"])] = 6
-    """pictures of each domain in a training batch, on every device"""
 
     print_freq: Annotated[int, COUNT_OR_ZERO] = 100
     """a line in the log every so many batches; 0: one an epoch"""

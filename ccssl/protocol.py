@@ -10,7 +10,7 @@ from ..commandline.parsing import warn_of_idle
 from ..errors import OptionError
 from ..pose.checkpoints import Loaded
 from ..progress import log
-from ..train.options import RunOptions
+from ..train.options import FitOptions
 from .options import CcsslOptions
 
 ROUNDS = 6  # as in 60 published epochs, however many there are here
@@ -66,7 +66,7 @@ def with_defaults(options: CcsslOptions) -> CcsslOptions:
     options = replace(options, **{k: v for k, v in preset.items() if getattr(options, k) in (None, "auto")})
     if options.protocol == "published":
         _refuse(options)
-        if options.schedule == RunOptions.schedule:
+        if options.schedule == FitOptions.schedule:
             options = replace(
                 options, schedule=()
             )  # that of supervised training; the published adaptation keeps its rate
@@ -74,7 +74,7 @@ def with_defaults(options: CcsslOptions) -> CcsslOptions:
 
 
 def _refuse(options: CcsslOptions) -> None:
-    ours = {f.name for f in fields(RunOptions)} - {"hidden"}
+    ours = {f.name for f in fields(FitOptions)} - {"hidden"}
     for f in fields(options):
         if f.name in PUBLISHED | ours | set(options.DEAD_FLAGS):
             continue

@@ -13,8 +13,9 @@ from ..datasets.crops import CropCache
 from ..datasets.open import check_joints
 from ..datasets.sample import PoseDataset
 from ..errors import OptionError
+from ..evaluation.data import open_selecting, open_target
 from ..evaluation.mirroring import mirrors
-from ..evaluation.options import load_network, open_selecting, open_target
+from ..evaluation.network import load_network
 from ..evaluation.score import label_marks
 from ..pose.augment import Augmentation
 from ..pose.checkpoints import Loaded

@@ -10,7 +10,7 @@ from lightning_fabric import Fabric
 from ..datasets.open import Subset, Unlabelled, check_joints, has_splits, takes
 from ..datasets.original_crops import SourcePictures
 from ..datasets.sample import PoseDataset
-from ..evaluation.options import use_pairs_of
+from ..evaluation.data import use_pairs_of
 from ..pose.checkpoints import Loaded
 from ..pose.skeleton import Skeleton
 from ..train import network as building

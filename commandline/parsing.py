@@ -87,10 +87,13 @@ def parse(options: type[O], argv: Sequence[str] | None, prog: str, description: 
     import tyro
 
     description = "\n".join(description.strip().splitlines())
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if hasattr(options, "under_todays_flags"):
+        argv = options.under_todays_flags(argv)
     found = tyro.cli(
         Annotated[options, tyro.conf.FlagCreatePairsOff],
         args=argv,
-        **_defaults(options, sys.argv[1:] if argv is None else argv),
+        **_defaults(options, argv),
         prog=prog,
         description=description,
         compact_help=False,

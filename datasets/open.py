@@ -124,10 +124,9 @@ def warn_of_idle_data(options: Any) -> None:
     """
     texts = [text for name, text in vars(options).items() if name not in getattr(options, "DEAD_FLAGS", ())]
     sources = [text for text in texts if isinstance(text, str) and text.partition(":")[0] in SOURCES]
-    species = "species" if hasattr(options, "species") else "animal"
     takers = {
         "image_path": any(":" not in text for text in sources),
-        species: any(text.startswith(("real_animal", "synthetic_animal")) for text in sources),
+        "animal": any(text.startswith(("real_animal", "synthetic_animal")) for text in sources),
         "partners": any(text.startswith("coco:") for text in sources),
     }
     for name, taken in takers.items():
@@ -193,7 +192,11 @@ class Unlabelled(_View):
 
 
 class Subset(_View):
-    """Some items of a data set, in the order given; see `keep`."""
+    """The items `indices` of a data set (whole numbers from 0), in that order, as a data set.
+
+    Raises:
+        IndexError: the data set has no such item.
+    """
 
     def __init__(self, dataset: PoseDataset, indices: Sequence[int]):
         super().__init__(dataset)
@@ -217,11 +220,6 @@ class Subset(_View):
         """The wrapped set's facts, with the number of items here and the number there."""
         facts = self.dataset.describe()
         return {**facts, "items": len(self), "out of": facts.get("items", len(self.dataset))}
-
-
-def keep(dataset: PoseDataset, indices: Sequence[int]) -> Subset:
-    """The items `indices` of a data set (whole numbers from 0), in that order, as a data set."""
-    return Subset(dataset, indices)
 
 
 def check_joints(dataset: PoseDataset, skeleton: Skeleton, where: str) -> None:

@@ -27,35 +27,17 @@ from PIL import Image
 from ..errors import DataError, OptionError
 from ..pose.original.geometry import BOX_UNIT_PX
 from ..pose.skeleton import TIGDOG18
-from .arrays import mapped_array
+from .npy_file import map_npy
 from .original_index import OriginalAnnotation, Split, cached_mean, cached_split, check_options, seeded_fifth
 from .pictures import PictureError, read_rgb
 from .sample import IGNORED, PartLabels, PoseSample
+from .synthetic_vertices import VERTICES
 from .tree import missing_tree
 
 CROP_FACTOR = 1.25
 FARTHEST_PX = 1e6  # of a vertex from the picture's corner; beyond lies no picture
 SPLIT_FILES = ("train_idxs.npy", "valid_idxs.npy")
 
-# rows of the vertex files that hold the joints; the elephant's last 7 run along the trunk
-VERTICES = {
-    "horse": (
-        1718, 1684, 1271, 1634, 1650, 1643, 1659, 925, 392, 564, 993, 726, 1585, 1556, 427, 1548, 967, 877,
-    ),
-    "tiger": (
-        2753, 2679, 2032, 1451, 1287, 3085, 1632, 229, 1441, 1280, 2201, 1662, 266, 158, 270, 152, 219, 129,
-    ),
-    "sheep": (
-        2046, 1944, 1267, 1875, 1900, 1868, 1894, 687, 173, 1829, 1422, 821, 624, 580, 622, 575, 1370, 716,
-    ),
-    "hound": (
-        2028, 2580, 912, 878, 977, 1541, 1734, 480, 799, 1575, 1446, 602, 755, 673, 780, 1580, 466, 631,
-    ),
-    "elephant": (
-        1980, 2051, 1734, 2122, 2155, 2070, 2166, 681, 923, 1442, 1041, 1528, 78, 599, 25, 595, 171, 570,
-        1147, 1211, 1208, 1226, 1320, 1275, 1265,
-    ),
-}  # fmt: skip
 ANIMALS = tuple(VERTICES)
 
 # RGB in 0..1, per-picture means averaged over the training pictures
@@ -210,7 +192,7 @@ class SyntheticAnimal:
         """(V, 3) x, y, visible of all vertices, or (K, 3) of the joints alone, which reads little of the file."""
         path = _kpts(self.paths[index])
         try:
-            vertices = mapped_array(path)
+            vertices = map_npy(path)
             if vertices.ndim != 2 or vertices.shape[1] < 3 or len(vertices) <= self._rows.max():
                 raise ValueError(f"shape {vertices.shape}")
             vertices = np.array(vertices if whole else vertices[self._rows])

@@ -7,22 +7,23 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..datasets.annotated import AnnotatedPictures
+from ..datasets.annotated_pictures import AnnotatedPictures
 from ..datasets.coco.person import CocoPerson
 from ..datasets.coco.truth import CocoTruth, coco_truth
 from ..datasets.mpii import Mpii
 from ..datasets.open import open_data
-from ..datasets.picture_places import picture_size
+from ..datasets.picture_paths import picture_size
 from ..datasets.sample import PoseDataset
-from ..datasets.units import Numbers, check_results
+from ..datasets.unit_check import Numbers, check_results
 from ..errors import DataError, OptionError
 from ..pose.checkpoints import Loaded
 from ..progress import log
+from .data import use_pairs_of
 from .human_scores import network_results, oks_table, pckh_table, ranking, shown, usable_sigmas
 from .inference import Predictions
 from .mpii_truth import read_mpii_truth, read_preds
 from .nms import box_nms
-from .options import TestOptions, use_pairs_of
+from .options import TestOptions
 from .pose_results import PoseResults, given_to_animals, read_results, summary
 from .protocol import Score
 from .run_folder import RunFolder

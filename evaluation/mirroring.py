@@ -17,7 +17,7 @@ def mirrors(options: Any, skeleton: Skeleton | None) -> bool:
     """
     if options.mirror != "auto":
         return options.mirror == "always"
-    return bool(options.partners) or skeleton is None or not skeleton.doubtful
+    return bool(options.partners) or skeleton is None or not skeleton.unpaired
 
 
 def flips(options: Any, skeleton: Skeleton | None) -> bool:
@@ -31,9 +31,9 @@ def say_pairs(options: Any, skeleton: Skeleton, training: bool = True) -> None:
     shown = ", ".join(pairs[:_SHOWN]) + (f" and {len(pairs) - _SHOWN} more" if len(pairs) > _SHOWN else "")
     if training:
         log.info("  pairs      %s", shown or "none: no joint name says left or right")
-    if not skeleton.doubtful or options.mirror == "never" or options.partners:
+    if not skeleton.unpaired or options.mirror == "never" or options.partners:
         return
-    names = ", ".join(skeleton.doubtful[:_SHOWN]) + (", ..." if len(skeleton.doubtful) > _SHOWN else "")
+    names = ", ".join(skeleton.unpaired[:_SHOWN]) + (", ..." if len(skeleton.unpaired) > _SHOWN else "")
     guess = skeleton.suggested_partners()
     remedy = f"--partners {guess}" if guess else "--partners LEFT:RIGHT,LEFT:RIGHT,..."
     if options.mirror == "always":

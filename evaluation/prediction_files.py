@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..datasets.picture_places import picture_size
+from ..datasets.picture_paths import picture_size
 from ..datasets.sample import PoseDataset
 from ..errors import OptionError
 from ..files import atomic_json, atomic_path, sweep

@@ -19,7 +19,7 @@ from ..pose.skeleton import Skeleton
 from ..progress import log
 from . import metrics
 from .inference import Predictions, predict
-from .options import DataOptions
+from .options import InferenceOptions, ScoringOptions
 from .original_pck import original_pck_of_peaks
 from .protocol import Protocol, Score, text_table, write_metrics
 from .run_folder import RunFolder
@@ -133,7 +133,7 @@ def predict_with(
     network: Loaded,
     dataset: PoseDataset,
     device: torch.device,
-    options: DataOptions,
+    options: InferenceOptions,
     observe: Callable[[torch.Tensor, dict], None] | None = None,
 ) -> Predictions:
     """Joints of a data set by a loaded network, as the command's options say; `observe` as in `predict`."""
@@ -171,7 +171,7 @@ def score_network(
     network: Loaded,
     dataset: PoseDataset,
     device: torch.device,
-    options: DataOptions,
+    options: ScoringOptions,
     folder: RunFolder,
     observe: Callable[[torch.Tensor, dict], None] | None = None,
 ) -> tuple[dict[str, Score], Predictions]:

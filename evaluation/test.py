@@ -23,124 +23,17 @@ command ends with code 2, after all others are scored and written.
 
 from __future__ import annotations
 
-import os
 import sys
-from dataclasses import replace
-from pathlib import Path
 
-from zoopose.commandline.folder_lock import alone_in
-from zoopose.commandline.limits import check_limits
-from zoopose.commandline.parsing import command, given, plain, warn_nothing, warn_of_idle
-from zoopose.datasets.open import check_joints, has_splits, warn_of_idle_data, warn_of_idle_split
-from zoopose.errors import OptionError
-from zoopose.evaluation.folder_scores import score_folder
-from zoopose.evaluation.given_scores import score_detections, score_given
-from zoopose.evaluation.human_scores import check_options, network_tables, shown, usable_sigmas
-from zoopose.evaluation.mirroring import flips, say_pairs
-from zoopose.evaluation.options import (
-    TestOptions,
-    compute_device,
-    load_network,
-    open_with_options,
-    warn_of_other_network,
-    warn_of_own_network,
-    warn_of_reading,
-)
-from zoopose.evaluation.part_iou import counter_for
-from zoopose.evaluation.published_results import comparison, measured, read_results
-from zoopose.evaluation.report.record import Record
-from zoopose.evaluation.report.runs import frame_overlays, test_report
-from zoopose.evaluation.run_folder import RunFolder
-from zoopose.evaluation.score import score_network, write_scores
-from zoopose.pose.checkpoints import Loaded
-from zoopose.progress import log
-
-# options that need a network
-OF_NETWORKS = (
-    "dataset1", "arch", "stacks", "blocks", "inp_res", "out_res", "mirror", "test_batch", "predict_batch", "accelerator", "workers",
-)  # fmt: skip
+from zoopose.commandline.parsing import command
+from zoopose.evaluation.options import TestOptions
 
 
-@alone_in(lambda options: options.checkpoint or _folder(options), shared=True)
 def run(options: TestOptions) -> dict:
     """Score as the options say; returns the scores by protocol."""
-    check_limits(options)
-    source = options.dataset or options.dataset2 or options.dataset1
-    if not source or not (options.resume or options.predictions):
-        raise OptionError(
-            "a checkpoint and labelled data",
-            f"--resume {options.resume or '(none)'}, --dataset {source or '(none)'}",
-            f"zoopose test --dataset NAME[:PATH] --resume FOLDER/{RunFolder.BEST}",
-        )
-    check_options(options)
-    if not options.predictions and Path(options.resume).is_dir():
-        return score_folder(options, run)
-    warn_of_idle_split(options.split, source)
-    split = options.split if options.split != "auto" else "valid" if has_splits(source) else "all"
-    folder = RunFolder(options.checkpoint or _folder(options))
-    if options.predictions:
-        dataset = open_with_options(source, split, options, need_pictures=False)
-        warn_of_idle_data(options)
-        warn_of_idle(options, [(name, lambda o: True, "with --predictions: no network runs") for name in OF_NETWORKS])
-        skeleton, facts = dataset.skeleton, {"predictions": options.predictions}
-        scores, found, tables = score_given(dataset, options)
-    else:
-        network = load_network(options.resume, options.dataset1 or source, options)
-        warn_of_other_network(options, network)
-        if network.spec.kind != "published":
-            warn_of_idle_data(options)
-        warn_of_reading(options)
-        _warn_of_scoring(options, network, source)
-        skeleton, facts = network.skeleton, {"network": network.note, "input": network.spec.describe()}
-        facts["trained on"] = options.dataset1
-        dataset = open_with_options(source, split, options, skeleton=skeleton)
-        check_joints(dataset, skeleton, source)
-        if options.flip:
-            say_pairs(options, dataset.skeleton, training=False)
-            options = replace(options, flip=flips(options, dataset.skeleton))
-        sigmas, device = usable_sigmas(dataset, skeleton, options), compute_device(options.accelerator)
-        log.info("=> loaded checkpoint %s", network.note)
-        log.info("    Total params: %.2fM", sum(p.numel() for p in network.model.parameters()) / 1e6)
-        log.info("    %s", network.spec.describe())
-        if options.boxes in ("", "gt"):
-            parts = counter_for(dataset, network)
-            scores, found = score_network(network, dataset, device, options, folder, parts and parts.observe)
-            tables = network_tables(found, dataset, sigmas, network.spec, options, folder)
-            tables += shown([parts.table({"data": source})] if parts else [])
-        else:
-            scores, found, tables = score_detections(network, dataset, source, split, sigmas, device, options, folder)
-        results = read_results(network.state.get("zoopose", {}).get("run", {}).get("results"))
-        if results:
-            facts["published / ours"] = "; ".join(compared := comparison(results, measured(tables)))
-            for line in compared:
-                log.info(line)
-    write_scores(Path(options.json) if options.json else folder.metrics, scores, tables)
-    facts["data"] = dict(dataset.describe())
-    opened = {"data": source, "split": split, "options": plain(options), "started_in": os.getcwd()}
-    Record("test", found, scores, skeleton, facts, opened, tables=tables).write(folder)
-    log.info("report: %s", test_report(folder, dataset, found, scores, skeleton, facts, tables))
-    if options.debug:
-        frame_overlays(folder.overlays, dataset, found, skeleton)
-    return scores
+    from zoopose.evaluation.testing import score_checkpoint
 
-
-def _warn_of_scoring(options: TestOptions, network: Loaded, source: str) -> None:
-    """Say which options do nothing for this network and these data."""
-    if options.dataset1 != source:  # the published command names data of two kinds
-        warn_of_own_network(options, network)
-    if options.dataset and options.dataset2 not in ("", options.dataset):
-        warn_nothing("dataset2", "beside --dataset")
-    published = network.spec.original_cells and options.boxes in ("", "gt")
-    if given(options, "test_batch") and not published:
-        warn_nothing("test_batch", "here: there is no published score")
-
-
-def _folder(options: TestOptions) -> Path:
-    """Where scores and report go: `test` beside the checkpoint, or beside the predictions under their name."""
-    if options.predictions:
-        path = Path(options.predictions)
-        return path.with_name(f"{path.stem}_test")
-    return RunFolder(Path(options.resume).parent).test
+    return score_checkpoint(options)
 
 
 if __name__ == "__main__":

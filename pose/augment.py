@@ -76,7 +76,7 @@ def generator_for(*numbers: int) -> torch.Generator:
 
 
 @dataclass(frozen=True)
-class Part:
+class BatchPart:
     """A generator that draws for a whole batch and hands out the rows of a part of it: what a picture gets does not depend on
     which process makes it.
 
@@ -91,16 +91,16 @@ class Part:
     total: int
 
 
-def _drawn(draw, generator: torch.Generator | Part, shape: tuple[int, ...], **more) -> torch.Tensor:
+def _drawn(draw, generator: torch.Generator | BatchPart, shape: tuple[int, ...], **more) -> torch.Tensor:
     """`draw(shape, ...)`; the first axis of `shape` is the batch."""
-    if isinstance(generator, Part):
+    if isinstance(generator, BatchPart):
         whole = draw((generator.total, *shape[1:]), generator=generator.generator, **more)
         return whole[generator.rows.to(whole.device)]
     return draw(shape, generator=generator, **more)
 
 
 def uniform(
-    generator: torch.Generator | Part, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0
+    generator: torch.Generator | BatchPart, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0
 ) -> torch.Tensor:
     """U(low, high), float32 on the CPU."""
     return _drawn(torch.rand, generator, shape) * (high - low) + low
@@ -110,7 +110,7 @@ def draw_views(
     augmentation: Augmentation,
     batch: int,
     size: int | tuple[int, int],
-    generator: torch.Generator | Part,
+    generator: torch.Generator | BatchPart,
     crop_size: int | tuple[int, int] | None = None,
     margin: float = 1.0,
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -131,7 +131,7 @@ def augment(
     augmentation: Augmentation,
     size: int | tuple[int, int],
     flip_order: np.ndarray,
-    generator: torch.Generator | Part,
+    generator: torch.Generator | BatchPart,
     margin: float = 1.0,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """One augmented view of every crop.
@@ -143,7 +143,7 @@ def augment(
         augmentation: the ranges.
         size: side of the view in px, or its rows and columns R, Q.
         flip_order: (K,) the skeleton's.
-        generator: on the CPU; a `Part` where the crops are part of a batch.
+        generator: on the CPU; a `BatchPart` where the crops are part of a batch.
         margin: see `crops`.
 
     Returns:
@@ -173,7 +173,9 @@ def augment(
     return images, xy_view, visible, matrix
 
 
-def photometric(images: torch.Tensor, augmentation: Augmentation, generator: torch.Generator | Part) -> torch.Tensor:
+def photometric(
+    images: torch.Tensor, augmentation: Augmentation, generator: torch.Generator | BatchPart
+) -> torch.Tensor:
     """Colour, contrast, gamma, blur and noise of (B, 3, H, W) pictures in 0..1; geometry untouched."""
     a, b, device = augmentation, len(images), images.device
     if b == 0:
@@ -182,7 +184,7 @@ def photometric(images: torch.Tensor, augmentation: Augmentation, generator: tor
     def draw(*shape: int) -> torch.Tensor:
         return uniform(generator, shape, -1, 1).to(device)
 
-    part = isinstance(generator, Part)
+    part = isinstance(generator, BatchPart)
     source = generator.generator if part else generator
     # large temporaries cost more than the arithmetic, so all is done in place, in a copy
     images = images.clone()
@@ -197,7 +199,7 @@ def photometric(images: torch.Tensor, augmentation: Augmentation, generator: tor
     if a.gamma:
         images.clamp_(1e-4, 1).pow_(torch.exp(a.gamma * draw(b, 1, 1, 1)))
     if a.blur:
-        whole = Part(generator.generator, torch.arange(generator.total), generator.total) if part else generator
+        whole = BatchPart(generator.generator, torch.arange(generator.total), generator.total) if part else generator
         sigmas = a.blur * uniform(whole, (b,), -1, 1).clamp_min(0)
         sigma = sigmas[generator.rows] if part else sigmas
         blurred = (sigma > 1 / 3).nonzero()[:, 0]  # below a third of a pixel nothing would be seen
@@ -206,7 +208,7 @@ def photometric(images: torch.Tensor, augmentation: Augmentation, generator: tor
             images[blurred.to(device)] = blur
     if a.noise:
         field = torch.Generator(device).manual_seed(int(torch.randint(2**62, (1,), generator=source)))
-        field = Part(field, generator.rows, generator.total) if part else field
+        field = BatchPart(field, generator.rows, generator.total) if part else field
         noise = _drawn(torch.randn, field, images.shape, device=device, dtype=images.dtype)
         per_channel = draw(b, 1, 1, 1) > 0
         noise = torch.where(per_channel, noise, noise[:, :1])
@@ -226,7 +228,9 @@ def _blur(images: torch.Tensor, sigma: torch.Tensor, widest: float) -> torch.Ten
     return F.conv2d(flat, kernel[:, None, :, None], groups=b * c).view(b, c, h, w)
 
 
-def _occlude(images: torch.Tensor, xy_view: torch.Tensor, a: Augmentation, generator: torch.Generator | Part) -> None:
+def _occlude(
+    images: torch.Tensor, xy_view: torch.Tensor, a: Augmentation, generator: torch.Generator | BatchPart
+) -> None:
     """In place: covers rectangles at random places, and small patches on random joints, with one colour each."""
     if a.occlusion:
         centre = uniform(generator, (len(images), 2, 2))
@@ -246,7 +250,11 @@ def _occlude(images: torch.Tensor, xy_view: torch.Tensor, a: Augmentation, gener
 
 
 def _cover(
-    images: torch.Tensor, centre: torch.Tensor, half: torch.Tensor, on: torch.Tensor, generator: torch.Generator | Part
+    images: torch.Tensor,
+    centre: torch.Tensor,
+    half: torch.Tensor,
+    on: torch.Tensor,
+    generator: torch.Generator | BatchPart,
 ) -> None:
     """In place. centre, half (B, N, 2) in shares of the side; on (B, N)."""
     h, w = images.shape[-2:]

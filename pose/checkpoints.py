@@ -17,7 +17,7 @@ from .. import __version__
 from ..errors import OptionError, WeightsError
 from ..files import atomic_path
 from . import weights
-from .description import PROGRESS, check_checkpoint, skeleton_of, spec_of
+from .checkpoint_schema import PROGRESS, check_checkpoint, parse_input_spec, parse_skeleton
 from .input_spec import InputSpec
 from .models import build_model
 from .schema import Mismatch
@@ -105,7 +105,10 @@ def load(
     try:
         check_checkpoint(state)
         own = state["zoopose"]
-        skeleton, spec = skeleton_of(own["skeleton"], "zoopose.skeleton"), spec_of(own["form"], "zoopose.form")
+        skeleton, spec = (
+            parse_skeleton(own["skeleton"], "zoopose.skeleton"),
+            parse_input_spec(own["form"], "zoopose.form"),
+        )
     except Mismatch as error:
         raise _misdescribed(path, str(error)) from error
     if joints is not None and tuple(joints) != skeleton.joints:
@@ -209,7 +212,7 @@ def reordered(state_dict: Mapping[str, Any], order: np.ndarray) -> dict[str, Any
     return out
 
 
-def copy_as(path: Path, name: str) -> None:
+def copy_checkpoint(path: Path, name: str) -> None:
     """Write the same checkpoint under another name beside it, whole or not at all.
 
     A file of its own, no hard link: damage to one then leaves the other whole.

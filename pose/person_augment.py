@@ -102,7 +102,7 @@ class PersonDraw:
 
 
 @dataclass(frozen=True)
-class Placement:
+class PersonWindow:
     """Where a sample's window lies: centre (2,) px of the picture (of the mirrored one, if mirrored), scale (2,), turn as
     `frames.crop_matrix` counts it, and whether picture and joints are mirrored first."""
 
@@ -139,7 +139,7 @@ def place(
     upper: np.ndarray | None,
     augmentation: PersonAugmentation,
     draw: PersonDraw,
-) -> Placement:
+) -> PersonWindow:
     """The window of one sample.
 
     Args:
@@ -170,7 +170,7 @@ def place(
         angle = a.rotation_deg * (2 * draw.angle - 1)
     if flip:
         centre = np.array([width - centre[0] - 1, centre[1]], centre.dtype)
-    return Placement(centre, scale, angle, flip)
+    return PersonWindow(centre, scale, angle, flip)
 
 
 def half_body(

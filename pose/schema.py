@@ -3,7 +3,7 @@
 A check is a function (value, where) that raises `Mismatch`. `where` is the place in the file, as in "form.mean[0]".
 
 Example:
-    description = record({"epoch": whole(0), "names": listed(text())})
+    description = record({"epoch": integer(0), "names": list_of(string())})
     description({"epoch": 3, "names": ["a", 7]}, "")  # Mismatch: names[1]: expected a text, found 7
 """
 
@@ -26,11 +26,11 @@ class Mismatch(ValueError):
         super().__init__(f"{where or 'the whole'}: expected {expected}, found {shown}")
 
 
-def anything(value: Any, where: str) -> None:
+def any_value(value: Any, where: str) -> None:
     """Fits everything."""
 
 
-def text(longest: int = 1000) -> Check:
+def string(longest: int = 1000) -> Check:
     """A text of at most so many characters, none of them NUL."""
 
     def check(value: Any, where: str) -> None:
@@ -42,7 +42,7 @@ def text(longest: int = 1000) -> Check:
     return check
 
 
-def choice(*texts: str) -> Check:
+def one_of(*texts: str) -> Check:
     """One of these texts."""
 
     def check(value: Any, where: str) -> None:
@@ -52,13 +52,13 @@ def choice(*texts: str) -> Check:
     return check
 
 
-def flag(value: Any, where: str) -> None:
+def boolean(value: Any, where: str) -> None:
     """True or False."""
     if not isinstance(value, bool):
         raise Mismatch(where, "true or false", value)
 
 
-def whole(least: int = -LARGEST, most: int = LARGEST) -> Check:
+def integer(least: int = -LARGEST, most: int = LARGEST) -> Check:
     """A whole number within limits."""
 
     def check(value: Any, where: str) -> None:
@@ -82,12 +82,12 @@ def number(least: float = -math.inf, most: float = math.inf, nan: bool = False) 
     return check
 
 
-def maybe(item: Check) -> Check:
+def optional(item: Check) -> Check:
     """None, or what fits `item`."""
     return lambda value, where: None if value is None else item(value, where)
 
 
-def either(*checks: Check) -> Check:
+def any_of(*checks: Check) -> Check:
     """What fits one of several checks; the error is that of the last."""
 
     def check(value: Any, where: str) -> None:
@@ -101,7 +101,7 @@ def either(*checks: Check) -> Check:
     return check
 
 
-def listed(item: Check, length: int | None = None, least: int = 0) -> Check:
+def list_of(item: Check, length: int | None = None, least: int = 0) -> Check:
     """A list (or tuple) of values that fit `item`; of exactly `length`, or of at least `least`."""
 
     def check(value: Any, where: str) -> None:
@@ -116,7 +116,7 @@ def listed(item: Check, length: int | None = None, least: int = 0) -> Check:
     return check
 
 
-def named(item: Check) -> Check:
+def mapping_of(item: Check) -> Check:
     """An object with any names, whose values fit `item`."""
 
     def check(value: Any, where: str) -> None:
@@ -134,7 +134,7 @@ def record(required: Mapping[str, Check], optional: Mapping[str, Check] | None =
     """An object with certain names; further ones are left alone."""
 
     def check(value: Any, where: str) -> None:
-        named(anything)(value, where)
+        mapping_of(any_value)(value, where)
         for name, item in required.items():
             if name not in value:
                 raise Mismatch(f"{where}.{name}".lstrip("."), "a value", None)

@@ -234,7 +234,7 @@ def _others_there(rest: tuple[str, ...], words: list[tuple[str, ...]], letters: 
     )
 
 
-def doubtful_sides(names: Sequence[str], partners: Sequence[tuple[int, int]]) -> list[int]:
+def unpaired_sides(names: Sequence[str], partners: Sequence[tuple[int, int]]) -> list[int]:
     """Joints that look left or right and have no partner, in order.
 
     Pairs that are not those of the names have been given by hand, and leave no doubt.
@@ -250,7 +250,7 @@ def doubtful_sides(names: Sequence[str], partners: Sequence[tuple[int, int]]) ->
         if i not in paired and any(_looks_sided(own, sides) for own in kinds):
             found.add(i)
     if not found and not paired:
-        found = {i for pair in look_alikes(names) for i in pair}
+        found = {i for pair in likely_pairs(names) for i in pair}
     return sorted(found)
 
 
@@ -262,7 +262,7 @@ def _looks_sided(own: Reading, sides: set[tuple[str, int, str]]) -> bool:
     return own.style in ("word", "fused") and (other_side_there or not own.weak)
 
 
-def look_alikes(names: Sequence[str]) -> list[tuple[int, int]]:
+def likely_pairs(names: Sequence[str]) -> list[tuple[int, int]]:
     """Pairs of joints that are sides, maybe: they differ by the same two words at least twice, and by no words of place or body (a
     language that is not known here); or they are two of a part that animals have twice, told apart by a number or a letter."""
     used: set[int] = set()
@@ -300,14 +300,14 @@ def _numbered_twice(names: Sequence[str]) -> list[tuple[int, int]]:
     return [(own[0], own[1]) for own in kinds.values() if len(own) == 2]
 
 
-def suggestion(names: Sequence[str], partners: Sequence[tuple[int, int]], doubtful: Sequence[int]) -> str:
-    """What to type after --partners: the pairs there are, and for doubtful joints those they are most alike; "" for none."""
-    pairs, free = [*partners], [*doubtful]
+def suggest_pairs(names: Sequence[str], partners: Sequence[tuple[int, int]], unpaired: Sequence[int]) -> str:
+    """What to type after --partners: the pairs there are, and for unpaired joints those they are most alike; "" for none."""
+    pairs, free = [*partners], [*unpaired]
     swaps = _swaps(names)
     covered = [{i for pair in pairs for i in pair} for pairs in swaps]
     # either of two swaps may be the sides: ear/paw or yes/no, of ear_yes, ear_no, paw_yes, paw_no
     unclear = any(a & b for n, a in enumerate(covered) for b in covered[n + 1 :])
-    guessed = partners_from_names(names) or ([] if unclear else look_alikes(names))
+    guessed = partners_from_names(names) or ([] if unclear else likely_pairs(names))
     for pair in guessed:
         if set(pair) <= set(free):
             pairs.append(pair)

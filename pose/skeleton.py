@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import DataError
-from .sides import doubtful_sides, partners_from_names, suggestion
+from .sides import partners_from_names, suggest_pairs, unpaired_sides
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,13 +68,13 @@ class Skeleton:
         return order
 
     @cached_property
-    def doubtful(self) -> tuple[str, ...]:
+    def unpaired(self) -> tuple[str, ...]:
         """Joints that look left or right by their names and have no partner: in a mirrored picture they would be mistaken."""
-        return tuple(self.joints[i] for i in doubtful_sides(self.joints, self.partners))
+        return tuple(self.joints[i] for i in unpaired_sides(self.joints, self.partners))
 
     def suggested_partners(self) -> str:
-        """Pairs to type after --partners for the doubtful joints, as far as their names tell; may be empty."""
-        return suggestion(self.joints, self.partners, [self.joints.index(name) for name in self.doubtful])
+        """Pairs to type after --partners for the unpaired joints, as far as their names tell; may be empty."""
+        return suggest_pairs(self.joints, self.partners, [self.joints.index(name) for name in self.unpaired])
 
     def with_partners(self, pairs: Sequence[tuple[str, str]]) -> Skeleton:
         """The same skeleton with its left/right pairs given by name instead of read off the names."""

@@ -39,7 +39,7 @@ _PLACES: dict[str, Mapping[str, str]] = {
 }  # fmt: skip
 
 
-def corresponding(source: Skeleton, target: Skeleton) -> list[tuple[int, int]]:
+def corresponding_joints(source: Skeleton, target: Skeleton) -> list[tuple[int, int]]:
     """Pairs (joint of `source`, joint of `target`) of the same place; by name where one of the two is no published skeleton.
 
     Left stays left. COCO-17 and Animal-20 share all 17 of the former, Animal-20 and TigDog-18 fourteen.
@@ -62,7 +62,7 @@ def _places(skeleton: Skeleton, known: bool) -> list[tuple[str, str] | str | Non
     return found
 
 
-def for_joints(
+def transfer_to_joints(
     network: Loaded, skeleton: Skeleton, adapter: int, seed: int, spec: InputSpec | None = None
 ) -> tuple[Loaded, int]:
     """A network like `network` for another skeleton, or with an adaptation network, and the number of joints that carry over.
@@ -79,7 +79,7 @@ def for_joints(
     spec = network.spec if spec is None else spec
     own, per_joint = network.numbers.get("maps_per_joint", 1), spec.maps_per_joint
     numbers = {**network.numbers, "adapter": network.numbers.get("adapter", 0) or adapter, "maps_per_joint": per_joint}
-    pairs = corresponding(network.skeleton, skeleton)
+    pairs = corresponding_joints(network.skeleton, skeleton)
     if network.skeleton.joints == skeleton.joints:
         skeleton = network.skeleton  # with the left/right pairs that it was trained with
         if numbers["adapter"] == network.numbers.get("adapter", 0) and own == per_joint:
@@ -101,11 +101,11 @@ def for_joints(
         if name not in axes:
             tensor.copy_(theirs[name])
         elif len(pairs):
-            _carry(tensor, new, theirs[name], old, axes[name])
+            _copy_joints(tensor, new, theirs[name], old, axes[name])
     return replace(network, model=model.eval(), numbers=numbers, skeleton=skeleton, spec=spec), len(pairs)
 
 
-def _carry(
+def _copy_joints(
     ours: torch.Tensor, new: torch.Tensor, theirs: torch.Tensor, old: torch.Tensor, axes: dict[int, int]
 ) -> None:
     """Copy the joints `old` of a tensor to the joints `new` of another, along all axes of joints at once."""

@@ -30,7 +30,7 @@ from zoopose.commandline.parsing import command, plain
 from zoopose.datasets.sample import PoseDataset
 from zoopose.errors import OptionError
 from zoopose.evaluation.inference import Predictions, predict
-from zoopose.evaluation.options import compute_device
+from zoopose.evaluation.network import compute_device
 from zoopose.evaluation.protocol import Score, text_table, write_metrics
 from zoopose.evaluation.report import page as report
 from zoopose.evaluation.report.runs import curves_of, overlays
@@ -40,7 +40,10 @@ from zoopose.files import atomic_json
 from zoopose.pose import checkpoints
 from zoopose.pose.skeleton import Skeleton
 from zoopose.progress import duration, log
+from zoopose.scripts.demo_picture import write_result
 from zoopose.scripts.demo_plans import PLANS, DemoOptions, Plan, with_defaults
+
+RESULT = "result.png"  # the same frames before and after adaptation
 
 
 @alone_in("out")
@@ -120,6 +123,10 @@ def _test_and_report(plan: Plan) -> dict[str, Score]:
             for name, score in main.items()
         },
     )
+    shown = {
+        f"{_title(n)}: {100 * main[n].mean:.1f} % of joints right": found[n] for n in ("source_only", plan.adapted[-1])
+    }
+    write_result(plan.out / RESULT, dataset, shown, network.skeleton)
     _report(plan, dataset, network.skeleton, found, scores, main)
     return main
 

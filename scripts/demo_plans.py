@@ -11,12 +11,13 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from zoopose.ccssl import CCSSL
+from zoopose.ccssl.adaptation import LAST
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.commandline.limits import COUNT, SEED, Limits
 from zoopose.datasets.sample import PoseDataset
 from zoopose.errors import OptionError
 from zoopose.evaluation.box_fill import outcome_of
-from zoopose.evaluation.options import open_with_options
+from zoopose.evaluation.data import open_with_options
 from zoopose.evaluation.report.labels import label_blocks
 from zoopose.evaluation.report.page import Block
 from zoopose.evaluation.run_folder import RunFolder
@@ -26,16 +27,17 @@ from zoopose.pose.skeleton import Skeleton
 from zoopose.scripts import make_animals as make
 from zoopose.scripts import make_domains as three
 from zoopose.train import train
-from zoopose.train.options import RunOptions, TrainOptions
+from zoopose.train.options import FitOptions, TrainOptions
+from zoopose.train.training import LAST as TRAIN_LAST
 from zoopose.wscda import PPLO, WSCDA
 from zoopose.wscda.options import PploOptions, WscdaOptions
 
 SIZE = (112, 144)  # height and width of the pictures: crops are taken at 64 px
 BEST = RunFolder.BEST
-Step = tuple[str, Callable[[Any], Any], Callable[[], RunOptions]]
+Step = tuple[str, Callable[[Any], Any], Callable[[], FitOptions]]
 
 
-@dataclass
+@dataclass(frozen=True)
 class DemoOptions:
     """`zoopose demo`. Numbers that are not given are those of the method."""
 
@@ -177,8 +179,8 @@ class CcsslPlan(Plan):
     expect = "expect CC-SSL 10 to 25 points of PCK@0.05 above the source model on the target, and the oracle above both"
     networks = {
         "source_only": ("source", BEST),
-        "ccssl": ("ccssl", CCSSL.LAST),
-        "oracle": ("oracle", train.LAST),
+        "ccssl": ("ccssl", LAST),
+        "oracle": ("oracle", TRAIN_LAST),
     }
     adapted = ("ccssl",)
     titles = {"source": "Source model", "ccssl": "CC-SSL", "oracle": "Oracle"}
@@ -250,9 +252,9 @@ class WscdaPlan(Plan):
     expect = "expect WS-CDA some points of PCK@0.05 above the source model on the new species, PPLO more, and the oracle above all"
     networks = {
         "source_only": ("source", BEST),
-        "wscda": ("wscda", WSCDA.LAST),
-        "wscda_pplo": ("pplo", PPLO.LAST),
-        "oracle": ("oracle", train.LAST),
+        "wscda": ("wscda", LAST),
+        "wscda_pplo": ("pplo", LAST),
+        "oracle": ("oracle", TRAIN_LAST),
     }
     adapted = ("wscda", "wscda_pplo")
     titles = {
@@ -283,7 +285,7 @@ class WscdaPlan(Plan):
         return f"coco:{self.data.out / domain / split}.json"
 
     def labelled(self, **more: Any) -> dict[str, Any]:
-        return {"animal": self.file("animals", "train"), "valid": self.file("animals", "valid"), **more}
+        return {"source": self.file("animals", "train"), "valid": self.file("animals", "valid"), **more}
 
     def steps(self) -> Sequence[Step]:
         return (
@@ -317,7 +319,7 @@ class WscdaPlan(Plan):
     def pplo(self) -> PploOptions:
         return PploOptions(
             **self.labelled(**self.common("pplo")), target=self.file("target", "train"), resume=self.resume("wscda"),
-            rounds=self.demo.rounds, refresh_every=1, steps=self.demo.steps, lr=self.rate(1e-3), hidden="ignore",
+            rounds=self.demo.rounds, refresh=1, steps=self.demo.steps, lr=self.rate(1e-3), hidden="ignore",
         )  # fmt: skip
 
     def oracle(self) -> TrainOptions:

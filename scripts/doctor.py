@@ -33,7 +33,7 @@ PACKAGES = (
 ).split()
 
 
-@dataclass
+@dataclass(frozen=True)
 class DoctorOptions:
     """`zoopose doctor`."""
 

@@ -21,7 +21,8 @@ import torch
 
 from zoopose.commandline.parsing import command
 from zoopose.errors import OptionError
-from zoopose.evaluation.options import joint_order, load_network, mean_of
+from zoopose.evaluation.network import joint_order, load_network, mean_of
+from zoopose.evaluation.options import LoadingOptions
 from zoopose.evaluation.run_folder import RunFolder
 from zoopose.files import atomic_path
 from zoopose.pose.checkpoints import Loaded
@@ -32,7 +33,7 @@ from zoopose.progress import log
 PUBLISHED_SIDE = 256  # px, of the published code's input by default
 
 
-@dataclass
+@dataclass(frozen=True)
 class ExportOptions:
     """`zoopose export`."""
 
@@ -65,7 +66,8 @@ def run(options: ExportOptions) -> list[Path]:
     for path in named.values():
         if path.is_dir() or path.resolve() == Path(options.resume).resolve():
             raise OptionError("a file to write that is neither a folder nor the checkpoint itself", str(path))
-    network = load_network(options.resume, options.trained_on, options)
+    data = LoadingOptions(image_path=options.image_path, animal=options.animal)
+    network = load_network(options.resume, options.trained_on, data)
     for name, path in named.items():
         WRITERS[name](network, path, options)
     return list(named.values())
@@ -77,8 +79,9 @@ def write_original(network: Loaded, path: Path, options: ExportOptions) -> None:
     Raises:
         OptionError: see `original_checkpoint`.
     """
-    mean = mean_of(options.trained_on, options, options.resume)
-    order = joint_order(options.trained_on, options)
+    data = LoadingOptions(image_path=options.image_path, animal=options.animal)
+    mean = mean_of(options.trained_on, data, options.resume)
+    order = joint_order(options.trained_on, data)
     found = original_checkpoint(network, tuple(map(float, mean)), order)
     with atomic_path(path) as temporary:
         torch.save(found, temporary, _use_new_zipfile_serialization=False)

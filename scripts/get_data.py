@@ -27,7 +27,7 @@ from zoopose.progress import log
 from zoopose.scripts.download import fetch, unpack
 
 
-@dataclass
+@dataclass(frozen=True)
 class GetOptions:
     """`zoopose data get`."""
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from zoopose.commandline.parsing import command
 from zoopose.errors import OptionError, WeightsError
-from zoopose.evaluation.options import joint_names
+from zoopose.evaluation.network import joint_names
 from zoopose.evaluation.published_results import comparison
 from zoopose.pose import checkpoints, weights
 from zoopose.pose.models import build_model, parse_options
@@ -31,7 +31,7 @@ from zoopose.train.recipes import load_recipe, recipes
 SKELETONS: dict[str, Skeleton] = {"coco_person": COCO17, "mpii": MPII16}
 
 
-@dataclass
+@dataclass(frozen=True)
 class ImportOptions:
     """`zoopose import`."""
 

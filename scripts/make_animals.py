@@ -41,7 +41,7 @@ DOMAINS = ("source", "target", "both")
 OF_SOURCE, OF_TARGET = ("pictures", "size", "views"), ("shots", "frames", "target_size", "gap", "site")
 
 
-@dataclass
+@dataclass(frozen=True)
 class MakeOptions:
     """`zoopose data make`."""
 
@@ -136,7 +136,17 @@ def make(options: MakeOptions, progress: Callable[[str, int, int], None] | None 
         for animal in dict.fromkeys(o.animal):
             if o.domain != "target":
                 what = reporter(f"{animal} source")
-                write_synthetic_animal(o.out, animal, o.pictures, o.seed, o.size, o.zoom, o.views, what, pool)
+                write_synthetic_animal(
+                    o.out,
+                    animal,
+                    o.pictures,
+                    seed=o.seed,
+                    size_hw=o.size,
+                    zoom=o.zoom,
+                    views=o.views,
+                    progress=what,
+                    pool=pool,
+                )
                 made.append(synthetic_folder(o.out, animal))
             if o.domain != "source":
                 what = reporter(f"{animal} target")
@@ -145,10 +155,10 @@ def make(options: MakeOptions, progress: Callable[[str, int, int], None] | None 
                     animal,
                     o.shots,
                     o.frames,
-                    o.seed,
-                    o.target_size,
-                    o.gap,
-                    o.zoom,
+                    seed=o.seed,
+                    size_hw=o.target_size,
+                    gap=o.gap,
+                    zoom=o.zoom,
                     site=o.site,
                     progress=what,
                     pool=pool,

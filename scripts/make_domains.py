@@ -37,7 +37,7 @@ from zoopose.synthetic.target import TargetShot
 from zoopose.synthetic.writers import Pool
 
 
-@dataclass
+@dataclass(frozen=True)
 class ThreeOptions:
     """`zoopose data three`."""
 
@@ -209,7 +209,7 @@ def target_set(o: ThreeOptions) -> CocoSet:
 def _draw_shot(
     animal: str, seed: int, size_hw: tuple[int, int], gap: float, zoom: float, site: bool, frames: int, piece: int
 ) -> list[Drawn]:
-    shot, name = TargetShot(animal, seed, piece, size_hw, gap, zoom, site), f"shot_{piece:05d}"
+    shot, name = TargetShot(animal, seed, piece, size_hw, gap=gap, zoom=zoom, site=site), f"shot_{piece:05d}"
     return [
         Drawn(
             f"images/{name}/{k:05d}.jpg",

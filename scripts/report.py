@@ -29,16 +29,11 @@ from zoopose.commandline.limits import PROCESSES, check_limits
 from zoopose.commandline.parsing import command, warn_of_idle
 from zoopose.datasets.sample import PoseDataset
 from zoopose.errors import DataError
+from zoopose.evaluation.data import open_selecting, open_target, open_with_options, use_pairs_of
 from zoopose.evaluation.inference import predict
 from zoopose.evaluation.mirroring import flips
-from zoopose.evaluation.options import (
-    TestOptions,
-    compute_device,
-    open_selecting,
-    open_target,
-    open_with_options,
-    use_pairs_of,
-)
+from zoopose.evaluation.network import compute_device
+from zoopose.evaluation.options import TestOptions
 from zoopose.evaluation.report.labels import label_blocks
 from zoopose.evaluation.report.page import Block
 from zoopose.evaluation.report.record import Record
@@ -50,7 +45,7 @@ from zoopose.pose.checkpoints import Loaded
 from zoopose.pose.skeleton import Skeleton
 from zoopose.progress import log
 from zoopose.train.data import validation_data
-from zoopose.train.options import RunOptions, TrainOptions
+from zoopose.train.options import FitOptions, TrainOptions
 from zoopose.wscda.options import PploOptions, WscdaOptions
 from zoopose.wscda.report import domain_blocks
 
@@ -58,15 +53,15 @@ O = TypeVar("O")  # noqa: E741
 
 SCORED = "here: the run has been scored, no network runs"
 # name in run.json -> its options, and the option that names the labelled data
-METHODS: Mapping[str, tuple[type[RunOptions], str]] = {
+METHODS: Mapping[str, tuple[type[FitOptions], str]] = {
     "train": (TrainOptions, "dataset"),
     "CC-SSL": (CcsslOptions, "source"),
     "WS-CDA": (WscdaOptions, "labelled"),
-    "PPLO": (PploOptions, "animal"),
+    "PPLO": (PploOptions, "source"),
 }
 
 
-@dataclass
+@dataclass(frozen=True)
 class ReportOptions:
     """`zoopose report`."""
 
@@ -149,17 +144,17 @@ def _training(folder: RunFolder, facts: Mapping[str, Any], record: Record | None
         return training_report(folder, judged, record.found, record.scores, skeleton, record.facts, more)
 
 
-def _judged(options: RunOptions, labelled: str, skeleton: Skeleton) -> tuple[PoseDataset, str]:
+def _judged(options: FitOptions, labelled: str, skeleton: Skeleton) -> tuple[PoseDataset, str]:
     """The data that chose the best checkpoint, and their name."""
     on_target = getattr(options, "select_on_target", "")
     if on_target:
-        return open_selecting(options, skeleton), on_target
+        return open_selecting(on_target, options, skeleton), on_target
     dataset = validation_data(labelled, options.valid, options)
     use_pairs_of(dataset, skeleton, options)
     return dataset, options.valid or labelled
 
 
-def _target_blocks(folder: RunFolder, options: RunOptions, skeleton: Skeleton, asked: ReportOptions) -> list[Block]:
+def _target_blocks(folder: RunFolder, options: FitOptions, skeleton: Skeleton, asked: ReportOptions) -> list[Block]:
     target = open_target(options, skeleton)
     if isinstance(options, WscdaOptions):
         return domain_blocks(folder, target, compute_device(asked.accelerator))
@@ -167,7 +162,7 @@ def _target_blocks(folder: RunFolder, options: RunOptions, skeleton: Skeleton, a
 
 
 def _scored(
-    dataset: PoseDataset, network: Loaded, facts: Mapping[str, Any], options: RunOptions, asked: ReportOptions
+    dataset: PoseDataset, network: Loaded, facts: Mapping[str, Any], options: FitOptions, asked: ReportOptions
 ) -> Record:
     """Predictions and scores of a run's best checkpoint, as the run itself would take them at its end."""
     device = compute_device(asked.accelerator)
@@ -202,6 +197,8 @@ def _options(kind: type[O], values: Mapping[str, Any]) -> O:
         DataError: one of another type than the option has.
     """
     hints, found = get_type_hints(kind), {}
+    if issubclass(kind, FitOptions):
+        values = kind.under_todays_names(values)
     for f in dataclasses.fields(kind):
         if f.name not in values:
             continue

@@ -1,4 +1,4 @@
-"""How a person stands, goes and holds the arms: rotations of the bones of `figure`.
+"""Postures of a person: rotations of the bones of `figure`.
 
 Angles are degrees, each zero for a person standing straight with hanging arms. Limbs are described for the left side and
 mirrored for the right. Flexion swings a limb forward, abduction away from the body; pitch of the spine is backward, yaw to the
@@ -46,13 +46,13 @@ class Leg:
 
 @dataclass(frozen=True)
 class Posture:
-    """What every joint does.
+    """Angles of every joint.
 
     Attributes:
         arms, legs: left, right.
         pelvis, waist, chest, neck, head: pitch, yaw, roll.
         leap: height above the ground, in body heights.
-        name: what it is.
+        name: of the posture.
     """
 
     arms: tuple[Arm, Arm] = (Arm(), Arm())
@@ -68,7 +68,7 @@ class Posture:
 
 @dataclass(frozen=True)
 class _Base:
-    """What legs and trunk do; `swing` is the flexion their going gives to the arms, `elbow` what goes with it."""
+    """Posture of legs and trunk; `swing` is the flexion that walking or running gives to the arms, `elbow` that of their elbows."""
 
     legs: tuple[Leg, Leg]
     lean: float = 0.0  # of the pelvis, forward
@@ -76,7 +76,7 @@ class _Base:
     leap: float = 0.0
     swing: tuple[float, float] = (0.0, 0.0)
     elbow: float = 8.0
-    free: tuple[str, ...] = field(default_factory=tuple)  # arms that go with it, empty for all
+    free: tuple[str, ...] = field(default_factory=tuple)  # postures of the arms that fit; empty: all
 
 
 def _bump(phase: float, at: float, width: float) -> float:
@@ -85,8 +85,10 @@ def _bump(phase: float, at: float, width: float) -> float:
 
 
 def _stand(rng: np.random.Generator) -> _Base:
-    legs = tuple(Leg(rng.normal(0, 4), abs(rng.normal(2, 3)), rng.uniform(0, 20), abs(rng.normal(0, 6))) for _ in SIDES)
-    return _Base(legs, stoop=rng.normal(0, 5))
+    left, right = (
+        Leg(rng.normal(0, 4), abs(rng.normal(2, 3)), rng.uniform(0, 20), abs(rng.normal(0, 6))) for _ in SIDES
+    )
+    return _Base((left, right), stoop=rng.normal(0, 5))
 
 
 def _walk(rng: np.random.Generator) -> _Base:
@@ -98,7 +100,7 @@ def _walk(rng: np.random.Generator) -> _Base:
         push = 25 * _bump(phase, 0.6, 0.08)
         legs.append(Leg(flexion, 1, 6, knee, push if push > 3 else None))
         swing.append(-22 * pace * np.cos(2 * np.pi * phase))
-    return _Base(tuple(legs), 2, 3, 0, tuple(swing), 15)
+    return _Base((legs[0], legs[1]), 2, 3, 0, (swing[0], swing[1]), 15)
 
 
 def _run(rng: np.random.Generator) -> _Base:
@@ -110,7 +112,7 @@ def _run(rng: np.random.Generator) -> _Base:
         legs.append(Leg(flexion, 1, 3, knee, 25 * _bump(phase, 0.45, 0.25)))
         swing.append(5 - 40 * pace * np.cos(2 * np.pi * phase))
     leap = 0.03 * (1 - np.cos(4 * np.pi * cycle)) / 2
-    return _Base(tuple(legs), 6, 8, leap, tuple(swing), 90)
+    return _Base((legs[0], legs[1]), 6, 8, leap, (swing[0], swing[1]), 90)
 
 
 def _squat(rng: np.random.Generator) -> _Base:
@@ -131,8 +133,9 @@ def _kneel(rng: np.random.Generator) -> _Base:
 
 
 def _sit(rng: np.random.Generator) -> _Base:
-    legs = tuple(Leg(rng.uniform(80, 115), rng.uniform(0, 22), 15, rng.uniform(0, 75), 10.0) for _ in SIDES)
-    return _Base(legs, -rng.uniform(5, 20), rng.uniform(10, 40), free=("hang", "front", "bent", "up", "phone"))
+    left, right = (Leg(rng.uniform(80, 115), rng.uniform(0, 22), 15, rng.uniform(0, 75), 10.0) for _ in SIDES)
+    free = ("hang", "front", "bent", "up", "phone")
+    return _Base((left, right), -rng.uniform(5, 20), rng.uniform(10, 40), free=free)
 
 
 def _kick(rng: np.random.Generator) -> _Base:
@@ -155,10 +158,10 @@ def _bow(rng: np.random.Generator) -> _Base:
 
 
 def _either(rng: np.random.Generator, legs: tuple[Leg, Leg]) -> tuple[Leg, Leg]:
-    return legs if rng.random() < 0.5 else legs[::-1]
+    return legs if rng.random() < 0.5 else (legs[1], legs[0])
 
 
-# what people do, and how often
+# posture -> its share of the pictures, and how it is drawn
 BASES: dict[str, tuple[float, Callable[[np.random.Generator], _Base]]] = {
     "stand": (0.34, _stand), "walk": (0.24, _walk), "run": (0.12, _run), "squat": (0.05, _squat), "lunge": (0.05, _lunge),
     "kneel": (0.03, _kneel), "sit": (0.05, _sit), "kick": (0.04, _kick), "star": (0.05, _star), "bow": (0.03, _bow),
@@ -187,11 +190,13 @@ _ARM_SHARES = {
 
 
 def _draw_arm(kind: str, rng: np.random.Generator) -> Arm:
-    return Arm(*(float(rng.uniform(*reach)) for reach in ARMS[kind]), wrist=float(rng.normal(0, 12)))
+    wrist = float(rng.normal(0, 12))
+    flexion, abduction, twist, elbow = (float(rng.uniform(*reach)) for reach in ARMS[kind])
+    return Arm(flexion, abduction, twist, elbow, wrist)
 
 
 def draw_posture(rng: np.random.Generator) -> Posture:
-    """What a person does at one moment, at random."""
+    """A posture at random."""
     name = str(rng.choice(list(BASES), p=[share for share, _ in BASES.values()]))
     base = BASES[name][1](rng)
     # who walks or runs mostly swings the arms
@@ -202,14 +207,14 @@ def draw_posture(rng: np.random.Generator) -> Posture:
     if rng.random() < 0.45:
         drawn[1] = drawn[0]
     if swings:
-        arms = tuple(
+        left, right = (
             Arm(s, rng.uniform(4, 14), rng.uniform(10, 35), base.elbow * rng.uniform(0.7, 1.25)) for s in base.swing
         )
     else:
-        arms = tuple(_draw_arm(kind, rng) for kind in drawn)
+        left, right = (_draw_arm(kind, rng) for kind in drawn)
     turn = rng.normal(0, 8)
     return Posture(
-        arms=arms,
+        arms=(left, right),
         legs=base.legs,
         pelvis=(-base.lean, 0.0, rng.normal(0, 1.5)),
         waist=(-0.5 * base.stoop, turn, rng.normal(0, 3)),
@@ -226,7 +231,8 @@ def _turn(axis: np.ndarray, angle_deg: float) -> np.ndarray:
     x, y, z = axis
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     angle = np.radians(angle_deg)
-    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+    turn: np.ndarray = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+    return turn
 
 
 def _pitch(angle_deg: float) -> np.ndarray:
@@ -258,7 +264,7 @@ def bone_turns(posture: Posture) -> dict[str, np.ndarray]:
 
 
 def pose_person(mesh: Mesh, posture: Posture) -> Posed:
-    """Carry the skin and the joints of a person by the bones; the lowest point stands on the ground, or leaps above it."""
+    """Poses the skin and the joints of a person; the lowest point is on the ground, or `posture.leap` above it."""
     turns = bone_turns(posture)
     turn, shift = np.zeros((len(mesh.bones), 3, 3)), np.zeros((len(mesh.bones), 3))
     for b, parent in enumerate(mesh.parents):

@@ -22,11 +22,11 @@ class Tube:
     """One generalised cylinder.
 
     Attributes:
-        name: what it is; coats and labels go by it.
+        name: of the part of the body; coats and part labels are chosen by it.
         stations: (n, 5) x, y, z, half-width, half-depth in cm.
         bones: n - 1 bone names, one per piece.
         around, rings: mesh vertices round the tube, and rings along it, at full detail.
-        solid: whether it melts into the others (False: eyes, mane, horns keep their own outline).
+        solid: whether it merges with the others. Eyes, mane and horns do not: their outline stays.
     """
 
     name: str
@@ -43,16 +43,16 @@ class Body:
 
     Attributes:
         name: animal.
-        withers_cm: height at the withers, the unit in which coats, gaits and cameras measure.
+        withers_cm: height at the withers: the unit of length of coats, gaits and cameras.
         tubes: left-side and middle tubes.
         pivots: bone -> (parent or None, (3,) xyz cm), left side and middle.
         marks: joint word -> (kind, (3,) xyz cm); kind is "centre", or "side"/"top"/"front"/"ahead" for the skin seen from there.
         gait: measures of movement, see `gait`.
-        melt_cm: how far tubes melt into each other.
-        skeleton: its joints; a mark for the neck comes on top.
-        rigid: joint word -> (bone it hangs on alone, cm it may lie under the skin); other joints hang on the bones around them.
+        melt_cm: width of the zone in which two tubes merge.
+        skeleton: its joints; `marks` has one for the neck besides.
+        rigid: joint word -> (the one bone it follows, cm it may lie under the skin); other joints follow the bones around them.
         look: (3,) direction in which the left eye looks.
-        parts: tube name -> part label, where the name does not tell.
+        parts: tube name -> part label, for tubes whose name does not say it.
     """
 
     name: str
@@ -79,19 +79,19 @@ def tube(
     name: str, stations: str, bones: str | tuple[str, ...], around: int = 10, rings: int = 10, solid: bool = True
 ) -> Tube:
     """A tube from stations written as "x y z half-width half-depth" between bars, and bone names."""
-    stations = np.array([row.split() for row in stations.split("|")], np.float64)
-    bones = tuple(bones.split()[: len(stations) - 1]) if isinstance(bones, str) else bones
+    rows = np.array([row.split() for row in stations.split("|")], np.float64)
+    bones = tuple(bones.split()[: len(rows) - 1]) if isinstance(bones, str) else bones
     if len(bones) == 1:
-        bones *= len(stations) - 1
-    return Tube(name, stations, bones, around, rings, solid)
+        bones *= len(rows) - 1
+    return Tube(name, rows, bones, around, rings, solid)
 
 
-def pivots_at(**given: tuple[str | None, tuple]) -> dict[str, tuple[str | None, np.ndarray]]:
+def pivots_at(**given: tuple[str | None, tuple[float, float, float]]) -> dict[str, tuple[str | None, np.ndarray]]:
     """Pivots from bone=(parent, xyz)."""
     return {bone: (parent, np.array(xyz, np.float64)) for bone, (parent, xyz) in given.items()}
 
 
-def marks_at(**given: tuple[str, tuple]) -> dict[str, tuple[str, np.ndarray]]:
+def marks_at(**given: tuple[str, tuple[float, float, float]]) -> dict[str, tuple[str, np.ndarray]]:
     """Marks from joint=(kind, xyz)."""
     return {joint: (kind, np.array(xyz, np.float64)) for joint, (kind, xyz) in given.items()}
 

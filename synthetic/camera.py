@@ -48,13 +48,19 @@ def orbit(
     azimuth_deg: float,
     elevation_deg: float,
     size_hw: tuple[int, int],
+    *,
     fov_deg: float = 90.0,
     roll_deg: float = 0.0,
 ) -> Camera:
     """A camera that looks at a point from a distance.
 
-    Azimuth 0 stands before the animal's nose, 90 on its left. An elevation beyond 90 has gone over the top: it is the view
-    from the other side, kept upright. The field of view is that of the picture's width.
+    Args:
+        target_cm: (3,) the point.
+        azimuth_deg: 0 is in front of the animal's nose, 90 on its left.
+        elevation_deg: above the ground. Beyond 90 the camera has gone over the top: it looks from the other side, upright.
+        size_hw: of the picture.
+        fov_deg: field of view across the picture's width.
+        roll_deg: turn of the camera about its optical axis.
     """
     azimuth, elevation = np.radians(azimuth_deg), np.radians(elevation_deg)
     back = np.array([np.cos(azimuth) * np.cos(elevation), np.sin(azimuth) * np.cos(elevation), np.sin(elevation)])

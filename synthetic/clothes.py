@@ -1,4 +1,4 @@
-"""What people wear, and their own colours: skin, hair, shirt, trousers, shoes. Colours are RGB in 0..1, lengths cm at rest."""
+"""Colours of people and of their clothes: skin, hair, shirt, trousers, shoes. Colours are RGB in 0..1, lengths cm at rest."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from functools import lru_cache
 import numpy as np
 
 from .coats import Coat, Paint
+from .colours import RGB, triple
 from .figure import ARM
 from .mesh import Mesh
 
-RGB = tuple[float, float, float]
 _SKINS: tuple[RGB, ...] = (
     (0.93, 0.77, 0.67), (0.87, 0.68, 0.55), (0.78, 0.58, 0.44), (0.65, 0.45, 0.32), (0.48, 0.32, 0.22), (0.32, 0.21, 0.15),
 )  # fmt: skip
@@ -47,13 +47,13 @@ class Outfit:
 
 
 def _shade(rgb: RGB, rng: np.random.Generator, low: float = 0.85, high: float = 1.12) -> RGB:
-    return tuple(float(v) for v in np.clip(np.array(rgb) * rng.uniform(low, high) * rng.normal(1, 0.03, 3), 0.02, 0.97))
+    return triple(np.clip(np.array(rgb) * rng.uniform(low, high) * rng.normal(1, 0.03, 3), 0.02, 0.97))
 
 
 def _dye(rng: np.random.Generator) -> RGB:
     """A colour of cloth: some grey, some strong."""
     grey = rng.uniform(0.04, 0.95)
-    return tuple(float(v) for v in np.clip(grey + rng.uniform(0, 1) * rng.uniform(-0.5, 0.5, 3), 0.03, 0.97))
+    return triple(np.clip(grey + rng.uniform(0, 1) * rng.uniform(-0.5, 0.5, 3), 0.03, 0.97))
 
 
 def draw_outfit(rng: np.random.Generator) -> Outfit:
@@ -65,7 +65,7 @@ def draw_outfit(rng: np.random.Generator) -> Outfit:
         shirt, shirt, shirt, hair, pattern=str(rng.choice(_PATTERNS)), mark=mark, mark2=mark2,
         share=float(rng.uniform(0.3, 0.6)),
         scale=float(rng.uniform(0.06, 0.25)), soft=0.03, grain=float(rng.uniform(0, 0.15)),
-        offset=tuple(map(float, rng.uniform(0, 1, 3))),
+        offset=triple(rng.uniform(0, 1, 3)),
     )  # fmt: skip
     suit = rng.random() < 0.15
     return Outfit(
@@ -78,7 +78,7 @@ def draw_outfit(rng: np.random.Generator) -> Outfit:
 
 @dataclass(frozen=True)
 class _Places:
-    """Where things are on the standard skin, (V,) each: tubes by name, height, distance down the arm."""
+    """Of every vertex of the standard skin (V,): name of its tube, height, distance down the arm, place at rest."""
 
     tube: np.ndarray
     z: np.ndarray
@@ -98,16 +98,16 @@ def _places(standard: Mesh) -> _Places:
 
 
 def dress(standard: Mesh, outfit: Outfit) -> Paint:
-    """Lay clothes on a skin.
+    """Puts clothes on a skin.
 
     Args:
-        standard: the standard skin the person's was moved from: clothes reach as far on everybody.
+        standard: the standard skin, of which the person's is a variant: clothes end at the same place on everybody.
     """
     at = _places(standard)
     colour = np.empty((len(at.z), 3), np.float32)
     colour[:] = outfit.skin
     limb, trunk, leg = np.isin(at.tube, ["arm", "hand"]), at.tube == "trunk", at.tube == "leg"
-    # the trunk's own skin is cloth up to the neck, also where an arm grows out of it
+    # the skin of the trunk is cloth up to the neck, also where an arm begins
     shirt = (trunk & (at.z >= outfit.waist_cm) & (at.z < 147.5)) | (limb & (at.down_arm < outfit.sleeve_cm))
     shirt |= (leg & (at.z >= outfit.waist_cm)) | (limb & (at.down_arm < 4)) | ((at.tube == "neck") & (at.z < 146))
     trousers = (leg & (at.z >= outfit.hem_cm) | trunk) & (at.z < outfit.waist_cm)

@@ -1,7 +1,7 @@
-"""Coats: what colour every place of an animal is.
+"""Coats: the colour of every place of an animal.
 
-A coat is smooth colours by region, worked out at the vertices, and one pattern of marks, worked out at every pixel from the place
-at rest, so that marks move with the skin. Colours are RGB in 0..1, lengths are in heights of the withers.
+A coat has smooth colours by region, computed at the vertices, and one pattern of marks, computed at every pixel. The pattern
+depends on the place at rest, so that marks move with the skin. Colours are RGB in 0..1, lengths are in heights of the withers.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from .colours import RGB
 from .mesh import Mesh
 from .noise import sheet, solid
 
@@ -25,9 +26,9 @@ class Coat:
 
     Attributes:
         body, belly, points, mane, hoof, muzzle, eye: colours of regions; points are lower legs.
-        points_top: height at which the points' colour has faded, 0 for none.
+        points_top: height at which the points' colour has faded; 0: no points.
         socks: white height of each leg (left front, right front, left back, right back).
-        blaze: half-width of a white stripe down the face, 0 for none.
+        blaze: half-width of a white stripe down the face; 0: no stripe.
         pattern: one of `PATTERNS`.
         mark, mark2: colours of the marks (mark2 only for "texture": its other end).
         share: share of the skin under marks.
@@ -39,19 +40,19 @@ class Coat:
         dirt: strength of mud on legs and belly.
     """
 
-    body: tuple[float, float, float]
-    belly: tuple[float, float, float]
-    points: tuple[float, float, float]
-    mane: tuple[float, float, float]
-    hoof: tuple[float, float, float] = (0.16, 0.14, 0.12)
-    muzzle: tuple[float, float, float] = (0.25, 0.2, 0.18)
-    eye: tuple[float, float, float] = (0.04, 0.03, 0.03)
+    body: RGB
+    belly: RGB
+    points: RGB
+    mane: RGB
+    hoof: RGB = (0.16, 0.14, 0.12)
+    muzzle: RGB = (0.25, 0.2, 0.18)
+    eye: RGB = (0.04, 0.03, 0.03)
     points_top: float = 0.0
     socks: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     blaze: float = 0.0
     pattern: str = "plain"
-    mark: tuple[float, float, float] = (0.9, 0.88, 0.85)
-    mark2: tuple[float, float, float] = (0.1, 0.1, 0.1)
+    mark: RGB = (0.9, 0.88, 0.85)
+    mark2: RGB = (0.1, 0.1, 0.1)
     share: float = 0.4
     scale: float = 0.3
     soft: float = 0.05
@@ -102,7 +103,7 @@ class Paint:
 
 @dataclass(frozen=True)
 class _Regions:
-    """Where things are on a skin, as (V,) shares; worked out once per skin."""
+    """Regions of a skin, each as (V,) shares; computed once for a skin."""
 
     rest: np.ndarray
     leg: np.ndarray
@@ -144,13 +145,13 @@ def _regions(mesh: Mesh) -> _Regions:
 
 
 def paint(mesh: Mesh, coat: Coat) -> Paint:
-    """Lay a coat on a skin."""
+    """Puts a coat on a skin."""
     at = _regions(mesh)
     z = at.rest[:, 2]
     colour = np.empty((len(z), 3), np.float32)
     colour[:] = coat.body
 
-    def lay(share: np.ndarray, rgb: tuple[float, float, float]) -> None:
+    def lay(share: np.ndarray, rgb: RGB) -> None:
         colour[:] += (np.array(rgb, np.float32) - colour) * share.astype(np.float32)[:, None]
 
     lay(at.under, coat.belly)
@@ -210,7 +211,8 @@ def _stripes(coat: Coat, rest: np.ndarray) -> np.ndarray:
     level = np.cos(1.3 * period * z + np.float32(5) * warp)
     width = coat.share - 0.5 + 0.9 * (breaks - 0.5)
     wave = upright + (level - upright) * low
-    return _ramp(wave + 2 * width, -coat.soft * 4, coat.soft * 4) * _ramp(breaks, 0.12, 0.22)
+    share: np.ndarray = _ramp(wave + 2 * width, -coat.soft * 4, coat.soft * 4) * _ramp(breaks, 0.12, 0.22)
+    return share
 
 
 def _texture(coat: Coat, rest: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""Write frames as sets of COCO keypoints: pictures, and a JSON file for training and one held out.
+"""Writes frames as sets of COCO keypoints: pictures, a JSON file for training, and one for validation.
 
-Pieces (one picture, or the frames of one video) are written one by one, each with what the file will say of it; the JSON files come
-last. A run that was stopped goes on where it was, more pieces may be added later, and the bytes stay the same whoever drew when.
+Pieces (one picture, or the frames of one video) are written one by one, each with a note of its images and annotations. The JSON
+files come last. A run that was stopped continues, and more pieces may be added later: the bytes are the same.
 """
 
 from __future__ import annotations
@@ -25,17 +25,18 @@ from .writers import Pool, Progress, made_folder, replace_file, write_picture
 
 SPLITS = ("train", "valid")
 _PARTS = ".parts"
+Records = dict[str, list[dict[str, Any]]]  # "images" and "annotations" -> entries of the JSON file
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A picture on its way into a set.
+    """A picture that was drawn for a set, not yet written.
 
     Attributes:
-        file_name: as the set names it.
+        file_name: in the set.
         frame: picture and truth.
-        category_id: what is on it.
-        extra: more that the file says of the image, such as its video.
+        category_id: of the animal.
+        extra: further keys of the image's entry in the JSON file, such as its video.
     """
 
     file_name: str
@@ -46,18 +47,18 @@ class Drawn:
 
 @dataclass(frozen=True)
 class CocoSet:
-    """Where a set lies and how its pictures come about.
+    """A set: where it is written and how its pictures are drawn.
 
     Attributes:
         folder: of the set.
         files: split -> JSON file below `folder`.
         pictures: split -> folder below `folder` from which file names start.
         categories: as the files have them.
-        pieces: how many, numbered from 0; each gives `per_piece` pictures.
-        held_out: every so-manieth round of pieces is held out.
-        round: pieces of a round, for sets that go round several species.
-        draw: piece -> its pictures; must go through pickle.
-        about: one line for the files.
+        pieces: their number; they count from 0, and each has `per_piece` pictures.
+        held_out: N: every N-th round of pieces is for validation.
+        round: pieces in a round: the number of species, in sets whose pieces show one species after the other.
+        draw: piece -> its pictures; it must be picklable.
+        about: description in the JSON files, one line.
     """
 
     folder: Path
@@ -83,7 +84,7 @@ def category(skeleton: Skeleton, number: int, name: str, family: str) -> dict[st
 
 
 def annotation_of(frame: Frame) -> dict[str, Any] | None:
-    """What a COCO file says of the figure of a frame; None where nothing of it is seen.
+    """Annotation of a frame in COCO's format; None where nothing of the animal is in the picture.
 
     bbox (x, y, w, h in pixel edges), area and segmentation are those of the visible silhouette. Joints out of the picture are
     0, 0, 0; hidden ones have v 1, seen ones v 2; coordinates have pixel centres at integers.
@@ -115,11 +116,11 @@ def _polygons(seg: np.ndarray, box_xywh: list[int]) -> list[list[float]]:
 
 
 def write_set(plan: CocoSet, progress: Progress | None = None, pool: Pool = map) -> list[Path]:
-    """Write what is missing of a set.
+    """Writes the pieces of a set that are missing, then its JSON files.
 
     Args:
-        progress: called with (pieces there, pieces wanted).
-        pool: how to map a function over pieces, `map` or that of a process pool.
+        progress: called with (pieces that are there, pieces of the set).
+        pool: maps a function over pieces: `map`, or that of a process pool.
 
     Returns:
         The JSON files, training first.
@@ -154,9 +155,9 @@ def write_set(plan: CocoSet, progress: Progress | None = None, pool: Pool = map)
     return written
 
 
-def write_piece(plan: CocoSet, piece: int) -> dict[str, list[dict]]:
-    """Write the pictures of a piece, then a note of what the files will say of it; returns what the note says."""
-    records: dict[str, list[dict]] = {"images": [], "annotations": []}
+def write_piece(plan: CocoSet, piece: int) -> Records:
+    """Writes the pictures of a piece, then a note of what the files will say of it; returns what the note says."""
+    records: Records = {"images": [], "annotations": []}
     root = plan.folder / plan.pictures[plan.split_of(piece)]
     for k, drawn in enumerate(plan.draw(piece)):
         number = piece * plan.per_piece + k + 1
@@ -175,9 +176,9 @@ def write_piece(plan: CocoSet, piece: int) -> dict[str, list[dict]]:
     return records
 
 
-def _known(plan: CocoSet) -> dict[int, dict[str, list[dict]]]:
-    """Piece -> what is known of it, of those whose pictures are all there: from the files, and from notes of a stopped run."""
-    found: dict[int, dict[str, list[dict]]] = {}
+def _known(plan: CocoSet) -> dict[int, Records]:
+    """Piece -> its entries, for pieces whose pictures are all there. Read from the JSON files, and from notes of a stopped run."""
+    found: dict[int, Records] = {}
     # a hidden one is a draft that a killed process left
     notes = sorted(p for p in (plan.folder / _PARTS).glob("*.json") if not p.name.startswith("."))
     for path in (*notes, *(plan.folder / name for name in plan.files.values())):
@@ -187,9 +188,9 @@ def _known(plan: CocoSet) -> dict[int, dict[str, list[dict]]]:
     return {i: found[i] for i in sorted(found) if i < plan.pieces and _whole(plan, i, found[i])}
 
 
-def _read(path: Path, per_piece: int) -> dict[int, dict[str, list[dict]]]:
-    """Piece -> images and annotations that a file or a note lists; nothing where it is not there."""
-    found: dict[int, dict[str, list[dict]]] = {}
+def _read(path: Path, per_piece: int) -> dict[int, Records]:
+    """Piece -> images and annotations that a file or a note lists; empty where there is no such file."""
+    found: dict[int, Records] = {}
     if not path.is_file():
         return found
     try:
@@ -204,14 +205,14 @@ def _read(path: Path, per_piece: int) -> dict[int, dict[str, list[dict]]]:
     return found
 
 
-def _whole(plan: CocoSet, piece: int, records: dict[str, list[dict]]) -> bool:
+def _whole(plan: CocoSet, piece: int, records: Records) -> bool:
     root = plan.folder / plan.pictures[plan.split_of(piece)]
     return len(records["images"]) == plan.per_piece and all(
         (root / i["file_name"]).is_file() for i in records["images"]
     )
 
 
-def _write_json(path: Path, data: dict) -> None:
+def _write_json(path: Path, data: dict[str, Any]) -> None:
     text = json.dumps(data) + "\n"
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         with atomic_path(path) as temporary:

@@ -195,7 +195,8 @@ def person(stature: Stature, hair: str = "short", detail: float = 1.0) -> Mesh:
         there = _frame_moved(shoulder, stature) + (points - shoulder) * stature.arms
         out = _frame_moved(points, stature) * (1 - on_arm) + there * on_arm
         above = _frame_moved(_NECK[None], stature) + (points - _NECK) * stature.head
-        return out * (1 - on_head) + above * on_head
+        placed: np.ndarray = out * (1 - on_head) + above * on_head
+        return placed
 
     rest = moved(mesh.rest_cm.astype(np.float64), mesh.weights)
     rest += mesh.normals * (mesh.weights @ thick * (stature.girth - 1))[:, None]

@@ -1,40 +1,22 @@
-"""One picture of an animal: skin, coat and light over a backdrop, with everything that is known about it."""
+"""One picture of an animal: draws skin, coat and light over a backdrop, and says where every joint and pixel is."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
 
-from .bodies import EYE, Build, reshape
+from .bodies import Build, reshape
 from .camera import Camera
 from .coats import Paint
 from .gait import Posed
+from .light import Light, cast_shadow, shade
 from .mesh import Mesh, build_mesh
 from .plans import body_of
 from .raster import Hits, rasterise
-
-
-@dataclass(frozen=True)
-class Light:
-    """Sun and sky.
-
-    Attributes:
-        towards: (3,) unit vector to the sun, world frame.
-        sun, sky: (3,) RGB strengths.
-        gloss: strength of the sheen.
-        shadow: darkness of the shadow on the ground, 0..1.
-        shadow_soft: its blur in picture widths.
-    """
-
-    towards: np.ndarray
-    sun: np.ndarray
-    sky: np.ndarray
-    gloss: float = 0.1
-    shadow: float = 0.5
-    shadow_soft: float = 0.01
 
 
 @dataclass(frozen=True)
@@ -68,7 +50,7 @@ class Frame:
     vertex_depth_cm: np.ndarray
     vertex_visible: np.ndarray
     camera: Camera
-    about: dict
+    about: dict[str, Any]
 
     @property
     def depth_cm(self) -> np.ndarray:
@@ -82,7 +64,7 @@ class Frame:
 
 @lru_cache(maxsize=12)
 def skin_of(animal: str, build: Build = Build(), detail: float = 1.0) -> Mesh:  # noqa: B008 (frozen)
-    """The skin of one individual; kept, since it takes a quarter of a second."""
+    """The skin of one individual; cached, since building one takes a quarter of a second."""
     return build_mesh(reshape(body_of(animal), build), detail)
 
 
@@ -98,7 +80,7 @@ def compose(
     paint: Paint,
     light: Light,
     backdrop: np.ndarray,
-    about: dict,
+    about: dict[str, Any],
     cover: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> tuple[Frame, np.ndarray]:
     """Draw the animal over a backdrop.
@@ -114,22 +96,22 @@ def compose(
     height, width = camera.size_hw
     vertices_px, vertex_depth = camera.project(posed.points)
     joints_px, joint_depth = camera.project(posed.joints)
-    _cast_shadow(backdrop, mesh, posed, camera, light)
+    cast_shadow(backdrop, mesh, posed, camera, light)
     zoom = supersampling(camera.size_hw)
-    hits, (x0, y0), window_hw = _hit(mesh, vertices_px, vertex_depth, camera.size_hw, zoom)
+    window = _hit(mesh, vertices_px, vertex_depth, camera.size_hw, zoom)
+    hits, inside = window.hits, window.slices
     seg, part = np.zeros((height, width), bool), np.zeros((height, width), np.uint8)
     near = np.full((height, width), np.inf, np.float32)
     if len(hits.pixel):
-        colour = _shade(mesh, posed, camera, paint, light, hits)
-        window = (slice(y0, y0 + window_hw[0]), slice(x0, x0 + window_hw[1]))
-        alpha = _blend(backdrop[window], hits, colour, zoom)
-        seg[window] = alpha >= 0.5
+        colour = shade(mesh, posed, camera, paint, light, hits)
+        alpha = _blend(backdrop[inside], hits, colour, zoom)
+        seg[inside] = alpha >= 0.5
         label = np.zeros(hits.size_hw, np.uint8)
         label.reshape(-1)[hits.pixel] = mesh.part[mesh.faces[hits.face, 0]]
-        near[window], part[window] = _front_of_blocks(hits.depth_cm, label, zoom)
+        near[inside], part[inside] = _front_of_blocks(hits.depth_cm, label, zoom)
     # a joint may stand out over the outline, a vertex of the skin counts as published: on the animal's pixels only
-    visible = _seen(joints_px, joint_depth, hits, (x0, y0), zoom, camera.size_hw, mesh.joint_slack_cm)
-    vertex_visible = _seen(vertices_px, vertex_depth, hits, (x0, y0), zoom, camera.size_hw, 0.02 * mesh.body.withers_cm)
+    visible = _seen(joints_px, joint_depth, mesh.joint_slack_cm, window, camera.size_hw)
+    vertex_visible = _seen(vertices_px, vertex_depth, 0.02 * mesh.body.withers_cm, window, camera.size_hw)
     vertex_visible &= _lookup(seg, vertices_px)
     if cover is not None:
         share, rgb = cover
@@ -152,46 +134,48 @@ def finish(frame: Frame, picture: np.ndarray) -> Frame:
     return frame.with_image(cv2.convertScaleAbs(np.clip(picture, 0, 1), alpha=255))
 
 
-def _hit(
-    mesh: Mesh, xy_px: np.ndarray, depth: np.ndarray, size_hw: tuple[int, int], zoom: int
-) -> tuple[Hits, tuple[int, int], tuple[int, int]]:
-    """Rasterise the window around the animal at `zoom` samples per pixel; also its corner x, y and size h, w in pixels."""
+@dataclass(frozen=True)
+class _Window:
+    """The part of a picture around the animal.
+
+    Attributes:
+        hits: what the animal covers there, at `zoom` samples per pixel and axis.
+        x0, y0: corner in the picture, px.
+        size_hw: size, px.
+        zoom: samples per pixel and axis.
+    """
+
+    hits: Hits
+    x0: int
+    y0: int
+    size_hw: tuple[int, int]
+    zoom: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns of the picture."""
+        return slice(self.y0, self.y0 + self.size_hw[0]), slice(self.x0, self.x0 + self.size_hw[1])
+
+
+def _hit(mesh: Mesh, xy_px: np.ndarray, depth: np.ndarray, size_hw: tuple[int, int], zoom: int) -> _Window:
+    """Rasterises the window around the animal."""
     ahead = depth > 5
     if not ahead.any():
-        return rasterise(xy_px[:3], np.ones(3), np.zeros((0, 3), int), (1, 1)), (0, 0), (1, 1)
+        nothing = rasterise(xy_px[:3], np.ones(3), np.zeros((0, 3), int), (1, 1))
+        return _Window(nothing, 0, 0, (1, 1), zoom)
     low = np.clip(np.floor(xy_px[ahead].min(0)) - 1, 0, [size_hw[1] - 1, size_hw[0] - 1]).astype(int)
     high = np.clip(np.ceil(xy_px[ahead].max(0)) + 2, low + 1, size_hw[::-1]).astype(int)
-    window = (int(high[1] - low[1]), int(high[0] - low[0]))
+    height, width = int(high[1] - low[1]), int(high[0] - low[0])
     local = (xy_px - low) * zoom + (zoom - 1) / 2
-    hits = rasterise(local, depth, mesh.faces, (window[0] * zoom, window[1] * zoom))
-    return hits, (int(low[0]), int(low[1])), window
-
-
-def _shade(mesh: Mesh, posed: Posed, camera: Camera, paint: Paint, light: Light, hits: Hits) -> np.ndarray:
-    """(P, 3) float32 colours of the covered samples."""
-    normals = posed.normals
-    facing = normals @ light.towards.astype(np.float32)
-    sun = np.clip((facing + 0.15) / 1.15, 0, 1) * (0.4 + 0.6 * mesh.shelter)
-    # the sky lights what looks up; the ground sends a little back
-    sky = (0.62 + 0.38 * normals[:, 2]) * (0.35 + 0.65 * mesh.shelter)
-    lit = sun[:, None] * light.sun.astype(np.float32) + sky[:, None] * light.sky.astype(np.float32)
-    # the camera is far enough away for one direction of view
-    half = light.towards - camera.axes[2]
-    glint = np.clip(normals @ (half / max(np.linalg.norm(half), 1e-3)).astype(np.float32), 0, 1) ** 24 * np.float32(
-        light.gloss
-    )
-    glint[mesh.part == EYE] *= 6
-    corner = np.concatenate([lit, paint.colour, paint.rest, paint.mark_weight[:, None], glint[:, None]], 1)
-    value = hits.mix(corner, mesh.faces)
-    colour = paint.at(value[:, 3:6], value[:, 9], value[:, 6:9])
-    return np.clip(colour * value[:, :3] + value[:, 10:11], 0, 1).astype(np.float32)
+    hits = rasterise(local, depth, mesh.faces, (height * zoom, width * zoom))
+    return _Window(hits, int(low[0]), int(low[1]), (height, width), zoom)
 
 
 def _blend(window: np.ndarray, hits: Hits, colour: np.ndarray, zoom: int) -> np.ndarray:
     """Lay samples over the backdrop's window in place; returns (h, w) the animal's share of each pixel."""
-    layer = np.zeros((hits.size_hw[0] * hits.size_hw[1], 4), np.float32)
-    layer[hits.pixel, :3], layer[hits.pixel, 3] = colour, 1
-    layer = layer.reshape(*hits.size_hw, 4)
+    flat = np.zeros((hits.size_hw[0] * hits.size_hw[1], 4), np.float32)
+    flat[hits.pixel, :3], flat[hits.pixel, 3] = colour, 1
+    layer: np.ndarray = flat.reshape(*hits.size_hw, 4)
     if zoom > 1:
         layer = cv2.resize(layer, window.shape[1::-1], interpolation=cv2.INTER_AREA)
         window[:] = window * (1 - layer[..., 3:]) + layer[..., :3]
@@ -217,15 +201,22 @@ def _front_of_blocks(depth: np.ndarray, label: np.ndarray, zoom: int) -> tuple[n
     return np.take_along_axis(blocks, pick, 2)[..., 0], np.take_along_axis(labels, pick, 2)[..., 0]
 
 
-def _seen(xy_px, depth, hits: Hits, corner_xy, zoom: int, size_hw, slack_cm) -> np.ndarray:
-    """(n,) bool: inside the picture, before the camera, and no deeper than the slack under what covers the point's pixel."""
+def _seen(
+    xy_px: np.ndarray,
+    depth: np.ndarray,
+    slack_cm: np.ndarray | float,
+    window: _Window,
+    size_hw: tuple[int, int],
+) -> np.ndarray:
+    """(n,) bool: inside the picture, in front of the camera, and at most `slack_cm` behind what covers the point's pixel."""
     height, width = size_hw
     inside = (xy_px >= -0.5).all(1) & (xy_px[:, 0] < width - 0.5) & (xy_px[:, 1] < height - 0.5) & (depth > 5)
-    at = np.round((np.where(inside[:, None], xy_px, 0) - corner_xy) * zoom + (zoom - 1) / 2).astype(int)
-    h, w = hits.size_hw
+    in_px = np.where(inside[:, None], xy_px, 0) - (window.x0, window.y0)
+    at = np.round(in_px * window.zoom + (window.zoom - 1) / 2).astype(int)
+    h, w = window.hits.size_hw
     in_window = (at >= 0).all(1) & (at[:, 0] < w) & (at[:, 1] < h)
     at = np.clip(at, 0, [w - 1, h - 1])
-    front = np.where(in_window, hits.depth_cm[at[:, 1], at[:, 0]], np.inf)
+    front = np.where(in_window, window.hits.depth_cm[at[:, 1], at[:, 0]], np.inf)
     return inside & (depth <= front + slack_cm)
 
 
@@ -234,7 +225,8 @@ def _lookup(mask: np.ndarray, xy_px: np.ndarray) -> np.ndarray:
     at = np.round(np.nan_to_num(xy_px)).astype(int)
     inside = (at >= 0).all(1) & (at[:, 0] < mask.shape[1]) & (at[:, 1] < mask.shape[0])
     at = np.clip(at, 0, [mask.shape[1] - 1, mask.shape[0] - 1])
-    return inside & mask[at[:, 1], at[:, 0]]
+    covered: np.ndarray = inside & mask[at[:, 1], at[:, 0]]
+    return covered
 
 
 def _ground_depth(camera: Camera) -> np.ndarray:
@@ -243,27 +235,5 @@ def _ground_depth(camera: Camera) -> np.ndarray:
     x = (np.arange(width) - camera.centre_px[0]) / camera.focal_px
     y = (np.arange(height) - camera.centre_px[1]) / camera.focal_px
     falls = camera.axes[2, 2] + x[None] * camera.axes[0, 2] + y[:, None] * camera.axes[1, 2]
-    return np.minimum(camera.position_cm[2] / np.maximum(-falls, 1e-6), 1e4).astype(np.float32)
-
-
-def _cast_shadow(backdrop: np.ndarray, mesh: Mesh, posed: Posed, camera: Camera, light: Light) -> None:
-    """Darken the backdrop where the hulls of the animal's tubes fall along the light."""
-    if light.shadow <= 0 or light.towards[2] < 0.15:
-        return
-    points = posed.points - light.towards * (posed.points[:, 2:] / light.towards[2])
-    xy, depth = camera.project(points)
-    height, width = camera.size_hw
-    shrink = 4 if max(height, width) > 160 else 2
-    mask = np.zeros((-(-height // shrink), -(-width // shrink)), np.uint8)
-    flat = np.round(xy / shrink * 8).clip(-(2**20), 2**20).astype(np.int32)
-    for i in range(len(mesh.tube_names)):
-        here = (mesh.tubes == i) & (depth > 5)
-        if here.sum() > 2:
-            cv2.fillConvexPoly(mask, cv2.convexHull(flat[here]), 255, cv2.LINE_AA, shift=3)
-    if not mask.any():
-        return
-    soft = cv2.GaussianBlur(mask, (0, 0), max(0.6, light.shadow_soft * width / shrink))
-    dark = cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32) * np.float32(
-        light.shadow / 255
-    )
-    backdrop *= (1 - dark)[..., None]
+    depth: np.ndarray = np.minimum(camera.position_cm[2] / np.maximum(-falls, 1e-6), 1e4).astype(np.float32)
+    return depth

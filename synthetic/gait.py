@@ -1,4 +1,4 @@
-"""How a quadruped moves: bone rotations over a gait cycle, and the skin they carry.
+"""How a quadruped moves: bone rotations over a gait cycle, and the skin that follows them.
 
 Angles are degrees. Pitch turns about the animal's left-right axis: positive swings a hanging limb forward and lifts what points
 forward. Yaw turns to the animal's left, roll lowers its right side.
@@ -18,7 +18,7 @@ LEGS = ("left_front", "right_front", "left_back", "right_back")
 
 @dataclass(frozen=True)
 class Gait:
-    """One way of going.
+    """One gait.
 
     Attributes:
         phases: when in the cycle each of `LEGS` touches down.
@@ -50,11 +50,11 @@ GAITS = {
 
 @dataclass(frozen=True)
 class Manner:
-    """What one animal adds to its gait at one moment, in degrees.
+    """Posture that one animal adds to its gait at one moment, in degrees.
 
     Attributes:
         neck_pitch, neck_yaw, head_pitch, head_yaw, jaw: posture of neck and head.
-        tail_pitch, tail_yaw: how the tail is carried.
+        tail_pitch, tail_yaw: posture of the tail.
         bend: yaw of the spine.
         legs: (4, 4) extra pitch per leg of `LEGS` and bone from the body down.
     """
@@ -71,7 +71,7 @@ class Manner:
 
 
 def draw_manner(rng: np.random.Generator, strength: float = 1.0) -> Manner:
-    """A posture at random; strength 1 covers what animals do unprompted."""
+    """A posture at random; strength 1 covers the postures that animals take by themselves."""
     legs = rng.normal(0, 1, (4, 4)) * [5, 4, 3, 3]
     legs[:, 2] = np.abs(legs[:, 2]) * [-1, -1, 1, 1]
     return Manner(
@@ -199,7 +199,7 @@ class Posed:
 
 
 def pose_mesh(mesh: Mesh, gait_name: str = "stand", cycle: float = 0.0, manner: Manner | None = None) -> Posed:
-    """Carry the skin and the joints of `mesh` by the bones at one moment of a gait."""
+    """Poses the skin and the joints of `mesh` as they are at one moment of a gait."""
     angles, stances = bone_angles(mesh, gait_name, cycle, manner or Manner())
     local = _rotations(angles)
     turn, shift = np.zeros_like(local), np.zeros((len(local), 3))
@@ -222,10 +222,10 @@ def pose_mesh(mesh: Mesh, gait_name: str = "stand", cycle: float = 0.0, manner: 
 
 
 def carried_skin(mesh: Mesh, turn: np.ndarray, shift: np.ndarray, leap_cm: float = 0.0) -> Posed:
-    """The skin and the joints of `mesh` as its bones carry them, the lowest point at `leap_cm` above the ground.
+    """Moves the skin and the joints of `mesh` with its bones, until the lowest point is `leap_cm` above the ground.
 
     Args:
-        turn, shift: (B, 3, 3) and (B, 3), what every bone does to places at rest.
+        turn, shift: (B, 3, 3) and (B, 3), rotation and translation of places at rest, for every bone.
     """
     carry = np.concatenate([turn.reshape(-1, 9), shift], 1).astype(np.float32)
     skin, joints = mesh.weights @ carry, mesh.joint_weights @ carry
@@ -240,8 +240,10 @@ def carried_skin(mesh: Mesh, turn: np.ndarray, shift: np.ndarray, leap_cm: float
 
 def _turned(carry: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     x, y, z = vectors[:, :1], vectors[:, 1:2], vectors[:, 2:]
-    return carry[:, 0:9:3] * x + carry[:, 1:9:3] * y + carry[:, 2:9:3] * z
+    turned: np.ndarray = carry[:, 0:9:3] * x + carry[:, 1:9:3] * y + carry[:, 2:9:3] * z
+    return turned
 
 
 def _carried(carry: np.ndarray, points: np.ndarray) -> np.ndarray:
-    return _turned(carry, points) + carry[:, 9:]
+    carried: np.ndarray = _turned(carry, points) + carry[:, 9:]
+    return carried

@@ -1,7 +1,7 @@
-"""From a body to a skin: tubes lofted, melted into one another, and bound to the bones.
+"""Builds the skin of a body: tubes become rings of vertices, merge into one surface, and follow the bones.
 
-Every tube becomes rings of vertices, and each vertex is pushed out to the smooth union of all tubes, so that a leg grows out of
-the trunk without a seam. Bone weights are a function of the place at rest alone, hence two tubes that coincide stay coincident.
+Each vertex is moved out to the smooth union of all tubes, so that there is no seam between a leg and the trunk. Bone weights depend
+on the place at rest alone: two tubes that coincide at rest coincide in every pose.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 
 from . import bodies
 from .bodies import Body, Tube
+from .shape import Binding, Shape, unit
 
 _LEGS = {
     ("left", "front"): bodies.LEFT_FRONT,
@@ -23,7 +24,7 @@ _LEGS = {
 
 @dataclass(frozen=True, eq=False)
 class Mesh:
-    """A skin at rest, its joints, and how both hang on the bones. V vertices, F triangles, B bones; cm, frame of `bodies`.
+    """A skin at rest, its joints, and the bones that both follow. V vertices, F triangles, B bones; cm, frame of `bodies`.
 
     Attributes:
         body: whose skin it is.
@@ -31,7 +32,7 @@ class Mesh:
         faces: (F, 3) int32, counter-clockwise seen from outside.
         part: (V,) uint8 part label 1..9.
         tubes: (V,) tube index into `tube_names`.
-        tube_names: names with both sides spelled out.
+        tube_names: names of the tubes, left and right.
         shelter: (V,) 0..1, how much of the sky the rest of the body leaves free.
         bones, parents, pivots_cm: (B,) names, (B,) parent index or -1, (B, 3) pivots; parents come first.
         weights: (V, B) float32, rows sum to 1.
@@ -68,7 +69,7 @@ def build_mesh(body: Body, detail: float = 1.0) -> Mesh:
     """
     tubes = _both_sides(body)
     bones, parents, pivots = _bone_table(body)
-    shape = _Shape([t for t in tubes if t.solid], body.melt_cm)
+    shape = Shape([t for t in tubes if t.solid], body.melt_cm)
     eye = _eye_seat(body, shape)
     lofts = [_ball(t, eye) if _is_eye(t) else _loft(t, detail) for t in tubes]
     points, normals, buried = [], [], []
@@ -76,7 +77,7 @@ def build_mesh(body: Body, detail: float = 1.0) -> Mesh:
         placed = shape.push_out(centres, rays) if tube.solid else centres + rays
         placed[:, 2] = np.maximum(placed[:, 2], 0.0)
         points.append(placed)
-        normals.append(shape.normals(placed) if tube.solid else _unit(rays))
+        normals.append(shape.normals(placed) if tube.solid else unit(rays))
         buried.append(shape.level(placed) < -0.06 * body.withers_cm if tube.solid else np.zeros(len(placed), bool))
     offsets = np.cumsum([0] + [len(p) for p in points])
     faces = np.concatenate([f + o for (_, _, f), o in zip(lofts, offsets)])
@@ -84,7 +85,7 @@ def build_mesh(body: Body, detail: float = 1.0) -> Mesh:
     faces = faces[~hidden[faces].all(1)]
     normal = np.concatenate(normals)
     tube_of = np.repeat(np.arange(len(tubes)), np.diff(offsets))
-    binding = _Binding(tubes, bones)
+    binding = Binding(tubes, bones)
     weights = binding.weights(rest)
     for i, tube in enumerate(tubes):
         if _is_eye(tube):
@@ -134,17 +135,13 @@ def _bone_table(body: Body) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
     return tuple(names), np.array(parents), np.array(pivots)
 
 
-def _unit(v: np.ndarray) -> np.ndarray:
-    return v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-9)
-
-
 def _loft(tube: Tube, detail: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Centres and rays (n, 3) to the tube's own skin, and the triangles (f, 3), with both ends closed."""
+    """Centres (n, 3), rays from them to the tube's skin (n, 3), and triangles (f, 3). Both ends are closed."""
     around = max(6, int(round(tube.around * detail)))
     rings = max(4, int(round(tube.rings * detail)))
     s = _through(tube.stations, rings)
-    along = _unit(np.gradient(s[:, :3], axis=0))
-    across = _unit(np.array([0.0, 1.0, 0.0]) - along * along[:, 1:2])
+    along = unit(np.gradient(s[:, :3], axis=0))
+    across = unit(np.array([0.0, 1.0, 0.0]) - along * along[:, 1:2])
     up = np.cross(along, across)
     angle = np.arange(around) * 2 * np.pi / around
     circle = np.cos(angle)[:, None, None] * across * s[:, 3:4] + np.sin(angle)[:, None, None] * up * s[:, 4:5]
@@ -164,14 +161,15 @@ def _loft(tube: Tube, detail: float) -> tuple[np.ndarray, np.ndarray, np.ndarray
     return np.concatenate([centres, s[[0, -1], :3]]), np.concatenate([rays, ends]), np.concatenate([faces, *caps])
 
 
-def _eye_seat(body: Body, shape: _Shape) -> np.ndarray:
+def _eye_seat(body: Body, shape: Shape) -> np.ndarray:
     """(3,) centre of the left eyeball, two fifths of it under the skin of the head."""
     x, y, z, radius, _ = next(t.stations[0] for t in body.tubes if _is_eye(t))
     look = np.array(body.look)
     # from a fifth of the way out of the middle plane, or of the face, to the skin
     inner = np.array([x, y, z]) * np.where(look > 0, 0.2, 1.0)
     skin = shape.skin_from(inner, look, 0.2 * body.withers_cm)
-    return skin - shape.normals(skin[None])[0] * 0.2 * radius
+    seat: np.ndarray = skin - shape.normals(skin[None])[0] * 0.2 * radius
+    return seat
 
 
 def _ball(tube: Tube, left_seat: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -194,90 +192,14 @@ def _through(stations: np.ndarray, count: int) -> np.ndarray:
     i = np.minimum(at.astype(int), len(stations) - 2)
     t = (at - i)[:, None]
     p0, p1, p2, p3 = (padded[i + k] for k in range(4))
-    out = 0.5 * (2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 + (3 * p1 - p0 - 3 * p2 + p3) * t**3)
-    out[:, 3:] = np.maximum(out[:, 3:], 0.4)
-    return out
+    curve: np.ndarray = 0.5 * (
+        2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 + (3 * p1 - p0 - 3 * p2 + p3) * t**3
+    )
+    curve[:, 3:] = np.maximum(curve[:, 3:], 0.4)
+    return curve
 
 
-class _Pieces:
-    """The straight pieces of tubes as arrays, and how far points are from each in radii. S pieces."""
-
-    def __init__(self, tubes: list[Tube]):
-        long = [t for t in tubes if len(t.stations) > 1]
-        self.start = np.concatenate([t.stations[:-1] for t in long])
-        self.delta = np.concatenate([np.diff(t.stations, axis=0) for t in long])
-        self.bones = [b for t in long for b in t.bones]
-        self.first = np.cumsum([0] + [len(t.stations) - 1 for t in long])[:-1]
-        self.square = (self.delta[:, :3] ** 2).sum(1)
-
-    def rho(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(n, S) distance in local radii (1 on the skin of a piece), and (n, S) that radius in cm."""
-        from_start = points[:, None, :] - self.start[:, :3]
-        t = np.clip((from_start * self.delta[:, :3]).sum(-1) / self.square, 0, 1)
-        off = from_start - t[..., None] * self.delta[:, :3]
-        wide = self.start[:, 3] + t * self.delta[:, 3]
-        deep = self.start[:, 4] + t * self.delta[:, 4]
-        rho = np.sqrt((off[..., 1] / wide) ** 2 + (off[..., 0] ** 2 + off[..., 2] ** 2) / deep**2)
-        return rho, np.sqrt(wide * deep)
-
-
-class _Shape:
-    """The smooth union of tubes as a level function: negative inside, about cm outside."""
-
-    def __init__(self, tubes: list[Tube], melt_cm: float):
-        self.pieces, self.melt_cm = _Pieces(tubes), melt_cm
-
-    def level(self, points: np.ndarray) -> np.ndarray:
-        """(n,) level at points (n, 3) cm."""
-        rho, radius = self.pieces.rho(points)
-        every = (rho - 1) * radius
-        per_tube = np.minimum.reduceat(every, self.pieces.first, axis=1)
-        nearest = per_tube.min(1, keepdims=True)
-        # thin parts melt less than thick ones, or a jaw would drown in its head
-        girth = np.take_along_axis(radius, every.argmin(1)[:, None], 1)
-        melt = self.melt_cm * np.clip(girth / (3 * self.melt_cm), 0.2, 1)
-        return nearest[:, 0] - 0.6 * melt[:, 0] * np.log(np.exp((nearest - per_tube) / melt).sum(1))
-
-    def normals(self, points: np.ndarray) -> np.ndarray:
-        """(n, 3) unit gradient of the level."""
-        steps = np.eye(3) * 1.0
-        return _unit(np.stack([self.level(points + e) - self.level(points - e) for e in steps], 1))
-
-    def push_out(self, centres: np.ndarray, rays: np.ndarray) -> np.ndarray:
-        """Where rays from centres leave the union, looked for around the tube's own skin; stays put where they do not."""
-        length = np.linalg.norm(rays, axis=1)
-        low, high = np.full(len(rays), 0.85), 1 + np.clip(1.2 * self.melt_cm / np.maximum(length, 0.1), 0.12, 0.6)
-        inside = self.level(centres + rays * high[:, None]) < 0
-        for _ in range(5):
-            middle = (low + high) / 2
-            out = self.level(centres + rays * middle[:, None]) > 0
-            low, high = np.where(out, low, middle), np.where(out, middle, high)
-        return centres + rays * np.where(inside, 1.0, (low + high) / 2)[:, None]
-
-    def skin_from(self, point: np.ndarray, direction: np.ndarray, reach_cm: float) -> np.ndarray:
-        """The last point inside the union on the way from an inner point."""
-        along = point + np.linspace(0, reach_cm, 120)[:, None] * direction
-        inside = np.flatnonzero(self.level(along) < 0)
-        return along[inside[-1] if len(inside) else 0]
-
-
-class _Binding:
-    """Bone weights by nearness to the pieces that hang on each bone."""
-
-    def __init__(self, tubes: list[Tube], bones: tuple[str, ...]):
-        self.pieces, self.count = _Pieces(tubes), len(bones)
-        self.bone = np.array([bones.index(b) for b in self.pieces.bones])
-
-    def weights(self, points: np.ndarray) -> np.ndarray:
-        """(n, B) weights of points at rest."""
-        near = 1 / np.maximum(self.pieces.rho(points)[0], 0.3) ** 9
-        weights = np.stack([near[:, self.bone == b].max(1, initial=0) for b in range(self.count)], 1)
-        weights /= weights.sum(1, keepdims=True)
-        weights[weights < 0.03] = 0
-        return weights / weights.sum(1, keepdims=True)
-
-
-def _joints(body: Body, shape: _Shape, eye: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _joints(body: Body, shape: Shape, eye: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(K + 1, 3) joints at rest and (K + 1,) slack in cm: inner joints may lie a limb's radius under the skin that hides them."""
     directions = {"side": (0, 1, 0), "top": (0, 0, 1), "front": (0.6, 0, -0.8), "ahead": (1, 0, 0)}
     names = (*body.skeleton.joints, "neck")
@@ -292,7 +214,7 @@ def _joints(body: Body, shape: _Shape, eye: np.ndarray) -> tuple[np.ndarray, np.
         elif kind == "centre":
             point, slack[i] = xyz, body.gait["limb_slack"] * body.withers_cm
         else:
-            point = shape.skin_from(xyz, _unit(np.array(directions[kind])), 0.4 * body.withers_cm)
+            point = shape.skin_from(xyz, unit(np.array(directions[kind])), 0.4 * body.withers_cm)
             # the root of the tail is seen from the side although the croup's skin turns away there
             slack[i] = (0.09 if kind == "top" else 0.025) * body.withers_cm
         if name == "neck":

@@ -1,25 +1,24 @@
-"""Coats and places as they are found outside: what the target domain draws from. Colours are RGB in 0..1."""
+"""Natural coats and natural places: what the target domain draws from. Colours are RGB in 0..1."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from .coats import Coat
+from .colours import RGB, triple
 from .scenery import Scene, Surface
-
-
-def _coat(body, belly, points, mane, **more) -> dict:
-    return {"body": body, "belly": belly, "points": points, "mane": mane, **more}
-
 
 _WHITE = (0.88, 0.86, 0.82)
 _HORSES = (
-    _coat((0.52, 0.26, 0.11), (0.5, 0.27, 0.13), (0.45, 0.22, 0.1), (0.5, 0.27, 0.12)),
-    _coat((0.72, 0.52, 0.27), (0.76, 0.6, 0.38), (0.8, 0.7, 0.5), (0.87, 0.8, 0.66)),
-    _coat((0.58, 0.45, 0.27), (0.6, 0.48, 0.3), (0.1, 0.08, 0.07), (0.08, 0.07, 0.06), points_top=0.4),
-    _coat((0.07, 0.065, 0.07), (0.08, 0.07, 0.07), (0.06, 0.05, 0.05), (0.04, 0.04, 0.04)),
-    _coat((0.8, 0.79, 0.77), (0.75, 0.73, 0.7), (0.5, 0.48, 0.47), (0.85, 0.83, 0.8), points_top=0.3),
-    _coat(
+    Coat((0.52, 0.26, 0.11), (0.5, 0.27, 0.13), (0.45, 0.22, 0.1), (0.5, 0.27, 0.12)),
+    Coat((0.72, 0.52, 0.27), (0.76, 0.6, 0.38), (0.8, 0.7, 0.5), (0.87, 0.8, 0.66)),
+    Coat((0.58, 0.45, 0.27), (0.6, 0.48, 0.3), (0.1, 0.08, 0.07), (0.08, 0.07, 0.06), points_top=0.4),
+    Coat((0.07, 0.065, 0.07), (0.08, 0.07, 0.07), (0.06, 0.05, 0.05), (0.04, 0.04, 0.04)),
+    Coat((0.8, 0.79, 0.77), (0.75, 0.73, 0.7), (0.5, 0.48, 0.47), (0.85, 0.83, 0.8), points_top=0.3),
+    Coat(
         (0.4, 0.41, 0.43),
         (0.5, 0.5, 0.51),
         (0.2, 0.2, 0.21),
@@ -31,7 +30,7 @@ _HORSES = (
         soft=0.14,
         points_top=0.45,
     ),
-    _coat(
+    Coat(
         (0.36, 0.19, 0.1),
         (0.36, 0.2, 0.12),
         _WHITE,
@@ -42,7 +41,7 @@ _HORSES = (
         scale=0.34,
         soft=0.02,
     ),
-    _coat(
+    Coat(
         (0.08, 0.07, 0.07),
         (0.1, 0.09, 0.09),
         _WHITE,
@@ -53,7 +52,7 @@ _HORSES = (
         scale=0.42,
         soft=0.02,
     ),
-    _coat(
+    Coat(
         _WHITE,
         _WHITE,
         (0.6, 0.55, 0.5),
@@ -64,11 +63,11 @@ _HORSES = (
         scale=0.09,
         soft=0.05,
     ),
-    _coat((0.24, 0.13, 0.08), (0.3, 0.18, 0.11), (0.06, 0.05, 0.05), (0.05, 0.05, 0.05), points_top=0.35),
+    Coat((0.24, 0.13, 0.08), (0.3, 0.18, 0.11), (0.06, 0.05, 0.05), (0.05, 0.05, 0.05), points_top=0.35),
 )
-_TIGER = {"pattern": "stripes", "soft": 0.06, "face_marks": 0.7, "hoof": (0.7, 0.6, 0.45), "muzzle": (0.85, 0.78, 0.7)}
+_tiger = partial(Coat, pattern="stripes", soft=0.06, face_marks=0.7, hoof=(0.7, 0.6, 0.45), muzzle=(0.85, 0.78, 0.7))
 _TIGERS = (
-    _coat(
+    _tiger(
         (0.66, 0.38, 0.15),
         (0.85, 0.78, 0.66),
         (0.66, 0.42, 0.2),
@@ -76,19 +75,11 @@ _TIGERS = (
         mark=(0.1, 0.07, 0.05),
         share=0.42,
         scale=0.13,
-        **_TIGER,
     ),
-    _coat(
-        (0.82, 0.6, 0.33),
-        (0.9, 0.86, 0.78),
-        (0.82, 0.62, 0.38),
-        _WHITE,
-        mark=(0.3, 0.2, 0.13),
-        share=0.26,
-        scale=0.22,
-        **_TIGER,
+    _tiger(
+        (0.82, 0.6, 0.33), (0.9, 0.86, 0.78), (0.82, 0.62, 0.38), _WHITE, mark=(0.3, 0.2, 0.13), share=0.26, scale=0.22
     ),
-    _coat(
+    _tiger(
         (0.84, 0.81, 0.74),
         (0.9, 0.88, 0.84),
         (0.84, 0.8, 0.73),
@@ -96,9 +87,8 @@ _TIGERS = (
         mark=(0.22, 0.19, 0.17),
         share=0.34,
         scale=0.18,
-        **_TIGER,
     ),
-    _coat(
+    _tiger(
         (0.4, 0.26, 0.14),
         (0.55, 0.47, 0.36),
         (0.42, 0.28, 0.16),
@@ -106,21 +96,13 @@ _TIGERS = (
         mark=(0.06, 0.05, 0.04),
         share=0.46,
         scale=0.2,
-        **_TIGER,
     ),
-    _coat(
-        (0.62, 0.47, 0.28),
-        (0.7, 0.62, 0.48),
-        (0.6, 0.45, 0.28),
-        _WHITE,
-        mark=(0.25, 0.18, 0.12),
-        share=0.3,
-        scale=0.15,
-        **_TIGER,
+    _tiger(
+        (0.62, 0.47, 0.28), (0.7, 0.62, 0.48), (0.6, 0.45, 0.28), _WHITE, mark=(0.25, 0.18, 0.12), share=0.3, scale=0.15
     ),
 )
 _OTHERS = (
-    _coat(
+    Coat(
         _WHITE,
         _WHITE,
         (0.6, 0.55, 0.5),
@@ -131,8 +113,8 @@ _OTHERS = (
         scale=0.4,
         soft=0.02,
     ),
-    _coat((0.45, 0.28, 0.16), (0.6, 0.5, 0.4), (0.3, 0.2, 0.12), (0.3, 0.2, 0.12)),
-    _coat(
+    Coat((0.45, 0.28, 0.16), (0.6, 0.5, 0.4), (0.3, 0.2, 0.12), (0.3, 0.2, 0.12)),
+    Coat(
         (0.3, 0.29, 0.28),
         (0.4, 0.38, 0.36),
         (0.2, 0.2, 0.2),
@@ -148,30 +130,44 @@ _OTHERS = (
 def natural_coat(animal: str, rng: np.random.Generator) -> Coat:
     """A coat such an animal may well have, with markings, dirt and its own shade."""
     table = {"horse": _HORSES, "tiger": _TIGERS}.get(animal, _OTHERS)
-    chosen = dict(table[int(rng.integers(len(table)))])
+    chosen = table[int(rng.integers(len(table)))]
     shade = rng.uniform(0.78, 1.2)
-    for name in ("body", "belly", "points", "mane"):
-        chosen[name] = tuple(float(np.clip(c * shade, 0.03, 0.95)) for c in chosen[name])
-    socks, blaze = (0.0,) * 4, 0.0
+
+    def shaded(colour: RGB) -> RGB:
+        return triple(np.clip(c * shade, 0.03, 0.95) for c in colour)
+
+    socks, blaze = (0.0, 0.0, 0.0, 0.0), 0.0
     if animal == "horse" and rng.random() < 0.5:
-        socks = tuple(float(rng.choice([0, 0.12, 0.2, 0.3])) for _ in range(4))
+        left_front, right_front, left_back, right_back = (float(rng.choice([0, 0.12, 0.2, 0.3])) for _ in range(4))
+        socks = left_front, right_front, left_back, right_back
         blaze = float(rng.choice([0, 0.015, 0.03]))
     dirt = float(rng.choice([0, 0.4, 0.9], p=[0.5, 0.25, 0.25]))
-    return Coat(
-        **chosen,
+    return replace(
+        chosen,
+        body=shaded(chosen.body),
+        belly=shaded(chosen.belly),
+        points=shaded(chosen.points),
+        mane=shaded(chosen.mane),
         socks=socks,
         blaze=blaze,
         dirt=dirt,
-        offset=tuple(map(float, rng.uniform(0, 1, 3))),
+        offset=triple(rng.uniform(0, 1, 3)),
         grain=float(rng.uniform(0.15, 0.4)),
     )
 
 
-def _surface(kind: str, dark, light, rng: np.random.Generator, scale: float) -> Surface:
+def _surface(entry: tuple[str, RGB, RGB, float], rng: np.random.Generator) -> Surface:
+    """A surface of a table below, with a shade, a hue and a size of its own."""
+    kind, dark, light, scale = entry
     shade = rng.uniform(0.7, 1.2)
     hue = rng.normal(1, 0.06, 3)
-    dark, light = (tuple(float(np.clip(v * shade * h, 0, 1)) for v, h in zip(c, hue)) for c in (dark, light))
-    return Surface(kind, dark, light, scale * rng.uniform(0.7, 1.5), tuple(map(float, rng.uniform(0, 512, 2))))
+
+    def shaded(colour: RGB) -> RGB:
+        return triple(np.clip(v * shade * h, 0, 1) for v, h in zip(colour, hue))
+
+    size = scale * rng.uniform(0.7, 1.5)
+    x, y = map(float, rng.uniform(0, 512, 2))
+    return Surface(kind, shaded(dark), shaded(light), size, (x, y))
 
 
 _SKY = ("cloud", (0.45, 0.6, 0.82), (0.9, 0.93, 0.96), 0.7)
@@ -245,10 +241,7 @@ def natural_scene(animal: str, rng: np.random.Generator) -> Scene:
     homes = _HOMES.get(animal, tuple(_PLACES))
     ground, sky, far, tall, rough, things, tufts = _PLACES[homes[int(rng.integers(len(homes)))]]
 
-    def made(entry):
-        kind, dark, light, scale = entry
-        return _surface(kind, dark, light, rng, scale)
-
     things = tuple(t for t in things if rng.random() < 0.85)
     tufts = tufts * rng.uniform(0, 1.3)
-    return Scene(made(ground), made(sky), made(far), tall * rng.uniform(0.7, 1.3), rough, things, tufts)
+    below, above, behind = (_surface(entry, rng) for entry in (ground, sky, far))
+    return Scene(below, above, behind, tall * rng.uniform(0.7, 1.3), rough, things, tufts)

@@ -1,6 +1,6 @@
-"""Tileable noise, made once: solid noise for coats, sheets of noise for grounds and skies.
+"""Tileable noise, computed once: solid noise for coats, sheets of noise for grounds and skies.
 
-Every value is spread evenly over 0..1, so a threshold t leaves a share of 1 - t above it.
+Values are spread evenly over 0..1: a share of 1 - t lies above a threshold t.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ def _spectral(
     axes = np.meshgrid(*[np.fft.fftfreq(n) * n * k for n, k in zip(shape, stretch)], indexing="ij")
     frequency = np.sqrt(sum(a**2 for a in axes))
     gain = np.where(frequency > lowest, np.maximum(frequency, 1) ** -fall, 0)
-    return np.fft.ifftn(white * gain).real
+    noise: np.ndarray = np.fft.ifftn(white * gain).real
+    return noise
 
 
 def _cells(shape: tuple[int, ...], count: int, seed: int) -> np.ndarray:
@@ -45,7 +46,8 @@ def _cells(shape: tuple[int, ...], count: int, seed: int) -> np.ndarray:
     for point in points:
         gap = [np.abs(a - p) for a, p in zip(axes, point)]
         np.minimum(best, sum(np.minimum(g, 1 - g) ** 2 for g in gap), out=best)
-    return np.sqrt(best)
+    distance: np.ndarray = np.sqrt(best)
+    return distance
 
 
 @cache
@@ -118,12 +120,12 @@ def _collage(shape: tuple[int, int]) -> np.ndarray:
             for dy in (-SHEET, 0, SHEET):
                 at = (int(x) + dx, int(y) + dy)
                 if kind == 0:
-                    cv2.circle(out, at, size // 2, grey, -1, cv2.LINE_AA)
+                    cv2.circle(out, at, size // 2, (grey,), -1, cv2.LINE_AA)
                 elif kind == 1:
-                    cv2.rectangle(out, at, (at[0] + size, at[1] + size // 2), grey, -1)
+                    cv2.rectangle(out, at, (at[0] + size, at[1] + size // 2), (grey,), -1)
                 else:
                     corners = np.array([at, (at[0] + size, at[1] + size // 3), (at[0] + size // 4, at[1] + size)])
-                    cv2.fillConvexPoly(out, corners, grey, cv2.LINE_AA)
+                    cv2.fillConvexPoly(out, corners, (grey,), cv2.LINE_AA)
     return out / np.float32(255) * 0.8 + 0.2 * _even(_spectral(shape, 1.0, 25, (1, 1)))
 
 

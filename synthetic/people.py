@@ -1,4 +1,4 @@
-"""Pictures of people: anybody, dressed anyhow, doing anything, anywhere, seen from all around at about eye height."""
+"""Pictures of people: random build, clothes, posture and place, seen from all around at about eye height."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from .camera import Camera, orbit
 from .clothes import draw_outfit, dress
 from .degrade import draw_lens, through
 from .figure import HAIRS, draw_stature, person, standard_skin
-from .frames import Frame, Light, compose, supersampling
+from .frames import Frame, compose, supersampling
 from .gait import Posed
+from .light import Light, sun_direction
 from .natural import natural_scene
 from .noise import stream, tile
 from .scenery import paint_scene
@@ -30,7 +31,7 @@ def render_person(seed: int, index: int, size_hw: tuple[int, int] = (144, 112)) 
         size_hw: its size.
 
     Returns:
-        The frame, its joints in COCO17 order; at least 6 of them seen but where eight draws in a row gave none such.
+        The frame, its joints in the order of COCO17. A frame with fewer than 6 visible joints is drawn again, up to eight times.
 
     Raises:
         OptionError: for an impossible size.
@@ -81,12 +82,13 @@ def _camera(
     target = middle + right * rng.uniform(-0.8, 0.8) * spare + np.array([0, 0, rng.uniform(-0.7, 0.7) * spare])
     eye_cm = rng.uniform(80, 190) if rng.random() < 0.85 else rng.uniform(190, 320)
     elevation = float(np.degrees(np.arcsin(np.clip((eye_cm - target[2]) / distance, -0.2, 0.5))))
-    return orbit(target, distance, azimuth_deg, elevation, size_hw, fov, float(rng.normal(0, 2.5))), cut
+    roll = float(rng.normal(0, 2.5))
+    return orbit(target, distance, azimuth_deg, elevation, size_hw, fov_deg=fov, roll_deg=roll), cut
 
 
 def _light(rng: np.random.Generator) -> Light:
     azimuth, height = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(25, 75))
-    towards = np.array([np.cos(azimuth) * np.cos(height), np.sin(azimuth) * np.cos(height), np.sin(height)])
+    towards = sun_direction(azimuth, height)
     dull = rng.random() < 0.35
     return Light(
         towards, np.full(3, rng.uniform(0.1, 0.3) if dull else rng.uniform(0.6, 1.0)),

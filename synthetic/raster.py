@@ -1,4 +1,4 @@
-"""A z-buffer in numpy: which triangle is in front at every pixel, exactly, for thousands of small triangles at once.
+"""A z-buffer in NumPy: finds the triangle in front at every pixel, exactly, for thousands of small triangles at once.
 
 Every triangle is cut into pixel rows, every row into pixels; the nearest wins. Pixel centres are at integers. H, W picture.
 """
@@ -34,7 +34,7 @@ class Hits:
     def mix(self, corner_values: np.ndarray, faces: np.ndarray) -> np.ndarray:
         """(P, C) values at pixels from (V, C) values at vertices."""
         corners = faces[self.face]
-        out = corner_values[corners[:, 0]] * self.share[:, :1]
+        out: np.ndarray = corner_values[corners[:, 0]] * self.share[:, :1]
         out += corner_values[corners[:, 1]] * self.share[:, 1:2]
         out += corner_values[corners[:, 2]] * self.share[:, 2:]
         return out
@@ -79,7 +79,9 @@ def rasterise(
     return Hits(size_hw, pixel, face_ids[local], share, depth.reshape(size_hw))
 
 
-def _facing(xy_px, depth_cm, faces, near_cm, size_hw) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def _facing(
+    xy_px: np.ndarray, depth_cm: np.ndarray, faces: np.ndarray, near_cm: float, size_hw: tuple[int, int]
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Indices (f,) of triangles that face the camera inside the picture, and their edge and inverse-depth planes."""
     i, j, k = faces.T
     x, y = np.ascontiguousarray(xy_px.T, dtype=np.float64)
@@ -101,11 +103,13 @@ def _facing(xy_px, depth_cm, faces, near_cm, size_hw) -> tuple[np.ndarray, dict[
 
 
 def _least(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    return np.minimum(np.minimum(a, b), c)
+    least: np.ndarray = np.minimum(np.minimum(a, b), c)
+    return least
 
 
 def _most(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    return np.maximum(np.maximum(a, b), c)
+    most: np.ndarray = np.maximum(np.maximum(a, b), c)
+    return most
 
 
 def _expand(start: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

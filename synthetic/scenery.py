@@ -7,9 +7,8 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 
+from .colours import RGB, triple
 from .noise import sheet, tile
-
-RGB = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -37,9 +36,8 @@ class Scene:
         far: surface of what stands at the horizon (wood, hills, wall), or None.
         far_height: its height in picture heights.
         far_rough: 0 a wall, 1 ragged tree tops.
-        things: kinds of things in the middle distance out of "fence", "trunks", "blocks", "bushes".
-        tufts: density of grass before the animal, 0 none.
-        seed: of everything that is placed at random.
+        things: objects in the middle distance: some of "fence", "trunks", "blocks", "bushes".
+        tufts: density of grass in front of the animal; 0: no grass.
     """
 
     ground: Surface
@@ -49,7 +47,6 @@ class Scene:
     far_rough: float = 0.5
     things: tuple[str, ...] = field(default_factory=tuple)
     tufts: float = 0.0
-    seed: int = 0
 
 
 def paint_scene(scene: Scene, size_hw: tuple[int, int], horizon_px: float, rng: np.random.Generator) -> np.ndarray:
@@ -67,7 +64,7 @@ def paint_scene(scene: Scene, size_hw: tuple[int, int], horizon_px: float, rng: 
     if edge < height:
         out[edge:] = _ground(scene.ground, size_hw, edge, horizon_px)
     if scene.far is not None and edge > 0:
-        _far(out, scene, horizon_px, rng)
+        _far(out, scene, scene.far, horizon_px, rng)
     for thing in scene.things:
         _THINGS[thing](out, horizon_px, rng)
     return out
@@ -98,8 +95,8 @@ def _ground(surface: Surface, size_hw: tuple[int, int], first_row: int, horizon_
     return surface.tint(0.5 + (value - 0.5) * near)
 
 
-def _far(out: np.ndarray, scene: Scene, horizon_px: float, rng: np.random.Generator) -> None:
-    """A band above the horizon with a flat or a ragged top."""
+def _far(out: np.ndarray, scene: Scene, far: Surface, horizon_px: float, rng: np.random.Generator) -> None:
+    """Draws a band above the horizon with a flat or a ragged top."""
     height, width = out.shape[:2]
     bottom = int(np.clip(horizon_px + 0.02 * height, 1, height))
     tall = scene.far_height * height
@@ -110,11 +107,11 @@ def _far(out: np.ndarray, scene: Scene, horizon_px: float, rng: np.random.Genera
     low = int(max(0, np.floor(top.min())))
     if low >= bottom:
         return
-    value = tile(scene.far.kind, (bottom - low, width), scene.far.scale * 256 / height, np.array(scene.far.offset))
+    value = tile(far.kind, (bottom - low, width), far.scale * 256 / height, np.array(far.offset))
     rows = np.arange(low, bottom, dtype=np.float32)[:, None]
     jitter = scene.far_rough * 0.25 * tall * (value - 0.5)
     cover = np.clip(rows - top[None] + jitter, 0, 1)[..., None].astype(np.float32)
-    out[low:bottom] += (scene.far.tint(value * (0.6 + 0.4 * value)) - out[low:bottom]) * cover
+    out[low:bottom] += (far.tint(value * (0.6 + 0.4 * value)) - out[low:bottom]) * cover
 
 
 def _fence(out: np.ndarray, horizon_px: float, rng: np.random.Generator) -> None:
@@ -220,7 +217,7 @@ def grass_mask(
     wide = max(0.8, tall_px * 0.07)
     blades = np.stack([np.stack([x - wide, root], 1), np.stack([x + wide, root], 1), np.stack([x + lean, tip], 1)], 1)
     for blade in (blades * 8).round().astype(np.int32):
-        cv2.fillConvexPoly(cover, blade, 255, cv2.LINE_AA, shift=3)
+        cv2.fillConvexPoly(cover, blade, (255,), cv2.LINE_AA, shift=3)
     return cover.astype(np.float32) / 255
 
 
@@ -231,13 +228,14 @@ def leaf_light(
     value = tile("cloud", size_hw, scale * 256 / size_hw[0], rng.uniform(0, 512, 2), float(rng.uniform(0, 180)))
     rows = np.arange(size_hw[0], dtype=np.float32)[:, None]
     reach = np.clip((rows - horizon_px) / (0.2 * size_hw[0]) + 1, 0, 1)
-    return (1 - depth * reach * np.clip((value - 0.4) * 5, 0, 1)).astype(np.float32)
+    factors: np.ndarray = (1 - depth * reach * np.clip((value - 0.4) * 5, 0, 1)).astype(np.float32)
+    return factors
 
 
 def pulled(surface: Surface, colour: RGB, share: float) -> Surface:
     """The surface with both its colours drawn towards one colour, as dust and dry grass take on that of a coat."""
-    dark, light = (
-        tuple(float(c + share * (m * k - c)) for c, m in zip(rgb, colour))
-        for rgb, k in ((surface.dark, 0.7), (surface.light, 1.15))
-    )
-    return replace(surface, dark=dark, light=light)
+
+    def pull(rgb: RGB, brightness: float) -> RGB:
+        return triple(c + share * (m * brightness - c) for c, m in zip(rgb, colour))
+
+    return replace(surface, dark=pull(surface.dark, 0.7), light=pull(surface.light, 1.15))

@@ -12,8 +12,10 @@ import numpy as np
 from ..errors import OptionError
 from .camera import orbit
 from .coats import Coat, paint
-from .frames import Frame, Light, compose, finish, skin_of, supersampling
+from .colours import triple
+from .frames import Frame, compose, finish, skin_of, supersampling
 from .gait import draw_manner, pose_mesh
+from .light import Light, sun_direction
 from .noise import stream
 from .plans import body_of
 from .scenery import Scene, Surface, paint_scene
@@ -96,8 +98,13 @@ def standard_coat(animal: str) -> Coat:
             muzzle=(0.14, 0.1, 0.09), points_top=0.42,
         )  # fmt: skip
     if animal == "hound":
-        tan = {"points": (0.7, 0.6, 0.45), "mane": (0.4, 0.3, 0.2), "points_top": 0.3}
-        return Coat(body=(0.45, 0.3, 0.16), belly=(0.75, 0.66, 0.52), **tan)
+        return Coat(
+            body=(0.45, 0.3, 0.16),
+            belly=(0.75, 0.66, 0.52),
+            points=(0.7, 0.6, 0.45),
+            mane=(0.4, 0.3, 0.2),
+            points_top=0.3,
+        )
     white = (0.85, 0.83, 0.8)
     return Coat(
         white,
@@ -114,17 +121,22 @@ def standard_coat(animal: str) -> Coat:
 def random_coat(rng: np.random.Generator) -> Coat:
     """A coat no animal has: random texture or random colours."""
     colours = rng.uniform(0.05, 0.95, (8, 3))
-    pick = [tuple(map(float, c)) for c in colours]
+    body, belly, points, mane, hoof, muzzle, mark, mark2 = map(triple, colours)
     pattern = str(rng.choice(["texture", "texture", "texture", "patches", "spots", "stripes"]))
     return Coat(
-        *pick[:6],
+        body,
+        belly,
+        points,
+        mane,
+        hoof,
+        muzzle,
         pattern=pattern,
-        mark=pick[6],
-        mark2=pick[7],
+        mark=mark,
+        mark2=mark2,
         share=float(rng.uniform(0.25, 0.6)),
         scale=float(rng.uniform(0.15, 0.6)),
         points_top=float(rng.choice([0, 0.4])),
-        offset=tuple(map(float, rng.uniform(0, 1, 3))),
+        offset=triple(rng.uniform(0, 1, 3)),
         grain=float(rng.uniform(0, 0.15)),
     )
 
@@ -133,13 +145,9 @@ def _surface(rng: np.random.Generator) -> Surface:
     dark = rng.uniform(0, 0.6, 3)
     light = np.clip(dark + rng.uniform(-0.15, 0.65, 3), 0, 1)
     kind = str(rng.choice(["cloud", "blots", "streak", "collage"]))
-    return Surface(
-        kind,
-        tuple(map(float, dark)),
-        tuple(map(float, light)),
-        float(rng.uniform(0.5, 2.0)),
-        tuple(map(float, rng.uniform(0, 512, 2))),
-    )
+    scale = float(rng.uniform(0.5, 2.0))
+    x, y = map(float, rng.uniform(0, 512, 2))
+    return Surface(kind, triple(dark), triple(light), scale, (x, y))
 
 
 def random_scene(rng: np.random.Generator) -> Scene:
@@ -150,7 +158,7 @@ def random_scene(rng: np.random.Generator) -> Scene:
 
 def _light(rng: np.random.Generator) -> Light:
     azimuth, height = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(35, 75))
-    towards = np.array([np.cos(azimuth) * np.cos(height), np.sin(azimuth) * np.cos(height), np.sin(height)])
+    towards = sun_direction(azimuth, height)
     return Light(
         towards,
         np.full(3, rng.uniform(0.65, 1.0)),
@@ -166,7 +174,7 @@ def render_source(
     """Picture number `index` of the source domain: the same bytes whenever it is asked for.
 
     Args:
-        animal: one of `bodies.ANIMALS`.
+        animal: one of `plans.ANIMALS`.
         seed: of the whole set.
         index: which picture.
         size_hw: its size; the horizontal field of view is 90 degrees at zoom 1 whatever the size.
@@ -177,13 +185,12 @@ def render_source(
     body = body_of(animal)
     mesh = skin_of(animal, detail=0.75 if supersampling(size_hw) == 2 else 1.0)
     rng = stream(seed, _SOURCE, sum(map(ord, animal)), index)
-    # as published, a picture is kept when at least 6 joints are seen; a view from below the chin is drawn anew
+    # as published, a picture counts when at least 6 joints are seen; another view is drawn for those that do not
     for _ in range(_TRIES):
         view = draw_view(animal, rng, views)
         target = body.withers_cm * np.array([0.12, 0, 0.62]) + rng.normal(0, 0.08, 3) * body.withers_cm * [1, 1, 0.6]
-        camera = orbit(
-            target, view.distance_cm, view.azimuth_deg, view.elevation_deg, size_hw, 2 * np.degrees(np.arctan(1 / zoom))
-        )
+        fov = 2 * np.degrees(np.arctan(1 / zoom))
+        camera = orbit(target, view.distance_cm, view.azimuth_deg, view.elevation_deg, size_hw, fov_deg=fov)
         posed = pose_mesh(mesh, view.gait, view.ratio, draw_manner(rng))
         coat = standard_coat(animal) if rng.random() < 0.5 else random_coat(rng)
         backdrop = paint_scene(random_scene(rng), size_hw, camera.horizon_px(), rng)

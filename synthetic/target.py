@@ -1,11 +1,12 @@
-"""The target domain: video shots. Each has its own individual, coat, place, light and camera, and moves on smoothly.
+"""The target domain: video shots. Each shot has another individual, coat, place, light and camera, and moves smoothly.
 
-`gap` says how far the target lies from the source: 0 keeps the standard body, coat, scenes and a perfect lens (only views and
-motion are those of a video), 1 is the default, more makes bodies, lenses and cover stranger still.
+`gap` says how far the target is from the source. 0: the standard body and coat, random scenes and a perfect lens; only views and
+motion are those of a video. 1 is the default. More: bodies, lenses and cover differ still more.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import cv2
@@ -17,8 +18,9 @@ from .bodies import draw_build
 from .camera import Camera, orbit
 from .coats import paint
 from .degrade import draw_lens, site_lens, through
-from .frames import Frame, Light, compose, skin_of, supersampling
+from .frames import Frame, compose, skin_of, supersampling
 from .gait import Manner, draw_manner, gait_of, pose_mesh
+from .light import Light, sun_direction
 from .natural import natural_coat, natural_scene
 from .noise import stream
 from .plans import body_of
@@ -46,14 +48,14 @@ class TargetShot:
     """One video shot; `shot[frame]` gives any frame, in any order, always the same.
 
     Args:
-        animal: one of `bodies.ANIMALS`.
+        animal: one of `plans.ANIMALS`.
         seed: of the whole set.
         shot: which shot.
         size_hw: size of its pictures.
         gap: how far the target lies from the source, 0..2.
         zoom: factor on how much of the picture the animal fills.
-        site: every shot of the set from the same place, light and camera, as where one camera is put up; only individuals, coats,
-            gaits and views differ. Else each shot has its own.
+        site: all shots of the set have the same place, light and camera, as those of one installed camera; individuals, coats,
+            gaits and views differ.
     """
 
     def __init__(
@@ -62,18 +64,15 @@ class TargetShot:
         seed: int,
         shot: int,
         size_hw: tuple[int, int] = (256, 256),
+        *,
         gap: float = 1.0,
         zoom: float = 1.0,
         site: bool = False,
     ):
         if not 0 <= gap <= 2:
             raise OptionError("a gap between 0 (source-like) and 2", f"{gap}")
-        self.animal, self.key, self.size_hw, self.gap = (
-            animal,
-            (seed, _TARGET, sum(map(ord, animal)), shot),
-            source.check_size(size_hw),
-            gap,
-        )
+        self.animal, self.size_hw, self.gap = animal, source.check_size(size_hw), gap
+        self.key = (seed, _TARGET, sum(map(ord, animal)), shot)
         rng = stream(*self.key)
         place = stream(*self.key[:3], _SITE) if site else rng
         self.site = site
@@ -100,7 +99,7 @@ class TargetShot:
 
     def _light(self, rng: np.random.Generator) -> Light:
         height, azimuth = np.radians(rng.uniform(18, 70)), rng.uniform(0, 2 * np.pi)
-        towards = np.array([np.cos(azimuth) * np.cos(height), np.sin(azimuth) * np.cos(height), np.sin(height)])
+        towards = sun_direction(azimuth, height)
         dull = rng.random() < 0.4
         warm = np.array([1, 0.93, 0.82]) ** rng.uniform(0, 2)
         sun = (0.15 if dull else rng.uniform(0.7, 1.15)) * warm
@@ -141,14 +140,8 @@ class TargetShot:
         self.cover = None
         if self.scene.tufts * self.gap > 0.05:
             foot = camera.project(np.array([[0.0, 0.0, 0.0]]))[0][0, 1]
-            tall = (
-                0.11
-                * self.body.withers_cm
-                * camera.focal_px
-                / self.distance_cm
-                * rng.uniform(0.5, 1.5)
-                * min(1.5, self.gap)
-            )
+            tall = 0.11 * self.body.withers_cm * camera.focal_px / self.distance_cm
+            tall = tall * rng.uniform(0.5, 1.5) * min(1.5, self.gap)
             mask = grass_mask(strip_hw, foot + self._margin(), tall, self.scene.tufts, rng)
             self.cover = mask, np.clip(self.strip * rng.uniform(0.7, 1.25), 0, 1)
 
@@ -168,10 +161,12 @@ class TargetShot:
         target = unit * (np.array([0.12, 0, 0.6 + 0.5 * self.aim[1] + 0.03 * self._drift(1, frame)]) + sideways * right)
         turned = self.azimuth_deg + self.turn_deg * 0.5 * self._drift(2, frame)
         distance = self.distance_cm * (1 + 0.04 * self._drift(3, frame))
-        return orbit(target, distance, turned, self.elevation_deg, self.size_hw, self.fov_deg, self.roll_deg)
+        return orbit(
+            target, distance, turned, self.elevation_deg, self.size_hw, fov_deg=self.fov_deg, roll_deg=self.roll_deg
+        )
 
     def manner_at(self, frame: int) -> Manner:
-        """Posture at a frame: the individual's own, slowly wandering."""
+        """Posture at a frame: the individual's, with a slow drift."""
         m = self.manner
         return Manner(
             neck_pitch=m.neck_pitch + 4 * self._drift(4, frame), neck_yaw=m.neck_yaw + 7 * self._drift(5, frame),
@@ -181,7 +176,7 @@ class TargetShot:
         )  # fmt: skip
 
     def __getitem__(self, frame: int) -> Frame:
-        """Frame number `frame`, from 0 on without end."""
+        """Frame number `frame`, from 0; a shot has no end."""
         if frame < 0:
             raise IndexError(frame)
         rng = stream(*self.key, 1, frame)
@@ -202,7 +197,7 @@ class TargetShot:
         image = through(self.lens, picture, max(abs(self.slide_px), 3 * self.shake), rng)
         return frame_.with_image(image)
 
-    def _window(self, slide_px: float, lift_px: float):
+    def _window(self, slide_px: float, lift_px: float) -> Callable[[np.ndarray], np.ndarray]:
         """A function that cuts the picture's window out of a strip."""
         height, width = self.size_hw
         # the strip is mirrored at its ends, so a shot may last as long as it likes

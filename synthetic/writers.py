@@ -1,7 +1,7 @@
-"""Write frames in the trees of the published data sets, file by file.
+"""Writes frames in the trees of the published data sets, file by file.
 
-Every file is written under another name and moved into place, and the file that readers look for comes last: what is there is
-complete, and a run that was stopped goes on where it was.
+Every file is written under another name and then renamed. The file that readers look for comes last: a picture that is there is
+complete, and a run that was stopped continues.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ import os
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from scipy.io import savemat
 
+from ..datasets.synthetic_vertices import VERTICES
 from ..errors import DataError, OptionError
 from ..files import atomic_path, atomic_picture
 from ..pose.skeleton import TIGER_TO_MODEL
@@ -24,18 +26,13 @@ from .source import check_size, render_source
 from .target import TargetShot
 
 ROWS = 3299
-# rows of _kpts.npy in which the published models have the 18 joints
-JOINT_ROWS = {
-    "horse": (1718, 1684, 1271, 1634, 1650, 1643, 1659, 925, 392, 564, 993, 726, 1585, 1556, 427, 1548, 967, 877),
-    "tiger": (2753, 2679, 2032, 1451, 1287, 3085, 1632, 229, 1441, 1280, 2201, 1662, 266, 158, 270, 152, 219, 129),
-    "sheep": (2046, 1944, 1267, 1875, 1900, 1868, 1894, 687, 173, 1829, 1422, 821, 624, 580, 622, 575, 1370, 716),
-    "hound": (2028, 2580, 912, 878, 977, 1541, 1734, 480, 799, 1575, 1446, 602, 755, 673, 780, 1580, 466, 631),
-}
+# animals that both have a published layout and can be drawn: rows of _kpts.npy that hold the 18 joints
+JOINT_ROWS = {animal: VERTICES[animal][:18] for animal in ("horse", "tiger", "sheep", "hound")}
 Progress = Callable[[int, int], None]
-Pool = Callable[[Callable, Iterable], Iterable]
+Pool = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 
-def synthetic_folder(root: Path, animal: str) -> Path:
+def synthetic_folder(root: str | Path, animal: str) -> Path:
     """Where the pictures of a synthetic animal lie."""
     return Path(root) / "synthetic_animal" / f"{animal}_combineds5r5_texture"
 
@@ -44,6 +41,7 @@ def write_synthetic_animal(
     root: str | Path,
     animal: str,
     n: int,
+    *,
     seed: int = 0,
     size_hw: tuple[int, int] = (480, 640),
     zoom: float = 1.0,
@@ -51,7 +49,7 @@ def write_synthetic_animal(
     progress: Progress | None = None,
     pool: Pool = map,
 ) -> Path:
-    """Write `n` pictures of the source domain in the published layout; pictures already there stay.
+    """Writes `n` pictures of the source domain in the published layout; pictures already there stay.
 
     Args:
         root: folder that gets `synthetic_animal/<animal>_combineds5r5_texture/`.
@@ -91,11 +89,12 @@ def write_source_picture(
     animal: str,
     seed: int,
     index: int,
+    *,
     size_hw: tuple[int, int],
     zoom: float = 1.0,
     views: str = "all",
 ) -> str:
-    """Write one picture with its five companions; returns its stem."""
+    """Writes one picture with its five companions; returns its stem."""
     frame = render_source(animal, seed, index, size_hw, zoom, views)
     about = frame.about
     numbers = "_".join(f"{about[k]:.2f}" for k in ("ratio", "distance_cm", "azimuth_deg", "elevation_deg"))
@@ -129,6 +128,7 @@ def write_tigdog(
     animal: str,
     shots: int,
     frames_per_shot: int,
+    *,
     seed: int = 0,
     size_hw: tuple[int, int] = (360, 640),
     gap: float = 1.0,
@@ -138,14 +138,14 @@ def write_tigdog(
     progress: Progress | None = None,
     pool: Pool = map,
 ) -> Path:
-    """Write shots of the target domain as a TigDog tree; shots already there stay.
+    """Writes shots of the target domain as a TigDog tree; shots already there stay.
 
     Args:
         root: folder that gets `behaviorDiscovery2.0/`.
         shots, frames_per_shot: how many.
         gap: how far the target lies from the source, see `TargetShot`.
         site: all shots from one place and camera, see `TargetShot`.
-        hidden: what stands where a joint is not seen: "keep" its coordinates or "zero".
+        hidden: what is written for a joint that is not seen: "keep" its coordinates or "zero".
         progress: called with (shots there, shots wanted).
         pool: how to map a function over shots.
 
@@ -182,15 +182,16 @@ def write_shot(
     animal: str,
     seed: int,
     row: list[int],
+    *,
     size_hw: tuple[int, int],
     gap: float,
     zoom: float,
     hidden: str,
     site: bool = False,
 ) -> int:
-    """Write the frames and the landmarks of one row (shot, first frame, last frame) of ranges; returns the shot."""
+    """Writes the frames and the landmarks of one row (shot, first frame, last frame) of ranges; returns the shot."""
     shot_id, first, last = row
-    shot = TargetShot(animal, seed, shot_id, size_hw, gap, zoom, site)
+    shot = TargetShot(animal, seed, shot_id, size_hw, gap=gap, zoom=zoom, site=site)
     cells = np.empty((last - first + 1, 1), object)
     for k in range(len(cells)):
         frame = shot[k]
@@ -213,10 +214,13 @@ def landmarks_of(frame: Frame, animal: str, hidden: str = "keep") -> np.ndarray:
 
 
 def made_folder(folder: Path) -> Path:
-    """The folder, made where it is not there.
+    """Creates a folder where there is none.
+
+    Returns:
+        The folder.
 
     Raises:
-        DataError: when it cannot be.
+        DataError: the folder cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -226,7 +230,7 @@ def made_folder(folder: Path) -> Path:
 
 
 def replace_file(path: Path, write: Callable[[str], object]) -> None:
-    """Write under a hidden name beside `path`, then move it there. The ending stays, since writers go by it."""
+    """Writes a file under a hidden name, then renames it to `path`. The suffix stays: writers choose the format by it."""
     with atomic_path(path) as draft:
         write(str(draft))
 
@@ -236,6 +240,6 @@ def _write_array(path: str, values: np.ndarray) -> None:
 
 
 def write_picture(path: str, values: np.ndarray) -> None:
-    """Write (H, W, 3) uint8 BGR or (H, W) uint8 as PNG or JPEG, by the ending, at once or not at all."""
+    """Writes (H, W, 3) uint8 BGR or (H, W) uint8 as PNG or JPEG, by the ending, at once or not at all."""
     png = path.endswith(".png")
     atomic_picture(path, values, [cv2.IMWRITE_PNG_COMPRESSION, 1] if png else [cv2.IMWRITE_JPEG_QUALITY, 93])

@@ -22,8 +22,8 @@ from zoopose import errors as faults
 from zoopose.commandline.parsing import command
 from zoopose.datasets.pictures import PictureError, read_rgb
 from zoopose.errors import OptionError, ResourceError, StorageError, WeightsError, explained
+from zoopose.evaluation.options import PredictOptions
 from zoopose.evaluation.options import TestOptions as ScoreOptions
-from zoopose.evaluation.predict import PredictOptions
 from zoopose.files import atomic_json, atomic_path, atomic_picture
 from zoopose.pose import weights
 from zoopose.scripts.make_animals import MakeOptions

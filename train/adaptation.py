@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from ..datasets.open import check_joints
 from ..datasets.sample import PoseDataset
 from ..errors import OptionError
-from ..evaluation.options import load_network, open_target, read_as, use_pairs_of
+from ..evaluation.data import open_target, use_pairs_of
+from ..evaluation.network import load_network, read_as
 from ..evaluation.run_folder import RunFolder
 from ..pose.checkpoints import Loaded
 from ..pose.codecs import CODECS
@@ -19,7 +20,7 @@ from . import run as session
 from .data import training_and_validation
 from .guard import Guard
 from .loop import Run
-from .options import RunOptions
+from .options import FitOptions
 
 FROM_SCRATCH = "from_scratch"  # in the `extra` of a run that began with fresh weights
 
@@ -50,7 +51,7 @@ class Opening(NamedTuple):
 
 
 def open_adaptation(
-    options: RunOptions,
+    options: FitOptions,
     method: str,
     labelled: str,
     flag: str,
@@ -123,7 +124,7 @@ def check_adaptable(network: Loaded) -> None:
         )
 
 
-def guard_for(options: RunOptions, opening: Opening, start: Loaded, run: Run) -> Guard | None:
+def guard_for(options: FitOptions, opening: Opening, start: Loaded, run: Run) -> Guard | None:
     """What ends the run where it does harm; None where the options want none.
 
     Args:

@@ -5,23 +5,23 @@ from __future__ import annotations
 from ..datasets.open import has_splits
 from ..datasets.sample import PoseDataset
 from ..errors import DataError
-from ..evaluation.options import open_with_options
-from .options import RunOptions
+from ..evaluation.data import open_with_options
+from .options import FitOptions
 
 
-def training_and_validation(source: str, valid: str, options: RunOptions) -> tuple[PoseDataset, PoseDataset]:
+def training_and_validation(source: str, valid: str, options: FitOptions) -> tuple[PoseDataset, PoseDataset]:
     """Training data and what scores them: --valid, or the source's own (or a seeded) validation split."""
     split = "train" if not valid or has_splits(source) else "all"
     return labelled_data(source, split, options, "train on"), validation_data(source, valid, options)
 
 
-def validation_data(source: str, valid: str, options: RunOptions) -> PoseDataset:
+def validation_data(source: str, valid: str, options: FitOptions) -> PoseDataset:
     """The second of the two alone."""
     split = "valid" if not valid or has_splits(valid) else "all"
     return labelled_data(valid or source, split, options, "validate on", must_have=not valid)
 
 
-def labelled_data(name: str, split: str, options: RunOptions, purpose: str, must_have: bool = True) -> PoseDataset:
+def labelled_data(name: str, split: str, options: FitOptions, purpose: str, must_have: bool = True) -> PoseDataset:
     """A data set that must have labels, and with `must_have` the category of --category.
 
     Raises:

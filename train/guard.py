@@ -16,7 +16,7 @@ from ..evaluation.inference import Predictions, predict
 from ..evaluation.run_folder import RunFolder
 from ..evaluation.score import BATCH
 from ..pose import weights
-from ..pose.checkpoints import Loaded, copy_as
+from ..pose.checkpoints import Loaded, copy_checkpoint
 from ..progress import log
 from .loop import Run
 
@@ -177,7 +177,7 @@ class Guard:
     def _give_back(self) -> None:
         run = self.run
         if run.fabric.is_global_zero and run.folder.start.is_file():
-            copy_as(run.folder.start, RunFolder.BEST)
+            copy_checkpoint(run.folder.start, RunFolder.BEST)
         run.fabric.barrier()
 
 

@@ -18,7 +18,7 @@ from ..errors import DivergenceError, OptionError, WeightsError
 from ..evaluation.run_folder import RunFolder
 from ..evaluation.run_log import RunLog
 from ..pose import weights
-from ..pose.checkpoints import copy_as
+from ..pose.checkpoints import copy_checkpoint
 from ..progress import Progress, Stopped, asked, deferring, duration, log
 from .finite import bad_losses, bad_weights, diverged
 from .meter import Meter
@@ -149,7 +149,7 @@ class Run:
             state = self.pack(self.epoch, self.best, self.optimizer.state_dict(), self.facts(self.extra))
             weights.save(self.folder / first, state)
             for name in more:
-                copy_as(self.folder / first, name)
+                copy_checkpoint(self.folder / first, name)
             folder_lock.check(self.folder.path)
         self.fabric.barrier()
 

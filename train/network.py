@@ -19,13 +19,13 @@ from ..pose.input_spec import InputSpec, depth_for
 from ..pose.models import build_model, options_of, parse_options
 from ..pose.skeleton import Skeleton
 from ..progress import log
-from .options import HOURGLASS, RunOptions
+from .options import HOURGLASS, FitOptions
 
 SIDE = 256  # of the input, px, where nothing else is asked for
 
 
 def new_network(
-    options: RunOptions, skeleton: Skeleton, spec: InputSpec, adapter: int = 0
+    options: FitOptions, skeleton: Skeleton, spec: InputSpec, adapter: int = 0
 ) -> tuple[nn.Module, dict[str, int]]:
     """A network with fresh weights, and the numbers it was built with; `adapter` as in `build_model`.
 
@@ -47,7 +47,7 @@ def new_network(
     return network, numbers
 
 
-def refuse_new_network(options: RunOptions, start: str) -> None:
+def refuse_new_network(options: FitOptions, start: str) -> None:
     """Refuse options of a network that is built anew beside `start`, a checkpoint whose network is taken as it is.
 
     Raises:
@@ -62,7 +62,7 @@ def refuse_new_network(options: RunOptions, start: str) -> None:
             )
 
 
-def with_sigma(network: checkpoints.Loaded, options: RunOptions) -> checkpoints.Loaded:
+def with_sigma(network: checkpoints.Loaded, options: FitOptions) -> checkpoints.Loaded:
     """The network with the width of peaks that it goes on with: that of --sigma, where it is given."""
     return replace(network, spec=replace(network.spec, sigma=options.sigma or network.spec.sigma))
 
@@ -115,7 +115,7 @@ def one_value(spec: InputSpec) -> OptionError:
     )
 
 
-def _numbers(options: RunOptions, spec: InputSpec) -> dict[str, Any]:
+def _numbers(options: FitOptions, spec: InputSpec) -> dict[str, Any]:
     """What the network of --arch is built with, out of the options that it has.
 
     Raises:
@@ -129,7 +129,7 @@ def _numbers(options: RunOptions, spec: InputSpec) -> dict[str, Any]:
         value = getattr(options, flag)
         if number in known:
             numbers[number] = value
-        elif value != getattr(RunOptions, flag):
+        elif value != getattr(FitOptions, flag):
             raise OptionError(
                 f"options that {options.arch} has: {', '.join(known) or 'none'}",
                 f"--{flag} {value}",
@@ -146,7 +146,7 @@ def _numbers(options: RunOptions, spec: InputSpec) -> dict[str, Any]:
     return numbers
 
 
-def input_spec(options: RunOptions, kind: str = "exact", mean: Sequence[float] | None = None) -> InputSpec:
+def input_spec(options: FitOptions, kind: str = "exact", mean: Sequence[float] | None = None) -> InputSpec:
     """Form of the pictures that the options ask for.
 
     Raises:

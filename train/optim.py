@@ -11,7 +11,7 @@ from torch import nn
 
 from ..errors import OptionError
 from ..progress import log
-from .options import RunOptions
+from .options import FitOptions
 from .schedules import Schedule
 
 NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
@@ -36,12 +36,12 @@ def parameter_groups(model: nn.Module, weight_decay: float, decay_norms: bool) -
     return [group for group in groups if group["params"]]
 
 
-def optimizer_of(model: nn.Module, options: RunOptions) -> torch.optim.Optimizer:
+def optimizer_of(model: nn.Module, options: FitOptions) -> torch.optim.Optimizer:
     """RMSprop or Adam over all weights that train; if asked, without a penalty on biases and norms."""
     groups = parameter_groups(model, options.weight_decay, options.decay_norms)
     if options.solver == "adam":
         for name in ("rms_alpha", "rms_eps"):
-            if getattr(options, name) != getattr(RunOptions, name):
+            if getattr(options, name) != getattr(FitOptions, name):
                 log.warning("--%s does nothing with --solver adam", name.replace("_", "-"))
         return torch.optim.Adam(groups, lr=options.lr)
     return torch.optim.RMSprop(
@@ -49,7 +49,7 @@ def optimizer_of(model: nn.Module, options: RunOptions) -> torch.optim.Optimizer
     )
 
 
-def epochs_of(options: RunOptions, steps: int) -> int:
+def epochs_of(options: FitOptions, steps: int) -> int:
     """Epochs of a supervised training in all, with `steps` batches an epoch."""
     if not (getattr(options, "iterations", 0) or stages(options) > 1):
         return options.epochs
@@ -62,12 +62,12 @@ def epochs_of(options: RunOptions, steps: int) -> int:
     return whole
 
 
-def stages(options: RunOptions) -> int:
+def stages(options: FitOptions) -> int:
     """How many times the schedule is run."""
     return getattr(options, "stages", 1)
 
 
-def schedule_of(options: RunOptions, epochs: int) -> Schedule:
+def schedule_of(options: FitOptions, epochs: int) -> Schedule:
     """The learning rate of options with a warm-up, a straight line, a length in batches or several stages.
 
     Args:
@@ -92,7 +92,7 @@ def schedule_of(options: RunOptions, epochs: int) -> Schedule:
         raise OptionError("a schedule that is possible", str(error)) from error
 
 
-def rate_at(options: RunOptions, epochs: int) -> Callable[[int, int], float]:
+def rate_at(options: FitOptions, epochs: int) -> Callable[[int, int], float]:
     """(batches since the first epoch began, batches an epoch) -> learning rate of the next batch."""
     if (
         options.decay == "linear"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Annotated, Any, ClassVar, Literal
 
 import tyro
 
 from ..commandline.limits import COUNT, COUNT_OR_ZERO, SEED, SHARE, SIDE, Limits, zero_or
 from ..commandline.parsing import dead, number_or_none, sized
-from ..evaluation.options import DataOptions
+from ..evaluation.options import DeviceOptions, FolderOptions, MirrorOptions, NetworkUseOptions, TargetOptions
 
 _arg = tyro.conf.arg
 RESNET = "the name of a network says how many layers it has: --arch sb_pose_resnet50"
@@ -21,16 +23,20 @@ HOURGLASS = {
 }  # number -> its own option
 
 
-@dataclass
-class RunOptions(DataOptions):
-    """What every training command takes."""
+@dataclass(frozen=True)
+class CacheOptions(FolderOptions):
+    """Where decoded pictures are kept."""
 
-    # data
     cache_gib: Annotated[float, Limits(0, 1_000_000)] = 2.0
     """memory for decoded crops; beyond it they go to a file; 0: keep none, decode them anew every epoch"""
     cache_folder: str = ""
     """where that file may lie; default: the run folder; it has no name and goes with the run"""
-    # network
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """A new network: its layers, its input, its maps."""
+
     arch: Annotated[str, _arg(aliases=["-a"])] = "hg"
     """network: hg, hrnet_w32, sb_pose_resnet50, ...; `zoopose doctor --models` lists them"""
     arch_options: str = ""
@@ -52,10 +58,29 @@ class RunOptions(DataOptions):
     codec: str = ""
     """how maps mean joints: dark, argmax, quarter, softargmax, udp, udp_offset, udp_offset4, grmi, megvii, cpn; default: that of
     the network to start from, else dark"""
+    sigma: Annotated[float, zero_or(0.05, 1000)] = 0.0
+    """width of the target peaks, cells; 0: that of the network to start from, else 1"""
+
+
+@dataclass(frozen=True)
+class TargetMapOptions:
+    """What the maps of a network are trained towards, and how far off they are."""
+
+    loss: str = "auto"
+    """what is minimised, of the maps' squared error. balanced: mean over labelled joints, peaks weighted up (learns much faster);
+    mean: without the weighting; published: the published reduction. auto: published for published crops, else balanced, or what
+    belongs to the codec"""
     hidden: Literal["auto", "train", "ignore"] = "auto"
     """joints that are labelled but hidden; auto: train on them where a person has placed them, as in COCO files; ignore them in
     TigDog, as published, and in renderings, where left and right legs behind each other only confuse"""
-    # optimisation
+    label_type: Literal["Gaussian", "Cauchy"] = "Gaussian"
+    """shape of the target peaks"""
+
+
+@dataclass(frozen=True)
+class OptimOptions:
+    """Batches, optimiser and learning rate."""
+
     train_batch: Annotated[int, Limits(1, 65_536)] = 6
     """pictures in a training batch, of every domain, on every device"""
     solver: Literal["rms", "adam"] = "rms"
@@ -78,20 +103,22 @@ class RunOptions(DataOptions):
     """epochs after which the rate falls, counted from 0"""
     gamma: Annotated[float, Limits(0, 1000)] = 0.1
     """factor at those epochs"""
-    loss: str = "auto"
-    """what is minimised, of the maps' squared error. balanced: mean over labelled joints, peaks weighted up (learns much faster);
-    mean: without the weighting; published: the published reduction. auto: published for published crops, else balanced, or what
-    belongs to the codec"""
-    sigma: Annotated[float, zero_or(0.05, 1000)] = 0.0
-    """width of the target peaks, cells; 0: that of the network to start from, else 1"""
-    label_type: Literal["Gaussian", "Cauchy"] = "Gaussian"
-    """shape of the target peaks"""
-    # augmentation
+
+
+@dataclass(frozen=True)
+class AugmentOptions(MirrorOptions):
+    """How pictures are changed in training."""
+
     scale_factor: Annotated[float, Limits(0, 1)] = 0.25
     """standard augmentation: relative change of size"""
     rot_factor: Annotated[float, Limits(0, 360)] = 30.0
     """standard augmentation: standard deviation of the turn, degrees"""
-    # run
+
+
+@dataclass(frozen=True)
+class RunOptions(FolderOptions, DeviceOptions):
+    """A run: its folder, its devices, its checkpoints and log."""
+
     restart: bool = False
     """begin anew in a folder that holds an earlier run of other options, or of the same"""
     snapshot: Annotated[int, COUNT_OR_ZERO] = 0
@@ -109,15 +136,68 @@ class RunOptions(DataOptions):
     compile: bool = False
     """torch.compile: about a minute at the start, faster steps after"""
 
+
+@dataclass(frozen=True)
+class FitOptions(
+    RunOptions, OptimOptions, TargetMapOptions, NetworkOptions, AugmentOptions, CacheOptions, NetworkUseOptions
+):
+    """What every command that trains takes."""
+
+    valid: str = ""
+    """validation data, NAME[:PATH]"""
+
     # resuming with another value of these does not change what is computed, or is what resuming is for
     FREE: ClassVar[frozenset[str]] = frozenset(
         "epochs num_epochs workers resume init_weights evaluate debug json checkpoint restart snapshot strict_data cache_gib "
         "cache_folder image_path compile accelerator print_freq test_batch predict_batch".split()
     )
 
+    @classmethod
+    def under_todays_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Options as a run of an earlier version wrote them, by the names that they have now."""
+        return dict(values)
 
-@dataclass
-class TrainOptions(RunOptions):
+
+@dataclass(frozen=True)
+class AdaptOptions(FitOptions, TargetOptions):
+    """What every command takes that adapts a network to unlabelled animals."""
+
+    source: str = ""
+    """labelled animals, NAME[:PATH]"""
+    valid: str = ""
+    """labelled animals that score the checkpoints, NAME[:PATH]; default: the validation split of --source"""
+    resume: str | None = ""
+    """checkpoint to start from; or the last.pth.tar of an interrupted run, to go on with it"""
+    num_epochs: Annotated[int, COUNT, _arg(aliases=["--epochs"])] = 30
+    """epochs in all"""
+    steps: Annotated[int, COUNT_OR_ZERO] = 0
+    """batches an epoch; 0: until the largest of the sets is through"""
+    train_batch: Annotated[int, Limits(1, 65_536), _arg(aliases=["--batch-size"])] = 6
+    """pictures of each domain in a training batch, on every device"""
+
+
+@dataclass(frozen=True)
+class LabelOptions(AdaptOptions):
+    """What methods take that train on the network's own labels, some rounds long."""
+
+    refresh: Annotated[int, COUNT_OR_ZERO] = 0
+    """epochs between two rounds of labelling"""
+    check_limit: Annotated[float, Limits(0, inf)] = 0.0
+    """a label is left out where one of its checks misses by more, in shares of the crop's side"""
+    share_first: Annotated[float | None, SHARE] = None
+    """share of the labels admitted in the first round"""
+    share_last: Annotated[float | None, SHARE] = None
+    """share admitted in the last round"""
+    no_guard: bool = False
+    """go on where poses fill their boxes ever less like the source's, instead of ending the run and giving the start network back
+    as model_best"""
+    guard_limit: Annotated[float, Limits(0, inf)] = 0.6
+    """share by which the distance of the poses' box fill from the source's may grow over that of the start network; less where that
+    one is far already"""
+
+
+@dataclass(frozen=True)
+class TrainOptions(FitOptions):
     """`zoopose train`."""
 
     dataset: str = "synthetic_animal_sp"

@@ -18,7 +18,7 @@ from .. import __version__
 from ..commandline.parsing import plain, warn_of_idle
 from ..datasets.open import warn_of_idle_data
 from ..errors import OptionError
-from ..evaluation.options import warn_of_other_network
+from ..evaluation.network import warn_of_other_network
 from ..evaluation.run_folder import RunFolder
 from ..evaluation.run_log import RunLog
 from ..files import atomic_json, sweep
@@ -31,12 +31,12 @@ from .fallback import load_newest_intact, mend
 from .loop import Interrupted, Run, Step, Watch, fit
 from .no_effect import RULES
 from .optim import optimizer_of, rate_at
-from .options import RunOptions
+from .options import FitOptions
 from .ranks import share_statistics
 from .recipes import recipe_results
 
 
-def open_fabric(options: RunOptions) -> Fabric:
+def open_fabric(options: FitOptions) -> Fabric:
     """Devices, ranks and precision; seeds every generator.
 
     Raises:
@@ -72,7 +72,7 @@ def open_fabric(options: RunOptions) -> Fabric:
     return fabric
 
 
-def earlier_run(options: RunOptions, method: str, last_name: str) -> checkpoints.Loaded | None:
+def earlier_run(options: FitOptions, method: str, last_name: str) -> checkpoints.Loaded | None:
     """The run folder's own last checkpoint when this command is to go on with it; None to begin.
 
     Raises:
@@ -88,7 +88,7 @@ def earlier_run(options: RunOptions, method: str, last_name: str) -> checkpoints
         return None  # killed within its first save: what a resume reads is written last
     if not same_run(loaded, options, method):
         before = loaded.state.get("zoopose", {}).get("run", {})
-        now, then = resume_options(options), before.get("options", {})
+        now, then = resume_options(options), options.under_todays_names(before.get("options", {}))
         other = sorted(k for k in now if k in then and now[k] != then[k])
         found = ", ".join(f"--{k.replace('_', '-')} {then[k]} (now {now[k]})" for k in other[:4])
         raise OptionError(
@@ -101,20 +101,20 @@ def earlier_run(options: RunOptions, method: str, last_name: str) -> checkpoints
     return loaded
 
 
-def same_run(loaded: checkpoints.Loaded, options: RunOptions, method: str) -> bool:
+def same_run(loaded: checkpoints.Loaded, options: FitOptions, method: str) -> bool:
     """Whether a checkpoint is of a run of this method with these options."""
     before = loaded.state.get("zoopose", {}).get("run", {})
-    now, then = resume_options(options), before.get("options", {})
+    now, then = resume_options(options), options.under_todays_names(before.get("options", {}))
     return before.get("method") == method and all(then[k] == now[k] for k in now if k in then)
 
 
-def goes_on(options: RunOptions, path: Path) -> str:
+def goes_on(options: FitOptions, path: Path) -> str:
     """What to say when a run was stopped."""
     saved = f"saved {path}" if path.is_file() else "stopped before the first checkpoint"
     return f"{saved}; the same command{' without --restart' if options.restart else ''} goes on from there"
 
 
-def resume_options(options: RunOptions) -> dict[str, Any]:
+def resume_options(options: FitOptions) -> dict[str, Any]:
     """The options that shape the result: a resumed run must have the same."""
     return {
         k: v for k, v in plain(options).items() if k not in options.FREE and k not in getattr(options, "DEAD_FLAGS", ())
@@ -122,7 +122,7 @@ def resume_options(options: RunOptions) -> dict[str, Any]:
 
 
 def open_run(
-    options: RunOptions,
+    options: FitOptions,
     fabric: Fabric,
     method: str,
     network: checkpoints.Loaded,
@@ -183,7 +183,7 @@ def open_run(
 def train_run(
     run: Run,
     step: Step,
-    options: RunOptions,
+    options: FitOptions,
     epochs: int,
     validate: Callable[[nn.Module, int | None], Mapping[str, float]],
     select: str,
@@ -249,7 +249,7 @@ def banner(
         log.info("  run folder %s, fresh, %d epochs", run.folder, epochs)
 
 
-def write_facts(folder: RunFolder, options: RunOptions, method: str, data: Mapping[str, Any]) -> None:
+def write_facts(folder: RunFolder, options: FitOptions, method: str, data: Mapping[str, Any]) -> None:
     """run.json: options, exact command, versions: what one needs to repeat the run."""
     facts = {
         "method": method,

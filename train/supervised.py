@@ -18,7 +18,7 @@ from ..pose.codecs import CODECS
 from ..pose.heatmap import decode
 from .feeds.crops import CropFeed
 from .feeds.labelled import feed_for
-from .options import RunOptions, TrainOptions
+from .options import FitOptions, TrainOptions
 from .ranks import loss_factors
 
 PEAK_WEIGHT = 10.0  # of the balanced loss
@@ -136,7 +136,7 @@ def cell_accuracy(outputs: list[torch.Tensor], target: torch.Tensor, weight: tor
     return ((distance < 0.05 * max(target.shape[-2:])) & known).sum() / known.sum().clamp_min(1)
 
 
-def loss_for(options: RunOptions, network: Loaded) -> str:
+def loss_for(options: FitOptions, network: Loaded) -> str:
     """The loss that --loss names, or the one that belongs to the network's codec and input form.
 
     Raises:

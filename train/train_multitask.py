@@ -26,7 +26,7 @@ from zoopose.train.options import TrainOptions
 from zoopose.train.train import run
 
 
-@dataclass
+@dataclass(frozen=True)
 class MultitaskOptions(TrainOptions):
     """The options of `zoopose train`, with the published defaults of train_multitask.py."""
 

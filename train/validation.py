@@ -31,7 +31,7 @@ from .feeds.crops import targets
 from .feeds.labelled import encoding_of
 from .label_check import check_labels
 from .loop import Run
-from .options import RunOptions
+from .options import FitOptions
 from .supervised import LOSSES, loss_for, stage_loss
 
 
@@ -44,7 +44,7 @@ class Validation:
         prefix: of the names in the log.
     """
 
-    def __init__(self, dataset: PoseDataset, network: Loaded, fabric: Fabric, options: RunOptions, prefix: str = "val"):
+    def __init__(self, dataset: PoseDataset, network: Loaded, fabric: Fabric, options: FitOptions, prefix: str = "val"):
         self.dataset, self.network, self.fabric, self.options, self.prefix = dataset, network, fabric, options, prefix
         self.flip = flips(options, dataset.skeleton)
         check_labels(dataset, network.spec.size_hw, 2, "score on")
@@ -101,7 +101,7 @@ class Validation:
 
 
 def finish(
-    validation: Validation, run: Run, options: RunOptions, facts: Mapping[str, Any], more: Sequence[Block] = ()
+    validation: Validation, run: Run, options: FitOptions, facts: Mapping[str, Any], more: Sequence[Block] = ()
 ) -> dict[str, Score]:
     """After the last epoch: score the best checkpoint, print, write metrics.json, predictions and the report."""
     best = weights.read(run.folder.best)

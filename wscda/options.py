@@ -2,44 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import tyro
 
-from ..commandline.limits import COUNT, COUNT_OR_ZERO, SHARE, Limits
-from ..train.options import RunOptions
+from ..commandline.limits import COUNT_OR_ZERO, SHARE, Limits
+from ..train.options import AdaptOptions, FitOptions, LabelOptions
 
 _arg = tyro.conf.arg
 
 
-@dataclass
-class DomainOptions(RunOptions):
-    """What both take: labelled animals, unlabelled ones, a network to start from."""
+@dataclass(frozen=True)
+class EarlierNames(AdaptOptions):
+    """Options under the names of earlier versions: --animal for the labelled data, --species, --refresh-every."""
 
-    animal: str = ""
-    """labelled animals, NAME[:PATH]"""
-    target: str = ""
-    """unlabelled animals, NAME[:PATH]; their labels, if they have any, are not read"""
-    target_classes: str = ""
-    """classes of --target where it holds several, such as dog,cat; default: those of --classes"""
-    target_category: str = ""
-    """category of a COCO file as --target; default: that of --category, where the file has it"""
-    species: str = "horse"
-    """of published data sets that hold several (--animal of the other commands)"""
-    valid: str = ""
-    """labelled animals that score the checkpoints, NAME[:PATH]; default: the validation split of --animal"""
     resume: str = ""
     """checkpoint to start from; or the last.pth.tar of an interrupted run, to go on with it"""
-    num_epochs: Annotated[int, COUNT, _arg(aliases=["--epochs"])] = 30
-    """epochs in all"""
-    steps: Annotated[int, COUNT_OR_ZERO] = 0
-    """batches an epoch; 0: until the largest of the sets is through"""
+    animal: Annotated[str, _arg(aliases=["--species"])] = "horse"
+    """species, for data sets that hold several"""
+
+    @classmethod
+    def under_todays_flags(cls, words: Sequence[str]) -> list[str]:
+        """A command line with --source in place of an --animal that names data."""
+        found = list(words)
+        for place, word in enumerate(found):
+            flag, equals, value = word.partition("=")
+            if flag != "--animal":
+                continue
+            value = value if equals else "".join(found[place + 1 : place + 2])
+            if ":" in value or value in _data_sets():
+                found[place] = word.replace("--animal", "--source", 1)
+        return found
+
+    @classmethod
+    def under_todays_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """See `FitOptions.under_todays_names`."""
+        found = dict(values)
+        if "species" in found:
+            found["source"] = found.pop("animal", "")
+            found["animal"] = found.pop("species")
+        if "refresh_every" in found:
+            found["refresh"] = found.pop("refresh_every")
+        return found
 
 
-@dataclass
-class WscdaOptions(DomainOptions):
+def _data_sets() -> Collection[str]:
+    from ..datasets.catalogue import SOURCES
+
+    return SOURCES
+
+
+@dataclass(frozen=True)
+class WscdaOptions(EarlierNames):
     """`zoopose wscda`."""
 
     human: str = ""
@@ -72,27 +89,25 @@ class WscdaOptions(DomainOptions):
 
     checkpoint: Annotated[str, _arg(aliases=["-c"])] = "checkpoint/wscda"
     """run folder: checkpoints, logs, report"""
-    train_batch: Annotated[int, Limits(1, 65_536), _arg(aliases=["--batch-size"])] = 6
-    """pictures of each domain in a training batch, on every device"""
 
     # alpha grows over a share of all epochs: a run of another number is another run
-    FREE: ClassVar[frozenset[str]] = RunOptions.FREE - {"epochs", "num_epochs"}
+    FREE: ClassVar[frozenset[str]] = FitOptions.FREE - {"epochs", "num_epochs"}
 
     @property
     def labelled(self) -> str:
         """The data whose joints the network learns: the animals, or the humans where no animal is labelled."""
-        return self.animal or self.human
+        return self.source or self.human
 
 
-@dataclass
-class PploOptions(DomainOptions):
+@dataclass(frozen=True)
+class PploOptions(LabelOptions, EarlierNames):
     """`zoopose pplo`; the paper fixes the idea (own selected predictions, easy ones first), every number and rule below is ours."""
 
     num_epochs: Annotated[int, COUNT_OR_ZERO, _arg(aliases=["--epochs"])] = 0
-    """epochs in all; 0: --rounds times --refresh-every, or 30"""
+    """epochs in all; 0: --rounds times --refresh, or 30"""
     rounds: Annotated[int, Limits(1, 100)] = 6  # two digits in a file name
     """rounds of labelling (ours)"""
-    refresh_every: Annotated[int, COUNT_OR_ZERO] = 0
+    refresh: Annotated[int, COUNT_OR_ZERO, _arg(aliases=["--refresh-every"])] = 0
     """epochs of a round (ours); 0: --num-epochs shared out among the rounds"""
     select: Literal["quantile", "threshold", "self_consistency", "small_loss"] = "quantile"
     """what makes a label easy (ours). quantile: a high peak, the round's share of them; threshold: every peak of at least
@@ -123,12 +138,6 @@ class PploOptions(DomainOptions):
     """share of labelled pictures in a batch of two times --train-batch (ours)"""
     stop_below: Annotated[float, Limits(0, inf)] = 0.01
     """end the run when two rounds in a row change a smaller share of the admitted labels (ours); 0: never"""
-    no_guard: bool = False
-    """go on where poses fill their boxes ever less like the source's, instead of ending the run and giving the start network back
-    as model_best"""
-    guard_limit: Annotated[float, Limits(0, inf)] = 0.6
-    """share by which the distance of the poses' box fill from the source's may grow over that of the start network; less where that
-    one is far already"""
     source_augment: Literal["strong", "standard", "none"] = "strong"
     """augmentation of the labelled pictures (ours)"""
     target_augment: Literal["strong", "standard", "none"] = "strong"
@@ -139,4 +148,4 @@ class PploOptions(DomainOptions):
     """half the pictures of a training batch, on every device; see --source-ratio"""
 
     # the rounds lie where the number of epochs puts them: a run of another number is another run
-    FREE: ClassVar[frozenset[str]] = RunOptions.FREE - {"epochs", "num_epochs"}
+    FREE: ClassVar[frozenset[str]] = FitOptions.FREE - {"epochs", "num_epochs"}

@@ -13,12 +13,13 @@ from ..commandline.parsing import warn_nothing
 from ..datasets.open import check_joints, has_splits
 from ..datasets.sample import PoseDataset
 from ..errors import OptionError
-from ..evaluation.options import load_network, open_target, refuse_joints
+from ..evaluation.data import open_target
+from ..evaluation.network import load_network, refuse_joints
 from ..pose import checkpoints
 from ..pose.checkpoints import Loaded
 from ..pose.input_spec import InputSpec
 from ..pose.skeleton import Skeleton
-from ..pose.transfer import for_joints
+from ..pose.transfer import transfer_to_joints
 from ..progress import log
 from ..train import network as building
 from ..train.data import labelled_data, training_and_validation
@@ -105,19 +106,19 @@ def check(options: WscdaOptions) -> None:
     Raises:
         OptionError: no labelled domain, or weights of the same sign.
     """
-    if not options.animal and not options.human:
+    if not options.source and not options.human:
         raise OptionError(
-            "labelled data: --animal, --human, or both", "neither", "--animal coco:PATH.json --target images:FOLDER"
+            "labelled data: --source, --human, or both", "neither", "--source coco:PATH.json --target images:FOLDER"
         )
-    given = [f"--{name}" for name in ("human", "animal", "target") if getattr(options, name)]
-    if options.probe and not (options.animal and options.target):
-        raise OptionError("--animal and --target for --probe", " and ".join(given), "leave --probe out")
+    given = [f"--{name}" for name in ("human", "source", "target") if getattr(options, name)]
+    if options.probe and not (options.source and options.target):
+        raise OptionError("--source and --target for --probe", " and ".join(given), "leave --probe out")
     if len(given) == 1:
         log.warning("%s alone: there is no other domain to adapt to, this is supervised training", given[0])
-    idle = ["adapter"] if not options.animal else []
+    idle = ["adapter"] if not options.source else []
     idle += ["w1"] if not options.human or len(given) == 1 else []
     idle += ["alpha", "alpha_warmup", "discriminator_steps"] if len(given) == 1 else []
-    idle += ["w2"] if not options.animal else []
+    idle += ["w2"] if not options.source else []
     for name in idle:
         if is_given(options, name):
             warn_nothing(name, f"with {' and '.join(given)}")
@@ -135,7 +136,7 @@ def open_domains(options: WscdaOptions) -> Domains:
     """
     main, valid = training_and_validation(options.labelled, options.valid, options)
     human = None
-    if options.animal and options.human:
+    if options.source and options.human:
         split = "train" if has_splits(options.human) else "all"
         own = replace(options, partners="")  # pairs are the animals'
         human = labelled_data(options.human, split, own, "train on", must_have=False)
@@ -143,7 +144,7 @@ def open_domains(options: WscdaOptions) -> Domains:
     if options.target:
         target = open_target(options, main.skeleton)
     check_joints(valid, main.skeleton, options.valid or options.labelled)
-    return Domains(human if options.animal else main, main if options.animal else None, target, valid)
+    return Domains(human if options.source else main, main if options.source else None, target, valid)
 
 
 def start_of(options: WscdaOptions, domains: Domains, restore: Loaded | None) -> tuple[Loaded, Loaded | None, str]:
@@ -160,7 +161,7 @@ def start_of(options: WscdaOptions, domains: Domains, restore: Loaded | None) ->
         return Loaded(model, options.arch, numbers, skeleton, spec, {}), None, note
     building.refuse_new_network(options, options.resume)
     given = load_network(options.resume, options.labelled, options, getattr(domains.main, "mean", None))
-    network, carried = for_joints(building.with_sigma(given, options), skeleton, adapter, options.seed)
+    network, carried = transfer_to_joints(building.with_sigma(given, options), skeleton, adapter, options.seed)
     note = given.note
     if given.skeleton.joints != skeleton.joints:
         note += (
@@ -220,7 +221,7 @@ def step_for(options: WscdaOptions, domains: Domains, whole: WscdaNetwork, spec:
     loss = loss_name(options)
     named = domains.named()
     name = "strong" if options.augment == "auto" else options.augment
-    sources = {"human": options.human, "animal": options.animal}
+    sources = {"human": options.human, "animal": options.source}
     feeds = {
         domain: CropFeed(
             data, spec, replace(augmentation_for(options, name, data.skeleton), plain=options.plain_share),

@@ -28,7 +28,7 @@ from zoopose.evaluation import metrics
 from zoopose.evaluation import run_log as runlog
 from zoopose.evaluation.box_fill import outcome_of
 from zoopose.evaluation.inference import predict
-from zoopose.evaluation.options import compute_device
+from zoopose.evaluation.network import compute_device
 from zoopose.evaluation.run_folder import RunFolder
 from zoopose.evaluation.score import BATCH, THRESHOLD
 from zoopose.files import atomic_path

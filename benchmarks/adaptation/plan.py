@@ -14,7 +14,7 @@ from .config import COLUMNS, Column, Config
 from .data import SYNTHETIC, Animals
 
 DRAW = "renderings"
-LABELLED = {"ccssl": "source", "wscda": "animal", "pplo": "animal"}  # command -> its option for labelled animals
+LABELLED = {"ccssl": "source", "wscda": "source", "pplo": "source"}  # command -> its option for labelled animals
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.utils.data import Dataset, default_collate
 
-from ...datasets.loading import Loader
-from ...datasets.original_crops import OriginalCropCache, whole_again
+from ...datasets.loader import Loader
+from ...datasets.original_crops import OriginalCropCache, restore_crop_px
 from ...datasets.pictures import Fault, FaultLog, SafeDataset
 from ...datasets.pseudo_labels import PseudoLabels
 from ...pose.geometry import apply, invert
@@ -95,7 +95,7 @@ class OriginalLabeller(ChunkLabeller):
         crop_px = out["matrix"][:, 0, 0].astype(np.float32)
         xy = np.full((n, k, 2), np.nan, np.float32)
         read = crop_px > 0
-        xy[read] = apply(invert(out["matrix"][read]), whole_again(out["kpts"][read, :, :2]).astype(np.float64))
+        xy[read] = apply(invert(out["matrix"][read]), restore_crop_px(out["kpts"][read, :, :2]).astype(np.float64))
         facts = {"round": round_, "network": fingerprint(model), "mark": mark, "protocol": "published", "views": 1 + self.count,
                  "flow": "lk, from every frame to the next" if self.flow else "none", "crop_px": side}  # fmt: skip
         return PseudoLabels(

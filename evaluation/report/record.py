@@ -10,12 +10,12 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ...datasets.foreign import ForeignFileError
-from ...datasets.hdf5_file import array_of, decoded, encoded, read_whole, written_sealed
+from ...datasets.hdf5_file import array_of, decoded, encoded, read_hdf5, sealed_hdf5
+from ...datasets.isolated_reader import UnreadableFileError
 from ...errors import DataError
 from ...files import json_text
-from ...pose.description import SKELETON, skeleton_of
-from ...pose.schema import anything, choice, maybe, named, number, record, text, whole
+from ...pose.checkpoint_schema import SKELETON, parse_skeleton
+from ...pose.schema import any_value, integer, mapping_of, number, one_of, optional, record, string
 from ...pose.skeleton import Skeleton
 from ..inference import Predictions
 from ..protocol import Score
@@ -63,7 +63,7 @@ class Record:
             "crop_factor": float(self.found.crop_factor),
             "faults": self.found.faults,
         }
-        with written_sealed(folder.predictions) as file:
+        with sealed_hdf5(folder.predictions) as file:
             file.attrs["format"] = FORMAT
             file.create_dataset("about", data=json_text(about))
             file.create_dataset("ids", data=[encoded(i) for i in self.found.ids], dtype=h5py.string_dtype())
@@ -81,14 +81,14 @@ class Record:
         if not path.is_file():
             raise DataError("predictions of a run", f"no file {path}", remedy)
         try:
-            attrs, data = read_whole(path)
+            attrs, data = read_hdf5(path)
             if attrs.get("format") != FORMAT:
                 raise DataError(f"a file marked {FORMAT!r}", f"{path} marked {attrs.get('format')!r}", remedy)
             about = json.loads(data["about"])
             _ABOUT_CHECK(about, "about")
             if about["kind"] == "test":
                 _TEST_CHECK(about["options"], "about.options")
-            skeleton = skeleton_of(about["skeleton"], "about.skeleton")
+            skeleton = parse_skeleton(about["skeleton"], "about.skeleton")
             found = _predictions_of(data, about, len(skeleton))
             scores = {name: Score.from_json(score) for name, score in about["scores"].items()}
             tables = [ScoreTable.from_json(name, table) for name, table in about.get("tables", {}).items()]
@@ -98,7 +98,7 @@ class Record:
                 error.expected, error.found if str(path) in error.found else f"{path}: {error.found}", remedy
             ) from error
         except (
-            ForeignFileError,
+            UnreadableFileError,
             LookupError,
             ValueError,
             TypeError,
@@ -111,22 +111,22 @@ class Record:
 
 _ABOUT_CHECK = record(
     {
-        "kind": choice("run", "test"),
-        "scores": named(named(anything)),
+        "kind": one_of("run", "test"),
+        "scores": mapping_of(mapping_of(any_value)),
         "skeleton": SKELETON,
-        "facts": named(anything),
-        "options": named(anything),
-        "epoch": maybe(whole(0)),
+        "facts": mapping_of(any_value),
+        "options": mapping_of(any_value),
+        "epoch": optional(integer(0)),
         "crop_factor": number(0, 1e6),
-        "faults": text(100_000),
+        "faults": string(100_000),
     },
-    {"tables": named(named(anything))},
+    {"tables": mapping_of(mapping_of(any_value))},
 )
 
 
 _TEST_CHECK = record(
-    {"data": text(10_000), "split": choice("train", "valid", "all"), "options": named(anything)},
-    {"started_in": text(10_000)},
+    {"data": string(10_000), "split": one_of("train", "valid", "all"), "options": mapping_of(any_value)},
+    {"started_in": string(10_000)},
 )
 
 

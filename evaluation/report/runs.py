@@ -15,7 +15,7 @@ from ...datasets.sample import PoseDataset
 from ...errors import DataError
 from ...files import atomic_picture, read_json
 from ...pose.geometry import apply, crop_matrix, square_box
-from ...pose.schema import Mismatch, anything, named, record, text
+from ...pose.schema import Mismatch, any_value, mapping_of, record, string
 from ...pose.skeleton import Skeleton
 from ...progress import track
 from .. import run_log as runlog
@@ -165,8 +165,8 @@ def run_facts(folder: RunFolder) -> dict[str, Any]:
 
 
 _RUN = record(
-    {"method": text(), "options": named(anything)},
-    {"command": text(100_000), "started_in": text(10_000), "data": named(anything)},
+    {"method": string(), "options": mapping_of(any_value)},
+    {"command": string(100_000), "started_in": string(10_000), "data": mapping_of(any_value)},
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 
-from .peaks import peaks, reader
+from .peaks import cell_reader, peaks
 from .smoothing import blur_near, chunks, fast_blur, gaussian_kernel, opencv_kernel
 
 DARKPOSE_FLOOR = 1e-10
@@ -116,7 +116,7 @@ def taylor(log_maps: torch.Tensor, xy_heatmap: torch.Tensor) -> torch.Tensor:
     """
     h, w = log_maps.shape[-2:]
     x, y = xy_heatmap.long().unbind(-1)
-    at = reader(log_maps)
+    at = cell_reader(log_maps)
     reach = range(-2, 3)
     near = torch.stack([torch.stack([at(x + dx, y + dy) for dx in reach], -1) for dy in reach], -2)
     inside = (x > 1) & (x < w - 2) & (y > 1) & (y < h - 2)
@@ -133,10 +133,10 @@ def _taylor(near: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
     hxx = 0.25 * (at(2, 0) - 2 * at(0, 0) + at(-2, 0))
     hyy = 0.25 * (at(0, 2) - 2 * at(0, 0) + at(0, -2))
     hxy = 0.25 * (at(1, 1) - at(1, -1) - at(-1, 1) + at(-1, -1))
-    return free_step(gx, gy, hxx, hxy, hyy, inside)
+    return unlimited_step(gx, gy, hxx, hxy, hyy, inside)
 
 
-def free_step(gx, gy, hxx, hxy, hyy, where: torch.Tensor) -> torch.Tensor:
+def unlimited_step(gx, gy, hxx, hxy, hyy, where: torch.Tensor) -> torch.Tensor:
     """(..., 2) the step -H^-1 g, however long; 0 where the determinant is 0 or `where` is false."""
     determinant = hxx * hyy - hxy**2
     usable = where & (determinant != 0)

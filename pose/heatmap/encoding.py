@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from .windows import msra_axis, princeton_axis, published_maps, udp_axis
+from .windows import msra_axis, original_maps, princeton_axis, udp_axis
 
 ENCODINGS = ("gaussian", "cauchy", "published_gaussian", "published_cauchy", "msra", "udp_gaussian", "princeton")
 _WINDOWS = {"msra": msra_axis, "udp_gaussian": udp_axis, "princeton": princeton_axis}
@@ -35,7 +35,7 @@ def encode(
     h, w = size_hw
     shown = (visible > 0) & xy_heatmap.isfinite().all(-1)
     if kind.startswith("published"):
-        maps = published_maps(xy_heatmap, size_hw, sigma, kind.endswith("cauchy"))
+        maps = original_maps(xy_heatmap, size_hw, sigma, kind.endswith("cauchy"))
         return torch.where(shown[..., None, None], maps, 0.0)
     xy = xy_heatmap if xy_heatmap.dtype == torch.float64 else xy_heatmap.float()
     x, y = torch.where(shown[..., None], xy, 0.0).unbind(-1)

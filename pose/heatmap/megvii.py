@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from .peaks import peaks, reader
+from .peaks import cell_reader, peaks
 from .quarter import _msra_points
 from .smoothing import blur, blur_matrix, chunks, opencv_kernel
 
@@ -82,7 +82,7 @@ def decode_megvii(maps: torch.Tensor, kernel: int = 5, normalise: bool = False) 
     edge = torch.tensor([w - 1, h - 1], device=maps.device, dtype=maps.dtype)
     xy = xy.clamp_min(0).minimum(edge).view(*maps.shape[:2], 2)
     x, y = xy.round().long().unbind(-1)
-    return xy, reader(maps)(x, y) / PEAK + 0.5
+    return xy, cell_reader(maps)(x, y) / PEAK + 0.5
 
 
 def _two_highest(maps: torch.Tensor, taps: tuple[float, ...], normalise: bool) -> list[torch.Tensor]:

@@ -25,7 +25,7 @@ def peaks(maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]
     return index % w, torch.div(index, w, rounding_mode="floor"), score
 
 
-def reader(maps: torch.Tensor):
+def cell_reader(maps: torch.Tensor):
     """A function (column, row) -> values (...) of maps (..., h, w) there; beyond the edge those of the nearest cell."""
     h, w = maps.shape[-2:]
     flat = maps.flatten(-2)
@@ -40,7 +40,7 @@ def reader(maps: torch.Tensor):
 def slope(maps: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """(..., 2) right minus left and below minus above the cell (x, y); 0 on the border."""
     h, w = maps.shape[-2:]
-    at = reader(maps)
+    at = cell_reader(maps)
     inside_x, inside_y = (x > 0) & (x < w - 1), (y > 0) & (y < h - 1)
     dx = torch.where(inside_x, at(x + 1, y) - at(x - 1, y), 0.0)
     dy = torch.where(inside_y, at(x, y + 1) - at(x, y - 1), 0.0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from .peaks import peaks, reader, slope
+from .peaks import cell_reader, peaks, slope
 
 
 def decode_argmax(maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -69,7 +69,7 @@ def decode_princeton(maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """
     alone = torch.where(F.max_pool2d(maps, 3, 1, 1) == maps, maps, 0.0)
     x, y, score = peaks(alone)
-    at = reader(maps)
+    at = cell_reader(maps)
     right, down = at(x + 1, y) > at(x - 1, y), at(x, y + 1) > at(x, y - 1)
     shift = torch.stack([right, down], -1) * 0.5 - 0.25 + 0.5
     return torch.stack([x, y], -1) + torch.where((score > 0)[..., None], shift, 0.0).to(maps.dtype), score

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import torch
 
-from .peaks import reader, slope
+from .peaks import cell_reader, slope
 
 BETA = 160.0  # of the published evaluation; the published class has 100 unless told
 
@@ -29,7 +29,7 @@ def decode_soft_argmax(maps: torch.Tensor, beta: float = BETA) -> tuple[torch.Te
     row = torch.arange(h, device=maps.device, dtype=maps.dtype)
     xy = torch.stack([(share.sum(-2) * column).sum(-1), (share.sum(-1) * row).sum(-1)], -1)
     x, y = xy.detach().round().long().unbind(-1)
-    return xy, reader(maps)(x, y)
+    return xy, cell_reader(maps)(x, y)
 
 
 def decode_lpn(maps: torch.Tensor, beta: float = BETA) -> tuple[torch.Tensor, torch.Tensor]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import torch
 
-from .dark import free_step
+from .dark import unlimited_step
 from .peaks import peaks
 from .smoothing import blur_near, chunks, fast_blur, opencv_kernel
 
@@ -32,7 +32,7 @@ def decode_udp_gaussian(maps: torch.Tensor, kernel: int = KERNEL) -> tuple[torch
     floor = (near[..., 1, 1].clamp_min(1e-10) * 1e-6)[..., None, None]
     gx, gy, hxx, hxy, hyy = _derivatives(near.maximum(floor).log().double())
     dome = (hxx < -1e-9) & (hxx * hyy - hxy**2 > 1e-12)
-    step = free_step(gx, gy, hxx, hxy, hyy, dome).clamp(-0.5, 0.5)
+    step = unlimited_step(gx, gy, hxx, hxy, hyy, dome).clamp(-0.5, 0.5)
     return torch.stack([x, y], -1) + step.to(maps.dtype), score
 
 
@@ -52,7 +52,7 @@ def decode_udp_pose(maps: torch.Tensor, kernel: int = KERNEL) -> tuple[torch.Ten
     width = torch.where(high > low, high - low, 1.0)
     near = blur_near(maps, x, y, taps, "reflect") - low[..., None, None]
     near = near * (score / width)[..., None, None]
-    step = free_step(*_derivatives(near.clamp(LOWEST, HIGHEST).log().double()), torch.ones_like(known))
+    step = unlimited_step(*_derivatives(near.clamp(LOWEST, HIGHEST).log().double()), torch.ones_like(known))
     return (torch.stack([x, y], -1) + step).to(maps.dtype), score
 
 
@@ -72,7 +72,7 @@ def decode_udp_mmpose(maps: torch.Tensor, kernel: int = 11) -> tuple[torch.Tenso
         near = torch.where(known[..., None, None], near, _wrapped_near(maps, near, taps))
     gx, gy, hxx, hxy, hyy = _derivatives(near.double())
     epsilon = torch.finfo(torch.float32).eps
-    step = free_step(gx, gy, hxx + epsilon, hxy, hyy + epsilon, torch.ones_like(known))
+    step = unlimited_step(gx, gy, hxx + epsilon, hxy, hyy + epsilon, torch.ones_like(known))
     start = torch.where(known[..., None], torch.stack([x, y], -1), -1)
     return (start + step).to(maps.dtype), score
 

@@ -77,7 +77,7 @@ def window_weight(
     return torch.where(touches, visible.float(), 0.0)
 
 
-def published_maps(xy: torch.Tensor, size_hw: tuple[int, int], sigma: float, cauchy: bool) -> torch.Tensor:
+def original_maps(xy: torch.Tensor, size_hw: tuple[int, int], sigma: float, cauchy: bool) -> torch.Tensor:
     """(B, K, h, w) of the published CC-SSL and bearpaw hourglass code (`draw_labelmap`), bit for bit."""
     h, w = size_hw
     xy = xy if xy.dtype in (torch.float32, torch.float64) else xy.double()

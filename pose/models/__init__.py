@@ -72,7 +72,7 @@ def build_model(name: str, num_joints: int, adapter: int = 0, maps_per_joint: in
     try:
         network = MODELS[name](num_joints * maps_per_joint, **options)
         if adapter:
-            network.adapt(adapter)
+            network.add_adapter(adapter)
         return network
     except ValueError as error:
         raise OptionError(f"numbers that {name} can be built with", str(error)) from error

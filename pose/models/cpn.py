@@ -122,7 +122,7 @@ class CPN(PoseNetwork):
         self.global_net = GlobalNet(inplanes, channels, num_joints)
         self.refine_net = RefineNet(len(inplanes), channels, num_joints)
         # published: He for these two parts, torch's own for RefineNet
-        self.resnet.start_trunk()
+        self.resnet.init_trunk()
         for module in self.global_net.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -147,7 +147,7 @@ class CPN(PoseNetwork):
         return self.resnet.load_trunk(state_dict)
 
 
-def numbers_of(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict[str, Any]]:
+def identify(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict[str, Any]]:
     """Name in the table and builder's options of a published CPN, read off its tensors.
 
     Raises:

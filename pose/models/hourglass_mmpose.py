@@ -17,7 +17,7 @@ from torch import nn
 from ...errors import WeightsError
 from .multi_stage import ConvBN
 from .network import PoseNetwork
-from .resnet import BasicBlock, count_blocks, draw_normal, stage
+from .resnet import BasicBlock, count_blocks, init_normal, stage
 
 CHANNELS = (256, 256, 384, 384, 384, 512)  # of the feature maps, finest first; one level more than there are halvings
 BLOCKS = (2, 2, 2, 2, 2, 4)  # residual blocks on each level
@@ -91,7 +91,7 @@ class MmposeHourglass(PoseNetwork):
             self.inters.requires_grad_(False)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
-                draw_normal(module.weight)
+                init_normal(module.weight)
         for layer in self.multi_final_layers:
             nn.init.zeros_(layer.bias)
 
@@ -114,7 +114,7 @@ def to_our_keys(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tenso
     return {re.sub(r"^(?:backbone|keypoint_head|head)\.", "", k): v for k, v in state_dict.items()}
 
 
-def numbers_of(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict[str, Any]]:
+def identify(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict[str, Any]]:
     """Name in the table and builder's options of a published network, read off its tensors.
 
     Raises:

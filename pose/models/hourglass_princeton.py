@@ -140,7 +140,7 @@ def to_our_keys(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tenso
     return {re.sub(r"^features\.", "feature_layers.", k): v for k, v in state_dict.items()}
 
 
-def numbers_of(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict[str, Any]]:
+def identify(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict[str, Any]]:
     """Name in the table and builder's options of a published network, read off its tensors.
 
     Raises:

@@ -10,12 +10,12 @@ from torch import nn
 
 from ...errors import WeightsError
 from .network import PoseNetwork
-from .resnet import BasicBlock, Bottleneck, ConvBuilder, draw_normal, load_layers, stage
+from .resnet import BasicBlock, Bottleneck, ConvBuilder, init_normal, load_layers, stage
 
 WIDTHS = (32, 48)
 TRUNK = ("conv1.", "bn1.", "conv2.", "bn2.", "layer1.", "transition", "stage2.", "stage3.", "stage4.")
 # of files of other purposes: heads for classification, for poses, and the rows of the last fusion that poses do without
-BESIDE_TRUNK = ("incre_modules.", "downsamp_modules.", "final_layer.", "classifier.") + tuple(
+NOT_IN_TRUNK = ("incre_modules.", "downsamp_modules.", "final_layer.", "classifier.") + tuple(
     f"stage4.2.fuse_layers.{row}." for row in (1, 2, 3)
 )
 
@@ -174,7 +174,7 @@ class HRNet(HighResolutionNetwork):
         self.final_layer = nn.Conv2d(self.feature_channels, num_joints, 1)
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
-                draw_normal(layer.weight)
+                init_normal(layer.weight)
         nn.init.zeros_(self.final_layer.bias)
 
     def features(self, images: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
@@ -199,7 +199,7 @@ class HRNet(HighResolutionNetwork):
             WeightsError: a tensor of the trunk is missing or of another shape; then nothing is loaded.
         """
         keep = ("stage4.2.fuse_layers.",) if self.udp else ()
-        return load_layers(self, state_dict, TRUNK, BESIDE_TRUNK, "a published HRNet", keep)
+        return load_layers(self, state_dict, TRUNK, NOT_IN_TRUNK, "a published HRNet", keep)
 
 
 def hrnet_w32(num_joints: int) -> HRNet:
@@ -231,7 +231,7 @@ def udp_hrnet_w48(num_joints: int) -> HRNet:
     return HRNet(num_joints, 48, udp=True)
 
 
-def numbers_of(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict]:
+def identify(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict]:
     """Name in the table of networks and build options of an HRNet, read off its tensors.
 
     Raises:

@@ -10,7 +10,7 @@ from torch import nn
 
 from ...errors import WeightsError
 from .network import PoseNetwork
-from .resnet import DEPTHS, ResNet, count_blocks, depth_of, draw_normal, projection
+from .resnet import DEPTHS, ResNet, count_blocks, depth_of, init_normal, projection
 
 
 class GlobalContext(nn.Module):
@@ -120,7 +120,7 @@ class LPN(ResNet, PoseNetwork):
         self.final_layer = nn.Conv2d(inplanes, num_joints, 1)
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-                draw_normal(layer.weight)
+                init_normal(layer.weight)
 
     def features(self, images: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
         return [], self.deconv_layers(self.stages(images)[-1])
@@ -149,7 +149,7 @@ def lpn152(num_joints: int, attention: str = "gc", deconv_filters: Sequence[int]
     return LPN(num_joints, 152, attention, deconv_filters)
 
 
-def numbers_of(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict]:
+def identify(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict]:
     """Name in the table of networks and build options of an LPN, read off its tensors.
 
     Raises:

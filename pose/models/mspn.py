@@ -9,7 +9,7 @@ import torch
 
 from ...errors import WeightsError
 from .multi_stage import MultiStageNetwork
-from .multi_stage_keys import read_off, to_our_keys, trunk_key
+from .multi_stage_keys import read_options, to_our_keys, trunk_key
 
 
 class MSPN(MultiStageNetwork):
@@ -46,13 +46,13 @@ class MSPN(MultiStageNetwork):
         return f"ResNet trunk: {sum(k in found for k in wanted)} tensors into {self.num_stages} stages"
 
 
-def numbers_of(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict[str, Any]]:
+def identify(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict[str, Any]]:
     """Name in the table and builder's options of a published MSPN, read off its tensors (our names or mmpose's).
 
     Raises:
         WeightsError: another network.
     """
-    found = read_off(to_our_keys(state_dict))
+    found = read_options(to_our_keys(state_dict))
     blocks, expansion, width = found.pop("blocks"), found.pop("expansion"), found.pop("width")
     stages = found.pop("num_stages")
     if (blocks, expansion, width) != ((3, 4, 6, 3), 4, 64) or stages > 4:

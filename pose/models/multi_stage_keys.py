@@ -48,7 +48,7 @@ def mmpose_key(key: str) -> str:
     return f"stage{stage}.upsample.up{unit + 1}.{module}.{key[found.end() :]}"
 
 
-def read_off(state_dict: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+def read_options(state_dict: Mapping[str, torch.Tensor]) -> dict[str, Any]:
     """Numbers of a multi-stage network, read off its tensors (our names).
 
     Returns:

@@ -21,7 +21,7 @@ class PoseNetwork(nn.Module, ABC):
         input_multiple: sides of the pictures must be multiples of it.
         level_loss: name of the loss for targets of several widths, coarse first (`pose.losses`): which output takes which.
         answer_only: give the last stage's maps alone, as some published code does when it predicts.
-        adapter: between the two parts; empty unless `adapt` has been called.
+        adapter: between the two parts; empty unless `add_adapter` has been called.
     """
 
     num_joints: int
@@ -80,7 +80,7 @@ class PoseNetwork(nn.Module, ABC):
             "leave --trunk-weights out, or --arch sb_pose_resnet50, hrnet_w32, ...",
         )
 
-    def adapt(self, num_blocks: int) -> None:
+    def add_adapter(self, num_blocks: int) -> None:
         """Put an adaptation network of residual bottlenecks on the last feature map (Cao et al., ICCV 2019, section 3).
 
         It begins as the identity, so that a trained network keeps its maps.

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ...errors import OptionError, WeightsError
-from .hrnet import BESIDE_TRUNK, TRUNK, HighResolutionModule, HighResolutionNetwork
+from .hrnet import NOT_IN_TRUNK, TRUNK, HighResolutionModule, HighResolutionNetwork
 from .resnet import Bottleneck, ConvBuilder, load_layers
 
 LOW_LEVEL = 64 * Bottleneck.expansion  # channels of the first stage's output
@@ -242,8 +242,8 @@ class OmniPose(HighResolutionNetwork):
         Raises:
             WeightsError: a tensor of the trunk is missing or of another shape; then nothing is loaded.
         """
-        keep = (*_way_up(self), *BESIDE_TRUNK)
-        return load_layers(self, state_dict, TRUNK, BESIDE_TRUNK, "a published HRNet", keep)
+        keep = (*_way_up(self), *NOT_IN_TRUNK)
+        return load_layers(self, state_dict, TRUNK, NOT_IN_TRUNK, "a published HRNet", keep)
 
 
 def _way_up(model: OmniPose) -> list[str]:
@@ -280,7 +280,7 @@ def with_filters(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tens
     return {**filters, **state_dict}
 
 
-def numbers_of(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict]:
+def identify(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict]:
     """Name in the table of networks and build options of an OmniPose, read off its tensors.
 
     Raises:

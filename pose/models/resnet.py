@@ -124,7 +124,7 @@ class ResNet(nn.Module):
             found.append(x := layer(x))
         return found
 
-    def start_trunk(self) -> None:
+    def init_trunk(self) -> None:
         """He initial weights, as torchvision draws them before it trains on ImageNet."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d) and not module.weight.is_meta:
@@ -145,7 +145,7 @@ class ResNet(nn.Module):
         return load_layers(self, state_dict, ("conv1.", "bn1.", "layer"), leave=("fc.",), what="a torchvision ResNet")
 
 
-def draw_normal(weight: torch.Tensor, std: float = 0.001) -> None:
+def init_normal(weight: torch.Tensor, std: float = 0.001) -> None:
     """Initial weights N(0, std). On the meta device, where there is nothing to draw, torch would load its compiler first."""
     if not weight.is_meta:
         nn.init.normal_(weight, std=std)

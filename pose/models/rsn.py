@@ -14,7 +14,7 @@ from torch import nn
 
 from ...errors import WeightsError
 from .multi_stage import Bottleneck, ConvBN, MultiStageNetwork
-from .multi_stage_keys import read_off, to_our_keys
+from .multi_stage_keys import read_options, to_our_keys
 
 STEPS = 4
 
@@ -101,14 +101,14 @@ class _Depthwise(nn.Module):
 _BLOCKS = {"rsn18": (2, 2, 2, 2), "rsn50": (3, 4, 6, 3)}
 
 
-def numbers_of(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict[str, Any]]:
+def identify(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict[str, Any]]:
     """Name in the table and builder's options of a published RSN or its Res-18, read off its tensors (our names or mmpose's).
 
     Raises:
         WeightsError: another network.
     """
     state_dict = to_our_keys(state_dict)
-    found = read_off(state_dict)
+    found = read_options(state_dict)
     blocks, expansion, width = found.pop("blocks"), found.pop("expansion"), found.pop("width")
     steps = "stage0.downsample.layer1.0.conv_bn_relu2_1_1.conv.weight" in state_dict
     name = next((n for n, own in _BLOCKS.items() if own == blocks), None)

@@ -9,7 +9,7 @@ from torch import nn
 
 from ...errors import WeightsError
 from .network import PoseNetwork
-from .resnet import DEPTHS, Bottleneck, ResNet, count_blocks, depth_of, draw_normal
+from .resnet import DEPTHS, Bottleneck, ResNet, count_blocks, depth_of, init_normal
 
 # kernel of a transposed convolution of stride 2 that doubles the sides -> padding, output padding
 DECONV_PADDING = {4: (1, 0), 3: (1, 1), 2: (0, 0)}
@@ -65,10 +65,10 @@ class PoseResNet(ResNet, PoseNetwork):
         self._start()
 
     def _start(self) -> None:
-        self.start_trunk()
+        self.init_trunk()
         for module in (*self.deconv_layers, self.final_layer):
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-                draw_normal(module.weight)
+                init_normal(module.weight)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
 
@@ -142,7 +142,7 @@ def sb_pose_resnet152(
     return PoseResNet(num_joints, 152, caffe, deconv_filters, deconv_kernels, deconv_bias, final_kernel)
 
 
-def numbers_of(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict]:
+def identify(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict]:
     """Name in the table of networks and build options of a SimpleBaseline, read off its tensors (all but `caffe`).
 
     Raises:

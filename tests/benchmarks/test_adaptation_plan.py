@@ -72,7 +72,7 @@ def test_every_command_has_its_own_words_and_scored_checkpoint(animals):
     columns = columns_of(["wscda", "wscda_pplo", "wscda_ccssl", "zoopose"], False, [])
     cells = build(SMALL, ["synthetic:pony"], columns, [0], animals).cells
     for name, command, labelled, first in (
-        ("wscda", "wscda", "--animal", "model_best.pth.tar"), ("wscda_pplo", "pplo", "--animal", "last.pth.tar"),
+        ("wscda", "wscda", "--source", "model_best.pth.tar"), ("wscda_pplo", "pplo", "--source", "last.pth.tar"),
         ("wscda_ccssl", "ccssl", "--source", "model_best.pth.tar"),
     ):  # fmt: skip
         cell = cells[f"synthetic-pony/{name}-seed0"]

@@ -9,7 +9,8 @@ import signal
 import numpy as np
 import pytest
 
-from zoopose.ccssl.CCSSL import LAST, run
+from zoopose.ccssl.adaptation import LAST
+from zoopose.ccssl.CCSSL import run
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.datasets.pseudo_labels import PseudoLabels
 from zoopose.train import loop

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from zoopose.ccssl import CCSSL, labelling
+from zoopose.ccssl.adaptation import LAST
 from zoopose.ccssl.consistency import Views
 from zoopose.ccssl.framing import DROP, FRAMINGS, SAME, Framing, choose, mirrored_joints
 from zoopose.ccssl.labelling import Labeller, Temporal
@@ -232,7 +233,7 @@ def test_another_network_may_choose_the_framing(
     monkeypatch.setattr(labelling, "choose", lambda model, *more: (asked.append(model), original(model, *more))[1])
     data = f"coco:{source_data}"
     common = {"source": data, "valid": data, "target": data, "resume": str(source_model), "num_epochs": 1, "views": 1}
-    other = CCSSL.run(CcsslOptions(**tiny_options(tmp_path / "first", **common, steps=1))) / CCSSL.LAST
+    other = CCSSL.run(CcsslOptions(**tiny_options(tmp_path / "first", **common, steps=1))) / LAST
     asked.clear()
     CCSSL.run(CcsslOptions(**tiny_options(tmp_path / "second", **common, steps=1, framing_from=str(other), ema=0.0)))
     (asked_model,) = asked

@@ -17,13 +17,14 @@ import torch
 from lightning_fabric import Fabric
 
 from zoopose import cli
-from zoopose.ccssl.CCSSL import LAST, run
+from zoopose.ccssl.adaptation import LAST
+from zoopose.ccssl.CCSSL import run
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.ccssl.protocol import with_defaults
 from zoopose.datasets.sample import PoseSample
 from zoopose.errors import OptionError
 from zoopose.evaluation import run_log as runlog
-from zoopose.evaluation.options import load_network
+from zoopose.evaluation.network import load_network
 from zoopose.evaluation.run_folder import RunFolder
 from zoopose.pose.skeleton import Skeleton
 from zoopose.pose.weights import read

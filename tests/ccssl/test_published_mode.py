@@ -15,7 +15,8 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.nn import functional
 
-from zoopose.ccssl.CCSSL import LAST, run
+from zoopose.ccssl.adaptation import LAST
+from zoopose.ccssl.CCSSL import run
 from zoopose.ccssl.label_score import LabelScore
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.ccssl.original import labeller as published_labelling

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from zoopose.ccssl import labelling
-from zoopose.ccssl.CCSSL import LAST, run
+from zoopose.ccssl.adaptation import LAST
+from zoopose.ccssl.CCSSL import run
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.pseudo_labels import PseudoLabels

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from zoopose.ccssl.CCSSL import LAST, run
+from zoopose.ccssl.adaptation import LAST
+from zoopose.ccssl.CCSSL import run
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.ccssl.original.step import OriginalStep
 from zoopose.ccssl.starts import fresh_network

@@ -257,8 +257,7 @@ def test_every_ignored_flag_of_every_command_says_why(messages):
         options = getattr(import_module(f"zoopose.{module}"), name)
         for flag in getattr(options, "DEAD_FLAGS", ()):
             messages.clear()
-            found = options()
-            setattr(found, flag, "another value")
+            found = options(**{flag: "another value"})
             warn_of_dead_flags(found)
             why = why_dead(options, flag)
             assert messages == [f"{flag_of(flag)} does nothing: {why}"] and len(why) > 10

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -38,7 +39,7 @@ def scorer(means, seen):
         seen.append(name)
         if means[name] is None:
             raise WeightsError("a readable checkpoint", f"{options.resume}: cut short")
-        write_metrics(options_module.Path(options.checkpoint) / "metrics.json", {"mean": means[name], "joints": {}})
+        write_metrics(Path(options.checkpoint) / "metrics.json", {"mean": means[name], "joints": {}})
         return {"exact/crop": One(means[name]), "published": One(0.0)}
 
     return score

@@ -18,9 +18,9 @@ from zoopose.datasets.coco.truth import CocoTruth, coco_truth
 from zoopose.datasets.open import has_splits, open_data
 from zoopose.errors import DataError, OptionError, ZooposeError
 from zoopose.evaluation import given_scores, human_scores, test
+from zoopose.evaluation.data import open_with_options
 from zoopose.evaluation.inference import Predictions
 from zoopose.evaluation.options import TestOptions as Options
-from zoopose.evaluation.options import open_with_options
 from zoopose.evaluation.pose_results import read_results
 from zoopose.evaluation.report.record import Record
 from zoopose.evaluation.run_folder import RunFolder

@@ -7,8 +7,8 @@ import torch
 
 from zoopose.errors import OptionError
 from zoopose.evaluation import predict as prediction
-from zoopose.evaluation.options import DataOptions, joint_names, load_network, refuse_joints
-from zoopose.evaluation.predict import PredictOptions
+from zoopose.evaluation.network import joint_names, load_network, refuse_joints
+from zoopose.evaluation.options import LoadingOptions, PredictOptions
 from zoopose.pose import checkpoints, weights
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
@@ -43,22 +43,22 @@ def test_names_with_commas_or_of_a_file(tmp_path):
 
 
 def test_a_bare_state_dict_gets_names_and_their_pairs(bare, ours):
-    network = load_network(str(bare), "", DataOptions(joints="nose,left_ear,right_ear"))
+    network = load_network(str(bare), "", LoadingOptions(joints="nose,left_ear,right_ear"))
     assert network.skeleton.joints == ("nose", "left_ear", "right_ear")
     assert network.skeleton.flip_order.tolist() == [0, 2, 1]
-    assert load_network(str(bare), "", DataOptions()).skeleton.joints == ("joint_0", "joint_1", "joint_2")
+    assert load_network(str(bare), "", LoadingOptions()).skeleton.joints == ("joint_0", "joint_1", "joint_2")
     with pytest.raises(OptionError, match="3 names"):
-        load_network(str(bare), "", DataOptions(joints="nose,tail"))
-    assert load_network(str(ours), "", DataOptions(joints="nose,left_ear,right_ear")).skeleton.name == "beast"
+        load_network(str(bare), "", LoadingOptions(joints="nose,tail"))
+    assert load_network(str(ours), "", LoadingOptions(joints="nose,left_ear,right_ear")).skeleton.name == "beast"
     with pytest.raises(OptionError, match="names its joints itself"):
-        load_network(str(ours), "", DataOptions(joints="a,b,c"))
+        load_network(str(ours), "", LoadingOptions(joints="a,b,c"))
     with pytest.raises(OptionError, match="without a checkpoint"):
-        refuse_joints(DataOptions(joints="a,b"))
+        refuse_joints(LoadingOptions(joints="a,b"))
 
 
 @pytest.mark.parametrize("trained_on", ["", "real_animal"])
 def test_an_unknown_animal_matters_only_where_its_mean_colour_is_needed(bare, ours, trained_on):
-    options = DataOptions(animal="wombat")
+    options = LoadingOptions(animal="wombat")
     assert load_network(str(ours), trained_on, options).skeleton.name == "beast"
     with pytest.raises(OptionError, match="horse") as error:
         load_network(str(bare), trained_on, options)

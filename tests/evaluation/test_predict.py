@@ -14,11 +14,12 @@ import pytest
 import torch
 from torch import nn
 
-from zoopose.datasets.open import Unlabelled, keep, open_data
+from zoopose.datasets.open import Subset, Unlabelled, open_data
 from zoopose.errors import OptionError
 from zoopose.evaluation import predict as prediction
+from zoopose.evaluation import predicting
 from zoopose.evaluation.inference import Predictions
-from zoopose.evaluation.options import TestOptions
+from zoopose.evaluation.options import PredictOptions, TestOptions
 from zoopose.evaluation.prediction_files import metas_of, write_coco_results, write_table
 from zoopose.evaluation.test import run as score
 from zoopose.pose.input_spec import InputSpec
@@ -38,11 +39,11 @@ class Brightness(nn.Module):
 def predict(monkeypatch, tmp_path):
     """Options -> a prediction by brightness into tmp_path/out."""
     network = SimpleNamespace(model=Brightness(), spec=InputSpec(size_hw=32, heatmap_hw=32), skeleton=SKELETON, note="")
-    monkeypatch.setattr(prediction, "load_network", lambda *_: network)
+    monkeypatch.setattr(predicting, "load_network", lambda *_: network)
 
     def run(data, **options):
         given = {"checkpoint": str(tmp_path / "out"), "workers": 0, "accelerator": "cpu", "overlays": 0} | options
-        return prediction.run(prediction.PredictOptions(data=data, resume="x", **given))
+        return prediction.run(PredictOptions(data=data, resume="x", **given))
 
     return run
 
@@ -142,7 +143,7 @@ def test_results_of_a_coco_file_load_in_coco_evaluation(predict, tmp_path):
 
 def test_views_of_a_data_set_know_what_it_knows(tmp_path):
     dataset = open_data(f"coco:{coco_file(tmp_path, ['x', 'y'])}")
-    metas = metas_of(Unlabelled(keep(dataset, [3, 0])))
+    metas = metas_of(Unlabelled(Subset(dataset, [3, 0])))
     assert [meta["image_id"] for meta in metas] == ["y", "x"] and metas[0]["file_name"] == "1.png"
 
 
@@ -184,7 +185,7 @@ def test_names_that_a_spreadsheet_would_run_are_no_formulas(tmp_path):
 
 
 def test_an_output_that_is_a_file_is_refused_before_the_work(predict, monkeypatch, tmp_path):
-    monkeypatch.setattr(prediction, "predict", lambda *_, **__: pytest.fail("the work has begun"))
+    monkeypatch.setattr(predicting, "predict", lambda *_, **__: pytest.fail("the work has begun"))
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((8, 8, 3), np.uint8))
     (tmp_path / "file").write_text("")
     (tmp_path / "out").mkdir()

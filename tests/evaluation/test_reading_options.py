@@ -12,14 +12,15 @@ from zoopose.errors import DataError, OptionError
 from zoopose.evaluation import options as options_module
 from zoopose.evaluation.given_scores import chosen_detections
 from zoopose.evaluation.human_scores import check_options
-from zoopose.evaluation.options import DataOptions, read_as, warn_of_reading
+from zoopose.evaluation.network import read_as, warn_of_reading
+from zoopose.evaluation.options import NetworkUseOptions
 from zoopose.pose import heatmap
 from zoopose.pose.checkpoints import Loaded
 from zoopose.pose.heatmap.smoothing import opencv_kernel
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.skeleton import COCO17
 from zoopose.train.optim import optimizer_of
-from zoopose.train.options import RunOptions, TrainOptions
+from zoopose.train.options import FitOptions, TrainOptions
 
 
 def network(**spec) -> Loaded:
@@ -28,7 +29,7 @@ def network(**spec) -> Loaded:
 
 def test_nothing_changes_by_default():
     loaded = network()
-    assert read_as(loaded, DataOptions()).spec == loaded.spec
+    assert read_as(loaded, NetworkUseOptions()).spec == loaded.spec
     maps = torch.rand(2, 3, 16, 16)
     for kind in heatmap.DECODERS:
         assert heatmap.tap_settings(kind, 0) == {}
@@ -48,7 +49,7 @@ def test_nothing_changes_by_default():
     ],
 )
 def test_taps_of_the_smoothing(spec, kind, settings):
-    spec = read_as(network(**spec), DataOptions(blur_kernel=7)).spec
+    spec = read_as(network(**spec), NetworkUseOptions(blur_kernel=7)).spec
     maps = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     expected = heatmap.decode(maps, kind, **settings)
     assert all(torch.equal(a, b) for a, b in zip(spec.decode(maps), expected, strict=True))
@@ -72,28 +73,28 @@ def test_more_taps_move_a_joint():
 )
 def test_taps_that_are_none(codec, taps):
     with pytest.raises(OptionError, match="--blur-kernel"):
-        read_as(network(codec=codec), DataOptions(blur_kernel=taps))
+        read_as(network(codec=codec), NetworkUseOptions(blur_kernel=taps))
 
 
 def test_maps_of_mirrored_pictures_are_moved(messages):
     maps = torch.arange(16.0).view(1, 1, 2, 8)
-    plain, moved = network(), read_as(network(), DataOptions(shift_heatmap=2, flip=True))
+    plain, moved = network(), read_as(network(), NetworkUseOptions(shift_heatmap=2, flip=True))
     back = plain.spec.flip_back(maps, [0])
     assert torch.equal(back, maps.flip(-1))
     assert torch.equal(moved.spec.flip_back(maps, [0])[..., 2:], back[..., :-2])
     msra = network(kind="msra", codec="quarter")
     assert torch.equal(msra.spec.flip_back(maps, [0])[..., 1:], back[..., :-1]), "as its crops need it"
-    still = read_as(msra, DataOptions(shift_heatmap=0))
+    still = read_as(msra, NetworkUseOptions(shift_heatmap=0))
     assert torch.equal(still.spec.flip_back(maps, [0]), back)
-    warn_of_reading(DataOptions(shift_heatmap=0, flip=True))
+    warn_of_reading(NetworkUseOptions(shift_heatmap=0, flip=True))
     assert messages == []
-    warn_of_reading(DataOptions(shift_heatmap=0))
+    warn_of_reading(NetworkUseOptions(shift_heatmap=0))
     assert "--shift-heatmap does nothing without --flip" in messages[0]
 
 
 def test_a_bias_is_taken_off_joints_in_the_picture():
     crop_from_image = torch.tensor([[[2.0, 0, -10], [0, 2.0, 6]]], dtype=torch.float64)
-    plain, biased = network(), read_as(network(), DataOptions(joint_bias=1.5))
+    plain, biased = network(), read_as(network(), NetworkUseOptions(joint_bias=1.5))
     difference = biased.spec.image_from_heatmap(crop_from_image) - plain.spec.image_from_heatmap(crop_from_image)
     torch.testing.assert_close(difference, torch.tensor([[[0, 0, -1.5], [0, 0, -1.5]]], dtype=torch.float64))
     assert "1.5 px taken off" in biased.spec.describe()
@@ -179,7 +180,7 @@ def test_pictures_at_once(tmp_path, tiny_coco):
     data = CocoKeypoints(tiny_coco(tmp_path, n=7))
     loaded = replace(network(size_hw=32, heatmap_hw=8), model=Flat(), skeleton=data.skeleton)
     for count, expected in ((16, [7]), (3, [3, 3, 1])):
-        predict_with(loaded, data, torch.device("cpu"), DataOptions(predict_batch=count, workers=0))
+        predict_with(loaded, data, torch.device("cpu"), NetworkUseOptions(predict_batch=count, workers=0))
         assert sizes == expected
         sizes.clear()
-    assert "predict_batch" in RunOptions.FREE and "print_freq" in RunOptions.FREE
+    assert "predict_batch" in FitOptions.FREE and "print_freq" in FitOptions.FREE

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import torch
 
+from zoopose.evaluation.options import TestOptions
 from zoopose.evaluation.report.record import Record
 from zoopose.evaluation.run_folder import RunFolder
-from zoopose.evaluation.test import TestOptions
 from zoopose.evaluation.test import run as run_test
 from zoopose.pose import checkpoints, weights
 from zoopose.pose.input_spec import InputSpec
@@ -331,7 +331,7 @@ def scene(monkeypatch, tmp_path, commands, said):
     """A folder of its own, a machine without CUDA, a data set to fetch, and no curves drawn."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    monkeypatch.setattr("zoopose.evaluation.test.test_report", lambda folder, *_: folder / "report.html")
+    monkeypatch.setattr("zoopose.evaluation.testing.test_report", lambda folder, *_: folder / "report.html")
     monkeypatch.setitem(commands, "demo", (_planned(monkeypatch), DemoOptions))
     archives = []
     for part, entry in (("train", "train2017"), ("valid", "val2017")):

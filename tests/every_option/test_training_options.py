@@ -104,15 +104,15 @@ TABLES = {
         "scale_factor": effect(0.1, **STANDARD), "rot_factor": effect(5.0, **STANDARD),
     },
     "wscda": COMMON | STARTED | {
-        "species": warns("tiger"), "animal": effect("coco:OTHER"), "human": effect("coco:OTHER"), "alpha": effect(-0.1),
+        "animal": warns("tiger"), "source": effect("coco:OTHER"), "human": effect("coco:OTHER"), "alpha": effect(-0.1),
         "beta": effect(50.0), "w1": effect(2.0, human="coco:OTHER"), "w2": effect(2.0), "alpha_warmup": effect(0.1),
         "discriminator_steps": effect(1), "adapter": effect(1), "augment": effect("none"), "plain_share": effect(1.0),
         "probe": free(True, "looks at what has been trained", there("probe.json")),
         "scale_factor": effect(0.1, augment="standard"), "rot_factor": effect(5.0, augment="standard"),
     },
     "pplo": COMMON | STARTED | {
-        "species": warns("tiger"), "animal": effect("coco:OTHER"), "rounds": effect(1),
-        "num_epochs": effect(1, rounds=1), "refresh_every": refused(5),
+        "animal": warns("tiger"), "source": effect("coco:OTHER"), "rounds": effect(1),
+        "num_epochs": effect(1, rounds=1), "refresh": refused(5),
         "select": effect("small_loss"), "threshold": effect(0.3), "share_first": effect(0.6), "share_last": effect(0.9),
         "grow": effect("cosine", rounds=4, num_epochs=4, per="global"), "per": effect("global"), "check_limit": effect(0.02),
         "no_guard": elsewhere("tests/ccssl/test_guard.py", GUARD), "guard_limit": elsewhere("tests/ccssl/test_guard.py", GUARD),
@@ -121,7 +121,7 @@ TABLES = {
         "scale_factor": effect(0.1, **STANDARD), "rot_factor": effect(5.0, **STANDARD),
     },
 }  # fmt: skip
-LABELLED = {"train": "dataset", "ccssl": "source", "wscda": "animal", "pplo": "animal"}
+LABELLED = {"train": "dataset", "ccssl": "source", "wscda": "source", "pplo": "source"}
 TRIES = [(command, name) for command, table in TABLES.items() for name, how in table.items() if how.kind != "elsewhere"]
 KNOWN: dict[tuple, Any] = {}  # results without an option
 

@@ -20,7 +20,8 @@ from scipy.io import loadmat
 from zoopose.datasets.tigdog import RealAnimal
 from zoopose.evaluation import predict as prediction
 from zoopose.evaluation import test
-from zoopose.evaluation.options import TestOptions, load_network
+from zoopose.evaluation.network import load_network
+from zoopose.evaluation.options import PredictOptions, TestOptions
 from zoopose.evaluation.protocol import read_metrics
 from zoopose.evaluation.report.record import Record
 from zoopose.evaluation.run_folder import RunFolder
@@ -161,7 +162,7 @@ def test_the_test_command(scene, seen, stretched_tolerance):
 def test_predict(scene, seen, stretched_tolerance):
     options = {k: v for k, v in scene.options.items() if k != "test_batch"}
     found = prediction.run(
-        prediction.PredictOptions(
+        PredictOptions(
             data="real_animal", trained_on="real_animal", overlays=0, checkpoint=str(scene.folder / "seen"), **options
         )
     )

@@ -112,7 +112,7 @@ def test_the_published_number_of_multiply_adds(name):
 def test_a_network_is_rebuilt_from_its_tensors(name, options):
     state = on_meta(name, **options).state_dict()
     file = next(f for f in (simple_baseline, hrnet, lpn, omnipose) if name in vars(f))
-    arch, numbers = file.numbers_of(state)
+    arch, numbers = file.identify(state)
     assert arch == name and numbers.items() >= {"num_joints": 17, **options}.items()
     with torch.device("meta"):
         again = load_published(f"{name}_256x192", {f"module.{k}": v for k, v in state.items()}, 17)
@@ -268,7 +268,7 @@ def test_three_maps_a_joint_and_an_adaptation_network(name):
     images = torch.rand(1, 3, 64, 32)
     with torch.no_grad():
         (maps,) = model(images)
-        model.adapt(1)
+        model.add_adapter(1)
         (same,) = model.eval()(images)
     assert maps.shape == (1, 15, 16, 8) and torch.equal(same, maps)
     model.adapter[0].conv3.bias.data.fill_(1.0)

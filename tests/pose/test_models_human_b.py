@@ -12,7 +12,7 @@ from zoopose.pose.models import build_model, cpn, hourglass_princeton, rsn
 from zoopose.pose.models.mspn import MSPN
 from zoopose.pose.models.multi_stage import MultiStageNetwork
 from zoopose.pose.models.multi_stage_keys import mmpose_key, trunk_key
-from zoopose.pose.transfer import _carry, _joint_axes
+from zoopose.pose.transfer import _copy_joints, _joint_axes
 from zoopose.pose.weights import load_published
 
 STEPS = rsn.ResidualStepsBlock
@@ -101,7 +101,7 @@ def test_an_adaptation_network_begins_as_the_identity(name):
     images = torch.rand(2, 3, 64, 64)
     with torch.no_grad():
         plain = model(images)
-        model.adapt(1)
+        model.add_adapter(1)
         adapted = model.eval()(images)
     assert all(torch.equal(a, b) for a, b in zip(plain, adapted, strict=True))
 
@@ -206,7 +206,7 @@ def test_tensors_with_two_axes_of_joints_are_carried_over_along_both():
     old, new = torch.tensor([0, 3, 2]), torch.tensor([1, 0, 4])
     for each in (1, 3):  # three: maps of one joint beside each other
         theirs, ours = torch.rand(4, each, 2, 4, each), torch.zeros(5, each, 2, 5, each)
-        _carry(ours.view(5 * each, 2, 5 * each), new, theirs.view(4 * each, 2, 4 * each), old, {0: each, 2: each})
+        _copy_joints(ours.view(5 * each, 2, 5 * each), new, theirs.view(4 * each, 2, 4 * each), old, {0: each, 2: each})
         for a, b in zip(old, new):
             for c, d in zip(old, new):
                 assert torch.equal(ours[b, :, :, d], theirs[a, :, :, c])

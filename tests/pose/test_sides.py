@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoopose.pose.sides import WORDS, doubtful_sides, look_alikes, partners_from_names, suggestion
+from zoopose.pose.sides import WORDS, likely_pairs, partners_from_names, suggest_pairs, unpaired_sides
 from zoopose.pose.skeleton import SKELETONS, Skeleton
 
 PAIRS = [
@@ -33,7 +33,7 @@ def test_side_words_before_and_behind(left, right, style, part):
     for order in (lambda side: (side, part), lambda side: (part, side)):
         names = [joined(style, *order(right)), "Nase", joined(style, *order(left))]
         assert partners_from_names(names) == [(2, 0)], names
-        assert doubtful_sides(names, [(2, 0)]) == []
+        assert unpaired_sides(names, [(2, 0)]) == []
 
 
 @pytest.mark.parametrize(
@@ -88,10 +88,10 @@ def test_more_scripts_and_letters(names):
 
 def test_two_of_a_part_are_doubtful_and_a_guess_that_may_be_wrong_is_not_made():
     names = ["ear1", "ear2", "tail1", "tail2"]
-    assert partners_from_names(names) == [] and doubtful_sides(names, []) == [0, 1]
-    assert suggestion(names, [], [0, 1]) == "ear1:ear2"
+    assert partners_from_names(names) == [] and unpaired_sides(names, []) == [0, 1]
+    assert suggest_pairs(names, [], [0, 1]) == "ear1:ear2"
     names = ["oor_foo", "oor_bar", "poot_foo", "poot_bar"]  # foo and bar may be the sides, or oor and poot
-    assert doubtful_sides(names, []) == [0, 1, 2, 3] and suggestion(names, [], [0, 1, 2, 3]) == ""
+    assert unpaired_sides(names, []) == [0, 1, 2, 3] and suggest_pairs(names, [], [0, 1, 2, 3]) == ""
 
 
 @pytest.mark.parametrize(
@@ -107,11 +107,11 @@ def test_two_of_a_part_are_doubtful_and_a_guess_that_may_be_wrong_is_not_made():
     ],
 )
 def test_what_is_no_side(names):
-    assert partners_from_names(names) == [] and doubtful_sides(names, []) == []
+    assert partners_from_names(names) == [] and unpaired_sides(names, []) == []
 
 
 @pytest.mark.parametrize(
-    ("names", "doubtful", "typed"),
+    ("names", "unpaired", "typed"),
     [
         (["left_ear", "nose"], ["left_ear"], ""),
         (["l_ear", "nose"], ["l_ear"], ""),
@@ -124,20 +124,20 @@ def test_what_is_no_side(names):
          "sikio_kulia:sikio_kusho,jicho_kulia:jicho_kusho,guu_kulia:guu_kusho"),
     ],
 )  # fmt: skip
-def test_joints_that_look_sided_and_have_no_partner(names, doubtful, typed):
+def test_joints_that_look_sided_and_have_no_partner(names, unpaired, typed):
     partners = partners_from_names(names)
-    found = doubtful_sides(names, partners)
-    assert [names[i] for i in found] == (names if doubtful is None else doubtful)
-    assert sorted(suggestion(names, partners, found).split(",")) == sorted(typed.split(","))
+    found = unpaired_sides(names, partners)
+    assert [names[i] for i in found] == (names if unpaired is None else unpaired)
+    assert sorted(suggest_pairs(names, partners, found).split(",")) == sorted(typed.split(","))
 
 
 def test_pairs_by_hand_leave_no_doubt_and_old_checkpoints_without_pairs_do():
     names = ("Ohr_links", "Ohr_rechts", "sikio_kulia")
-    assert Skeleton("s", names).doubtful == ()
-    assert Skeleton("s", names, partners=()).doubtful == names[:2]
-    assert Skeleton("s", names).with_partners([("Ohr_links", "sikio_kulia")]).doubtful == ()
+    assert Skeleton("s", names).unpaired == ()
+    assert Skeleton("s", names, partners=()).unpaired == names[:2]
+    assert Skeleton("s", names).with_partners([("Ohr_links", "sikio_kulia")]).unpaired == ()
     for skeleton in SKELETONS.values():
-        assert skeleton.doubtful == ()
+        assert skeleton.unpaired == ()
 
 
 SIDE_WORDS = sorted({word for word in WORDS if word.isascii() and word not in ("l", "r")})
@@ -158,7 +158,7 @@ def test_swapped_side_words_give_an_involution(parts, pair, before):
     order = skeleton.flip_order
     assert (order[order] == range(len(names))).all()
     swapped = [names.index(swap(name, pair, before)) for name in names]
-    assert order.tolist() == swapped and skeleton.doubtful == ()
+    assert order.tolist() == swapped and skeleton.unpaired == ()
 
 
 def swap(name, pair, before):
@@ -170,4 +170,4 @@ def swap(name, pair, before):
 
 def test_many_joints_are_read_fast():
     names = [f"point_{i}_{'left' if i % 2 else 'right'}" for i in range(1000)]
-    assert len(doubtful_sides(names, partners_from_names(names))) == 1000 and look_alikes(names) == []
+    assert len(unpaired_sides(names, partners_from_names(names))) == 1000 and likely_pairs(names) == []

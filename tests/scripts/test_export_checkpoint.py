@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zipfile
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +11,8 @@ import torch
 
 from zoopose.cli import main
 from zoopose.errors import OptionError
-from zoopose.evaluation.options import load_network
+from zoopose.evaluation.network import load_network
+from zoopose.evaluation.options import LoadingOptions
 from zoopose.pose import checkpoints, weights
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
@@ -21,7 +21,7 @@ from zoopose.pose.skeleton import COCO17, TIGDOG18, TIGER_TO_MODEL
 from zoopose.scripts.export_checkpoint import ExportOptions, run
 
 SIDE = 64  # the smallest that four halvings take
-OPTIONS = SimpleNamespace(animal="tiger", image_path="nowhere")
+OPTIONS = LoadingOptions(animal="tiger", image_path="nowhere")
 
 
 @pytest.fixture(scope="module")

@@ -99,7 +99,7 @@ def test_the_files_are_read_by_their_readers(made, tmp_path):
         {held[0].meta["group"]}
     )
     assert target[0].meta["category"] == "cow" and [target[i].meta["frame"] for i in range(2)] == [0, 1]
-    frame = TargetShot("cow", 3, 0, (48, 64), 1.0, 1.2, True)[1]
+    frame = TargetShot("cow", 3, 0, (48, 64), gap=1.0, zoom=1.2, site=True)[1]
     sample = target[1]
     np.testing.assert_allclose(sample.xy_px[sample.visible > 0], frame.xy_px[sample.visible > 0], atol=0.006)
     assert np.abs(sample.image.astype(int) - frame.image).mean() < 6

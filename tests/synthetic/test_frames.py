@@ -10,8 +10,9 @@ from zoopose.synthetic.bodies import EYE
 from zoopose.synthetic.camera import orbit
 from zoopose.synthetic.coats import Coat, paint
 from zoopose.synthetic.degrade import Lens, draw_lens, through
-from zoopose.synthetic.frames import Light, compose, finish, skin_of
+from zoopose.synthetic.frames import compose, finish, skin_of
 from zoopose.synthetic.gait import Manner, pose_mesh
+from zoopose.synthetic.light import Light
 from zoopose.synthetic.noise import stream
 from zoopose.synthetic.source import render_source
 from zoopose.synthetic.target import TargetShot

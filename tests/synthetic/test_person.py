@@ -10,7 +10,8 @@ from zoopose.synthetic.biped import ARMS, BASES, Arm, Leg, Posture, bone_turns, 
 from zoopose.synthetic.camera import orbit
 from zoopose.synthetic.clothes import draw_outfit, dress
 from zoopose.synthetic.figure import HAIRS, Stature, draw_stature, person, standard_skin
-from zoopose.synthetic.frames import Light, compose
+from zoopose.synthetic.frames import compose
+from zoopose.synthetic.light import Light
 from zoopose.synthetic.noise import stream
 from zoopose.synthetic.people import render_person
 
@@ -28,7 +29,7 @@ def _joints(posture: Posture = _STANDING, stature: Stature = _STANDARD) -> dict[
 
 def _seen(azimuth: float, posture: Posture = _STANDING):
     mesh = person(Stature(), detail=_DETAIL)
-    camera = orbit(np.array([0, 0, 95.0]), 420, azimuth, 2, (240, 200), 30)
+    camera = orbit(np.array([0, 0, 95.0]), 420, azimuth, 2, (240, 200), fov_deg=30)
     light = Light(np.array([0, 0, 1.0]), np.full(3, 0.6), np.full(3, 0.4))
     paint = dress(standard_skin(detail=_DETAIL), draw_outfit(stream(1)))
     white = np.ones((240, 200, 3), np.float32)

@@ -9,7 +9,8 @@ import torch
 
 from zoopose.train.debug_sheets import labelled_parts
 from zoopose.train.options import TrainOptions
-from zoopose.train.train import LAST, run
+from zoopose.train.train import run
+from zoopose.train.training import LAST
 
 pytestmark = pytest.mark.usefixtures("no_report")
 

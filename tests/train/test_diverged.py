@@ -11,13 +11,15 @@ import torch
 
 from zoopose.errors import DivergenceError, WeightsError
 from zoopose.evaluation import predict as prediction
+from zoopose.evaluation.options import PredictOptions
 from zoopose.files import atomic_json, json_text
 from zoopose.pose import checkpoints, weights
 from zoopose.pose.input_spec import InputSpec
 from zoopose.train import loop
 from zoopose.train.finite import bad_losses, bad_weights
 from zoopose.train.options import TrainOptions
-from zoopose.train.train import LAST, run
+from zoopose.train.train import run
+from zoopose.train.training import LAST
 
 pytestmark = pytest.mark.usefixtures("no_report")
 
@@ -143,9 +145,7 @@ def test_a_checkpoint_with_weights_that_are_no_numbers_is_refused(tmp_path, trai
     assert str(path) in str(error.value)
     with pytest.raises(WeightsError):
         prediction.run(
-            prediction.PredictOptions(
-                data=data, resume=str(path), checkpoint=str(tmp_path / "p"), workers=0, accelerator="cpu"
-            )
+            PredictOptions(data=data, resume=str(path), checkpoint=str(tmp_path / "p"), workers=0, accelerator="cpu")
         )
     assert not (tmp_path / "p").exists()
 
@@ -156,7 +156,7 @@ def test_finite_weights_that_give_no_finite_maps_are_refused(tmp_path, trained, 
         if tensor.is_floating_point():
             tensor.fill_(3e38)
     weights.save(tmp_path / "huge.pth.tar", state)
-    options = prediction.PredictOptions(
+    options = PredictOptions(
         data=data, resume=str(tmp_path / "huge.pth.tar"), checkpoint=str(tmp_path / "p"), workers=0, accelerator="cpu"
     )
     with pytest.raises(DivergenceError, match="NaN or infinite numbers in the heatmaps of 12 of 12 pictures"):

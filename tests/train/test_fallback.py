@@ -9,7 +9,8 @@ import torch
 
 from zoopose.errors import WeightsError
 from zoopose.train.options import TrainOptions
-from zoopose.train.train import LAST, run
+from zoopose.train.train import run
+from zoopose.train.training import LAST
 
 pytestmark = pytest.mark.usefixtures("no_report")
 NAMES = (LAST, "last.pth.tar", "model_best.pth.tar", "checkpoint_2.pth.tar")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -44,7 +46,7 @@ def test_an_option_of_hourglasses_replaces_the_recipes():
     options = parse(TrainOptions, [*words, "--stacks", "1", "--width", "8"], "train", "")
     network, numbers = building.new_network(options, load_skeleton(), building.input_spec(options))
     assert (numbers["num_stacks"], numbers["width"], len(network.hg)) == (1, 8, 1)
-    options.arch_options = "num_stacks=3"
+    options = replace(options, arch_options="num_stacks=3")
     with pytest.raises(OptionError, match="--stacks 3"):
         building.new_network(options, load_skeleton(), building.input_spec(options))
 

@@ -11,7 +11,7 @@ import torch
 
 from zoopose import cli
 from zoopose.commandline.parsing import parse
-from zoopose.evaluation.options import compute_device
+from zoopose.evaluation.network import compute_device
 from zoopose.evaluation.run_folder import RunFolder
 from zoopose.pose import checkpoints
 from zoopose.pose.skeleton import COCO17

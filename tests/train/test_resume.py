@@ -13,7 +13,8 @@ from zoopose import progress as stopping
 from zoopose.train import loop
 from zoopose.train import run as session
 from zoopose.train.options import TrainOptions
-from zoopose.train.train import LAST, run
+from zoopose.train.train import run
+from zoopose.train.training import LAST
 
 EPOCHS = 2
 pytestmark = pytest.mark.usefixtures("no_report")

@@ -17,8 +17,9 @@ from zoopose.train import optim as rates
 from zoopose.train import run as session
 from zoopose.train.feeds.labelled import trains_hidden
 from zoopose.train.loop import Meter
-from zoopose.train.options import RunOptions, TrainOptions
-from zoopose.train.train import LAST, run
+from zoopose.train.options import FitOptions, TrainOptions
+from zoopose.train.train import run
+from zoopose.train.training import LAST
 
 
 @pytest.fixture(scope="module")
@@ -127,9 +128,9 @@ def _with_optimizer(folder, finished):
 
 
 def test_rates_fall_as_the_schedule_says():
-    rate = rates.rate_at(RunOptions(lr=1.0, schedule=(2, 4), gamma=0.1), 6)
+    rate = rates.rate_at(FitOptions(lr=1.0, schedule=(2, 4), gamma=0.1), 6)
     np.testing.assert_allclose([rate(e * 3 + 2, 3) for e in range(6)], [1, 1, 0.1, 0.1, 0.01, 0.01])
-    rate = rates.rate_at(RunOptions(lr=2.0, decay="cosine"), 10)
+    rate = rates.rate_at(FitOptions(lr=2.0, decay="cosine"), 10)
     values = [rate(e * 3, 3) for e in range(11)]
     assert values[0] == 2 and values[5] == pytest.approx(1) and values[10] == pytest.approx(0.04)
     assert all(a >= b for a, b in zip(values, values[1:]))
@@ -137,18 +138,18 @@ def test_rates_fall_as_the_schedule_says():
 
 def test_sides_that_no_network_has_are_refused(tmp_path, command, data):
     with pytest.raises(OptionError, match="--out-res 16"):
-        building.input_spec(RunOptions(inp_res=128, out_res=16))
+        building.input_spec(FitOptions(inp_res=128, out_res=16))
     with pytest.raises(OptionError, match="--depth"):
         run(command(tmp_path, inp_res=48, depth=3))
     with pytest.raises(OptionError, match="multiple"):
         run(command(tmp_path, inp_res=36, depth=0))
-    assert building.input_spec(RunOptions(inp_res=128)).heatmap_size == 32
+    assert building.input_spec(FitOptions(inp_res=128)).heatmap_size == 32
 
 
 def test_a_missing_device_is_named(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(OptionError, match="--accelerator cpu"):
-        session.open_fabric(RunOptions(accelerator="cuda"))
+        session.open_fabric(FitOptions(accelerator="cuda"))
 
 
 def test_means_of_an_epoch_are_over_its_batches():

@@ -27,7 +27,7 @@ def networks(request):
     for module in trained.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.running_mean)
-    main.adapt(1)
+    main.add_adapter(1)
     return main.eval(), trained.eval()
 
 

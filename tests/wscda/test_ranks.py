@@ -35,9 +35,9 @@ def test_two_processes_adapt_as_one(tmp_path, domains, tiny_options):
         folder.mkdir()
         program = folder / "program.py"
         program.write_text(PROGRAM)
-        data = {name: f"coco:{path}" for name, path in domains.items()}
+        data = {{"animal": "source"}.get(name, name): f"coco:{path}" for name, path in domains.items()}
         options = tiny_options(
-            folder / "run", **data, valid=data["animal"], train_batch=4 // world, devices=world, num_epochs=2, steps=3, adapter=1,
+            folder / "run", **data, valid=data["source"], train_batch=4 // world, devices=world, num_epochs=2, steps=3, adapter=1,
             precision="64-true", discriminator_steps=1, alpha_warmup=0.0, lr=1e-5,  # larger steps blow rounding up
         )  # fmt: skip
         ranks = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(world)] if world > 1 else []

@@ -21,8 +21,11 @@ from zoopose.pose import checkpoints
 from zoopose.pose.skeleton import ANIMAL_POSE20
 from zoopose.train import loop, train
 from zoopose.train.options import TrainOptions
+from zoopose.wscda.adaptation import LAST
 from zoopose.wscda.options import WscdaOptions
-from zoopose.wscda.WSCDA import LAST, run
+from zoopose.wscda.WSCDA import run
+
+FLAGS = {"animal": "source"}  # domain -> the option that names its data, where that has another name
 
 
 @pytest.fixture
@@ -30,8 +33,8 @@ def command(domains, tiny_options):
     """folder, names of domains, more -> options of two epochs of two batches."""
 
     def options(folder: Path, names=("human", "animal", "target"), **more) -> WscdaOptions:
-        data = {name: f"coco:{domains[name]}" for name in names}
-        valid = data.get("animal") or data["human"]
+        data = {FLAGS.get(name, name): f"coco:{domains[name]}" for name in names}
+        valid = data.get("source") or data["human"]
         settings = {"num_epochs": 2, "steps": 2, "solver": "adam", "lr": 1e-3, "adapter": 1}
         return WscdaOptions(**tiny_options(folder, **{**data, "valid": valid, **settings, **more}))
 
@@ -159,8 +162,8 @@ def test_its_checkpoint_starts_ccssl_and_one_of_ccssl_starts_it(tmp_path, comman
         tmp_path / "ccssl", source=data, valid=data, target=target, resume=str(first / LAST), num_epochs=1, views=1
     )
     middle = CCSSL.run(CcsslOptions(**settings, steps=2))
-    assert checkpoints.load(middle / CCSSL.LAST).numbers["adapter"] == 1
-    run(command(tmp_path / "again", resume=str(middle / CCSSL.LAST)))
+    assert checkpoints.load(middle / LAST).numbers["adapter"] == 1
+    run(command(tmp_path / "again", resume=str(middle / LAST)))
 
 
 @pytest.mark.usefixtures("no_report")
@@ -207,7 +210,7 @@ def test_from_one_class_of_a_data_set_to_another(tmp_path, tiny_options, animal_
     """The paper's own case: a class of Animal-Pose without labels, the others with them."""
     data = f"animal_pose:{animal_pose}"
     settings = {
-        "animal": data,
+        "source": data,
         "target": data,
         "classes": "dog",
         "target_classes": "horse",
@@ -235,7 +238,7 @@ def test_pairs_given_when_the_start_was_trained_are_kept(tmp_path, command, tiny
     start = train.run(TrainOptions(**tiny_options(tmp_path / "start", **common))) / "model_best.pth.tar"
     kept = ((1, 2), (3, 4))
     for folder, more in (("plain", {}), ("told", {"partners": pairs, "adapter": 0})):
-        options = command(tmp_path / folder, animal=name, valid=name, resume=str(start), num_epochs=1, **more)
+        options = command(tmp_path / folder, source=name, valid=name, resume=str(start), num_epochs=1, **more)
         assert checkpoints.load(run(options) / LAST).skeleton.partners == kept
 
 
@@ -252,7 +255,7 @@ def test_a_folder_used_again_shows_nothing_of_the_run_before(tmp_path, command, 
 
 @pytest.mark.parametrize(
     "more",
-    [{"animal": "images:{folder}"}, {"valid": "images:{folder}"}, {"human": "images:{folder}"}, {"valid": "{boxes}"}],
+    [{"source": "images:{folder}"}, {"valid": "images:{folder}"}, {"human": "images:{folder}"}, {"valid": "{boxes}"}],
 )
 def test_data_without_labels_are_refused_where_labels_are_needed(tmp_path, command, domains, more):
     data = json.loads(domains["animal"].read_text())
@@ -299,7 +302,7 @@ def test_sheets_show_every_domain(tmp_path, domains, tiny_options):
     options = tiny_options(
         tmp_path,
         human=f"coco:{domains['human']}",
-        animal=f"coco:{domains['animal']}",
+        source=f"coco:{domains['animal']}",
         target=f"coco:{domains['target']}",
     )
     folder = run(WscdaOptions(**options, num_epochs=1, steps=2, probe=False, debug=1))

@@ -15,17 +15,17 @@ import numpy as np
 import torch
 
 from ...datasets.crops import CropCache, collate
-from ...datasets.loading import Loader
+from ...datasets.loader import Loader
 from ...datasets.pictures import FaultLog, SafeDataset
 from ...datasets.sample import IGNORED, PoseDataset
 from ...errors import DataError
 from ...pose import heatmap
-from ...pose.augment import Augmentation, Part, augment, generator_for
+from ...pose.augment import Augmentation, BatchPart, augment, generator_for
 from ...pose.codecs import CODECS
 from ...pose.geometry import apply, warp
 from ...pose.input_spec import InputSpec
 from ..label_check import check_labels
-from ..options import RunOptions
+from ..options import FitOptions
 
 
 def margin_px(size: int) -> int:
@@ -40,7 +40,7 @@ def padded_hw(size_hw: tuple[int, int]) -> tuple[int, int]:
     return size_hw[0] // unit * whole, size_hw[1] // unit * whole
 
 
-def cache_for(options: RunOptions, share: float = 1.0) -> dict[str, Any]:
+def cache_for(options: FitOptions, share: float = 1.0) -> dict[str, Any]:
     """Where a `CropFeed` that may use a share of the run's cache keeps its crops."""
     limit = int(options.cache_gib * 2**30 * share)
     return {"cache_bytes": limit, "cache_folder": Path(options.cache_folder or options.checkpoint) if limit else None}
@@ -157,7 +157,7 @@ class CropFeed:
                 rows = [next(at for at, row in places if row == index) for index in batch["index"].tolist()]
                 rows = self.rank + self.world * torch.tensor(rows)
                 whole = min(span, len(order))
-                generator = Part(generator, rows % whole, whole)
+                generator = BatchPart(generator, rows % whole, whole)
             made = self._views(batch, generator, device)
             if empty:
                 made["weight"].zero_()
@@ -201,7 +201,7 @@ class CropFeed:
 def part_views(
     parts: torch.Tensor, view_from_crop: torch.Tensor, size_hw: tuple[int, int], mirrored: Sequence[int]
 ) -> torch.Tensor:
-    """Part maps moved as their pictures were: nearest pixel, `IGNORED` where a view leaves its crop.
+    """BatchPart maps moved as their pictures were: nearest pixel, `IGNORED` where a view leaves its crop.
 
     Args:
         parts: (B, S, T) uint8.

@@ -21,7 +21,7 @@ from ...pose.person_augment import PersonAugmentation
 from ...pose.person_frames import FRAMES
 from ...pose.skeleton import Skeleton
 from ..label_check import check_labels
-from ..options import RunOptions, TrainOptions
+from ..options import FitOptions, TrainOptions
 from ..recipes import load_recipe
 from .crops import CropFeed, cache_for
 from .original import OriginalFeed, training_items
@@ -114,7 +114,7 @@ def _person_augmentation(options: TrainOptions) -> PersonAugmentation:
     return PersonAugmentation(scale=scale, rotation_deg=options.rot_factor, flip=0.5)
 
 
-def augmentation_for(options: RunOptions, name: str, skeleton: Skeleton | None) -> Augmentation:
+def augmentation_for(options: FitOptions, name: str, skeleton: Skeleton | None) -> Augmentation:
     """Ranges of a named augmentation, the standard one with the command's --scale-factor and --rot-factor. Not mirrored where left
     and right are in doubt, see `mirrors`."""
     found = AUGMENTATIONS[name]
@@ -123,12 +123,12 @@ def augmentation_for(options: RunOptions, name: str, skeleton: Skeleton | None) 
     return found if mirrors(options, skeleton) else replace(found, flip=0.0)
 
 
-def encoding_of(options: RunOptions) -> str:
+def encoding_of(options: FitOptions) -> str:
     """Kind of the target maps of a codec that has one peak a joint and lets --label-type say which."""
     return "cauchy" if options.label_type == "Cauchy" else "gaussian"
 
 
-def trains_hidden(options: RunOptions, source: str) -> bool:
+def trains_hidden(options: FitOptions, source: str) -> bool:
     """Whether joints of a source that are labelled but hidden are trained on."""
     nobody_placed = source.partition(":")[0].startswith(("real_animal", "synthetic_animal"))
     return options.hidden == "train" or (options.hidden == "auto" and not nobody_placed)

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch.utils.data import default_collate
 
-from ...datasets.loading import Loader
+from ...datasets.loader import Loader
 from ...datasets.original_items import OriginalItems
 from ...datasets.pictures import Fault, FaultLog, SafeDataset
 from ...datasets.sample import PoseDataset
 from ...evaluation.mirroring import mirrors
 from ...pose.input_spec import InputSpec
-from ..options import RunOptions, TrainOptions
+from ..options import FitOptions, TrainOptions
 
 
 class OriginalFeed:
@@ -27,7 +27,7 @@ class OriginalFeed:
         rank, world: which share of every batch of world x batch_size this process makes.
     """
 
-    def __init__(self, items: OriginalItems, std: Sequence[float], options: RunOptions, rank: int = 0, world: int = 1):
+    def __init__(self, items: OriginalItems, std: Sequence[float], options: FitOptions, rank: int = 0, world: int = 1):
         self.items, self.std = items, torch.tensor(std, dtype=torch.float32).view(3, 1, 1)
         self.batch_size, self.seed, self.workers = options.train_batch, options.seed, options.workers
         self.rank, self.world, self.faults = rank, world, FaultLog()
@@ -64,7 +64,7 @@ class OriginalFeed:
 
 
 def original_items(
-    dataset: PoseDataset, spec: InputSpec, options: RunOptions, augment: str, flip: bool = True, stream: int = 0
+    dataset: PoseDataset, spec: InputSpec, options: FitOptions, augment: str, flip: bool = True, stream: int = 0
 ) -> OriginalItems:
     """Items of a data set in a network's form, with the command's targets and ranges of the standard recipe.
 

@@ -15,7 +15,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from ...datasets.crops import CropCache, collate
-from ...datasets.loading import Loader
+from ...datasets.loader import Loader
 from ...datasets.pictures import FaultLog, SafeDataset
 from ...datasets.sample import reading_processes
 from ...errors import WeightsError

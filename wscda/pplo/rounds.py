@@ -17,10 +17,10 @@ def with_defaults(options: PploOptions) -> PploOptions:
     Raises:
         OptionError: numbers that do not fit each other, or an option that the chosen selection has no use for.
     """
-    rounds, every, epochs = options.rounds, options.refresh_every, options.num_epochs
+    rounds, every, epochs = options.rounds, options.refresh, options.num_epochs
     if every and epochs and epochs != rounds * every:
         raise OptionError(
-            "--num-epochs that are --rounds times --refresh-every",
+            "--num-epochs that are --rounds times --refresh",
             f"{epochs} epochs, {rounds} rounds of {every}",
             "leave one of the three out",
         )

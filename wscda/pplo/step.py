@@ -175,7 +175,7 @@ def step_for(
         "workers": options.workers,
         **cache_for(options, 1 / 2),
         "strict": options.strict_data,
-        "hidden": trains_hidden(options, options.animal),
+        "hidden": trains_hidden(options, options.source),
         "rank": fabric.global_rank,
         "world": fabric.world_size,
     }

@@ -12,8 +12,8 @@ from zoopose.datasets.coco.truth import coco_truth
 from zoopose.datasets.open import open_data
 from zoopose.errors import DataError, OptionError
 from zoopose.evaluation.coco_scores import keypoint_numbers
+from zoopose.evaluation.data import open_target, open_with_options
 from zoopose.evaluation.options import TestOptions as Options
-from zoopose.evaluation.options import open_target, open_with_options
 from zoopose.wscda.options import PploOptions
 
 JOINTS = ["nose", "left_ear", "right_ear"]

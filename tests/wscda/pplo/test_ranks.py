@@ -40,8 +40,8 @@ def refine(tmp_path_factory, tiny_coco, tiny_options, seeing):
         program = folder / "program.py"
         program.write_text(PROGRAM)
         options = tiny_options(
-            folder / "run", animal=animal, valid=animal, target=target, resume=str(start), train_batch=8 // world,
-            devices=world, rounds=2, refresh_every=1, steps=2, precision="64-true", stop_below=0.0, guard_limit=1e9,
+            folder / "run", source=animal, valid=animal, target=target, resume=str(start), train_batch=8 // world,
+            devices=world, rounds=2, refresh=1, steps=2, precision="64-true", stop_below=0.0, guard_limit=1e9,
         )  # fmt: skip
         ranks = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(world)] if world > 1 else []
         line = [sys.executable, *ranks, str(program), json.dumps(options)]

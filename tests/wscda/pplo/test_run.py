@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from dataclasses import replace
 from types import SimpleNamespace
 
 import h5py
@@ -23,9 +24,10 @@ from zoopose.train import loop, train
 from zoopose.train.guard import Guard
 from zoopose.train.options import TrainOptions
 from zoopose.wscda.options import PploOptions
-from zoopose.wscda.PPLO import LAST, run
+from zoopose.wscda.PPLO import run
 from zoopose.wscda.pplo import labeller as mirror_labels
 from zoopose.wscda.pplo import step as refinement
+from zoopose.wscda.pplo.refinement import LAST
 from zoopose.wscda.pplo.rounds import with_defaults
 
 
@@ -48,14 +50,14 @@ def command(domains, start, tiny_options):
         given = {
             "target": target,
             "rounds": 2,
-            "refresh_every": 1,
+            "refresh": 1,
             "steps": 2,
             "solver": "adam",
             "warmup_epochs": 1,
             "guard_limit": 1e9,  # a network that has hardly learnt anything may do what it likes
             **more,
         }
-        return PploOptions(**tiny_options(folder, animal=animal, valid=animal, resume=str(start), **given))
+        return PploOptions(**tiny_options(folder, source=animal, valid=animal, resume=str(start), **given))
 
     return options
 
@@ -246,13 +248,11 @@ def test_the_command_its_files_and_its_report(tmp_path, domains, start, capsys):
 
 @pytest.mark.parametrize(
     ("more", "told"),
-    [({"animal": ""}, "--animal"), ({"target": ""}, "--target"), ({"resume": ""}, "--resume"), ({"threshold": -1.0}, "--threshold"),
-     ({"rounds": 4, "refresh_every": 1, "num_epochs": 9}, "--num-epochs")],
+    [({"source": ""}, "--source"), ({"target": ""}, "--target"), ({"resume": ""}, "--resume"), ({"threshold": -1.0}, "--threshold"),
+     ({"rounds": 4, "refresh": 1, "num_epochs": 9}, "--num-epochs")],
 )  # fmt: skip
 def test_what_is_missing_or_does_not_fit_is_named(tmp_path, command, more, told):
-    options = command(tmp_path)
-    for name, value in more.items():
-        setattr(options, name, value)
+    options = replace(command(tmp_path), **more)
     with pytest.raises(OptionError, match=told):
         run(options)
     assert not list(tmp_path.iterdir())

@@ -46,8 +46,8 @@ def test_epochs_are_shared_out_among_the_rounds():
     assert sorted(set(uneven)) == list(range(6)) and uneven == sorted(uneven) and max(np.bincount(uneven)) == 2
     assert with_defaults(PploOptions()).num_epochs == 30
     assert with_defaults(PploOptions(rounds=40)).num_epochs == 40
-    assert with_defaults(PploOptions(rounds=4, refresh_every=2)).num_epochs == 8
-    assert with_defaults(PploOptions(rounds=4, refresh_every=2, num_epochs=8)).num_epochs == 8
+    assert with_defaults(PploOptions(rounds=4, refresh=2)).num_epochs == 8
+    assert with_defaults(PploOptions(rounds=4, refresh=2, num_epochs=8)).num_epochs == 8
     assert (
         with_defaults(PploOptions()).threshold == 0 and with_defaults(PploOptions(select="threshold")).threshold == 0.5
     )
@@ -57,7 +57,7 @@ def test_epochs_are_shared_out_among_the_rounds():
     ("given", "told"),
     [
         ({"num_epochs": 5}, "epochs for 6 rounds"),
-        ({"num_epochs": 8, "refresh_every": 2}, "times --refresh-every"),
+        ({"num_epochs": 8, "refresh": 2}, "times --refresh"),
         ({"share_first": 0.9}, "shrinks"),
         ({"source_ratio": 0.0}, "--source-ratio"),
         ({"source_ratio": 1.0}, "--source-ratio"),

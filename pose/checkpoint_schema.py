@@ -11,39 +11,53 @@ from ..errors import ZooposeError
 from .heatmap.decoding import DECODERS
 from .input_spec import KINDS, InputSpec
 from .models import MODELS, options_of
-from .schema import Check, Mismatch, anything, choice, either, flag, listed, maybe, named, number, record, text, whole
+from .schema import (
+    Check,
+    Mismatch,
+    any_of,
+    any_value,
+    boolean,
+    integer,
+    list_of,
+    mapping_of,
+    number,
+    one_of,
+    optional,
+    record,
+    string,
+)
 from .skeleton import Skeleton
 
-_SIDE, _PAIR = whole(1, 16384), listed(whole(0), 2)
-_SIZE = either(_SIDE, listed(_SIDE, 2))
-_THREE = listed(number(-1e4, 1e4), 3)
+_SIDE, _PAIR = integer(1, 16384), list_of(integer(0), 2)
+_SIZE = any_of(_SIDE, list_of(_SIDE, 2))
+_THREE = list_of(number(-1e4, 1e4), 3)
 SKELETON = record(
     {
-        "name": text(),
-        "joints": listed(text(), least=1),
-        "limbs": listed(_PAIR),
-        "partners": listed(_PAIR),
-        "groups": named(listed(whole(0))),
-        "sigmas": maybe(listed(number(1e-6, 1e3))),
+        "name": string(),
+        "joints": list_of(string(), least=1),
+        "limbs": list_of(_PAIR),
+        "partners": list_of(_PAIR),
+        "groups": mapping_of(list_of(integer(0))),
+        "sigmas": optional(list_of(number(1e-6, 1e3))),
     }
 )
-FORM = record(
+INPUT_SPEC = record(
     {},
     {
-        "kind": choice(*KINDS),
+        "kind": one_of(*KINDS),
         "size_hw": _SIZE,
         "size": _SIZE,
         "heatmap_hw": _SIZE,
         "heatmap_size": _SIZE,
         "mean": _THREE,
-        "std": listed(number(1e-6, 1e4), 3),
-        "bgr": flag,
-        "codec": text(),
+        "std": list_of(number(1e-6, 1e4), 3),
+        "bgr": boolean,
+        "codec": string(),
         "sigma": number(1e-3, 1e3),
-        "padding": maybe(listed(number(1e-3, 1e3), 2)),
-        "decoder": choice("", *DECODERS),
-        "decoder_taps": whole(0, 999),
-        "flip_shift": maybe(whole(0, 64)),
+        "padding": optional(list_of(number(1e-3, 1e3), 2)),
+        "decoder": one_of("", *DECODERS),
+        "decoder_taps": integer(0, 999),
+        "flip_shift": optional(integer(0, 64)),
         "bias_px": number(-1e3, 1e3),
     },
 )
@@ -62,45 +76,45 @@ def _random_state(value: Any, where: str) -> None:
 
 
 def _optimizer(value: Any, where: str) -> None:
-    record({"state": anything, "param_groups": listed(named(anything), least=1)})(value, where)
+    record({"state": any_value, "param_groups": list_of(mapping_of(any_value), least=1)})(value, where)
     if not isinstance(value["state"], Mapping):
         raise Mismatch(f"{where}.state", "an object", value["state"])
     for key, state in value["state"].items():
-        named(either(tensor, number()))(state, f"{where}.state[{key}]")
+        mapping_of(any_of(tensor, number()))(state, f"{where}.state[{key}]")
     for i, group in enumerate(value["param_groups"]):
-        listed(whole(0))(group.get("params"), f"{where}.param_groups[{i}].params")
+        list_of(integer(0))(group.get("params"), f"{where}.param_groups[{i}].params")
 
 
 _EXTRA = record(
     {},
     {
-        "round": whole(0),
-        "network": text(),
+        "round": integer(0),
+        "network": string(),
         "guard": record(
             {},
             {
-                "off": text(),
-                "outcome": text(),
-                "stopped": whole(0),
+                "off": string(),
+                "outcome": string(),
+                "stopped": integer(0),
                 **{name: number() for name in ("start", "spread", "limit")},
-                "distances": listed(number(nan=True)),
+                "distances": list_of(number(nan=True)),
                 "fill": record(
                     {
-                        **{name: listed(number(), least=6) for name in ("mean", "deviation")},
-                        "joints": listed(anything),
+                        **{name: list_of(number(), least=6) for name in ("mean", "deviation")},
+                        "joints": list_of(any_value),
                         "own": number(),
-                        "frames": whole(0),
+                        "frames": integer(0),
                     }
                 ),
             },
         ),
-        "teacher": record({"weights": named(tensor), "steps": whole(0)}),
+        "teacher": record({"weights": mapping_of(tensor), "steps": integer(0)}),
         "wscda": record(
             {},
             {
-                "parts": named(named(tensor)),
-                "human": maybe(record({"joints": listed(text())})),
-                "probe": named(anything),
+                "parts": mapping_of(mapping_of(tensor)),
+                "human": optional(record({"joints": list_of(string())})),
+                "probe": mapping_of(any_value),
                 "pursuit": _optimizer,
             },
         ),
@@ -109,28 +123,28 @@ _EXTRA = record(
 RUN = record(
     {},
     {
-        "method": text(),
-        "options": named(anything),
-        "step": whole(0),
-        "best_epoch": whole(-1),
-        "meter": record({}, {"sums": named(number(nan=True)), "count": whole(0)}),
-        "rng": record({"cpu": _random_state, "cuda": listed(_random_state)}),
+        "method": string(),
+        "options": mapping_of(any_value),
+        "step": integer(0),
+        "best_epoch": integer(-1),
+        "meter": record({}, {"sums": mapping_of(number(nan=True)), "count": integer(0)}),
+        "rng": record({"cpu": _random_state, "cuda": list_of(_random_state)}),
         "extra": _EXTRA,
     },
 )
 # what a resume takes from any checkpoint, ours or the published code's
-PROGRESS: dict[str, Check] = {"epoch": whole(0), "best_acc": number(nan=True), "optimizer": maybe(_optimizer)}
+PROGRESS: dict[str, Check] = {"epoch": integer(0), "best_acc": number(nan=True), "optimizer": optional(_optimizer)}
 CHECKPOINT = record(
     {
         "epoch": PROGRESS["epoch"],
-        "arch": choice(*MODELS),
-        "state_dict": named(tensor),
+        "arch": one_of(*MODELS),
+        "state_dict": mapping_of(tensor),
         "zoopose": record(
             {
-                "version": text(),
-                "numbers": named(anything),
+                "version": string(),
+                "numbers": mapping_of(any_value),
                 "skeleton": SKELETON,
-                "form": FORM,
+                "form": INPUT_SPEC,
             },
             {"run": RUN},
         ),
@@ -155,23 +169,23 @@ def check_checkpoint(state: Mapping[str, Any]) -> None:
         if name not in known:
             raise Mismatch(where, f"a number that {state['arch']} has ({', '.join(known)})", value)
         _like(known[name], largest)(value, where)
-    whole(1, max(largest, 1))(len(own["skeleton"]["joints"]), "the number of zoopose.skeleton.joints")
+    integer(1, max(largest, 1))(len(own["skeleton"]["joints"]), "the number of zoopose.skeleton.joints")
 
 
 def _like(default: Any, largest: int) -> Check:
     """The type that a number of a network has, by its default."""
     if isinstance(default, bool):
-        return flag
+        return boolean
     if isinstance(default, int):
-        return whole(0, largest)
+        return integer(0, largest)
     if isinstance(default, float):
         return number(-1e6, 1e6)
     if isinstance(default, str):
-        return text()
-    return listed(_like(default[0], largest), least=1) if isinstance(default, tuple) else anything
+        return string()
+    return list_of(_like(default[0], largest), least=1) if isinstance(default, tuple) else any_value
 
 
-def skeleton_of(data: Any, where: str = "skeleton") -> Skeleton:
+def parse_skeleton(data: Any, where: str = "skeleton") -> Skeleton:
     """The skeleton that a file describes.
 
     Raises:
@@ -180,20 +194,20 @@ def skeleton_of(data: Any, where: str = "skeleton") -> Skeleton:
     SKELETON(data, where)
     joints = len(data["joints"])
     for name, members in data["groups"].items():
-        listed(whole(0, joints - 1))(members, f"{where}.groups.{name}")
+        list_of(integer(0, joints - 1))(members, f"{where}.groups.{name}")
     try:
         return Skeleton.from_dict(data)
     except ZooposeError as error:
         raise Mismatch(where, error.expected, error.found) from error
 
 
-def spec_of(data: Any, where: str = "form") -> InputSpec:
+def parse_input_spec(data: Any, where: str = "form") -> InputSpec:
     """The input form that a file describes.
 
     Raises:
         Mismatch: other types, an unknown codec, or a name that no form has.
     """
-    FORM(data, where)
+    INPUT_SPEC(data, where)
     try:
         return InputSpec.from_dict(data)
     except ZooposeError as error:

@@ -1,4 +1,4 @@
-"""What a file is that was given as a checkpoint and is none: a failed download, another format, an archive that holds one."""
+"""Recognise files that are not checkpoints: a failed download, another format, an archive with a checkpoint inside."""
 
 from __future__ import annotations
 
@@ -6,41 +6,47 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-HEAD = 1024  # bytes that are looked at
-_LEGACY = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the number that torch.save wrote first before it wrote zip files
+HEAD = 1024  # bytes from the start of a file that are looked at
+_LEGACY = (
+    b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the number at the start of files of torch.save before it wrote zip archives
+)
 _WEIGHTS = (".pth", ".pt", ".tar", ".bin", ".ckpt", ".pkl")
-_TIMES = 100  # an archive that unpacks to more than so many times its size is none of torch.save, which packs nothing
+# torch.save compresses nothing: an archive that unpacks to more than this many times its size is damaged or another program's
+_MOST_EXPANSION = 100
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of file that is no checkpoint: what it is, and what to do."""
+    """A kind of file that is not a checkpoint: what it is, and what the user can do."""
 
     what: str
     remedy: str
 
 
 _DOWNLOAD = "download the file itself: a link to a page, or one that asks for a login, gives a page"
+_NAME_INSIDE = "and name the checkpoint inside"
 # first bytes -> kind
-_BEGINNINGS: tuple[tuple[bytes, Kind], ...] = (
-    (b"version https://git-lfs", Kind("a Git LFS pointer, not the file that it stands for",
-                                      "git lfs install && git lfs pull, in the repository it is from")),
-    (b"\x89HDF\r\n\x1a\n", Kind("an HDF5 file (Keras, MATLAB or data)", "export the weights as a PyTorch state dict")),
-    (b"\x1f\x8b", Kind("a gzip archive", "unpack it (tar xzf FILE, or gunzip FILE) and name the checkpoint inside")),
-    (b"BZh", Kind("a bzip2 archive", "unpack it (tar xjf FILE) and name the checkpoint inside")),
-    (b"\xfd7zXZ\0", Kind("an xz archive", "unpack it (tar xJf FILE) and name the checkpoint inside")),
-    (b"\x28\xb5\x2f\xfd", Kind("a zstd archive", "unpack it (tar --zstd -xf FILE) and name the checkpoint inside")),
-    (b"7z\xbc\xaf\x27\x1c", Kind("a 7z archive", "unpack it and name the checkpoint inside")),
-    (b"Rar!", Kind("a RAR archive", "unpack it and name the checkpoint inside")),
-    (b"\x93NUMPY", Kind("a NumPy array (.npy)", "name the checkpoint")),
-    (b"\x89PNG", Kind("a PNG picture", "name the checkpoint")),
-    (b"\xff\xd8\xff", Kind("a JPEG picture", "name the checkpoint")),
-    (b"%PDF", Kind("a PDF document", _DOWNLOAD)),
-)  # fmt: skip
+_BEGINNINGS: dict[bytes, Kind] = {
+    b"version https://git-lfs": Kind(
+        "a Git LFS pointer, not the file that it stands for",
+        "git lfs install && git lfs pull, in the repository it is from",
+    ),
+    b"\x89HDF\r\n\x1a\n": Kind("an HDF5 file (Keras, MATLAB or data)", "export the weights as a PyTorch state dict"),
+    b"\x1f\x8b": Kind("a gzip archive", f"unpack it (tar xzf FILE, or gunzip FILE) {_NAME_INSIDE}"),
+    b"BZh": Kind("a bzip2 archive", f"unpack it (tar xjf FILE) {_NAME_INSIDE}"),
+    b"\xfd7zXZ\0": Kind("an xz archive", f"unpack it (tar xJf FILE) {_NAME_INSIDE}"),
+    b"\x28\xb5\x2f\xfd": Kind("a zstd archive", f"unpack it (tar --zstd -xf FILE) {_NAME_INSIDE}"),
+    b"7z\xbc\xaf\x27\x1c": Kind("a 7z archive", f"unpack it {_NAME_INSIDE}"),
+    b"Rar!": Kind("a RAR archive", f"unpack it {_NAME_INSIDE}"),
+    b"\x93NUMPY": Kind("a NumPy array (.npy)", "name the checkpoint"),
+    b"\x89PNG": Kind("a PNG picture", "name the checkpoint"),
+    b"\xff\xd8\xff": Kind("a JPEG picture", "name the checkpoint"),
+    b"%PDF": Kind("a PDF document", _DOWNLOAD),
+}
 
 
 def kind_of(path: Path) -> Kind | None:
-    """What a file is; None where it may be a checkpoint: an archive or a pickle of torch.save, damaged perhaps."""
+    """The kind of a file; None where it may be a checkpoint (an archive or a pickle of torch.save, perhaps damaged)."""
     size = path.stat().st_size
     with open(path, "rb") as file:
         head = file.read(HEAD)
@@ -48,7 +54,7 @@ def kind_of(path: Path) -> Kind | None:
         return Kind("empty: 0 bytes", "download or copy it again")
     if not head.strip(b"\0"):
         return Kind("full of zero bytes, as an interrupted download leaves it", "download or copy it again")
-    for beginning, kind in _BEGINNINGS:
+    for beginning, kind in _BEGINNINGS.items():
         if head.startswith(beginning):
             return kind
     if head.startswith(b"PK"):
@@ -64,16 +70,16 @@ def kind_of(path: Path) -> Kind | None:
             return None
         remedy = "load it with the program that wrote it, and save the tensors: torch.save(state_dict, 'FILE.pth')"
         return Kind("a pickle that torch.save did not write", remedy)
-    return _kind_of_text(head) or Kind(f"no file of torch.save: it begins with the bytes {head[:8].hex(' ')}",
-                                       "download or copy it again")  # fmt: skip
+    unknown = f"no file of torch.save: it begins with the bytes {head[:8].hex(' ')}"
+    return _kind_of_text(head) or Kind(unknown, "download or copy it again")
 
 
 def _kind_of_archive(path: Path) -> Kind | None:
-    """None for an archive of torch.save, and for one that cannot be opened: see `archive_fault`."""
+    """None for an archive of torch.save, and for one that cannot be opened (see `archive_fault`)."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except Exception:  # zipfile stumbles over a damaged directory in several ways
+    except Exception:  # zipfile raises several errors for a damaged directory
         return None
     inner = [name.split("/", 1)[-1] for name in names]
     if "constants.pkl" in inner and any(name.startswith("code/") for name in inner):
@@ -89,7 +95,7 @@ def _kind_of_archive(path: Path) -> Kind | None:
 
 
 def _kind_of_text(head: bytes) -> Kind | None:
-    """What a text is; None where the bytes are no text."""
+    """The kind of a text; None where the bytes are not text."""
     try:
         text = head.decode("utf-8-sig", errors="strict" if len(head) < HEAD else "ignore")
     except UnicodeDecodeError:
@@ -110,11 +116,11 @@ def _kind_of_text(head: bytes) -> Kind | None:
 
 
 def archive_fault(path: Path) -> str:
-    """Where an archive of torch.save is damaged, by the checksum that every part of it carries, which torch.load does not look at.
+    """Say where an archive of torch.save is damaged, by the checksum of each of its parts. torch.load does not check these.
 
     Returns:
-        A sentence; an empty text where nothing is wrong, or nothing can be said: the file is no archive, or was saved without
-        checksums (all of them 0).
+        A sentence. An empty text where nothing is wrong, where the file is not an archive, or where it was saved without
+        checksums (all of them are 0).
     """
     with open(path, "rb") as file:
         if file.read(2) != b"PK":
@@ -122,13 +128,13 @@ def archive_fault(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             parts = archive.infolist()
-            if sum(part.file_size for part in parts) > _TIMES * path.stat().st_size + 2**20:
+            if sum(part.file_size for part in parts) > _MOST_EXPANSION * path.stat().st_size + 2**20:
                 return "its parts claim to be larger than they can be"
             if not any(part.CRC for part in parts):
                 return ""
             bad = archive.testzip()
     except MemoryError:
         raise
-    except Exception as error:  # zipfile stumbles over a damaged directory in several ways
+    except Exception as error:  # zipfile raises several errors for a damaged directory
         return f"it is cut short, or its table of contents is broken ({error or type(error).__name__})"
     return f"the bytes of {bad} in it are not those that were written" if bad else ""
