@@ -11,7 +11,7 @@ from ..evaluation.report.labels import label_blocks_of_run
 from ..evaluation.run_folder import RunFolder
 from ..train import run as session
 from ..train import validation
-from ..train.adaptation import FROM_SCRATCH, guard_for, open_adaptation, outcome_facts, say_end
+from ..train.adaptation import guard_for, open_adaptation, outcome_facts, say_end
 from . import protocol
 from . import setup as adaptation
 from .options import CcsslOptions
@@ -34,8 +34,6 @@ def adapt(options: CcsslOptions) -> Path:
     task = session.open_run(
         options, fabric, "ccssl", start, options.num_epochs, restore and restore.state, LAST, aliases
     )
-    if not start.state:
-        task.extra[FROM_SCRATCH] = True
     few = open_target_labels(options, start.skeleton)
     data = {**opening.describe(), **describe_target_labels(few), "protocol": protocol.describe(options)}
     guard = guard_for(options, opening, start, task)

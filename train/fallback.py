@@ -9,7 +9,7 @@ from ..errors import WeightsError
 from ..evaluation.run_folder import RunFolder
 from ..pose import checkpoints, weights
 from ..progress import log
-from .loop import Run
+from .run_state import Run
 
 
 def load_newest_intact(path: Path, method: str) -> tuple[Path, checkpoints.Loaded]:

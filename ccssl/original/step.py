@@ -15,16 +15,17 @@ from ...datasets.original_crops import LabelledCrops, OriginalCropCache, SourceP
 from ...datasets.pseudo_labels import REASONS, PseudoLabels
 from ...datasets.sample import PoseDataset
 from ...pose.checkpoints import Loaded
+from ...train.adaptation import began_from_scratch
 from ...train.feeds.crops import stream
 from ...train.feeds.original import OriginalFeed, original_items
 from ...train.label_check import check_labels
-from ...train.loop import Run
 from ...train.ranks import loss_factors
+from ...train.run_state import Run
 from ...train.selftraining.step import Pair
 from ...train.supervised import LOSSES, cell_accuracy, loss_for, mean_over, stage_loss
 from ..options import CcsslOptions
 from ..protocol import ROUND_EPOCHS, gamma_of, refresh_of
-from ..starts import has_original_files
+from ..starts import has_original_files, target_labels_state
 from ..step import CcsslStep
 from .labeller import OriginalLabeller
 from .labels import confidence_schedule
@@ -105,7 +106,13 @@ class OriginalStep(CcsslStep):
 
 
 def original_step(
-    options: CcsslOptions, source: PoseDataset, target: PoseDataset, network: Loaded, fabric: Fabric, run: Run
+    options: CcsslOptions,
+    source: PoseDataset,
+    target: PoseDataset,
+    network: Loaded,
+    fabric: Fabric,
+    run: Run,
+    few: PoseDataset | None = None,
 ) -> OriginalStep:
     """The published adaptation step of a run.
 
@@ -133,5 +140,6 @@ def original_step(
     return OriginalStep(
         *feeds, labeller, fabric, LOSSES[loss], gamma_of(options, loss),
         math.ceil(options.num_epochs / refresh), refresh, (options.share_first, options.share_last), options.per, run.folder,
-        run.extra, options.steps or min(feed.steps for feed in feeds),
+        options.steps or min(feed.steps for feed in feeds),
+        from_scratch=began_from_scratch(network, run), target_labels=target_labels_state(options, few),
     )  # fmt: skip

@@ -424,7 +424,7 @@ def test_an_epoch_ends_with_the_smaller_set(tmp_path, monkeypatch, tiny_coco, ti
     network = checkpoints.Loaded(None, "hg", {}, source.skeleton, spec, {})
 
     class Folder:
-        folder, extra = tmp_path, {}
+        folder, restored = tmp_path, {}
 
     def step(**more):
         options = with_defaults(CcsslOptions(**tiny_options(tmp_path, protocol="published", **more)))

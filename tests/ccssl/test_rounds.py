@@ -24,7 +24,7 @@ class Task:
     patience = 0
 
     def __init__(self, folder, network):
-        self.folder, self.plain, self.extra = RunFolder(folder), network.model, {}
+        self.folder, self.plain, self.restored = RunFolder(folder), network.model, {}
 
 
 @pytest.fixture(scope="module")

@@ -20,9 +20,10 @@ from ...pose.checkpoints import Loaded
 from ...progress import log
 from ...train.feeds.crops import CropFeed, cache_for
 from ...train.feeds.labelled import augmentation_for, encoding_of, trains_hidden
-from ...train.loop import Finished, Run
+from ...train.run_state import Run
 from ...train.selftraining.curriculum import weight_at
 from ...train.selftraining.step import SelfTrainingStep
+from ...train.step import TrainingEnded
 from ...train.supervised import LOSSES, loss_for
 from ..options import PploOptions
 from .labeller import MirrorLabeller
@@ -36,7 +37,7 @@ class PploStep(SelfTrainingStep):
     Args:
         feeds: labelled batches, and those of the target.
         labeller: predicts the target.
-        run: its folder and `extra` are used.
+        run: its folder is used.
         loss: a key of `LOSSES`.
         weight: of the target's loss, reached after `warmup` epochs.
         rounds: of labelling in `epochs` epochs.
@@ -65,7 +66,7 @@ class PploStep(SelfTrainingStep):
         stop_below: float = 0.0,
     ):
         refresh = math.ceil(epochs / rounds)
-        super().__init__(*feeds, labeller, fabric, LOSSES[loss], weight, rounds, refresh, run.folder, run.extra, steps)
+        super().__init__(*feeds, labeller, fabric, LOSSES[loss], weight, rounds, refresh, run.folder, steps)
         self.weight, self.warmup, self.epochs, self.rule = weight, warmup, epochs, rule
         self.remove_drift, self.stop_below = remove_drift, stop_below
         self.ranked_by = rule.select
@@ -78,7 +79,7 @@ class PploStep(SelfTrainingStep):
         """See `SelfTrainingStep`; sets the weight of the target, too.
 
         Raises:
-            Finished: when the labels hardly change any more.
+            TrainingEnded: when the labels hardly change any more.
         """
         facts = super().before_epoch(epoch, model)
         self.gamma = weight_at(epoch, self.warmup, self.weight)
@@ -93,7 +94,7 @@ class PploStep(SelfTrainingStep):
         if round_ == 0:
             return None
         # labels of a round that is made anew, amid that round, may follow from any network of the round before
-        network = self.kept.get("network") if self.kept.get("round") == round_ - 1 else None
+        network = self.labelled_by if self.labelled_round == round_ - 1 else None
         return self.earlier(round_ - 1, "comparing new labels with theirs", network)
 
     def refine(self, labels: PseudoLabels, round_: int, model: nn.Module) -> None:
@@ -137,7 +138,7 @@ class PploStep(SelfTrainingStep):
         earlier = self.earlier(round_ - 1, "ending early")
         before = earlier.facts["changed"] if earlier else math.inf
         if before < self.stop_below:
-            raise Finished(
+            raise TrainingEnded(
                 f"rounds {round_ - 1} and {round_} have changed {100 * before:.2f} and {100 * facts['changed']:.2f} % of "
                 f"their labels, less than {100 * self.stop_below:g} % each"
             )

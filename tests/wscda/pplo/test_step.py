@@ -21,7 +21,7 @@ from zoopose.pose import heatmap
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import Skeleton
-from zoopose.train.loop import Finished
+from zoopose.train.step import TrainingEnded
 from zoopose.wscda.pplo import labeller as mirror_labels
 from zoopose.wscda.pplo.labeller import MirrorLabeller
 from zoopose.wscda.pplo.selection import Rule, confidence_of, similarity
@@ -120,9 +120,11 @@ class Labeller:
 
 def step_of(folder, fabric, *found, **more) -> PploStep:
     feed = SimpleNamespace(steps=1, batch_size=1, labels=None, seed=0)
-    run = SimpleNamespace(folder=RunFolder(folder), extra=more.pop("extra", {}))
+    run, state = SimpleNamespace(folder=RunFolder(folder)), more.pop("state", {})
     given = {"rounds": len(found), "epochs": len(found), "rule": Rule(first=1.0, last=1.0), **more}
-    return PploStep((feed, feed), Labeller(*found), fabric, run, "mean", **given)
+    step = PploStep((feed, feed), Labeller(*found), fabric, run, "mean", **given)
+    step.load_state_dict(state)
+    return step
 
 
 MODEL = nn.Linear(1, 1)
@@ -171,11 +173,11 @@ def test_two_quiet_rounds_end_the_run_and_one_does_not(tmp_path, fabric):
     step = step_of(tmp_path, fabric, *found, stop_below=0.01)
     for epoch in range(4):  # round 1 is quiet, 2 is not, 3 is
         step.before_epoch(epoch, MODEL)
-    with pytest.raises(Finished, match="rounds 3 and 4 have changed 0.00 and 0.00 %"):
+    with pytest.raises(TrainingEnded, match="rounds 3 and 4 have changed 0.00 and 0.00 %"):
         step.before_epoch(4, MODEL)
     # a process that comes later says the same, from the labels that are there
-    later = step_of(tmp_path, fabric, *found, stop_below=0.01, extra={"round": 3, "network": "n"})
-    with pytest.raises(Finished, match="rounds 3 and 4"):
+    later = step_of(tmp_path, fabric, *found, stop_below=0.01, state={"round": 3, "network": "n"})
+    with pytest.raises(TrainingEnded, match="rounds 3 and 4"):
         later.before_epoch(4, MODEL)
     assert later.labeller.asked == []
     never = step_of(tmp_path / "never", fabric, *found, stop_below=0.0)
