@@ -29,7 +29,7 @@ from zoopose.evaluation.run_folder import RunFolder
 from zoopose.progress import log
 
 PACKAGES = (
-    "torch torchvision numpy scipy opencv-python-headless h5py pandas lightning-fabric matplotlib jinja2 tensorboard tyro imaug"
+    "torch torchvision numpy scipy opencv-python-headless h5py pandas lightning-fabric jinja2 tensorboard tyro imaug"
 ).split()
 
 

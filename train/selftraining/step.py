@@ -34,8 +34,8 @@ class RoundLabeller(Protocol):
         """All frames' labels, none admitted yet, on every rank; progress may be kept in `partial`, or beside it."""
         ...
 
-    def mark(self, model: nn.Module, round_: int) -> str:
-        """Short mark of all that these labels follow from."""
+    def cache_key(self, model: nn.Module, round_: int) -> str:
+        """Checksum of all that the labels of a round depend on."""
         ...
 
 
@@ -157,7 +157,7 @@ class SelfTrainingStep(ABC):
         first = self.fabric.is_global_zero
         if first:
             self.folder.remove_labels_after(round_)
-        labels = self._made(path, self.labeller.mark(model, round_)) if first else None
+        labels = self._made(path, self.labeller.cache_key(model, round_)) if first else None
         made = self.fabric.broadcast(labels is not None)
         if not made:
             self.prepare(round_)
