@@ -23,8 +23,9 @@ LEAST_DEVIATION = (
     0.01  # of the box: a source whose poses are all alike is no reason to take a hair's breadth for a difference
 )
 LEAST_DISTANCE = 0.5  # deviations: below that two poses of one animal differ anyway
-# Deviations: runs that gained stayed below 4.0, runs that did harm passed 4.5 by their second epoch (docs/methods/guard.md). A start that
-# is near to it, or beyond, has little room left: nothing says any more that its poses are poses.
+# Deviations: runs that gained stayed below 4.0, runs that did harm passed 4.5 by their second epoch
+# (docs/methods/guard.md). A start that is near to it, or beyond, has little room left: nothing says any more that its poses are
+# poses.
 FAR = 4.5
 FULL_GROWTH = 0.6  # the growth that leads to FAR and no further
 LEAST_ROOM = 0.15  # of the start's distance: the room of a start that is beyond
