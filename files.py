@@ -212,7 +212,7 @@ def _text(path: Path, expected: str, remedy: str) -> str:
         raise DataError(expected, found) from None
 
 
-def none_of(expected: str, offenders: Collection, what: str, path: Path, detail: str = "") -> None:
+def refuse_any(expected: str, offenders: Collection, what: str, path: Path, detail: str = "") -> None:
     """Raises DataError where there are offenders: how many, and the first."""
     if offenders:
         count = f"{len(offenders)} {what}{'s' if len(offenders) > 1 else ''}"

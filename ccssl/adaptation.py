@@ -10,7 +10,7 @@ from ..evaluation.mirroring import say_pairs
 from ..evaluation.report.labels import label_blocks_of_run
 from ..train import run as session
 from ..train import validation
-from ..train.adaptation import FROM_SCRATCH, guard_for, open_adaptation, outcome_facts, say_end
+from ..train.adaptation import guard_for, open_adaptation, outcome_facts, say_end
 from . import protocol
 from . import setup as adaptation
 from .options import CcsslOptions
@@ -33,8 +33,6 @@ def adapt(options: CcsslOptions) -> Path:
     task = session.open_run(
         options, fabric, "ccssl", start, options.num_epochs, restore and restore.state, LAST, aliases
     )
-    if not start.state:
-        task.extra[FROM_SCRATCH] = True
     few = open_target_labels(options, start.skeleton)
     data = {**opening.describe(), **describe_target_labels(few), "protocol": protocol.describe(options)}
     guard = guard_for(options, opening, start, task)

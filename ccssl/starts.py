@@ -11,6 +11,7 @@ from ..datasets.open import Subset, Unlabelled, check_joints, has_splits, takes
 from ..datasets.original_crops import SourcePictures
 from ..datasets.sample import PoseDataset
 from ..evaluation.data import use_pairs_of
+from ..evaluation.score import label_marks
 from ..pose.checkpoints import Loaded
 from ..pose.skeleton import Skeleton
 from ..train import network as building
@@ -63,6 +64,11 @@ def describe_target_labels(data: PoseDataset | None) -> dict[str, Any]:
     facts = dict(data.describe())
     facts["note"] = "trained on: a score on these pictures is no estimate of other pictures"
     return {"target labels": facts}
+
+
+def target_labels_state(options: CcsslOptions, data: PoseDataset | None) -> dict[str, Any] | None:
+    """The labelled target pictures as the checkpoint names them, so that a test on them can say that they were trained on."""
+    return None if data is None else {"data": options.target_labels, "marks": label_marks(data)}
 
 
 def labelled_feed(

@@ -12,11 +12,11 @@ from ..files import read_json
 from ..pose.skeleton import ANIMAL_POSE20
 from . import animal_pose_files as forms
 from .animal_pose_files import CLASSES, Record
-from .annotated import Animal, AnnotatedPictures, Unusable, choose_classes
+from .annotated_pictures import Animal, AnnotatedPictures, UnusableAnnotation, choose_classes
 from .coco.file import read_box, read_joints
-from .name_split import drawn, listed, stem
 from .original_index import SPLITS
-from .picture_places import is_file
+from .picture_paths import is_file
+from .split_by_name import drawn, listed, stem
 from .tree import missing_tree
 
 SALT = "zoopose animal_pose 0"
@@ -91,10 +91,10 @@ class AnimalPose(AnnotatedPictures):
         chosen = choose_classes(classes, known, f"animal_pose:{self.root}")
         for record in records:
             if classes is not None and not record.kind:
-                self._skip("class not told by the file", record.key)
+                self._note_skipped("class not told by the file", record.key)
             elif not record.kind or record.kind in chosen:
                 kind = record.kind or "not told"
-                self._take(record.key, kind, record.file_name, lambda r=record: _animal(r, labelled))
+                self._add(record.key, kind, record.file_name, lambda r=record: _animal(r, labelled))
         self._finish(self._find_folder(source), labelled, f"{source}: {len(records)} annotations")
         if need_pictures:
             self._require_pictures(HOW_TO_GET)
@@ -145,11 +145,11 @@ def _animal(record: Record, labelled: bool) -> Animal:
     xy = visible = None
     if labelled:
         if record.triples is None:
-            raise Unusable("no labelled joint")
+            raise UnusableAnnotation("no labelled joint")
         xy, visible = read_joints({"keypoints": record.triples}, len(ANIMAL_POSE20))
     box = read_box({"bbox": record.box_xywh}, record.size_wh)
     if box is None:
-        raise Unusable("no box")
+        raise UnusableAnnotation("no box")
     meta = {"category": record.kind, "annotation": record.key}
     if record.image_id is not None:
         meta["image_id"] = record.image_id

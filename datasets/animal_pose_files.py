@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
-from ..files import none_of, read_json
+from ..files import read_json, refuse_any
 from ..pose.skeleton import ANIMAL_POSE20
 from .coco import file as coco_file
-from .name_split import stem
-from .schema import as_id, is_file_name
+from .json_values import as_id, is_file_name
+from .split_by_name import stem
 from .tree import missing_tree
 
 CLASSES = ("dog", "cat", "sheep", "horse", "cow")
@@ -105,12 +105,12 @@ def read_native(path: Path, labelled: bool) -> list[Record]:
     lost = [
         k for k, a in zip(keys, annotations) if as_id(a.get("image_id")) is None or str(a["image_id"]) not in images
     ]
-    none_of("a picture for every annotation's image_id", lost, "annotation", path)
+    refuse_any("a picture for every annotation's image_id", lost, "annotation", path)
     named = {a["image_id"]: images[str(a["image_id"])] for a in annotations}
     wrong = {i: name for i, name in named.items() if not is_file_name(name)}
-    none_of("a file name for every picture", wrong, "picture", path)
+    refuse_any("a file name for every picture", wrong, "picture", path)
     lost = [k for k, a in zip(keys, annotations) if str(a.get("category_id")) not in names]
-    none_of("a category for every annotation's category_id", lost, "annotation", path)
+    refuse_any("a category for every annotation's category_id", lost, "annotation", path)
     order = range(20)
     if labelled:
         own = categories[0].get("keypoints") if categories else None
@@ -140,7 +140,7 @@ def _check_lengths(path: Path, keys: list[str], keypoints: list) -> None:
     if wrong:
         first = next(iter(wrong.values()))
         found = f" ({len(first)} joints)" if isinstance(first, list) else " (no list)"
-        none_of("20 joints x, y, visible in every annotation", wrong, "annotation", path, found)
+        refuse_any("20 joints x, y, visible in every annotation", wrong, "annotation", path, found)
 
 
 def _from_corners(box: Any) -> Any:

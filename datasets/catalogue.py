@@ -13,7 +13,7 @@ from .sample import PoseDataset
 
 @dataclass(frozen=True)
 class Request:
-    """What an opener is asked for; see `sources.open_data` for the fields."""
+    """What an opener is asked for; see `open.open_data` for the fields."""
 
     path: str
     split: str
@@ -63,7 +63,7 @@ def _images(r: Request) -> PoseDataset:
 
 
 def _video(r: Request) -> PoseDataset:
-    from .images import VideoFile
+    from .video.frames import VideoFile
 
     _refuse_valid("video", r)
     return VideoFile(r.path, skeleton=r.skeleton)

@@ -13,12 +13,12 @@ import numpy as np
 from ..files import atomic_path
 from ..pose.schema import Mismatch
 from ..pose.seal import USER_BLOCK, is_whole, seal_hdf5
-from .foreign import ForeignFileError, read_foreign
-from .foreign_child import hdf5_contents
+from .isolated_reader import UnreadableFileError, read_isolated
+from .isolated_reader_process import hdf5_contents
 
 
 @contextmanager
-def written_sealed(path: str | Path) -> Iterator[h5py.File]:
+def sealed_hdf5(path: str | Path) -> Iterator[h5py.File]:
     """An open file to be filled; it takes its place, with a seal, when the block ends well."""
     with atomic_path(path) as temporary:
         with h5py.File(temporary, "w", userblock_size=USER_BLOCK) as file:
@@ -26,19 +26,19 @@ def written_sealed(path: str | Path) -> Iterator[h5py.File]:
         seal_hdf5(temporary)
 
 
-def read_whole(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def read_hdf5(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Attributes, and data sets by their path ("group/name"), of a file that is there.
 
     Raises:
-        ForeignFileError: the file is damaged, or no HDF5 file.
+        UnreadableFileError: the file is damaged, or no HDF5 file.
     """
     try:
         whole = is_whole(path)
     except OSError as error:
-        raise ForeignFileError(str(error)) from error
+        raise UnreadableFileError(str(error)) from error
     if whole is False:
-        raise ForeignFileError("it is damaged: some of its bytes have changed since it was written")
-    found = hdf5_contents(path) if whole else read_foreign("hdf5", path)
+        raise UnreadableFileError("it is damaged: some of its bytes have changed since it was written")
+    found = hdf5_contents(path) if whole else read_isolated("hdf5", path)
     return found["attrs"], found["data"]
 
 

@@ -13,10 +13,7 @@ from .picture_decoding import TiffPages
 from .pictures import pages_of, read_page, read_rgb
 from .sample import PoseSample
 from .tree import missing_tree
-from .video.frames import VideoFile
-from .whole_pictures import WholePictures
-
-__all__ = ["SUFFIXES", "ImageFolder", "VideoFile", "natural_key"]
+from .unlabelled_pictures import WholePictures
 
 log = logging.getLogger(__name__)
 

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, OptionError
-from ..files import none_of, read_json
+from ..files import read_json, refuse_any
 from ..pose.skeleton import MPII16
-from .annotated import Animal, AnnotatedPictures, Unusable
+from .annotated_pictures import Animal, AnnotatedPictures, UnusableAnnotation
 from .coco.file import read_joints
-from .foreign import ForeignFileError, read_foreign, real_numbers
-from .name_split import drawn
+from .isolated_reader import UnreadableFileError, read_isolated, real_numbers
+from .json_values import is_file_name
 from .original_index import SPLITS
 from .person_boxes import mpii_centre_size
-from .schema import is_file_name
+from .split_by_name import drawn
 from .tree import missing_tree
 
 SALT = "zoopose mpii 0"
@@ -91,7 +91,7 @@ class Mpii(AnnotatedPictures):
         people = read_json(path, _MPII, HOW_TO_GET)
         if not isinstance(people, list) or not all(isinstance(p, dict) for p in people):
             raise DataError(_MPII, f"{path}: a {type(people).__name__}")
-        none_of(
+        refuse_any(
             "an image for every person",
             [i for i, p in enumerate(people) if not is_file_name(p.get("image"))],
             "person",
@@ -101,7 +101,7 @@ class Mpii(AnnotatedPictures):
             wrong = [
                 i for i, p in enumerate(people) if _count(p.get("joints")) != 16 or _count(p.get("joints_vis")) != 16
             ]
-            none_of("16 joints and 16 flags for every person", wrong, "person", path)
+            refuse_any("16 joints and 16 flags for every person", wrong, "person", path)
         heads = _head_boxes(path, len(people))
         self.people.append((path, len(people)))
         for number, person in enumerate(people):
@@ -110,7 +110,7 @@ class Mpii(AnnotatedPictures):
                 continue
             key = f"{path.stem}{number}"
             head = heads[number] if heads is not None else person.get("head_box")
-            self._take(
+            self._add(
                 key, "person", name, lambda k=key, p=person, h=head, r=number: _person(k, p, h, prefix, labelled, r)
             )
 
@@ -120,7 +120,7 @@ def _count(values: Any) -> int:
 
 
 def _person(key: str, person: dict, head: Any, prefix: str, labelled: bool, row: int) -> Animal:
-    box = published_square(person.get("center"), person.get("scale"))
+    box = mpii_box(person.get("center"), person.get("scale"))
     name = f"{prefix}{person['image']}"
     meta = {
         "category": "person",
@@ -132,38 +132,38 @@ def _person(key: str, person: dict, head: Any, prefix: str, labelled: bool, row:
         try:
             x1, y1, x2, y2 = (float(v) - 1 for v in np.asarray(head, np.float64).ravel())
         except (TypeError, ValueError, OverflowError):
-            raise Unusable("head box that is not four numbers") from None
+            raise UnusableAnnotation("head box that is not four numbers") from None
         meta["head_box_xyxy"] = [x1, y1, x2, y2]
     if not labelled:
         return Animal(f"{name}#{key}", name, box, meta=meta)
     try:
         triples = [(x - 1, y - 1, 2 if v == 1 else v) for (x, y), v in zip(person["joints"], person["joints_vis"])]
     except (TypeError, ValueError):
-        raise Unusable("keypoints that are not numbers") from None
+        raise UnusableAnnotation("keypoints that are not numbers") from None
     return Animal(f"{name}#{key}", name, box, *read_joints({"keypoints": triples}, len(MPII16)), meta=meta)
 
 
-def published_square(center: Any, scale: Any) -> tuple[float, float, float, float]:
+def mpii_box(center: Any, scale: Any) -> tuple[float, float, float, float]:
     """Box x, y, w, h (pixel edges, from 0) of a person's centre and scale as the files have them.
 
     Raises:
-        Unusable: no centre, or one that is no finite number; a scale of zero.
+        UnusableAnnotation: no centre, or one that is no finite number; a scale of zero.
     """
     try:
         (x, y), scale = (float(v) for v in center), float(scale)
     except (TypeError, ValueError, OverflowError):
-        raise Unusable("centre or scale that is not a number") from None
+        raise UnusableAnnotation("centre or scale that is not a number") from None
     if not all(map(math.isfinite, (x, y, scale))):
-        raise Unusable("centre or scale that is not finite")
+        raise UnusableAnnotation("centre or scale that is not finite")
     if x == -1:
-        raise Unusable("no centre")
+        raise UnusableAnnotation("no centre")
     if scale <= 0:
-        raise Unusable("box of zero size")
+        raise UnusableAnnotation("box of zero size")
     middle, side = mpii_centre_size((x, y), scale)
     left, top = (float(v) for v in middle + 0.5 - side / 2)  # a pixel's middle lies half a pixel from its edge
     side = float(side)
     if left + side <= 0 or top + side <= 0:
-        raise Unusable("box wholly outside the picture")
+        raise UnusableAnnotation("box wholly outside the picture")
     return left, top, side, side
 
 
@@ -178,8 +178,8 @@ def _head_boxes(path: Path, count: int) -> np.ndarray | None:
         return None
     expected = f"the head boxes of the {count} people of {path.name}: headboxes_src (2, 2, {count})"
     try:
-        boxes = real_numbers(read_foreign("mat", beside), "headboxes_src")
-    except ForeignFileError as error:
+        boxes = real_numbers(read_isolated("mat", beside), "headboxes_src")
+    except UnreadableFileError as error:
         raise DataError(expected, f"{beside}: {error}", "fetch it again") from error
     if boxes.shape != (2, 2, count):
         raise DataError(expected, f"{beside}: {boxes.shape}", "put the file that belongs to it there, or none")

@@ -79,6 +79,15 @@ def open_data(
     Raises:
         OptionError: an unknown name, an option the set cannot honour, or no path where one is needed.
         DataError: the data are missing or broken.
+
+    Example:
+        >>> import zoopose
+        >>> data = zoopose.open_data("coco:horses/labels.json")
+        >>> len(data), data.skeleton.joints[:2]
+        (12, ('nose', 'left_ear'))
+        >>> sample = data[0]
+        >>> sample.image.shape, sample.xy_px.shape, sample.visible.shape
+        ((64, 64, 3), (6, 2), (6,))
     """
     name, _, path = text.partition(":")
     if name not in SOURCES:
@@ -192,7 +201,11 @@ class Unlabelled(_View):
 
 
 class Subset(_View):
-    """Some items of a data set, in the order given; see `keep`."""
+    """The items `indices` of a data set (whole numbers from 0), in that order, as a data set.
+
+    Raises:
+        IndexError: the data set has no such item.
+    """
 
     def __init__(self, dataset: PoseDataset, indices: Sequence[int]):
         super().__init__(dataset)
@@ -216,11 +229,6 @@ class Subset(_View):
         """The wrapped set's facts, with the number of items here and the number there."""
         facts = self.dataset.describe()
         return {**facts, "items": len(self), "out of": facts.get("items", len(self.dataset))}
-
-
-def keep(dataset: PoseDataset, indices: Sequence[int]) -> Subset:
-    """The items `indices` of a data set (whole numbers from 0), in that order, as a data set."""
-    return Subset(dataset, indices)
 
 
 def check_joints(dataset: PoseDataset, skeleton: Skeleton, where: str) -> None:

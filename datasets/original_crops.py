@@ -105,7 +105,7 @@ class LabelledCrops(_Crops):
     def __getitem__(self, index: int) -> PoseSample:
         item = self.crops[index]
         side = self.crops.size
-        xy_crop = whole_again(
+        xy_crop = restore_crop_px(
             apply(item["crop_from_image"].numpy(), np.nan_to_num(self.xy_px[index]).astype(np.float64))
         )
         pts = np.concatenate([xy_crop, self.weight[index][:, None]], 1).astype(np.float32)
@@ -150,7 +150,7 @@ def through_jpeg(crop: np.ndarray) -> np.ndarray:
         return np.array(picture.convert("RGB"))
 
 
-def whole_again(xy_crop: np.ndarray) -> np.ndarray:
+def restore_crop_px(xy_crop: np.ndarray) -> np.ndarray:
     """Crop pixels that went to picture pixels in float32 and back, as they were: in the steps of float16, noise cut off.
 
     The published loader cuts to whole cells, so that a hundred-thousandth below a whole number is a cell.

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import DataError, OptionError, WeightsError
 from ..pose import weights
-from .arrays import mapped_array
+from .npy_file import map_npy
 
 SPLITS = ("train", "valid", "all")
 
@@ -102,7 +102,7 @@ def _item_numbers(path: Path) -> np.ndarray:
         DataError: it holds no whole numbers from 0.
     """
     try:
-        array = np.array(mapped_array(path)).ravel()
+        array = np.array(map_npy(path)).ravel()
         if not ((array >= 0) & (array < 2**31) & (array == np.floor(array))).all():
             raise ValueError("other than whole numbers from 0")
     except (ValueError, OSError) as error:

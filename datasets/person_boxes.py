@@ -31,7 +31,7 @@ def clean_boxes(box_xywh, picture_wh) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([first, last - first], -1), (last >= first).all(-1)
 
 
-def kept_people(box_xywh, area, keypoints, category, picture_wh, person: int = 1) -> np.ndarray:
+def usable_people(box_xywh, area, keypoints, category, picture_wh, person: int = 1) -> np.ndarray:
     """(N,) bool: which annotations of a picture the published loader keeps; crowds are left out before.
 
     Args:

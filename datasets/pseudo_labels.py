@@ -14,8 +14,8 @@ from ..errors import DataError
 from ..pose.checkpoint_schema import parse_skeleton
 from ..pose.schema import Mismatch, any_value, integer, mapping_of, number, record, string
 from ..pose.skeleton import Skeleton
-from .foreign import ForeignFileError
-from .hdf5_file import array_of, decoded, encoded, read_whole, written_sealed
+from .hdf5_file import array_of, decoded, encoded, read_hdf5, sealed_hdf5
+from .isolated_reader import UnreadableFileError
 
 FORMAT = "zoopose pseudo-labels 2"
 
@@ -72,7 +72,7 @@ class PseudoLabels:
 
     def write(self, path: str | Path) -> None:
         """Write the file whole or not at all, with a seal, see `pose.seal`."""
-        with written_sealed(path) as file:
+        with sealed_hdf5(path) as file:
             file.attrs["format"] = FORMAT
             file.attrs["skeleton"] = json.dumps(self.skeleton.to_dict())
             file.attrs["facts"] = json.dumps(self.facts)
@@ -126,11 +126,11 @@ class PseudoLabels:
         if not path.is_file():
             raise DataError("a file of pseudo-labels", f"no file {path}", remedy)
         try:
-            attrs, data = read_whole(path)
+            attrs, data = read_hdf5(path)
             if attrs.get("format") != FORMAT:
                 raise DataError(f"a file marked {FORMAT!r}", f"{path} marked {attrs.get('format')!r}", remedy)
             return _labels_of(attrs, data)
-        except (ForeignFileError, LookupError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        except (UnreadableFileError, LookupError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise DataError("a whole file of pseudo-labels", f"{path}: {error}", remedy) from error
 
 

@@ -27,7 +27,7 @@ from PIL import Image
 from ..errors import DataError, OptionError
 from ..pose.original.geometry import BOX_UNIT_PX
 from ..pose.skeleton import TIGDOG18
-from .arrays import mapped_array
+from .npy_file import map_npy
 from .original_index import OriginalAnnotation, Split, cached_mean, cached_split, check_options, seeded_fifth
 from .pictures import PictureError, read_rgb
 from .sample import IGNORED, PartLabels, PoseSample
@@ -192,7 +192,7 @@ class SyntheticAnimal:
         """(V, 3) x, y, visible of all vertices, or (K, 3) of the joints alone, which reads little of the file."""
         path = _kpts(self.paths[index])
         try:
-            vertices = mapped_array(path)
+            vertices = map_npy(path)
             if vertices.ndim != 2 or vertices.shape[1] < 3 or len(vertices) <= self._rows.max():
                 raise ValueError(f"shape {vertices.shape}")
             vertices = np.array(vertices if whole else vertices[self._rows])

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import DataError
 from ..pose.skeleton import TIGDOG18
-from .foreign import ForeignFileError, ForeignReader
+from .isolated_reader import IsolatedReader, UnreadableFileError
 from .original_index import Split, cached_split, seeded_fifth
 from .tree import missing_tree
 
@@ -70,7 +70,7 @@ def read_index(folder: Path, animal: str) -> TigDogIndex:
         DataError: for a file that does not mean what it should.
     """
     parts: list[tuple] = []
-    with ForeignReader() as reader:
+    with IsolatedReader() as reader:
         for shot, first, last in _ranges(reader, folder / "ranges" / animal / "ranges.mat"):
             path = folder / "landmarks" / animal / f"{shot}.mat"
             if not path.is_file():
@@ -87,7 +87,7 @@ def read_index(folder: Path, animal: str) -> TigDogIndex:
     return TigDogIndex(*(np.concatenate(column) for column in zip(*parts)))
 
 
-def _ranges(reader: ForeignReader, path: Path) -> list[tuple[int, int, int]]:
+def _ranges(reader: IsolatedReader, path: Path) -> list[tuple[int, int, int]]:
     """Shot, first frame and last frame (inclusive) of every shot.
 
     Raises:
@@ -151,11 +151,11 @@ def how_to_get(root: Path) -> str:
     )
 
 
-def _matlab(reader: ForeignReader, path: Path, name: str) -> np.ndarray:
+def _matlab(reader: IsolatedReader, path: Path, name: str) -> np.ndarray:
     expected = f"a MATLAB v5 file with the variable {name!r}"
     try:
         found = reader.read("mat", path)
-    except ForeignFileError as error:
+    except UnreadableFileError as error:
         raise DataError(expected, f"{path}: {error}", "unpack it again") from error
     if name not in found:
         raise DataError(expected, f"{path} with {', '.join(found) or 'nothing'}", "unpack it again")

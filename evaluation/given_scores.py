@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..datasets.annotated import AnnotatedPictures
+from ..datasets.annotated_pictures import AnnotatedPictures
 from ..datasets.coco.person import CocoPerson
 from ..datasets.coco.truth import CocoTruth, coco_truth
 from ..datasets.mpii import Mpii
 from ..datasets.open import open_data
-from ..datasets.picture_places import picture_size
+from ..datasets.picture_paths import picture_size
 from ..datasets.sample import PoseDataset
-from ..datasets.units import Numbers, check_results
+from ..datasets.unit_check import Numbers, check_results
 from ..errors import DataError, OptionError
 from ..pose.checkpoints import Loaded
 from ..progress import log

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets.annotated import AnnotatedPictures
+from ..datasets.annotated_pictures import AnnotatedPictures
 from ..datasets.coco.person import CocoPerson
 from ..datasets.coco.truth import CocoTruth, coco_truth
 from ..datasets.mpii import Mpii

@@ -12,7 +12,7 @@ from torch import nn
 from torch.utils.data import Dataset, default_collate
 
 from ..datasets.crops import crop_image, crop_parts
-from ..datasets.loading import Loader
+from ..datasets.loader import Loader
 from ..datasets.original_crops import box_matrix
 from ..datasets.original_index import OriginalAnnotation
 from ..datasets.original_items import annotation_of

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy.io import savemat
 
-from ..datasets.foreign import ForeignFileError, read_foreign, real_numbers
+from ..datasets.isolated_reader import UnreadableFileError, read_isolated, real_numbers
 from ..datasets.mpii import Mpii
 from ..errors import DataError
 from ..files import atomic_path
@@ -177,7 +177,7 @@ def write_preds(path: Path, preds: np.ndarray) -> None:
 def _loaded(path: Path, expected: str, keys: tuple[str, ...]) -> dict:
     """The variables of a .mat file, those of `keys` as float64."""
     try:
-        found = read_foreign("mat", path)
+        found = read_isolated("mat", path)
         return {**found, **{key: real_numbers(found, key) for key in keys}}
-    except ForeignFileError as error:
+    except UnreadableFileError as error:
         raise DataError(expected, f"{path}: {error}", "give the path of such a file") from error

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..datasets.coco.truth import CocoTruth
-from ..datasets.schema import Ids, is_number, kind_of
+from ..datasets.json_values import Ids, is_number, kind_of
 from ..errors import DataError
-from ..files import atomic_json, none_of, plain, read_json
+from ..files import atomic_json, plain, read_json, refuse_any
 
 _RESULTS = (
     "COCO keypoint results: a JSON list of objects with image_id, category_id, keypoints [x, y, score, ...] and score"
@@ -78,12 +78,12 @@ def read_results(path: Path, truth: CocoTruth, joints: int) -> PoseResults:
         what = f"an object of {len(data)}" if isinstance(data, dict) else f"a {type(data).__name__} of other things"
         raise DataError(_RESULTS, f"{path}: {what}")
     lost = [i for i, e in enumerate(data) if not isinstance(e.get("keypoints"), list)]
-    none_of("keypoints in every result", lost, "result", path)
+    refuse_any("keypoints in every result", lost, "result", path)
     lost = {i: len(e["keypoints"]) for i, e in enumerate(data) if len(e["keypoints"]) != 3 * joints}
     length = f" ({next(iter(lost.values()), 0)} numbers)"
-    none_of(f"3 x {joints} numbers x, y, score in every result, for {joints} joints", lost, "result", path, length)
+    refuse_any(f"3 x {joints} numbers x, y, score in every result, for {joints} joints", lost, "result", path, length)
     lost = [i for i, e in enumerate(data) if not _numbers([*e["keypoints"], e.get("score")])]
-    none_of("finite numbers and a score in every result", lost, "result", path)
+    refuse_any("finite numbers and a score in every result", lost, "result", path)
     names = {image["file_name"]: image["id"] for image in truth.images}
     # a file may name one picture twice: such a name says nothing
     counts = Counter(image["file_name"] for image in truth.images)

@@ -26,11 +26,11 @@ import numpy as np
 from zoopose.commandline.flags import positional
 from zoopose.commandline.limits import COUNT_OR_ZERO, Limits, check_limits
 from zoopose.commandline.parsing import command
-from zoopose.datasets.open import class_names, keep, open_data, partner_pairs, warn_of_idle_data, warn_of_idle_split
-from zoopose.datasets.picture_places import is_file
+from zoopose.datasets.open import Subset, class_names, open_data, partner_pairs, warn_of_idle_data, warn_of_idle_split
+from zoopose.datasets.picture_paths import is_file
 from zoopose.datasets.pictures import PictureError
 from zoopose.datasets.sample import PoseDataset
-from zoopose.datasets.sheet import evenly, overlay_sheet
+from zoopose.datasets.sample_sheet import evenly_spaced, overlay_sheet
 from zoopose.errors import DataError
 from zoopose.files import atomic_json, shown_name
 from zoopose.pose.skeleton import Skeleton
@@ -92,7 +92,7 @@ def run(options: CheckOptions) -> dict[str, Any]:
         log.info("%s", line)
     there = [i for i, missing in enumerate(missing_pictures(dataset)) if not missing]
     if there:
-        log.info("sheet of 12 samples: %s", overlay_sheet(keep(dataset, there), Path(options.sheet)))
+        log.info("sheet of 12 samples: %s", overlay_sheet(Subset(dataset, there), Path(options.sheet)))
     else:
         log.info("no sheet of samples: none of the pictures is there")
     if options.json:
@@ -169,7 +169,7 @@ def check_source(
         paths = {shown_name(dataset.path_of(i)): gone for i, gone in enumerate(missing)}
         lost = [path for path, gone in paths.items() if gone]
         facts["missing_pictures"] = {"count": len(lost), "of": len(paths), "first": lost[:5]}
-    return facts | _read_all(dataset, evenly(len(dataset), read), missing, progress)
+    return facts | _read_all(dataset, evenly_spaced(len(dataset), read), missing, progress)
 
 
 def missing_pictures(dataset: PoseDataset) -> list[bool]:

@@ -4,7 +4,7 @@ import os
 import pytest
 
 from zoopose import files as json_file
-from zoopose.datasets.schema import Ids, as_id, is_file_name, is_name, is_number, kind_of
+from zoopose.datasets.json_values import Ids, as_id, is_file_name, is_name, is_number, kind_of
 from zoopose.errors import DataError
 from zoopose.files import plain, read_json
 

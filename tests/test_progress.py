@@ -17,7 +17,7 @@ import torch
 
 from zoopose import progress as stopping
 from zoopose.commandline.parsing import command
-from zoopose.datasets.loading import Loader, need_handles
+from zoopose.datasets.loader import Loader, need_handles
 from zoopose.errors import ResourceError
 from zoopose.progress import Progress, Stopped, asked, deferring, listening
 from zoopose.train.options import TrainOptions
@@ -152,7 +152,7 @@ def run_program(text: str, *, wait: str) -> tuple[subprocess.Popen, str]:
 
 STUCK = """
 import os, time
-from zoopose.datasets.loading import Loader
+from zoopose.datasets.loader import Loader
 class Stuck:
     def __len__(self): return 4
     def __getitem__(self, index):

@@ -18,10 +18,15 @@ from . import network as building
 from . import run as session
 from .data import training_and_validation
 from .guard import Guard
-from .loop import Run
 from .options import FitOptions
+from .run_state import Run
 
-FROM_SCRATCH = "from_scratch"  # in the `extra` of a run that began with fresh weights
+FROM_SCRATCH = "from_scratch"  # key of a step's state, in a checkpoint: the run began with fresh weights
+
+
+def began_from_scratch(start: Loaded, run: Run) -> bool:
+    """Whether a run began with fresh weights, now or where it goes on."""
+    return not start.state or bool(run.restored.get(FROM_SCRATCH))
 
 
 class Opening(NamedTuple):
@@ -143,7 +148,7 @@ def guard_for(options: FitOptions, opening: Opening, start: Loaded, run: Run) ->
             "the published protocol has no guard against harm: where labels are wrong, its end may be worse than its start"
         )
         return None
-    if run.extra.get(FROM_SCRATCH):
+    if began_from_scratch(start, run):
         log.warning("no guard against harm: a run from fresh weights has no start network to give back")
         return None
     return Guard(
@@ -173,7 +178,7 @@ def say_end(target: str, run: Run, guard: Guard | None, about: str) -> None:
     log.info(f"{run.last_name}: the network at which the run was stopped" if stopped else about)
     say_next(target, run.folder / ("model_best.pth.tar" if stopped else run.last_name))
     if stopped:
-        log.info(guard.sentence)
+        log.info(guard.outcome)
 
 
 def say_next(target: str, checkpoint: Path) -> None:

@@ -8,9 +8,7 @@ from pathlib import Path
 from ..errors import WeightsError
 from ..pose import checkpoints, weights
 from ..progress import log
-from .loop import Run
-
-BEST = "model_best.pth.tar"
+from .run_state import BEST, Run
 
 
 def load_newest_intact(path: Path, method: str) -> tuple[Path, checkpoints.Loaded]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,14 +25,17 @@ from ..pose import checkpoints
 from ..progress import Stopped, log
 from . import network as building
 from .compiled import Compiled
-from .debug_sheets import Watched
+from .debug_sheets import DrawnStep
 from .fallback import load_newest_intact, mend
-from .loop import Interrupted, Run, Step, Watch, fit
+from .guard import Guard
+from .loop import Interrupted, Validate, fit
 from .no_effect import RULES
 from .optim import optimizer_of, rate_at
 from .options import FitOptions
 from .ranks import share_statistics
 from .recipes import recipe_results
+from .run_state import Run
+from .step import Step
 
 
 def open_fabric(options: FitOptions) -> Fabric:
@@ -184,13 +187,13 @@ def train_run(
     step: Step,
     options: FitOptions,
     epochs: int,
-    validate: Callable[[nn.Module, int | None], Mapping[str, float]],
+    validate: Validate,
     select: str,
     method: str,
     data: Mapping[str, Any],
     restored: bool,
     network: checkpoints.Loaded,
-    watch: Watch | None = None,
+    guard: Guard | None = None,
 ) -> None:
     """`fit`, with run.json and the log that go with it, and sheets of the first batches where they are asked for.
 
@@ -198,7 +201,7 @@ def train_run(
         network: describes joints and form.
         method, data: for run.json, see `write_facts`.
         restored: the run goes on, and so does its log.
-        watch: see `fit`.
+        guard: see `fit`.
 
     Raises:
         Stopped: the user stopped the run; all is saved.
@@ -213,9 +216,9 @@ def train_run(
         write_facts(run.folder, options, method, data)
         runlog = RunLog(run.folder, resume_epoch=run.epoch + 1 if restored else None)
         if options.debug:
-            step = Watched(step, network, run.plain, run.folder / "debug", options.debug)
+            step = DrawnStep(step, network, run.plain, run.folder / "debug", options.debug)
     try:
-        fit(run, step, epochs, validate, select, runlog, watch)
+        fit(run, step, epochs, validate, select, runlog, guard)
     except Interrupted:
         raise Stopped(goes_on(options, run.folder / run.last_name)) from None
     except ValueError as error:  # a batch of which all pictures but one cannot be read, or the last of an epoch

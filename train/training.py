@@ -26,7 +26,7 @@ from .data import training_and_validation
 from .feeds.labelled import original_mean
 from .options import TrainOptions
 from .recipes import load_recipe, recipe_results
-from .stages import Staged
+from .stages import StagedStep
 
 LAST, ALIASES = "checkpoint.pth.tar", ("last.pth.tar",)
 
@@ -67,7 +67,7 @@ def train_network(options: TrainOptions) -> Path:
         options, fabric, "train", start, options.epochs, restore.state if restore else None, LAST, ALIASES
     )
     if options.stages > 1:
-        step = Staged(step, task, rates.schedule_of(options, options.epochs))
+        step = StagedStep(step, task, rates.schedule_of(options, options.epochs))
     if options.start_epoch and earlier is None:
         task.epoch, task.step = options.start_epoch, 0
     data = {"training": training.describe(), "validation": valid.describe()}

@@ -29,8 +29,8 @@ from ..progress import log
 from .feeds.crops import targets
 from .feeds.labelled import encoding_of
 from .label_check import check_labels
-from .loop import Run
 from .options import FitOptions
+from .run_state import Run
 from .supervised import LOSSES, loss_for, stage_loss
 
 

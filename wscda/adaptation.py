@@ -38,24 +38,24 @@ def adapt(options: WscdaOptions) -> Path:
     task = session.open_run(
         options, fabric, "wscda", start, options.num_epochs, restore and restore.state, LAST, whole=whole
     )
-    task.extra["wscda"] = {**task.extra.get("wscda", {}), "parts": whole.parts(), "human": domains.human_skeleton()}
+    parts = {**task.restored.get("wscda", {}), "parts": whole.parts(), "human": domains.human_skeleton()}
     data = domains.describe()
     sizes = ", ".join(f"{name} {count / 1e6:.2f} M" for name, count in sizes_of(whole).items())
     session.banner(task, start, data, options.num_epochs, [f"start      {note}", f"parts      {sizes}"])
     for skeleton in domains.skeletons():
         say_pairs(options, skeleton)
-    step = adaptation.step_for(options, domains, whole, start.spec, task)
-    update_best = validation.Validation(domains.valid, start, fabric, options)
     if not task.epoch and not task.step:
         forget(task.folder)
         if options.probe:
-            task.extra["wscda"]["probe"] = adaptation.probe(options, domains, start, fabric).to_dict()
+            parts["probe"] = adaptation.probe(options, domains, start, fabric).to_dict()
+    step = adaptation.step_for(options, domains, whole, start.spec, task, parts)
+    update_best = validation.Validation(domains.valid, start, fabric, options)
     session.train_run(
         task, step, options, options.num_epochs, update_best, "val/pck", "WS-CDA", data, restore is not None, start
     )
     if fabric.is_global_zero:
         if options.probe:
-            adaptation.probe_at_the_end(options, domains, task)
+            adaptation.probe_at_the_end(options, domains, task, parts["probe"])
         more = domain_blocks(task.folder, domains.target, fabric.device)
         chosen = "best on the labelled validation animals; target labels were not read"
         validation.finish(update_best, task, options, {"method": "WS-CDA", "model_best": chosen, **data}, more)

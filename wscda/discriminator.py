@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -47,15 +47,19 @@ class DiscriminatorTrainer:
         steps: after every batch.
         rate: learning rate.
         fabric: the ranks, whose gradients are averaged.
-        kept: of the run; the optimiser's averages go there.
     """
 
-    def __init__(self, discriminator: Discriminator, steps: int, rate: float, fabric: Fabric, kept: dict[str, Any]):
-        self.discriminator, self.steps, self.fabric, self.kept = discriminator, steps, fabric, kept
+    def __init__(self, discriminator: Discriminator, steps: int, rate: float, fabric: Fabric):
+        self.discriminator, self.steps, self.fabric = discriminator, steps, fabric
         self.optimizer = torch.optim.Adam(discriminator.parameters(), rate)
         self._seen: tuple[torch.Tensor, Callable[[torch.Tensor], torch.Tensor]] | None = None
-        if "pursuit" in kept:
-            self.optimizer.load_state_dict(kept["pursuit"])
+
+    def state_dict(self) -> dict[str, Any]:
+        """The optimiser's averages."""
+        return self.optimizer.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.optimizer.load_state_dict(dict(state))
 
     def see(self, features: torch.Tensor, loss: Callable[[torch.Tensor], torch.Tensor]) -> None:
         """Take a batch's features (N, C, h, w), which are not trained here, and the domain loss of logits (N, 2) on them."""
@@ -72,5 +76,4 @@ class DiscriminatorTrainer:
                 for parameter in self.discriminator.parameters():
                     parameter.grad = self.fabric.all_reduce(parameter.grad, reduce_op="mean")
             self.optimizer.step()
-        self.kept["pursuit"] = self.optimizer.state_dict()
         self._seen = None

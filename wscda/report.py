@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..datasets.open import Unlabelled, keep
+from ..datasets.open import Subset, Unlabelled
 from ..datasets.sample import PoseDataset
 from ..errors import DataError
 from ..evaluation.inference import predict
@@ -65,7 +65,7 @@ def sample_target(folder: Path, target: PoseDataset, device: torch.device) -> di
     """What a run's best network predicts on some pictures of the target, evenly spread; kept beside the run."""
     network = checkpoints.load(folder / BEST)
     rows = np.unique(np.linspace(0, len(target) - 1, min(PICTURES, len(target))).round().astype(int))
-    some = keep(Unlabelled(target, network.skeleton), rows)
+    some = Subset(Unlabelled(target, network.skeleton), rows)
     found = predict(network.model.to(device), some, network.spec, device, phase="target pictures for the report")
     read = np.flatnonzero(found.read)
     told = {

@@ -25,7 +25,7 @@ from ..train import network as building
 from ..train.data import labelled_data, training_and_validation
 from ..train.feeds.crops import CropFeed, cache_for
 from ..train.feeds.labelled import augmentation_for, encoding_of, trains_hidden
-from ..train.loop import Run
+from ..train.run_state import Run
 from ..train.supervised import LOSSES
 from .discriminator import DiscriminatorTrainer
 from .network import WscdaNetwork, human_head
@@ -202,21 +202,23 @@ def probe(options: WscdaOptions, domains: Domains, network: Loaded, fabric: Fabr
     return found
 
 
-def probe_at_the_end(options: WscdaOptions, domains: Domains, run: Run) -> None:
-    """Probe the best network and the last, and keep both beside the start's."""
-    found = {"start": run.extra["wscda"]["probe"]}
+def probe_at_the_end(options: WscdaOptions, domains: Domains, run: Run, start: Mapping[str, Any]) -> None:
+    """Probe the best network and the last, and write both with the probe of the start."""
+    found = {"start": dict(start)}
     for name in ("model_best", "last"):
         network = checkpoints.load(run.folder / f"{name}.pth.tar")
         found[name] = probe(options, domains, network, run.fabric).to_dict()
     write_probes(run.folder, found)
 
 
-def step_for(options: WscdaOptions, domains: Domains, whole: WscdaNetwork, spec: InputSpec, run: Run) -> WscdaStep:
-    """The step of a run."""
+def step_for(
+    options: WscdaOptions, domains: Domains, whole: WscdaNetwork, spec: InputSpec, run: Run, parts: Mapping[str, Any]
+) -> WscdaStep:
+    """The step of a run; `parts` as of `WscdaStep`."""
     fabric, discriminator_trainer = run.fabric, None
     if options.discriminator_steps and whole.discriminator is not None:
         discriminator_trainer = DiscriminatorTrainer(
-            whole.discriminator, options.discriminator_steps, options.lr, fabric, run.extra["wscda"]
+            whole.discriminator, options.discriminator_steps, options.lr, fabric
         )
     loss = loss_name(options)
     named = domains.named()
@@ -235,5 +237,5 @@ def step_for(options: WscdaOptions, domains: Domains, whole: WscdaNetwork, spec:
     }  # fmt: skip
     return WscdaStep(
         {name: feeds[name] for name in named}, fabric, LOSSES[loss], options.alpha, options.beta, options.w1, options.w2,
-        options.alpha_warmup, options.num_epochs, options.steps, discriminator_trainer,
+        options.alpha_warmup, options.num_epochs, options.steps, discriminator_trainer, parts,
     )  # fmt: skip

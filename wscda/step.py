@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import chain
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -35,7 +36,9 @@ class WscdaStep:
         warmup: share of the training over which alpha grows from 0.
         epochs: of the whole training.
         steps: batches an epoch; 0 for a pass through the largest set.
-        pursuit: further steps of the discriminator alone; None: it takes the optimiser's only.
+        discriminator_trainer: further steps of the discriminator alone; None: it takes the optimiser's only.
+        parts: what a checkpoint holds of WS-CDA in addition to the main network: the state of the parts, joints of the human head,
+            a probe of the start.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class WscdaStep:
         epochs: int,
         steps: int = 0,
         discriminator_trainer: DiscriminatorTrainer | None = None,
+        parts: Mapping[str, Any] | None = None,
     ):
         if alpha * beta > 0:
             raise OptionError("alpha and beta of opposite signs", f"--alpha {alpha:g} --beta {beta:g}", "--alpha -1")
@@ -59,7 +63,16 @@ class WscdaStep:
         self.steps = steps or max(feed.steps for feed in feeds.values())
         self.total_steps = epochs * self.steps
         self.pictures = sum(feed.batch_size for feed in feeds.values())
-        self.discriminator_trainer = discriminator_trainer
+        self.discriminator_trainer, self.parts = discriminator_trainer, dict(parts or {})
+
+    def state_dict(self) -> dict[str, Any]:
+        trainer = self.discriminator_trainer
+        return {"wscda": {**self.parts, **({"pursuit": trainer.state_dict()} if trainer else {})}}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Averages of the discriminator's optimiser; the parts are in the network already, see `setup.build_network`."""
+        if self.discriminator_trainer and "pursuit" in state.get("wscda", {}):
+            self.discriminator_trainer.load_state_dict(state["wscda"]["pursuit"])
 
     def before_epoch(self, epoch: int, model: nn.Module) -> Mapping[str, float]:
         return {}

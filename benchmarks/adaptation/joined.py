@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from zoopose.datasets.recordings import video_of
+from zoopose.datasets.coco.recordings import video_of
 from zoopose.errors import DataError
 
 from .data import Animals, link, recording_of, write

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..annotated import Animal, AnnotatedPictures, Unusable, choose_classes
+from ..annotated_pictures import Animal, AnnotatedPictures, UnusableAnnotation, choose_classes
 from . import file as coco_file
 from .person import cut_box
 from .tree import CocoPart, read_parts
@@ -66,15 +66,15 @@ class CocoAnimals(AnnotatedPictures):
             kind = kinds.get(ann["category_id"])
             if kind is not None:
                 name = f"{part.pictures}/{part.file.images[ann['image_id']]['file_name']}"
-                self._take(i, kind, name, lambda i=i, a=ann, n=name, k=kind: self._animal(i, a, n, k, part))
+                self._add(i, kind, name, lambda i=i, a=ann, n=name, k=kind: self._animal(i, a, n, k, part))
 
     def _animal(self, annotation_id: Any, ann: dict, name: str, kind: str, part: CocoPart) -> Animal:
         if coco_file.is_crowd(ann):
-            raise Unusable("a crowd")
+            raise UnusableAnnotation("a crowd")
         image = part.file.images[ann["image_id"]]
         size_wh = coco_file.size_of(image)
         box = cut_box(ann, size_wh)
         if min(box[2:]) < self.min_size:
-            raise Unusable(f"shorter side of the box below {self.min_size:g} px")
+            raise UnusableAnnotation(f"shorter side of the box below {self.min_size:g} px")
         meta = {"category": kind, "image_id": image["id"], "annotation_id": annotation_id}
         return Animal(f"{name}#{annotation_id}", name, box, size_wh=size_wh, meta=meta)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError
-from ...files import none_of, plain, read_json
-from ..annotated import LARGEST_BOX, Unusable
-from ..schema import FURTHEST_PX, MOST_JOINTS, Ids, as_id, is_file_name, is_name, is_number, kind_of
+from ...files import plain, read_json, refuse_any
+from ..annotated_pictures import LARGEST_BOX, UnusableAnnotation
+from ..json_values import FURTHEST_PX, MOST_JOINTS, Ids, as_id, is_file_name, is_name, is_number, kind_of
 
 _COCO = "a COCO keypoints file: a JSON object with the lists 'images', 'annotations' and 'categories'"
 _MISSING = object()
@@ -85,9 +85,9 @@ def _by_id(entries: list, what: str, path: Path) -> dict[Any, dict]:
             twice.append(key)
         else:
             found[key] = entry
-    none_of(f"an object for every {what}", others, what, path, _kind(others))
-    none_of(f"an id for every {what}, a whole number or a text", nameless, what, path, _kind(nameless, "has "))
-    none_of(f"{what} ids that are all different", twice, what, path)
+    refuse_any(f"an object for every {what}", others, what, path, _kind(others))
+    refuse_any(f"an id for every {what}, a whole number or a text", nameless, what, path, _kind(nameless, "has "))
+    refuse_any(f"{what} ids that are all different", twice, what, path)
     return found
 
 
@@ -99,7 +99,7 @@ def _kind(offenders: Mapping, verb: str = "is ") -> str:
 def _check_names(images: Mapping[Any, dict], path: Path) -> None:
     names = {i: image.get("file_name", _MISSING) for i, image in images.items()}
     lost = {i: name for i, name in names.items() if not is_file_name(name)}
-    none_of("a file_name for every image: the name of a file", lost, "image", path, _kind(lost, "has "))
+    refuse_any("a file_name for every image: the name of a file", lost, "image", path, _kind(lost, "has "))
 
 
 def _check_categories(categories: Mapping[Any, dict], path: Path) -> None:
@@ -110,9 +110,9 @@ def _check_categories(categories: Mapping[Any, dict], path: Path) -> None:
     )
     for expected, key, fits in kinds:
         wrong = {i: c[key] for i, c in categories.items() if not fits(c.get(key))}
-        none_of(expected, wrong, "category", path, _kind(wrong, "has "))
+        refuse_any(expected, wrong, "category", path, _kind(wrong, "has "))
     large = {i: c["keypoints"] for i, c in categories.items() if len(c.get("keypoints") or ()) > MOST_JOINTS}
-    none_of(f"at most {MOST_JOINTS} joints in every category", large, "category", path, _kind(large, "has "))
+    refuse_any(f"at most {MOST_JOINTS} joints in every category", large, "category", path, _kind(large, "has "))
 
 
 def _joint_names(value: Any) -> bool:
@@ -139,7 +139,7 @@ def _connect(annotations: Mapping[Any, dict], entries: Mapping[Any, dict], key: 
             ann[key] = found
     first = next(iter(lost.values()), _MISSING)
     detail = f" (its {key} is {'missing' if first is _MISSING else kind_of(first)})"
-    none_of(f"{what} for every annotation's {key}", lost, "annotation", path, detail)
+    refuse_any(f"{what} for every annotation's {key}", lost, "annotation", path, detail)
 
 
 def check_keypoint_lengths(file: CocoFile, categories: Collection, count: int) -> None:
@@ -155,33 +155,33 @@ def check_keypoint_lengths(file: CocoFile, categories: Collection, count: int) -
         length = next(iter(wrong.values()))
         shape = f"{length} numbers" if length >= 0 else "no list"
         expected = f"3 x {count} = {3 * count} numbers (x, y, v) in every annotation's keypoints, for {count} joints"
-        none_of(expected, wrong, "annotation", file.path, f" ({shape})")
+        refuse_any(expected, wrong, "annotation", file.path, f" ({shape})")
 
 
 def read_joints(ann: dict, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Keypoints of one annotation: xy (K, 2) float32, 0 where not labelled, and visible (K,) uint8.
 
     Raises:
-        Unusable: none labelled; a coordinate of a labelled joint, or a flag, that is no proper number; a joint that no picture
-            can hold.
+        UnusableAnnotation: no joint is labelled; a coordinate of a labelled joint or a flag is no number; a joint lies where no
+            picture reaches.
     """
     if not ann.get("keypoints"):
-        raise Unusable("no labelled joint")
+        raise UnusableAnnotation("no labelled joint")
     try:
         triples = np.array(ann["keypoints"], np.float64).reshape(count, 3)
     except (TypeError, ValueError, OverflowError):
-        raise Unusable("keypoints that are not numbers") from None
+        raise UnusableAnnotation("keypoints that are not numbers") from None
     flags = triples[:, 2]
     if not ((flags == 0) | (flags == 1) | (flags == 2)).all():
-        raise Unusable("visibility flags other than 0, 1 and 2")
+        raise UnusableAnnotation("visibility flags other than 0, 1 and 2")
     flags = np.where(unplaced(ann, triples), 0, flags)
     known = flags > 0
     if not known.any():
-        raise Unusable("no labelled joint")
+        raise UnusableAnnotation("no labelled joint")
     if not np.isfinite(triples[known, :2]).all():
-        raise Unusable("joint coordinates that are not finite")
+        raise UnusableAnnotation("joint coordinates that are not finite")
     if np.abs(triples[known, :2]).max() > FURTHEST_PX:
-        raise Unusable(f"joint coordinates beyond {FURTHEST_PX:,.0f} px")
+        raise UnusableAnnotation(f"joint coordinates beyond {FURTHEST_PX:,.0f} px")
     return np.where(known[:, None], triples[:, :2], 0).astype(np.float32), flags.astype(np.uint8)
 
 
@@ -225,7 +225,7 @@ def area_of(ann: Mapping) -> float | None:
     return area
 
 
-class NoSize(Unusable):
+class NoSize(UnusableAnnotation):
     """A box of zero size, or less than a pixel: what tools write where they know no box."""
 
 
@@ -234,8 +234,8 @@ def read_box(ann: dict, size_wh: tuple[int, int] | None) -> tuple[float, float, 
 
     Raises:
         NoSize: a side below 1 px, but not below 0.
-        Unusable: a box that is not four finite numbers, has a negative side, lies wholly outside the picture, or is so much larger
-            than its picture that it cannot be an animal's.
+        UnusableAnnotation: the box is not four finite numbers, has a negative side, lies outside the picture, or is too large
+            (`LARGEST_BOX`).
     """
     box = ann.get("bbox")
     if box is None or box == []:
@@ -245,17 +245,17 @@ def read_box(ann: dict, size_wh: tuple[int, int] | None) -> tuple[float, float, 
             raise TypeError
         x, y, w, h = (float(v) for v in box)
     except (TypeError, ValueError, OverflowError):
-        raise Unusable("box that is not four numbers") from None
+        raise UnusableAnnotation("box that is not four numbers") from None
     if not all(map(math.isfinite, (x, y, w, h))):
-        raise Unusable("box that is not finite")
+        raise UnusableAnnotation("box that is not finite")
     if w < 0 or h < 0:
-        raise Unusable("box of negative size")
+        raise UnusableAnnotation("box of negative size")
     if w < 1 or h < 1:
         raise NoSize("box of zero size" if w == 0 or h == 0 else "box of less than a pixel")
     if max(w, h) > (LARGEST_BOX * max(size_wh) if size_wh else FURTHEST_PX):
-        raise Unusable(f"box more than {LARGEST_BOX} times as large as its picture")
+        raise UnusableAnnotation(f"box more than {LARGEST_BOX} times as large as its picture")
     if x + w <= 0 or y + h <= 0 or (size_wh and (x >= size_wh[0] or y >= size_wh[1])):
-        raise Unusable("box wholly outside the picture")
+        raise UnusableAnnotation("box wholly outside the picture")
     return x, y, w, h
 
 

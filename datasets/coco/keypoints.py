@@ -9,11 +9,11 @@ from typing import Any
 from ...errors import DataError
 from ...files import plain
 from ...pose.skeleton import from_coco_category
-from .. import recordings
-from ..annotated import Animal, AnnotatedPictures, Unusable
-from ..picture_places import find_pictures, picture_size
-from ..units import check_pixels, doubts, numbers_of
+from ..annotated_pictures import Animal, AnnotatedPictures, UnusableAnnotation
+from ..picture_paths import find_pictures, picture_size
+from ..unit_check import check_pixels, doubts, numbers_of
 from . import file as coco_file
+from . import recordings
 from .categories import category_skeleton, choose_categories, select_joints
 from .file import CocoFile, is_crowd
 from .truth import CocoTruth, truth_of_files
@@ -31,7 +31,7 @@ class CocoKeypoints(AnnotatedPictures):
                            annotations: id, image_id, category_id, bbox [x, y, w, h], keypoints [x, y, v] * K, iscrowd
                            categories: id, name, keypoints (K names), skeleton (1-based limbs)
         <file_name> ...    below FILE.json's folder; else below images/ in it, or in, images/ or data/ of, its
-                           parent, or two folders up; else where `picture_places` finds names of other tools and machines
+                           parent, or two folders up; else where `picture_paths` finds names of other tools and machines
 
     Beyond COCO, an image may have `group` (the recording; the splits keep it together), `split` ("train" or "valid"), and
     `frame_id` (or `frame`) with `video_id` (or `vid_id`): numbered frames of a video make its items neighbours (`shots`),
@@ -125,9 +125,9 @@ class CocoKeypoints(AnnotatedPictures):
         for i, ann in file.annotations.items():
             if ann["image_id"] in in_split and ann["category_id"] in categories:
                 image = file.images[ann["image_id"]]
-                self._count(recordings.text(categories[ann["category_id"]].get("name")), image["file_name"])
+                self._note_annotation(recordings.text(categories[ann["category_id"]].get("name")), image["file_name"])
                 if is_crowd(ann):
-                    self._skip("a crowd", i)
+                    self._note_skipped("a crowd", i)
                 else:
                     yield i, ann, image
 
@@ -139,13 +139,13 @@ class CocoKeypoints(AnnotatedPictures):
                 box = self._box(i, ann, image) or coco_file.box_of_joints(xy, visible)
                 rows.append((ann, image, box, xy, visible))
                 if (visible > 0).sum() < sum(flag > 0 for flag in map(float, ann["keypoints"][2::3])):
-                    self._mend("joints at exactly 0, 0 or -1, -1, outside their box: taken for not labelled", i)
-            except Unusable as reason:
-                self._skip(str(reason), i)
+                    self._note_mended("joints at exactly 0, 0 or -1, -1, outside their box: taken for not labelled", i)
+            except UnusableAnnotation as reason:
+                self._note_skipped(str(reason), i)
         if rows and not coco_file.has_flag(file, categories, 2):
             for ann, *_, visible in rows:
                 visible[visible > 0] = 2
-                self._mend("flags of 0 and 1 only: 1 is labelled and seen, COCO's 2", ann["id"])
+                self._note_mended("flags of 0 and 1 only: 1 is labelled and seen, COCO's 2", ann["id"])
         return rows
 
     def _box(self, i: Any, ann: dict, image: dict) -> tuple[float, float, float, float] | None:
@@ -153,7 +153,7 @@ class CocoKeypoints(AnnotatedPictures):
         try:
             return coco_file.read_box(ann, coco_file.size_of(image))
         except coco_file.NoSize as reason:
-            self._mend(f"{reason}: taken for none", i)
+            self._note_mended(f"{reason}: taken for none", i)
             return None
 
     def _unlabelled_rows(self, file: CocoFile, categories: Mapping, in_split: set) -> list[tuple]:
@@ -161,8 +161,8 @@ class CocoKeypoints(AnnotatedPictures):
         for i, ann, image in self._candidates(file, categories, in_split):
             try:
                 box = self._box(i, ann, image)
-            except Unusable as reason:
-                self._skip(str(reason), i)
+            except UnusableAnnotation as reason:
+                self._note_skipped(str(reason), i)
                 continue
             if box is None:
                 boxless.append((i, len(rows)))
@@ -174,7 +174,7 @@ class CocoKeypoints(AnnotatedPictures):
         for i, number in boxless:
             image_id = rows[number][1]["id"]
             if image_id in boxed:
-                self._skip("no box, beside others with one", i)
+                self._note_skipped("no box, beside others with one", i)
                 drop.add(number)
             boxed.add(image_id)
         return [row for number, row in enumerate(rows) if number not in drop]

@@ -12,8 +12,8 @@ import numpy as np
 from ...errors import DataError
 from ...files import read_json
 from ...pose.skeleton import COCO17
-from ..annotated import Animal, AnnotatedPictures, Unusable
-from ..schema import Ids
+from ..annotated_pictures import Animal, AnnotatedPictures, UnusableAnnotation
+from ..json_values import Ids
 from . import file as coco_file
 from .categories import choose_categories
 from .tree import CocoPart, read_parts
@@ -106,7 +106,7 @@ class CocoPerson(AnnotatedPictures):
         for i, ann in part.file.annotations.items():
             if ann["category_id"] in people:
                 name = f"{part.pictures}/{part.file.images[ann['image_id']]['file_name']}"
-                self._take(i, "person", name, lambda i=i, a=ann, n=name: _person(i, a, n, part, labelled))
+                self._add(i, "person", name, lambda i=i, a=ann, n=name: _person(i, a, n, part, labelled))
 
     def _take_detections(self, path: Path, parts: list[CocoPart]) -> None:
         found = read_json(path, _DETECTIONS, "give the path of the detections")
@@ -118,20 +118,20 @@ class CocoPerson(AnnotatedPictures):
         for number, detection in enumerate(found):
             image_id = images.find(detection.get("image_id"))
             if people.find(detection.get("category_id")) not in person:
-                self._skip("not a person", number)
+                self._note_skipped("not a person", number)
             elif image_id not in pictures:
-                self._skip("of a picture that is not in the split", number)
+                self._note_skipped("of a picture that is not in the split", number)
             else:
                 image, part = pictures[image_id]
                 name = f"{part.pictures}/{image['file_name']}"
-                self._take(number, "person", name, lambda d=detection, i=image, n=number, f=name: _detected(n, d, f, i))
+                self._add(number, "person", name, lambda d=detection, i=image, n=number, f=name: _detected(n, d, f, i))
 
 
 def _person(annotation_id: Any, ann: dict, name: str, part: CocoPart, labelled: bool) -> Animal:
     if coco_file.is_crowd(ann):
-        raise Unusable("a crowd")
+        raise UnusableAnnotation("a crowd")
     if isinstance(ann.get("area"), int | float) and ann["area"] <= 0:
-        raise Unusable("area of zero")
+        raise UnusableAnnotation("area of zero")
     image = part.file.images[ann["image_id"]]
     size_wh = coco_file.size_of(image)
     xy = visible = None
@@ -140,7 +140,7 @@ def _person(annotation_id: Any, ann: dict, name: str, part: CocoPart, labelled: 
     box = cut_box(ann, size_wh)
     # see person_boxes.clean_boxes, which says so of many at once
     if size_wh is not None and (box[0] > size_wh[0] - 1 or box[1] > size_wh[1] - 1):
-        raise Unusable("box beyond the middle of the picture's last pixel")
+        raise UnusableAnnotation("box beyond the middle of the picture's last pixel")
     meta = {"category": "person", "image_id": image["id"], "annotation_id": annotation_id, "area": ann.get("area"),
             "annotated_box_xywh": tuple(map(float, ann["bbox"]))}  # fmt: skip
     return Animal(f"{name}#{annotation_id}", name, box, xy, visible, size_wh, meta=meta)
@@ -150,11 +150,11 @@ def cut_box(ann: dict, size_wh: tuple[int, int] | None) -> tuple[float, float, f
     """The annotation's box, cut to the picture.
 
     Raises:
-        Unusable: no box, or none that is left of it.
+        UnusableAnnotation: no box, or none that is left of it.
     """
     box = coco_file.read_box(ann, size_wh)
     if box is None:
-        raise Unusable("no box")
+        raise UnusableAnnotation("no box")
     x, y, w, h = box
     right, bottom = x + w, y + h
     if size_wh is not None:
@@ -167,9 +167,9 @@ def _detected(number: int, detection: dict, name: str, image: dict) -> Animal:
     try:
         score = float(detection["score"])
     except (KeyError, TypeError, ValueError, OverflowError):
-        raise Unusable("without a score") from None
+        raise UnusableAnnotation("without a score") from None
     if not math.isfinite(score):
-        raise Unusable("score that is not finite")
+        raise UnusableAnnotation("score that is not finite")
     size_wh = coco_file.size_of(image)
     box = cut_box(detection, size_wh)
     meta = {"category": "person", "image_id": image["id"], "detection": number, "score": score,

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError
-from ..annotated import AnnotatedPictures, Unusable
+from ..annotated_pictures import AnnotatedPictures, UnusableAnnotation
+from ..json_values import is_number
 from ..sample import PoseDataset
-from ..schema import is_number
 from . import file as coco_file
 from .file import CocoFile
 
@@ -85,7 +85,7 @@ def truth_of_files(
                 own, right = _annotation(i, ann, joints, columns)
                 annotations.append(own)
                 miscounted += not right
-            except Unusable as reason:
+            except UnusableAnnotation as reason:
                 left_out[str(reason)] += 1
                 annotations.append(_ignored(i, ann, joints if columns is None else len(columns)))
     names = [{"id": i, "name": str(c.get("name", i))} for i, c in categories.items()]
@@ -111,13 +111,13 @@ def _annotation(
     box, of no size is left out.
 
     Raises:
-        Unusable: joints that are no proper numbers.
+        UnusableAnnotation: joints that are no proper numbers.
     """
     known = {"id": annotation_id, "image_id": ann["image_id"], "category_id": ann["category_id"]}
     keypoints = np.zeros((joints, 3))
     try:
         _, visible = coco_file.read_joints(ann, joints)
-    except Unusable as reason:
+    except UnusableAnnotation as reason:
         if str(reason) != "no labelled joint":
             raise
     else:

@@ -15,7 +15,7 @@ from ...files import shown_name
 from ...pose.skeleton import Skeleton
 from ..pictures import PictureError
 from ..sample import PoseSample
-from ..whole_pictures import WholePictures
+from ..unlabelled_pictures import WholePictures
 from .index import index_video
 from .reader import FrameReader
 

@@ -11,8 +11,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ...datasets.foreign import ForeignFileError
-from ...datasets.hdf5_file import array_of, decoded, encoded, read_whole, written_sealed
+from ...datasets.hdf5_file import array_of, decoded, encoded, read_hdf5, sealed_hdf5
+from ...datasets.isolated_reader import UnreadableFileError
 from ...errors import DataError
 from ...files import json_text
 from ...pose.checkpoint_schema import SKELETON, parse_skeleton
@@ -63,7 +63,7 @@ class Record:
             "crop_factor": float(self.found.crop_factor),
             "faults": self.found.faults,
         }
-        with written_sealed(folder / NAME) as file:
+        with sealed_hdf5(folder / NAME) as file:
             file.attrs["format"] = FORMAT
             file.create_dataset("about", data=json_text(about))
             file.create_dataset("ids", data=[encoded(i) for i in self.found.ids], dtype=h5py.string_dtype())
@@ -81,7 +81,7 @@ class Record:
         if not path.is_file():
             raise DataError("predictions of a run", f"no file {path}", remedy)
         try:
-            attrs, data = read_whole(path)
+            attrs, data = read_hdf5(path)
             if attrs.get("format") != FORMAT:
                 raise DataError(f"a file marked {FORMAT!r}", f"{path} marked {attrs.get('format')!r}", remedy)
             about = json.loads(data["about"])
@@ -98,7 +98,7 @@ class Record:
                 error.expected, error.found if str(path) in error.found else f"{path}: {error.found}", remedy
             ) from error
         except (
-            ForeignFileError,
+            UnreadableFileError,
             LookupError,
             ValueError,
             TypeError,

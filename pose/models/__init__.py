@@ -1,4 +1,4 @@
-"""The networks, by name. Every model maps (B, 3, H, W) to a list of stage outputs (B, K, h, w)."""
+"""The networks, by name. Each maps pictures (B, 3, H, W) to a list of joint maps (B, K, h, w), one or more for each stage."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import difflib
 import inspect
 from collections.abc import Callable
 from typing import Any
-
-from torch import nn
 
 from ...errors import OptionError
 from .cpn import cpn50, cpn101
@@ -22,7 +20,7 @@ from .omnipose import omnipose_w48
 from .rsn import rsn18, rsn50, rsn_res18
 from .simple_baseline import sb_pose_resnet18, sb_pose_resnet34, sb_pose_resnet50, sb_pose_resnet101, sb_pose_resnet152
 
-MODELS: dict[str, Callable[..., nn.Module]] = {
+MODELS: dict[str, Callable[..., PoseNetwork]] = {
     "hg": hg,
     "hg_multitask": hg_multitask,
     "hg_dark": hg_dark,
@@ -54,16 +52,18 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
 }
 
 
-def build_model(name: str, num_joints: int, adapter: int = 0, maps_per_joint: int = 1, **options) -> nn.Module:
-    """Build a network from the table.
+def build_model(name: str, num_joints: int, adapter: int = 0, maps_per_joint: int = 1, **options: Any) -> PoseNetwork:
+    """Build a network of the table `MODELS`.
 
     Args:
-        name, options: of the builder.
-        num_joints, maps_per_joint: the network has num_joints x maps_per_joint maps, those of a joint one after the other.
-        adapter: residual bottlenecks of an adaptation network on the last feature map (WS-CDA); 0: none.
+        name: key of `MODELS`.
+        num_joints: K.
+        adapter: residual bottlenecks of an adaptation network behind the last feature map (WS-CDA); 0: none.
+        maps_per_joint: M. The network has K x M maps; those of one joint follow each other.
+        options: of the builder, see `options_of`.
 
     Raises:
-        OptionError: an unknown name, or an option the network does not have.
+        OptionError: an unknown name, or options that the network does not have or cannot be built with.
     """
     known = options_of(name)
     unknown = set(options) - set(known)
@@ -82,14 +82,14 @@ _FLAGS = {"true": True, "false": False}
 
 
 def option_text(value: Any) -> str:
-    """The value of an option as `parse_options` takes it."""
+    """The value of an option as text that `parse_options` reads."""
     if isinstance(value, tuple):
         return "/".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def options_of(name: str) -> dict[str, Any]:
-    """The options of a network of the table, with their defaults.
+    """The options of a network's builder, with their defaults.
 
     Raises:
         OptionError: an unknown name.
@@ -104,12 +104,15 @@ def options_of(name: str) -> dict[str, Any]:
 
 
 def parse_options(name: str, text: str) -> dict[str, Any]:
-    """Options of a network from `NAME=VALUE,NAME=VALUE,...`, each of the type of its default; several numbers as `256/256/256`.
+    """Read options of a network from a text `NAME=VALUE,NAME=VALUE,...`.
+
+    Each value has the type of the option's default; several numbers are written as `256/256/256`.
 
     Raises:
         OptionError: an unknown option, or a value of another type.
     """
-    known, found = options_of(name), {}
+    known = options_of(name)
+    found: dict[str, Any] = {}
     for part in filter(None, text.split(",")):
         key, _, value = (word.strip() for word in part.partition("="))
         if key not in known:

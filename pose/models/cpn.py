@@ -1,6 +1,6 @@
-"""CPN, cascaded pyramid network (Chen et al., CVPR 2018), as GengDavid/pytorch-cpn has it, with its key names.
+"""CPN, cascaded pyramid network (Chen et al., CVPR 2018), as in GengDavid/pytorch-cpn, with its key names.
 
-The original TensorFlow code upsamples and merges otherwise; its weights do not fit.
+The authors' TensorFlow code upsamples and merges in another order; its weights do not fit.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .resnet import DEPTHS, Bottleneck, ResNet, depth_of
 
 
 class ProjectedBottleneck(Bottleneck):
-    """Bottleneck to 2 x `planes` channels, its shortcut projected even where channels agree."""
+    """Bottleneck to 2 x `planes` channels. Its shortcut is a projection even where the numbers of channels agree."""
 
     expansion = 2
 
@@ -28,7 +28,7 @@ class ProjectedBottleneck(Bottleneck):
 
 
 class Trunk(ResNet):
-    """ResNet that gives all its levels: (B, 3, H, W) -> maps of H/32 to H/4, the coarsest first."""
+    """ResNet that returns all its levels: (B, 3, H, W) -> feature maps of H/32 to H/4, the coarsest first."""
 
     def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
         return self.stages(images)[::-1]
@@ -45,7 +45,7 @@ def _upsample(factor: int) -> nn.Module:
 
 
 class GlobalNet(nn.Module):
-    """Feature pyramid with maps at every level, all brought to the finest level's size, the coarsest level first."""
+    """Feature pyramid with joint maps at each level, all resized to the finest level's size, the coarsest level first."""
 
     def __init__(self, inplanes: Sequence[int], width: int, num_joints: int):
         super().__init__()
@@ -70,15 +70,15 @@ class GlobalNet(nn.Module):
         )
 
     def forward(self, levels: Sequence[torch.Tensor]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-        """Levels of the trunk -> pyramid (B, C, h_i, w_i) and maps (B, K, h, w), all the coarsest first."""
+        """Levels of the trunk -> pyramid (B, C, h_i, w_i) and maps (B, K, h, w), both the coarsest level first."""
         pyramid = [self.laterals[0](levels[0])]
         for lateral, upsample, level in zip(list(self.laterals)[1:], self.upsamples, levels[1:]):
             pyramid.append(lateral(level) + upsample(pyramid[-1]))
-        return pyramid, [predict(own) for predict, own in zip(self.predict, pyramid)]
+        return pyramid, [predict(level) for predict, level in zip(self.predict, pyramid)]
 
 
 class RefineNet(nn.Module):
-    """3, 2, 1 and 0 bottlenecks on the pyramid from its coarsest level on, brought to one size, joined and made maps of.
+    """3, 2, 1 and 0 bottlenecks on the levels of the pyramid, coarsest first; their outputs resized to one size and joined.
 
     `final_predict` is a bottleneck, whose output is the last feature map, a 3x3 convolution and a batch norm.
     """
@@ -98,7 +98,8 @@ class RefineNet(nn.Module):
     def forward(self, pyramid: Sequence[torch.Tensor]) -> torch.Tensor:
         """Pyramid, the coarsest level first -> the last feature map (B, C, h, w)."""
         joined = torch.cat([part(level) for part, level in zip(self.cascade, pyramid)], 1)
-        return self.final_predict[0](joined)
+        features: torch.Tensor = self.final_predict[0](joined)
+        return features
 
 
 class CPN(PoseNetwork):
@@ -121,7 +122,7 @@ class CPN(PoseNetwork):
         inplanes = [planes * Bottleneck.expansion for planes in (512, 256, 128, 64)]
         self.global_net = GlobalNet(inplanes, channels, num_joints)
         self.refine_net = RefineNet(len(inplanes), channels, num_joints)
-        # published: He for these two parts, torch's own for RefineNet
+        # as published: He's initial weights for trunk and GlobalNet, torch's defaults for RefineNet
         self.resnet.init_trunk()
         for module in self.global_net.modules():
             if isinstance(module, nn.Conv2d):
@@ -133,7 +134,8 @@ class CPN(PoseNetwork):
 
     def head(self, features: torch.Tensor) -> torch.Tensor:
         _, convolution, norm = self.refine_net.final_predict
-        return norm(convolution(features))
+        maps: torch.Tensor = norm(convolution(features))
+        return maps
 
     @property
     def last_layer(self) -> nn.Module:
@@ -143,15 +145,15 @@ class CPN(PoseNetwork):
         return nn.Sequential(*_maps(self.feature_channels, num_joints))
 
     def load_trunk(self, state_dict: Mapping[str, torch.Tensor]) -> str:
-        """Take the weights of a torchvision ResNet of the same depth; see `ResNet.load_trunk`."""
+        """Load the weights of a torchvision ResNet of the same depth; see `ResNet.load_trunk`."""
         return self.resnet.load_trunk(state_dict)
 
 
 def identify(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict[str, Any]]:
-    """Name in the table and builder's options of a published CPN, read off its tensors.
+    """Read name in `MODELS` and builder's options of a published CPN from its tensors.
 
     Raises:
-        WeightsError: another network.
+        WeightsError: the tensors of another network.
     """
     last = state_dict.get("refine_net.final_predict.1.weight")
     if last is None or last.ndim != 4:
@@ -164,10 +166,14 @@ def identify(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict[str, Any
 
 
 def cpn50(num_joints: int, channels: int = 256) -> CPN:
-    """CPN on ResNet-50; 27.41 M parameters and 7.32 G multiply-adds at 256x192. See `CPN`."""
+    """CPN on ResNet-50. See `CPN`.
+
+    Chen, Wang, Peng, Zhang, Yu, Sun: Cascaded Pyramid Network for Multi-Person Pose Estimation, CVPR 2018. For 17 joints 27.41 M
+    parameters, 7.32 G multiply-adds at 256x192. Input multiple 32 px; 5 maps (B, K, H/4, W/4).
+    """
     return CPN(num_joints, DEPTHS[50].counts, channels)
 
 
 def cpn101(num_joints: int, channels: int = 256) -> CPN:
-    """CPN on ResNet-101; 46.40 M parameters and 10.95 G multiply-adds at 256x192. See `CPN`."""
+    """CPN on ResNet-101: 46.40 M parameters, 10.95 G multiply-adds at 256x192. See `cpn50`."""
     return CPN(num_joints, DEPTHS[101].counts, channels)

@@ -1,6 +1,6 @@
-"""Hourglass-52 as mmpose has it: residual blocks of two 3x3 convolutions, strided instead of pooled, five halvings.
+"""Hourglass-52 of mmpose: residual blocks of two 3x3 convolutions, strides instead of pooling, five halvings.
 
-A. Newell et al., Stacked Hourglass Networks, ECCV 2016, in the form of CornerNet's trunk (H. Law, J. Deng, ECCV 2018);
+A. Newell et al., Stacked Hourglass Networks, ECCV 2016, as in the trunk of CornerNet (H. Law, J. Deng, ECCV 2018);
 github.com/open-mmlab/mmpose, mmpose/models/backbones/hourglass.py. Key names are mmpose's without its prefixes, see `to_our_keys`.
 """
 
@@ -19,7 +19,8 @@ from .multi_stage import ConvBN
 from .network import PoseNetwork
 from .resnet import BasicBlock, count_blocks, init_normal, stage
 
-CHANNELS = (256, 256, 384, 384, 384, 512)  # of the feature maps, finest first; one level more than there are halvings
+# mmpose's defaults, finest level first; one more level than halvings
+CHANNELS = (256, 256, 384, 384, 384, 512)  # of the feature maps
 BLOCKS = (2, 2, 2, 2, 2, 4)  # residual blocks on each level
 
 
@@ -39,26 +40,28 @@ class HourglassModule(nn.Module):
         self.low2 = (
             HourglassModule(channels[1:], blocks[1:]) if deeper else stage(BasicBlock, below, below, count_below)
         )
-        # the last block of the way back changes the channels, not the first one
+        # before the doubling the last block changes the number of channels, not the first one
         self.low3 = nn.Sequential(*stage(BasicBlock, below, below, count - 1), BasicBlock(below, here))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         low = self.low3(self.low2(self.low1(x)))
-        return self.up1(x) + F.interpolate(low, scale_factor=2)
+        skip: torch.Tensor = self.up1(x)
+        return skip + F.interpolate(low, scale_factor=2)
 
 
 class MmposeHourglass(PoseNetwork):
     """(B, 3, H, W), H and W multiples of 4 x 2^halvings -> a list of `num_stacks` maps (B, K, H/4, W/4).
 
-    The published network of a single stack owns a residual block for the way to a second one. No output depends on it: it is
-    kept, so that the published checkpoints load strictly, and is frozen.
+    The published network of one stack has a residual block that would lead to a second stack. No output depends on it. The block is
+    here so that all tensors of the published checkpoints load, and it does not train.
 
     Initial weights: convolutions N(0, 0.001), as published.
 
     Args:
         num_joints: K.
-        num_stacks: hourglasses in a row, each supervised.
-        channels, blocks: of an hourglass's levels, finest first.
+        num_stacks: hourglasses in a row, each with a loss of its own.
+        channels: of the feature maps of an hourglass's levels, finest first.
+        blocks: residual blocks on each of these levels.
 
     Raises:
         ValueError: other numbers of channels than of blocks, or fewer than two levels.
@@ -93,10 +96,12 @@ class MmposeHourglass(PoseNetwork):
             if isinstance(module, nn.Conv2d):
                 init_normal(module.weight)
         for layer in self.multi_final_layers:
+            assert isinstance(layer.bias, nn.Parameter)
             nn.init.zeros_(layer.bias)
 
     def features(self, images: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
-        x, earlier = self.stem(images), []
+        x = self.stem(images)
+        earlier: list[torch.Tensor] = []
         for i, (hourglass, out) in enumerate(zip(self.hourglass_modules, self.out_convs)):
             y = out(hourglass(x))
             if i < len(self.conv1x1s):
@@ -110,27 +115,27 @@ class MmposeHourglass(PoseNetwork):
 
 
 def to_our_keys(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """A published state dict under our names: without `backbone.`, `keypoint_head.` (mmpose 0.x) and `head.` (1.x)."""
+    """Remove the prefixes `backbone.`, `keypoint_head.` (mmpose 0.x) and `head.` (1.x) from the keys of a published state dict."""
     return {re.sub(r"^(?:backbone|keypoint_head|head)\.", "", k): v for k, v in state_dict.items()}
 
 
 def identify(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict[str, Any]]:
-    """Name in the table and builder's options of a published network, read off its tensors.
+    """Read name in `MODELS` and builder's options of a published network from its tensors.
 
     Raises:
-        WeightsError: another network, or one of three and more stacks.
+        WeightsError: the tensors of another network, or of three or more stacks.
     """
-    own = to_our_keys(state_dict)
-    stacks = count_blocks(own, "multi_final_layers.")
+    tensors = to_our_keys(state_dict)
+    stacks = count_blocks(tensors, "multi_final_layers.")
     level, channels, blocks = "hourglass_modules.0", [], []
     try:
-        joints = len(own["multi_final_layers.0.weight"])
-        while f"{level}.up1.0.conv1.weight" in own:
-            channels.append(len(own[f"{level}.up1.0.conv1.weight"]))
-            blocks.append(count_blocks(own, f"{level}.up1."))
+        joints = len(tensors["multi_final_layers.0.weight"])
+        while f"{level}.up1.0.conv1.weight" in tensors:
+            channels.append(len(tensors[f"{level}.up1.0.conv1.weight"]))
+            blocks.append(count_blocks(tensors, f"{level}.up1."))
             level += ".low2"
-        channels.append(len(own[f"{level}.0.conv1.weight"]))
-        blocks.append(count_blocks(own, f"{level}."))
+        channels.append(len(tensors[f"{level}.0.conv1.weight"]))
+        blocks.append(count_blocks(tensors, f"{level}."))
     except KeyError as error:
         found = f"no {error.args[0]!r} among {len(state_dict)} tensors"
         raise WeightsError("the tensors of mmpose's hourglass", found) from error
@@ -141,12 +146,15 @@ def identify(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict[str, Any
 
 
 def hourglass52(num_joints: int, channels: Sequence[int] = CHANNELS, blocks: Sequence[int] = BLOCKS) -> MmposeHourglass:
-    """mmpose's Hourglass-52, one stack: 94.85 M parameters, 28.6 G multiply-adds at 256 px. See `MmposeHourglass`."""
+    """mmpose's Hourglass-52, one stack (Newell et al., ECCV 2016). See `MmposeHourglass`.
+
+    94.85 M parameters, 28.6 G multiply-adds at 256x256. Input multiple 128 px (five halvings); maps (B, K, H/4, W/4).
+    """
     return MmposeHourglass(num_joints, 1, channels, blocks)
 
 
 def hourglass104(
     num_joints: int, channels: Sequence[int] = CHANNELS, blocks: Sequence[int] = BLOCKS
 ) -> MmposeHourglass:
-    """mmpose's Hourglass-104, two stacks. See `MmposeHourglass`."""
+    """mmpose's Hourglass-104, two stacks of `hourglass52`, so two maps (B, K, H/4, W/4). See `MmposeHourglass`."""
     return MmposeHourglass(num_joints, 2, channels, blocks)

@@ -1,4 +1,4 @@
-"""Stacked hourglass as princeton-vl/pytorch_stacked_hourglass has it: other widths in front, other key names."""
+"""Stacked hourglass of princeton-vl/pytorch_stacked_hourglass: its first layers have other widths, its keys other names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .resnet import count_blocks
 
 
 class Conv(nn.Module):
-    """Convolution with bias, and batch norm and ReLU where `norm`."""
+    """Convolution with bias; batch norm and ReLU behind it where `norm`."""
 
     def __init__(self, inplanes: int, planes: int, kernel: int, stride: int = 1, norm: bool = False):
         super().__init__()
@@ -26,15 +26,15 @@ class Conv(nn.Module):
         self.bn = nn.BatchNorm2d(planes) if norm else None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.conv(x)
-        return x if self.bn is None else F.relu(self.bn(x))
+        out: torch.Tensor = self.conv(x)
+        return out if self.bn is None else F.relu(self.bn(out))
 
 
 class Residual(nn.Module):
-    """Pre-activation bottleneck: BN-ReLU-1x1, BN-ReLU-3x3, BN-ReLU-1x1 over half of `outplanes`.
+    """Pre-activation bottleneck: BN-ReLU-1x1, BN-ReLU-3x3, BN-ReLU-1x1; the 3x3 convolution has half of `outplanes` channels.
 
-    The published block owns a projection even where channels agree and the input itself is the shortcut: no output depends on it
-    there, so it is kept for its checkpoints and frozen.
+    The published block has a projection even where the shortcut is the input. No output depends on it there. The projection is here
+    so that all tensors of its checkpoints load, and it does not train.
     """
 
     def __init__(self, inplanes: int, outplanes: int):
@@ -52,14 +52,15 @@ class Residual(nn.Module):
             self.skip_layer.requires_grad_(False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        shortcut = self.skip_layer(x) if self.project else x
+        shortcut: torch.Tensor = self.skip_layer(x) if self.project else x
         x = self.conv1(F.relu(self.bn1(x)))
         x = self.conv2(F.relu(self.bn2(x)))
-        return self.conv3(F.relu(self.bn3(x))) + shortcut
+        x = self.conv3(F.relu(self.bn3(x)))
+        return x + shortcut
 
 
 class Hourglass(nn.Module):
-    """`depth` halvings and their way back; `low2` is the next smaller hourglass, or a residual at the bottom."""
+    """`depth` halvings and as many doublings; `low2` is the next smaller hourglass, or a residual block at the bottom."""
 
     def __init__(self, depth: int, width: int):
         super().__init__()
@@ -70,28 +71,30 @@ class Hourglass(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         low = self.low3(self.low2(self.low1(F.max_pool2d(x, 2))))
-        return self.up1(x) + F.interpolate(low, scale_factor=2)
+        skip: torch.Tensor = self.up1(x)
+        return skip + F.interpolate(low, scale_factor=2)
 
 
 class Merge(nn.Module):
-    """1x1 convolution on the way to the next stack."""
+    """1x1 convolution that leads to the next stack."""
 
     def __init__(self, inplanes: int, planes: int):
         super().__init__()
         self.conv = Conv(inplanes, planes, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.conv(x)
+        out: torch.Tensor = self.conv(x)
+        return out
 
 
 class PrincetonHourglass(PoseNetwork):
     """(B, 3, H, W), H and W multiples of 4 x 2^depth -> a list of `num_stacks` maps (B, K, H/4, W/4).
 
-    The published network takes (B, H, W, 3) in 0..1 and gives one tensor (B, stacks, K, h, w); here as all others.
+    The published network takes (B, H, W, 3) in 0..1 and returns one tensor (B, stacks, K, h, w).
 
     Args:
         num_joints: K.
-        num_stacks: hourglasses in a row, each supervised.
+        num_stacks: hourglasses in a row, each with a loss of its own.
         channels: of the feature maps (published: 256).
         depth: halvings inside an hourglass (published: 4).
     """
@@ -136,29 +139,29 @@ class PrincetonHourglass(PoseNetwork):
 
 
 def to_our_keys(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """A published state dict under our names: its `features` are our `feature_layers`, since `features` is every network's cut."""
+    """Rename `features` to `feature_layers` in the keys of a published state dict; `features` is a method of each network here."""
     return {re.sub(r"^features\.", "feature_layers.", k): v for k, v in state_dict.items()}
 
 
 def identify(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict[str, Any]]:
-    """Name in the table and builder's options of a published network, read off its tensors.
+    """Read name in `MODELS` and builder's options of a published network from its tensors.
 
     Raises:
-        WeightsError: another network.
+        WeightsError: the tensors of another network.
     """
     last = state_dict.get("outs.0.conv.weight")
     if last is None or last.ndim != 4:
         raise WeightsError("the tensors of Princeton's stacked hourglass", f"no `outs` among {len(state_dict)} tensors")
     joints, channels = last.shape[:2]
     depth = max(k.count(".low2") for k in ("hgs.0.0.low2", *state_dict) if k.startswith("hgs.0."))
-    return "hg_princeton", {
-        "num_joints": joints, "num_stacks": count_blocks(state_dict, "outs."), "channels": channels, "depth": depth,
-    }  # fmt: skip
+    stacks = count_blocks(state_dict, "outs.")
+    return "hg_princeton", {"num_joints": joints, "num_stacks": stacks, "channels": channels, "depth": depth}
 
 
 def hg_princeton(num_joints: int, num_stacks: int = 8, channels: int = 256, depth: int = 4) -> PrincetonHourglass:
-    """Princeton's stacked hourglass; 8 stacks: 32.82 M parameters (idle projections among them), 27.4 G multiply-adds at 256 px.
+    """Princeton's stacked hourglass (Newell, Yang, Deng, ECCV 2016; Newell's PyTorch code). See `PrincetonHourglass`.
 
-    See `PrincetonHourglass`.
+    8 stacks: 32.82 M parameters (with projections that no output depends on), 27.4 G multiply-adds at 256x256. Input multiple
+    64 px (4 x 2^depth); maps (B, K, H/4, W/4).
     """
     return PrincetonHourglass(num_joints, num_stacks, channels, depth)

@@ -1,8 +1,9 @@
-"""HRNet (Sun et al., CVPR 2019) and its form of UDP (Huang et al., CVPR 2020), with the published key names."""
+"""HRNet (Sun et al., CVPR 2019) and the HRNet of UDP (Huang et al., CVPR 2020), with the published key names."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -12,16 +13,17 @@ from ...errors import WeightsError
 from .network import PoseNetwork
 from .resnet import BasicBlock, Bottleneck, ConvBuilder, init_normal, load_layers, stage
 
-WIDTHS = (32, 48)
+WIDTHS = (32, 48)  # published widths
+# beginnings of the keys of the layers that files for other purposes also have
 TRUNK = ("conv1.", "bn1.", "conv2.", "bn2.", "layer1.", "transition", "stage2.", "stage3.", "stage4.")
-# of files of other purposes: heads for classification, for poses, and the rows of the last fusion that poses do without
+# beginnings of keys that only such files have: heads for classification or poses, and outputs of the last fusion not used for poses
 NOT_IN_TRUNK = ("incre_modules.", "downsamp_modules.", "final_layer.", "classifier.") + tuple(
     f"stage4.2.fuse_layers.{row}." for row in (1, 2, 3)
 )
 
 
 class Upsample(nn.Module):
-    """Nearest neighbour, by 2^`doublings`."""
+    """Enlarge by 2^`doublings`, nearest neighbour."""
 
     def __init__(self, doublings: int):
         super().__init__()
@@ -32,7 +34,7 @@ class Upsample(nn.Module):
 
 
 class Transition(nn.ModuleList):
-    """The branches of a stage from those of the stage before; a new one is made of the lowest by a convolution of stride 2."""
+    """The branches of a stage, from those of the stage before; a new branch is a convolution of stride 2 on the coarsest one."""
 
     def __init__(self, before: Sequence[int], after: Sequence[int], conv: ConvBuilder = nn.Conv2d):
         super().__init__()
@@ -54,12 +56,12 @@ def _conv3x3(inplanes: int, planes: int, stride: int, conv: ConvBuilder, relu: b
 
 
 class HighResolutionModule(nn.Module):
-    """Four basic blocks on every branch, then every output is the ReLU of the sum of all branches brought to its size.
+    """Four basic blocks on each branch; then each output is the ReLU of the sum of all branches, resized to its size.
 
     Args:
-        widths: channels of the branches, finest first, each half the sides of the one before.
-        rows: outputs, finest first.
-        widen: the finest output has this times its branch's channels (UDP's last module: 4).
+        widths: channels of the branches, finest first; each has half the sides of the one before.
+        rows: number of outputs, finest first.
+        widen: factor on the channels of the finest output (UDP's last module: 4).
         conv: builder of the convolutions.
     """
 
@@ -98,26 +100,33 @@ class HighResolutionModule(nn.Module):
         return [self._fused(row, target, branches) for target, row in enumerate(self.fuse_layers[:rows])]
 
     @staticmethod
-    def _fused(row: nn.ModuleList, target: int, branches: list[torch.Tensor]) -> torch.Tensor:
-        # the branch itself is needed by others, so it comes last: all before it are new tensors and may be added into
+    def _fused(row: nn.Module, target: int, branches: list[torch.Tensor]) -> torch.Tensor:
+        assert isinstance(row, nn.ModuleList)
+        # other outputs need the branch itself, so it comes last; the results before it are new tensors and may be overwritten
         order = sorted(range(len(branches)), key=lambda source: source == target)
-        total = row[order[0]](branches[order[0]])
+        total: torch.Tensor = row[order[0]](branches[order[0]])
         for source in order[1:]:
             total += row[source](branches[source])
         return F.relu_(total)
 
 
 class HighResolutionNetwork(PoseNetwork):
-    """All of HRNet but what follows the last fusion: (B, 3, H, W), sides multiples of 32, to branches at H/4, H/8, H/16, H/32.
+    """HRNet without what follows the last fusion: (B, 3, H, W), H and W multiples of 32, to branches at H/4, H/8, H/16, H/32.
 
     Args:
         width: channels C of the finest branch; the others have 2C, 4C and 8C.
-        module: kind of the fusing modules.
-        last: options of the last module.
+        module: class of the fusing modules.
+        last: options of the last fusing module.
         conv: builder of the convolutions.
     """
 
     input_multiple = 32
+    transition1: Transition
+    transition2: Transition
+    transition3: Transition
+    stage2: nn.Sequential
+    stage3: nn.Sequential
+    stage4: nn.Sequential
 
     def __init__(
         self,
@@ -144,17 +153,20 @@ class HighResolutionNetwork(PoseNetwork):
 
     def low_level(self, images: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) -> (B, 256, H/4, W/4)."""
-        x = self.relu(self.bn1(self.conv1(images)))
-        return self.layer1(self.relu(self.bn2(self.conv2(x))))
+        x: torch.Tensor = self.relu(self.bn1(self.conv1(images)))
+        x = self.layer1(self.relu(self.bn2(self.conv2(x))))
+        return x
 
     def finest(self, x: torch.Tensor) -> torch.Tensor:
-        """What `low_level` gives -> the finest output of the last fusion."""
-        branches = self.stage2(self.transition1([x]))
+        """Output of `low_level` -> the finest output of the last fusion (B, C, H/4, W/4)."""
+        branches: list[torch.Tensor] = self.stage2(self.transition1([x]))
         branches = self.stage3(self.transition2(branches))
         branches = self.transition3(branches)
         for fusing in self.stage4[:-1]:
             branches = fusing(branches)
-        return self.stage4[-1](branches, rows=1)[0]
+        (finest,) = self.stage4[-1](branches, rows=1)
+        output: torch.Tensor = finest
+        return output
 
 
 class HRNet(HighResolutionNetwork):
@@ -165,7 +177,7 @@ class HRNet(HighResolutionNetwork):
     Args:
         num_joints: K.
         width: C, channels of the finest branch (published: 32 and 48).
-        udp: the network of UDP, whose last fusion gives 4C channels (without a batch norm on the finest branch's own way).
+        udp: the network of UDP, whose last fusion has 4C channels (without a batch norm behind the finest branch's convolution).
     """
 
     def __init__(self, num_joints: int, width: int = 32, udp: bool = False):
@@ -175,6 +187,7 @@ class HRNet(HighResolutionNetwork):
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
                 init_normal(layer.weight)
+        assert self.final_layer.bias is not None
         nn.init.zeros_(self.final_layer.bias)
 
     def features(self, images: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
@@ -185,15 +198,15 @@ class HRNet(HighResolutionNetwork):
         return self.final_layer
 
     def load_trunk(self, state_dict: Mapping[str, torch.Tensor]) -> str:
-        """Take the weights of a published HRNet of the same width, trained on ImageNet (or another HRNet for poses).
+        """Load the weights of a published HRNet of the same width, trained on ImageNet (or another HRNet for poses).
 
-        All layers but the last one are loaded, and as published, UDP's last fusion is left as it is.
+        All layers except the last one are loaded; as published, UDP's last fusion is not.
 
         Args:
             state_dict: keys conv1, bn1, conv2, bn2, layer1, transition1 ... stage4 without any prefix.
 
         Returns:
-            A line of what was loaded.
+            A line that says what was loaded.
 
         Raises:
             WeightsError: a tensor of the trunk is missing or of another shape; then nothing is loaded.
@@ -206,7 +219,7 @@ def hrnet_w32(num_joints: int) -> HRNet:
     """HRNet-W32. See `HRNet`.
 
     Sun, Xiao, Liu, Wang: Deep High-Resolution Representation Learning for Human Pose Estimation, CVPR 2019. For 17 joints
-    28.54 M parameters, 7.65 G multiply-adds at 256x192. Inputs are multiples of 32 px, maps (B, K, H/4, W/4).
+    28.54 M parameters, 7.65 G multiply-adds at 256x192. Input multiple 32 px; maps (B, K, H/4, W/4).
     """
     return HRNet(num_joints, 32)
 
@@ -217,25 +230,25 @@ def hrnet_w48(num_joints: int) -> HRNet:
 
 
 def udp_hrnet_w32(num_joints: int) -> HRNet:
-    """HRNet-W32 as UDP has it. See `HRNet`.
+    """The HRNet-W32 of UDP. See `HRNet`.
 
     Huang, Zhu, Guo, Huang: The Devil is in the Details: Delving into Unbiased Data Processing for Human Pose Estimation, CVPR 2020.
-    For 17 joints of three maps each 28.59 M parameters, 7.68 G multiply-adds at 256x192. Inputs are multiples of 32 px,
+    For 17 joints of three maps each 28.59 M parameters, 7.68 G multiply-adds at 256x192. Input multiple 32 px;
     maps (B, K, H/4, W/4).
     """
     return HRNet(num_joints, 32, udp=True)
 
 
 def udp_hrnet_w48(num_joints: int) -> HRNet:
-    """HRNet-W48 as UDP has it: 63.71 M parameters, 15.77 G multiply-adds at 256x192. See `udp_hrnet_w32`."""
+    """The HRNet-W48 of UDP: 63.71 M parameters, 15.77 G multiply-adds at 256x192. See `udp_hrnet_w32`."""
     return HRNet(num_joints, 48, udp=True)
 
 
-def identify(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict]:
-    """Name in the table of networks and build options of an HRNet, read off its tensors.
+def identify(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict[str, Any]]:
+    """Read name in `MODELS` and builder's options of an HRNet from its tensors.
 
     Raises:
-        WeightsError: when the tensors are not an HRNet, or one of a width nobody has published.
+        WeightsError: the tensors of another network, or of a width that is not published.
     """
     try:
         width, final = len(state_dict["transition1.0.0.weight"]), state_dict["final_layer.weight"]

@@ -1,9 +1,10 @@
-"""LPN (Zhang et al., 2019), a lightweight SimpleBaseline with attention in every block; published key names."""
+"""LPN (Zhang et al., arXiv 1911.10346): a light SimpleBaseline with attention in each block; published key names."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -14,7 +15,10 @@ from .resnet import DEPTHS, ResNet, count_blocks, depth_of, init_normal, project
 
 
 class GlobalContext(nn.Module):
-    """GC attention (Cao et al., 2019): the mean over pixels weighted by a softmax, transformed, and added to every pixel."""
+    """GC attention (Cao et al., GCNet, 2019): a weighted mean over pixels (softmax), transformed, and added to each pixel.
+
+    (B, `channels`, h, w) -> the same shape.
+    """
 
     def __init__(self, channels: int):
         super().__init__()
@@ -26,16 +30,21 @@ class GlobalContext(nn.Module):
             nn.ReLU(inplace=True),
             nn.Conv2d(inner, channels, 1),
         )
-        nn.init.zeros_(self.channel_add_conv[3].bias)
+        last = self.channel_add_conv[3]
+        assert isinstance(last.bias, nn.Parameter)
+        nn.init.zeros_(last.bias)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         share = self.conv_mask(x).flatten(1).softmax(1)
-        context = torch.bmm(x.flatten(2), share.unsqueeze(2))
-        return x + self.channel_add_conv(context.unsqueeze(3))
+        context: torch.Tensor = self.channel_add_conv(torch.bmm(x.flatten(2), share.unsqueeze(2)).unsqueeze(3))
+        return x + context
 
 
 class SqueezeExcitation(nn.Module):
-    """SE attention (Hu et al., CVPR 2018): every channel times a gate in 0..1 made of all channels' means."""
+    """SE attention (Hu et al., CVPR 2018): each channel times a factor in 0..1, computed from the means of all channels.
+
+    (B, `channels`, h, w) -> the same shape.
+    """
 
     def __init__(self, channels: int):
         super().__init__()
@@ -48,14 +57,23 @@ class SqueezeExcitation(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x * self.fc(x.mean((2, 3)))[:, :, None, None]
+        factor: torch.Tensor = self.fc(x.mean((2, 3)))
+        return x * factor[:, :, None, None]
 
 
-ATTENTION: dict[str, type[nn.Module] | None] = {"gc": GlobalContext, "se": SqueezeExcitation, "none": None}
+# name -> builder, called with the number of channels
+ATTENTION: dict[str, Callable[[int], nn.Module]] = {
+    "gc": GlobalContext,
+    "se": SqueezeExcitation,
+    "none": nn.Identity,
+}
 
 
 class LightBottleneck(nn.Module):
-    """1x1, depthwise 3x3 (with the stride), 1x1 convolutions, each with batch norm, attention, and the shortcut."""
+    """1x1, depthwise 3x3 (with the stride s), 1x1 convolutions, each with batch norm; attention; the shortcut.
+
+    (B, `inplanes`, h, w) -> (B, `planes`, h/s, w/s).
+    """
 
     expansion = 1
 
@@ -69,28 +87,33 @@ class LightBottleneck(nn.Module):
         self.bn3 = nn.BatchNorm2d(planes)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = projection(inplanes, planes, stride)
-        self.att = ATTENTION[attention](planes) if ATTENTION[attention] else nn.Identity()
+        self.att = ATTENTION[attention](planes)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        shortcut = x if self.downsample is None else self.downsample(x)
+        shortcut: torch.Tensor = x if self.downsample is None else self.downsample(x)
         x = self.relu(self.bn1(self.conv1(x)))
         x = self.relu(self.bn2(self.conv2(x)))
-        # what a sum or a product of attention, or a batch norm, gives is not needed by its backward pass
-        return self.relu(self.att(self.bn3(self.conv3(x))).add_(shortcut))
+        # the backward pass of attention and of a batch norm does not need their output: the sum may overwrite it
+        x = self.relu(self.att(self.bn3(self.conv3(x))).add_(shortcut))
+        return x
 
 
 class LPN(ResNet, PoseNetwork):
     """LPN: (B, 3, H, W), H and W multiples of 16 -> one list entry (B, K, H/4, W/4).
 
-    The last stage keeps its size, so two grouped transposed convolutions, each with a 1x1 convolution, bring the maps to a
-    quarter. Initial weights as published, without any pretraining: all convolutions N(0, 0.001), the one that ends GC attention
-    too (which the published block zeroes, and the published training draws again); biases and linear layers as torch draws them.
+    The last stage has stride 1, so two grouped transposed convolutions, each with a 1x1 convolution, are enough for maps of a
+    quarter of the input's size. Initial weights as published, without pretraining: all convolutions N(0, 0.001), also the last one
+    of GC attention (the published block sets it to 0, and the published training draws it again); biases and linear layers as torch
+    draws them.
 
     Args:
         num_joints: K.
-        depth: 50, 101 or 152: blocks a stage as in that ResNet.
+        depth: 50, 101 or 152; the stages have as many blocks as that ResNet.
         attention: "gc", "se" or "none".
         deconv_filters: channels of the two transposed convolutions.
+
+    Raises:
+        ValueError: another attention, or not two transposed convolutions.
     """
 
     input_multiple = 16
@@ -104,7 +127,8 @@ class LPN(ResNet, PoseNetwork):
             raise ValueError(f"two transposed convolutions, not {len(deconv_filters)}")
         super().__init__(LightBottleneck, DEPTHS[depth].counts, last_stride=1, attention=attention)
         self.num_joints, self.feature_channels = num_joints, deconv_filters[-1]
-        layers, inplanes = [], 512
+        layers: list[nn.Module] = []
+        inplanes = 512
         for planes in deconv_filters:
             groups = math.gcd(inplanes, planes)
             layers += [
@@ -134,7 +158,7 @@ def lpn50(num_joints: int, attention: str = "gc", deconv_filters: Sequence[int] 
     """LPN-50. See `LPN`.
 
     Zhang, Tang, Wu: Simple and Lightweight Human Pose Estimation, arXiv 1911.10346. For 17 joints 2.91 M parameters,
-    1.07 G multiply-adds at 256x192. Inputs are multiples of 16 px, maps (B, K, H/4, W/4).
+    1.07 G multiply-adds at 256x192. Input multiple 16 px; maps (B, K, H/4, W/4).
     """
     return LPN(num_joints, 50, attention, deconv_filters)
 
@@ -149,11 +173,11 @@ def lpn152(num_joints: int, attention: str = "gc", deconv_filters: Sequence[int]
     return LPN(num_joints, 152, attention, deconv_filters)
 
 
-def identify(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict]:
-    """Name in the table of networks and build options of an LPN, read off its tensors.
+def identify(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict[str, Any]]:
+    """Read name in `MODELS` and builder's options of an LPN from its tensors.
 
     Raises:
-        WeightsError: when the tensors are not an LPN.
+        WeightsError: the tensors of another network.
     """
     depth = depth_of(state_dict)
     count = count_blocks(state_dict, "deconv_layers.") // 6 + 1

@@ -1,6 +1,6 @@
-"""The skeleton of MSPN (Li et al., arXiv 1901.00148) and RSN: ResNet-like stages in a row, each with its way back up.
+"""The structure that MSPN (Li et al., arXiv 1901.00148) and RSN share: several stages, each a ResNet down and a pyramid up.
 
-Key names are those of megvii-research/MSPN, which caiyuanhao1998/RSN shares; see `multi_stage_keys` for others.
+Key names are those of megvii-research/MSPN and caiyuanhao1998/RSN; see `multi_stage_keys` for others.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from .network import PoseNetwork
+from .resnet import Block
 
-UNITS = 4
+UNITS = 4  # levels of a stage, each half the size of the one before: H/4 to H/32
 
 
 class ConvBN(nn.Module):
@@ -25,6 +26,7 @@ class ConvBN(nn.Module):
         planes: int,
         kernel: int,
         stride: int = 1,
+        *,
         bias: bool = True,
         relu: bool = True,
         groups: int = 1,
@@ -35,11 +37,12 @@ class ConvBN(nn.Module):
         self.relu = nn.ReLU(inplace=True) if relu else nn.Identity()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.relu(self.bn(self.conv(x)))
+        out: torch.Tensor = self.relu(self.bn(self.conv(x)))
+        return out
 
 
 class Bottleneck(nn.Module):
-    """Bottleneck of ResNet with the stride on its 3x3: `inplanes` -> `expansion` x `planes` channels."""
+    """Bottleneck of ResNet: (B, `inplanes`, h, w) -> (B, `expansion` x `planes`, h/s, w/s); the 3x3 one has the stride s."""
 
     expansion = 4
 
@@ -47,10 +50,10 @@ class Bottleneck(nn.Module):
         super().__init__()
         width = planes * self.expansion
         self.conv_bn_relu1 = ConvBN(inplanes, planes, 1, bias=bias)
-        self.conv_bn_relu2 = ConvBN(planes, planes, 3, stride, bias)
+        self.conv_bn_relu2 = ConvBN(planes, planes, 3, stride, bias=bias)
         self.conv_bn_relu3 = ConvBN(planes, width, 1, bias=bias, relu=False)
         same = stride == 1 and inplanes == width
-        self.downsample = None if same else ConvBN(inplanes, width, 1, stride, bias, relu=False)
+        self.downsample = None if same else ConvBN(inplanes, width, 1, stride, bias=bias, relu=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         shortcut = x if self.downsample is None else self.downsample(x)
@@ -58,20 +61,25 @@ class Bottleneck(nn.Module):
 
 
 class Top(nn.Module):
-    """7x7 convolution and 3x3 max-pool, both halving."""
+    """7x7 convolution and 3x3 max-pool, both of stride 2: (B, 3, H, W) -> (B, `planes`, H/4, W/4)."""
 
     def __init__(self, planes: int, bias: bool):
         super().__init__()
-        self.conv = ConvBN(3, planes, 7, 2, bias)
+        self.conv = ConvBN(3, planes, 7, 2, bias=bias)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return F.max_pool2d(self.conv(images), 3, 2, 1)
 
 
 class Downsample(nn.Module):
-    """`layer1` to `layer4` of a ResNet; from the second stage on every layer's output takes up the skips of the stage before."""
+    """`layer1` to `layer4` of a ResNet. From the second stage on, a skip of the stage before is added to each layer's output."""
 
-    def __init__(self, block: Callable[..., nn.Module], blocks: Sequence[int], width: int, bias: bool):
+    layer1: nn.Module
+    layer2: nn.Module
+    layer3: nn.Module
+    layer4: nn.Module
+
+    def __init__(self, block: Block, blocks: Sequence[int], width: int, bias: bool):
         super().__init__()
         inplanes = width
         for level, count in enumerate(blocks):
@@ -82,7 +90,7 @@ class Downsample(nn.Module):
             self.add_module(f"layer{level + 1}", nn.Sequential(*layer))
 
     def forward(self, x: torch.Tensor, skips: list[torch.Tensor] | None) -> list[torch.Tensor]:
-        """(B, C, h, w) -> the four levels, the coarsest first, as `skips` are."""
+        """(B, C, h, w) -> the four levels, the coarsest first, in the order of `skips`."""
         levels: list[torch.Tensor] = []
         for n, layer in enumerate((self.layer1, self.layer2, self.layer3, self.layer4)):
             x = layer(x)
@@ -93,17 +101,22 @@ class Downsample(nn.Module):
 
 
 class UpsampleUnit(nn.Module):
-    """One level of the way back: takes up the coarser unit, predicts maps, and leads on to the next stage where there is one.
+    """One level of the upsampling part: adds the coarser unit, predicts maps, and feeds the next stage if there is one.
 
     Args:
-        inplanes: channels of the level; planes: of the unit; stem: of the next stage's input.
-        number: 0 is the coarsest, 3 the finest.
+        inplanes: channels of the level.
+        planes: channels of the unit.
+        stem: channels of the next stage's input.
+        num_joints: K.
+        number: 0 is the coarsest unit, 3 the finest.
         onward: whether a stage follows.
-        refine: makes a module that refines maps; None: none.
+        bias: whether the convolutions have a bias.
+        refine: makes a module that refines maps of K joints; None: no such module.
     """
 
     def __init__(
         self,
+        *,
         inplanes: int,
         planes: int,
         stem: int,
@@ -138,8 +151,9 @@ class UpsampleUnit(nn.Module):
         return maps if self.prm is None else self.prm(maps)
 
     def skip(self, level: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
-        """What the next stage's layer of this level takes up."""
-        return self.skip1(level) + self.skip2(out)
+        """What is added to the next stage's layer of this level."""
+        skip: torch.Tensor = self.skip1(level) + self.skip2(out)
+        return skip
 
 
 def _resized(x: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
@@ -149,7 +163,7 @@ def _resized(x: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
 
 
 class Stage(nn.Module):
-    """Down and up once; `upsample` holds `up1` (coarsest) to `up4`."""
+    """Down and up once; `upsample` holds the units `up1` (coarsest) to `up4`."""
 
     def __init__(self, downsample: Downsample, units: Sequence[UpsampleUnit]):
         super().__init__()
@@ -158,33 +172,35 @@ class Stage(nn.Module):
 
     @property
     def units(self) -> list[UpsampleUnit]:
-        return list(self.upsample.values())
+        """The units, the coarsest first."""
+        return [unit for unit in self.upsample.values() if isinstance(unit, UpsampleUnit)]
 
     def forward(
         self, x: torch.Tensor, skips: list[torch.Tensor] | None
     ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-        """(B, C, h, w) -> the levels of the way down and the units' outputs, both the coarsest first."""
-        levels, outs = self.downsample(x, skips), []
+        """(B, C, h, w) -> the levels of the downsampling part and the units' outputs, both the coarsest first."""
+        levels: list[torch.Tensor] = self.downsample(x, skips)
+        outs: list[torch.Tensor] = []
         for unit, level in zip(self.units, levels):
             outs.append(unit(level, outs[-1] if outs else None))
         return levels, outs
 
 
 class MultiStageNetwork(PoseNetwork):
-    """MSPN and RSN: (B, 3, H, W), sides multiples of 32 -> 4 maps (B, K, H/4, W/4) a stage, the coarsest level's first.
+    """MSPN and RSN: (B, 3, H, W), H and W multiples of 32 -> 4 maps (B, K, H/4, W/4) for each stage, the coarsest level's first.
 
-    The last feature map is the finest unit's of the last stage in front of its 3x3 convolution; `last_layer` is that convolution
-    with its batch norm (and the module that refines maps, where there is one).
+    The last feature map is that of the last stage's finest unit before its 3x3 convolution. `last_layer` is this convolution with
+    its batch norm (and the module that refines maps, where there is one).
 
     Args:
         num_joints: K.
-        num_stages: in a row, each supervised at four levels.
-        block: of the way down, called with (inplanes, planes, stride, bias).
-        blocks: how many in each of the four layers.
-        unit_channels: of the way up (published: 256).
+        num_stages: stages in a row, each with a loss at four levels.
+        block: of the downsampling part, called with (inplanes, planes, stride, bias).
+        blocks: their number in each of the four layers.
+        unit_channels: channels of the upsampling part (published: 256).
         width: planes of the first layer (published: 64).
-        conv_bias: whether convolutions have the bias of the original code; False: none, and initial weights as in mmpose.
-        refine: makes a module that refines the maps of every unit.
+        conv_bias: whether convolutions have a bias, as in the authors' code; without it the initial weights are those of mmpose.
+        refine: makes a module that refines the maps of K joints of each unit; None: no such module.
     """
 
     level_loss = "megvii"
@@ -193,7 +209,8 @@ class MultiStageNetwork(PoseNetwork):
         self,
         num_joints: int,
         num_stages: int = 1,
-        block: Callable[..., nn.Module] = Bottleneck,
+        *,
+        block: Block = Bottleneck,
         blocks: Sequence[int] = (3, 4, 6, 3),
         unit_channels: int = 256,
         width: int = 64,
@@ -203,26 +220,36 @@ class MultiStageNetwork(PoseNetwork):
         super().__init__()
         if num_stages < 1:
             raise ValueError(f"num_stages must be at least 1, not {num_stages}")
-        self.num_joints, self.num_stages, self.feature_channels, self.input_multiple = (
-            num_joints, num_stages, unit_channels, 32
-        )  # fmt: skip
+        self.num_joints, self.num_stages = num_joints, num_stages
+        self.feature_channels, self.input_multiple = unit_channels, 32
         self._refine = refine
         self.top = Top(width, conv_bias)
         for i in range(num_stages):
             onward = i + 1 < num_stages
             inplanes = [width * block.expansion * 2**level for level in reversed(range(UNITS))]
             units = [
-                UpsampleUnit(n, unit_channels, width, num_joints, number, onward, conv_bias, refine)
-                for number, n in enumerate(inplanes)
+                UpsampleUnit(
+                    inplanes=channels,
+                    planes=unit_channels,
+                    stem=width,
+                    num_joints=num_joints,
+                    number=number,
+                    onward=onward,
+                    bias=conv_bias,
+                    refine=refine,
+                )
+                for number, channels in enumerate(inplanes)
             ]
             self.add_module(f"stage{i}", Stage(Downsample(block, blocks, width, conv_bias), units))
-        for part in [stage.downsample for stage in self.stages] if conv_bias else [self]:
+        parts: list[nn.Module] = [stage.downsample for stage in self.stages] if conv_bias else [self]
+        for part in parts:
             for module in part.modules():
                 if isinstance(module, nn.Conv2d):
                     nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     @property
     def stages(self) -> list[Stage]:
+        """The stages in their order."""
         return [getattr(self, f"stage{i}") for i in range(self.num_stages)]
 
     @property
@@ -236,7 +263,9 @@ class MultiStageNetwork(PoseNetwork):
         for stage in self.stages:
             levels, outs = stage(x, skips)
             features = [unit.res_conv1(out) for unit, out in zip(stage.units, outs)]
-            earlier += [unit.maps(own, size) for unit, own in zip(stage.units, features) if unit is not self._finest]
+            earlier += [
+                unit.maps(level, size) for unit, level in zip(stage.units, features) if unit is not self._finest
+            ]
             if stage is not self.stages[-1]:
                 x = stage.units[-1].cross_conv(outs[-1])
                 skips = [unit.skip(level, out) for unit, level, out in zip(stage.units, levels, outs)]

@@ -1,4 +1,4 @@
-"""Names of the tensors of multi-stage networks: torchvision's and mmpose's brought to ours, and what the tensors tell."""
+"""Names of the tensors of multi-stage networks: torchvision's and mmpose's names renamed, and options read from the tensors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .resnet import count_blocks
 
 
 def trunk_key(key: str) -> str:
-    """torchvision's name of a ResNet's tensor -> ours."""
+    """torchvision's name of a ResNet's tensor -> the name in the first stage of a multi-stage network."""
     key = re.sub(r"^(conv|bn)1\.", r"top.conv.\1.", key)
     return re.sub(r"^(?=layer)", "stage0.downsample.", _block_key(key))
 
@@ -25,7 +25,7 @@ def _block_key(key: str) -> str:
 
 
 def to_our_keys(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """A state dict of mmpose's MSPN or RSN (`backbone.`, `head.`) under our names; any other as it is."""
+    """Rename the tensors of mmpose's MSPN or RSN (`backbone.`, `head.`) to the names of this project; another stays as it is."""
     if not any(k.startswith("backbone.multi_stage_") for k in state_dict):
         return dict(state_dict)
     return {mmpose_key(k): v for k, v in state_dict.items()}
@@ -35,7 +35,7 @@ _MMPOSE_UNIT = {"in_skip": "u_skip", "out_skip1": "skip1", "out_skip2": "skip2"}
 
 
 def mmpose_key(key: str) -> str:
-    """mmpose's name of a tensor of its MSPN or RSN, of any version -> ours."""
+    """mmpose's name (of any version) of a tensor of its MSPN or RSN -> the name of this project."""
     key = re.sub(r"^backbone\.top\.top\.0\.", "top.conv.", key)
     key = re.sub(r"^backbone\.multi_stage_\w+?\.(\d+)\.", r"stage\1.", key)
     key = _block_key(key.replace(".conv_bn3.", ".conv_bn_relu3."))
@@ -49,13 +49,13 @@ def mmpose_key(key: str) -> str:
 
 
 def read_options(state_dict: Mapping[str, torch.Tensor]) -> dict[str, Any]:
-    """Numbers of a multi-stage network, read off its tensors (our names).
+    """Read the options of a multi-stage network from its tensors (names of this project).
 
     Returns:
         num_joints, num_stages, blocks (4 counts), unit_channels, width, expansion, conv_bias.
 
     Raises:
-        WeightsError: when the tensors are not such a network.
+        WeightsError: the tensors of another network.
     """
     down = "stage0.downsample."
     try:

@@ -1,4 +1,4 @@
-"""What every network of the table has in common: it can be cut at its last feature map."""
+"""The base class of all networks: a network in two parts, divided at its last feature map."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ import torch
 from torch import nn
 
 from ...errors import OptionError
-from .blocks import residuals
+from .blocks import PreActBottleneck, residuals
 
 
 class PoseNetwork(nn.Module, ABC):
-    """A network of joint maps in two parts: up to its last feature map, and from there to the last stage's maps.
+    """A network in two parts: from the pictures to its last feature map, and from there to the maps of its last stage.
 
     Attributes:
         num_joints: K.
-        feature_channels: C of the last feature map.
-        input_multiple: sides of the pictures must be multiples of it.
-        level_loss: name of the loss for targets of several widths, coarse first (`pose.losses`): which output takes which.
-        answer_only: give the last stage's maps alone, as some published code does when it predicts.
-        adapter: between the two parts; empty unless `add_adapter` has been called.
+        feature_channels: C, channels of the last feature map.
+        input_multiple: the sides H and W of the pictures must be multiples of it, px.
+        level_loss: name of the loss for targets of several widths, which says what output has what target: `finest`, `cpn` or
+            `megvii` (see `pose.losses`).
+        answer_only: return only the maps of the last stage, as some published code does when it predicts.
+        adapter: layers between the two parts; none unless `add_adapter` has been called.
     """
 
     num_joints: int
@@ -30,49 +31,52 @@ class PoseNetwork(nn.Module, ABC):
     level_loss: str = "finest"
     answer_only: bool = False
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.adapter = nn.Sequential()
 
     @abstractmethod
     def features(self, images: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
-        """(B, 3, H, W) -> the maps of all stages but the last, and the last feature map (B, C, h, w)."""
+        """(B, 3, H, W) -> the maps (B, K, h, w) of all stages but the last, and the last feature map (B, C, h, w)."""
 
     def head(self, features: torch.Tensor) -> torch.Tensor:
         """Last feature map (B, C, h, w) -> the last stage's maps (B, K, h, w)."""
-        return self.last_layer(features)
+        maps: torch.Tensor = self.last_layer(features)
+        return maps
 
     @property
     @abstractmethod
     def last_layer(self) -> nn.Module:
-        """All that makes the last stage's maps of the last feature map, as a module to copy: what `head` computes.
+        """The layers that `head` computes, as one module to copy: a convolution, and what follows it (a batch norm).
 
-        A convolution, or that and what comes behind it (its batch norm); may be a view put together of parts of the network.
+        The module may be made for this call from parts of the network, which it shares.
         """
 
     def new_last_layer(self, num_joints: int) -> nn.Module:
-        """A layer like `last_layer` for other joints, with fresh weights and the same key names."""
+        """A layer like `last_layer` for other joints, with new weights and the same key names."""
         last = self.last_layer
         if not isinstance(last, nn.Conv2d):
-            raise NotImplementedError(f"{type(self).__name__} has a last layer of its own kind and must make one")
-        return nn.Conv2d(
-            last.in_channels, num_joints, last.kernel_size, padding=last.padding, bias=last.bias is not None
-        )
+            raise NotImplementedError(
+                f"{type(self).__name__} must override new_last_layer: its last layer is no Conv2d"
+            )
+        side = last.kernel_size[0]
+        return nn.Conv2d(last.in_channels, num_joints, side, padding=side // 2, bias=last.bias is not None)
 
     def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """(B, 3, H, W) -> the maps (B, K, h, w) of all stages, the last stage last."""
         earlier, last = self.features(images)
         maps = self.head(self.adapter(last))
         return [maps] if self.answer_only else [*earlier, maps]
 
     def load_trunk(self, state_dict: Mapping[str, torch.Tensor]) -> str:
-        """Take the weights of a network trained to tell pictures apart (ImageNet) for the layers that both have.
+        """Load the weights of a network that was trained to classify pictures (ImageNet), for the layers that both have.
 
         Returns:
-            A line of what was loaded.
+            A line that says what was loaded.
 
         Raises:
-            OptionError: the network has no such trunk.
-            WeightsError: the file is of another network; then nothing is loaded.
+            OptionError: the network has no layers in common with such networks.
+            WeightsError: the tensors are those of another network; then nothing is loaded.
         """
         raise OptionError(
             "a network whose trunk others are trained with too",
@@ -81,12 +85,12 @@ class PoseNetwork(nn.Module, ABC):
         )
 
     def add_adapter(self, num_blocks: int) -> None:
-        """Put an adaptation network of residual bottlenecks on the last feature map (Cao et al., ICCV 2019, section 3).
+        """Add an adaptation network behind the last feature map: residual bottlenecks (Cao et al., ICCV 2019, section 3).
 
-        It begins as the identity, so that a trained network keeps its maps.
+        It begins as the identity, so a trained network returns the same maps as before.
 
         Raises:
-            OptionError: a network with more outputs than the maps of its stages.
+            OptionError: the network has other outputs than the joint maps of its stages.
         """
         if type(self).forward is not PoseNetwork.forward:
             raise OptionError(
@@ -94,5 +98,6 @@ class PoseNetwork(nn.Module, ABC):
             )
         self.adapter = residuals(self.feature_channels, self.feature_channels // 2, num_blocks)
         for block in self.adapter:
+            assert isinstance(block, PreActBottleneck) and block.conv3.bias is not None
             nn.init.zeros_(block.conv3.weight)
             nn.init.zeros_(block.conv3.bias)

@@ -1,9 +1,10 @@
-"""OmniPose (Artacho and Savakis, 2021): HRNet with a learnt way up and a waterfall module; published key names."""
+"""OmniPose (Artacho and Savakis, 2021): HRNet with learnt upsampling and a waterfall module; published key names."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,17 +16,18 @@ from .hrnet import NOT_IN_TRUNK, TRUNK, HighResolutionModule, HighResolutionNetw
 from .resnet import Bottleneck, ConvBuilder, load_layers
 
 LOW_LEVEL = 64 * Bottleneck.expansion  # channels of the first stage's output
-WASP_CHANNELS = 48  # inside the waterfall, whatever the width of the trunk
+WASP_CHANNELS = 48  # inside the waterfall, for each width of the trunk (published code)
 
 
 class SeparableConv(nn.Module):
-    """Depthwise convolution, ReLU, 1x1 convolution, without biases and with no norm between."""
+    """Depthwise convolution, ReLU, 1x1 convolution; no biases, no norm between them."""
 
     def __init__(
         self,
         inplanes: int,
         planes: int,
         kernel_size: int,
+        *,
         stride: int = 1,
         padding: int = 0,
         dilation: int = 1,
@@ -40,13 +42,14 @@ class SeparableConv(nn.Module):
         self.pointConv = nn.Conv2d(inplanes, planes, 1, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.pointConv(F.relu_(self.spatialConv(x)))
+        out: torch.Tensor = self.pointConv(F.relu_(self.spatialConv(x)))
+        return out
 
 
 class GaussianFilter(nn.Conv2d):
-    """Depthwise filter with a fixed Gaussian of sum 1, zeros outside: (B, C, H, W) -> (B, C, H, W).
+    """Depthwise filter with a constant Gaussian of sum 1, zeros beyond the border: (B, C, h, w) -> (B, C, h, w).
 
-    The network's "Gaussian heatmap modulation". Its weight is in the state dict, as published, but is a buffer: it never trains.
+    The network's "Gaussian heatmap modulation". Its weight is in the state dict, as published, but as a buffer: it does not train.
 
     Args:
         channels: C.
@@ -64,9 +67,10 @@ class GaussianFilter(nn.Conv2d):
 
 
 class OmniPoseModule(HighResolutionModule):
-    """HRNet's fusing module whose way up doubles by transposed convolutions and ends in a Gaussian filter."""
+    """HRNet's fusing module; it upsamples by transposed convolutions and a Gaussian filter."""
 
     def upward(self, inplanes: int, planes: int, doublings: int) -> nn.Sequential:
+        """From a coarser branch to a finer output."""
         layers = [self.conv(inplanes, planes, 1, bias=False), nn.BatchNorm2d(planes)]
         for _ in range(doublings):
             layers += [
@@ -78,7 +82,7 @@ class OmniPoseModule(HighResolutionModule):
 
 
 class Atrous(nn.Module):
-    """Convolution of some dilation that keeps the size, batch norm, ReLU."""
+    """Dilated convolution, batch norm, ReLU: (B, `inplanes`, h, w) -> (B, `planes`, h, w)."""
 
     def __init__(self, inplanes: int, planes: int, dilation: int, conv: ConvBuilder):
         super().__init__()
@@ -93,7 +97,7 @@ class Atrous(nn.Module):
 
 
 class Waterfall(nn.Module):
-    """What WASP and WASPv2 share: four branches in a chain, the mean of the picture, all joined by a 1x1 convolution."""
+    """What WASP and WASPv2 share: four branches in a chain, the mean of the picture, and a 1x1 convolution that joins them."""
 
     def __init__(self, inplanes: int, planes: int, dilations: tuple[int, int, int], conv: ConvBuilder):
         super().__init__()
@@ -108,17 +112,17 @@ class Waterfall(nn.Module):
         self.bn1 = nn.BatchNorm2d(planes)
 
     def chain(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """The four branches' outputs, each made of the one before."""
-        found = []
+        """The outputs of the four branches, each computed from the one before."""
+        outputs = []
         for layer in (self.aspp1, self.aspp2, self.aspp3, self.aspp4):
-            found.append(x := layer(x))
-        return found
+            outputs.append(x := layer(x))
+        return outputs
 
     def joined(self, x: torch.Tensor, branches: list[torch.Tensor]) -> torch.Tensor:
         """Branches and the picture's mean -> (B, planes, h, w).
 
         Raises:
-            OptionError: in training with one picture, whose mean over picture and batch is itself.
+            OptionError: training with a batch of one picture, for which a batch norm of means is not defined.
         """
         if self.training and len(x) == 1:
             raise OptionError("batches of at least 2 pictures to train OmniPose", "a batch of 1", "--train-batch 2")
@@ -127,10 +131,11 @@ class Waterfall(nn.Module):
 
 
 class WASPv2(Waterfall):
-    """Waterfall of separable convolutions (dilations 6, 12, 18) that takes in low-level features and ends in the joints' maps.
+    """Waterfall of separable convolutions (dilations 6, 12, 18), joined with low-level features, and the joint maps.
 
     Args:
-        inplanes, planes: channels of the features and inside.
+        inplanes: channels of the features.
+        planes: channels inside.
         num_joints: K.
         low_level: channels of the low-level features.
     """
@@ -143,19 +148,19 @@ class WASPv2(Waterfall):
         self.last_conv = nn.Sequential(*_two_convs(planes + reduced, planes), nn.Conv2d(planes, num_joints, 1))
 
     def features(self, x: torch.Tensor, low_level: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
-        """(B, inplanes, h, w) and (B, low_level, h, w) -> the four branches, and what the last convolution sees."""
+        """(B, inplanes, h, w) and (B, low_level, h, w) -> the four branches, and the input of the last convolution."""
         branches = self.chain(x)
         low_level = F.relu_(self.bn2(self.conv2(low_level)))
         return branches, self.last_conv[:-1](torch.cat([self.joined(x, branches), low_level], 1))
 
     def forward(self, x: torch.Tensor, low_level: torch.Tensor) -> list[torch.Tensor]:
-        """Maps (B, K, h, w), and the fourth branch (B, planes, h, w)."""
+        """(B, inplanes, h, w) and (B, low_level, h, w) -> maps (B, K, h, w), and the fourth branch (B, planes, h, w)."""
         branches, last = self.features(x, low_level)
         return [self.last_conv[-1](last), branches[-1]]
 
 
 class WASP(Waterfall):
-    """Waterfall of dense convolutions (dilations 12, 18, 24); one 1x1 convolution is applied twice to each of the branches."""
+    """Waterfall of dense convolutions (dilations 12, 18, 24); the same 1x1 convolution is applied twice to each branch."""
 
     def __init__(self, inplanes: int, planes: int):
         super().__init__(inplanes, planes, (12, 18, 24), nn.Conv2d)
@@ -164,11 +169,12 @@ class WASP(Waterfall):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(B, inplanes, h, w) -> (B, planes, h, w)."""
-        return self.dropout(self.joined(x, [self.conv2(self.conv2(branch)) for branch in self.chain(x)]))
+        out: torch.Tensor = self.dropout(self.joined(x, [self.conv2(self.conv2(branch)) for branch in self.chain(x)]))
+        return out
 
 
 class Decoder(nn.Module):
-    """What follows `WASP`: low-level features taken in, two convolutions with dropout, one map a joint."""
+    """What follows `WASP`: low-level features are joined, two convolutions with dropout, one map for each joint."""
 
     def __init__(self, low_level: int, planes: int, num_joints: int):
         super().__init__()
@@ -179,13 +185,14 @@ class Decoder(nn.Module):
         self.last_conv = nn.Sequential(*layers, nn.Conv2d(planes, num_joints, 1))
 
     def features(self, x: torch.Tensor, low_level: torch.Tensor) -> torch.Tensor:
-        """(B, planes, h, w) and (B, low_level, h, w) -> what the last convolution sees."""
+        """(B, planes, h, w) and (B, low_level, h, w) -> the input of the last convolution (B, planes, h, w)."""
         low_level = F.relu_(self.bn1(self.conv1(low_level)))
-        return self.last_conv[:-1](torch.cat([x, low_level], 1))
+        features: torch.Tensor = self.last_conv[:-1](torch.cat([x, low_level], 1))
+        return features
 
 
 def _two_convs(inplanes: int, planes: int, dropouts: tuple[float, ...] = ()) -> list[nn.Module]:
-    layers = []
+    layers: list[nn.Module] = []
     for i in range(2):
         layers += [nn.Conv2d(planes if i else inplanes, planes, 3, padding=1, bias=False)]
         layers += [nn.BatchNorm2d(planes), nn.ReLU(inplace=True), *(nn.Dropout(p) for p in dropouts[i : i + 1])]
@@ -195,15 +202,18 @@ def _two_convs(inplanes: int, planes: int, dropouts: tuple[float, ...] = ()) -> 
 class OmniPose(HighResolutionNetwork):
     """OmniPose: (B, 3, H, W), H and W multiples of 32 -> one list entry (B, K, H/4, W/4).
 
-    As published, all fusions of the last stage have four outputs of which the last module's finest alone is used. The three others
-    (`stage4.2.fuse_layers.1` to `.3`) are kept so that checkpoints load strictly; they do not train, and are not computed.
-    Initial weights as published: torch's own (the published code names ImageNet weights and never reads them).
+    As published, each fusion of the last stage has four outputs, and only the finest of the last module is used. The three others
+    (`stage4.2.fuse_layers.1` to `.3`) are here so that all tensors of checkpoints load; they do not train and are not computed.
+    Initial weights as published: torch's defaults (the published code names a file of ImageNet weights and does not read it).
 
     Args:
         num_joints: K.
         width: C, channels of the finest branch (published: 48).
-        wasp: "v2", or "v1", which the authors' checkpoints are.
-        separable: all convolutions of the trunk but transposed ones as depthwise and 1x1 convolutions.
+        wasp: "v2", or "v1" as in the authors' checkpoints.
+        separable: use depthwise and 1x1 convolutions in the trunk, except for transposed convolutions.
+
+    Raises:
+        ValueError: another waterfall.
     """
 
     def __init__(self, num_joints: int, width: int = 48, wasp: str = "v2", separable: bool = False):
@@ -211,7 +221,9 @@ class OmniPose(HighResolutionNetwork):
             raise ValueError(f"wasp must be 'v1' or 'v2', not {wasp!r}")
         super().__init__(width, OmniPoseModule, conv=SeparableConv if separable else nn.Conv2d)
         self.num_joints, self.feature_channels = num_joints, WASP_CHANNELS
-        for row in self.stage4[-1].fuse_layers[1:]:
+        last = self.stage4[-1]
+        assert isinstance(last, OmniPoseModule)
+        for row in last.fuse_layers[1:]:
             row.requires_grad_(False)
         if wasp == "v2":
             self.waspv2 = WASPv2(width, WASP_CHANNELS, num_joints)
@@ -228,26 +240,28 @@ class OmniPose(HighResolutionNetwork):
 
     @property
     def last_layer(self) -> nn.Conv2d:
-        return (self.waspv2 if hasattr(self, "waspv2") else self.decoder).last_conv[-1]
+        layer = (self.waspv2 if hasattr(self, "waspv2") else self.decoder).last_conv[-1]
+        assert isinstance(layer, nn.Conv2d)
+        return layer
 
     def load_trunk(self, state_dict: Mapping[str, torch.Tensor]) -> str:
-        """Take the weights of a published HRNet of the same width for the layers that both have.
+        """Load the weights of a published HRNet of the same width, for the layers that both have.
 
-        The transposed convolutions of the way up, the last fusion's other outputs and the waterfall stay as they were built.
-        (The published training begins from torch's weights: its setting for pretrained ones is never read.)
+        The transposed convolutions, the unused outputs of the last fusion and the waterfall stay as they were built. (The published
+        training begins from torch's default weights: it does not read its setting for pretrained ones.)
 
         Returns:
-            A line of what was loaded.
+            A line that says what was loaded.
 
         Raises:
             WeightsError: a tensor of the trunk is missing or of another shape; then nothing is loaded.
         """
-        keep = (*_way_up(self), *NOT_IN_TRUNK)
+        keep = (*_upsampling_keys(self), *NOT_IN_TRUNK)
         return load_layers(self, state_dict, TRUNK, NOT_IN_TRUNK, "a published HRNet", keep)
 
 
-def _way_up(model: OmniPose) -> list[str]:
-    """Keys of what HRNet does not have on its way up: all that follows the 1x1 convolution and its norm."""
+def _upsampling_keys(model: OmniPose) -> list[str]:
+    """Keys of the upsampling layers that HRNet does not have: all behind the 1x1 convolution and its norm."""
     found = []
     for name, module in model.named_modules():
         if isinstance(module, OmniPoseModule):
@@ -263,28 +277,27 @@ def omnipose_w48(num_joints: int, wasp: str = "v2", separable: bool = False) -> 
 
     Artacho, Savakis: OmniPose: A Multi-Scale Framework for Multi-Person Pose Estimation, arXiv 2103.10180. For 17 joints
     68.12 M parameters, 16.43 G multiply-adds at 256x192 (as published 16.68 G, with the unused outputs; v1: 68.18 M, 16.65 G;
-    separable: 11.11 M, 3.10 G).
-    Inputs are multiples of 32 px, maps (B, K, H/4, W/4).
+    separable: 11.11 M, 3.10 G). Input multiple 32 px; maps (B, K, H/4, W/4).
     """
     return OmniPose(num_joints, 48, wasp, separable)
 
 
 def with_filters(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """State dict of an OmniPose with the fixed Gaussian filters it may lack; those it has stay."""
-    filters = {}
+    """Add the constant Gaussian filters that the state dict of an OmniPose may lack; those it has stay."""
+    filters: dict[str, torch.Tensor] = {}
     for key, scale in state_dict.items():
-        # the norm after the first convolution of a way up tells channels and, by its place, how many doublings follow
+        # the norm behind the first upsampling convolution shows the channels, and its key how many doublings follow
         found = re.fullmatch(r"(stage\d\.\d+\.fuse_layers\.(\d)\.(\d)\.)1\.weight", key)
         if found and (doublings := int(found[3]) - int(found[2])) > 0:
             filters[f"{found[1]}{2 + 3 * doublings}.weight"] = GaussianFilter(len(scale)).weight
     return {**filters, **state_dict}
 
 
-def identify(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict]:
-    """Name in the table of networks and build options of an OmniPose, read off its tensors.
+def identify(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict[str, Any]]:
+    """Read name in `MODELS` and builder's options of an OmniPose from its tensors.
 
     Raises:
-        WeightsError: when the tensors are not an OmniPose, or one of a width nobody has published.
+        WeightsError: the tensors of another network, or of a width that is not published.
     """
     wasp = "v2" if "waspv2.conv1.weight" in state_dict else "v1"
     separable = "transition1.0.0.pointConv.weight" in state_dict
@@ -301,10 +314,10 @@ def identify(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict]:
 
 
 def empty_waspv2(state_dict: Mapping[str, torch.Tensor]) -> WASPv2:
-    """The waterfall module alone, with the sizes of those tensors, not their values.
+    """Build a waterfall module with the sizes of a WASPv2's tensors, without loading their values.
 
     Raises:
-        WeightsError: when the tensors are not those of a WASPv2.
+        WeightsError: the tensors are not those of a WASPv2.
     """
     try:
         planes, inplanes = state_dict["aspp1.atrous_conv.pointConv.weight"].shape[:2]

@@ -1,6 +1,7 @@
-"""RSN (Cai et al., ECCV 2020): the skeleton of MSPN with residual steps blocks, and the pose refine machine.
+"""RSN (Cai et al., ECCV 2020): the structure of MSPN with residual steps blocks, and the pose refine machine.
 
-Key names are those of caiyuanhao1998/RSN; checkpoints of mmpose, the only public ones, are brought to them by `to_our_keys`.
+Key names are those of caiyuanhao1998/RSN. The only public checkpoints are those of mmpose; `multi_stage_keys.to_our_keys` renames
+their tensors.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from ...errors import WeightsError
 from .multi_stage import Bottleneck, ConvBN, MultiStageNetwork
 from .multi_stage_keys import read_options, to_our_keys
 
-STEPS = 4
+STEPS = 4  # branches of a block
 
 
 class ResidualStepsBlock(nn.Module):
-    """Residual steps block: four branches of 1 to 4 3x3 convolutions, each taking up what the branch before made at the same step.
+    """Residual steps block: four branches of 1 to 4 3x3 convolutions; each adds the output of the branch before at the same step.
 
-    A branch has `inplanes` x 26/64 channels, those of the block's input: in the first block of a layer half of the others'.
+    (B, `inplanes`, h, w) -> (B, `planes`, h/s, w/s). A branch has `inplanes` x 26/64 channels (authors' code): in the first block
+    of a layer half as many as in the others.
     """
 
     expansion = 1
@@ -30,13 +32,13 @@ class ResidualStepsBlock(nn.Module):
     def __init__(self, inplanes: int, planes: int, stride: int, bias: bool):
         super().__init__()
         branch = inplanes * 26 // 64
-        self.conv_bn_relu1 = ConvBN(inplanes, STEPS * branch, 1, stride, bias)
+        self.conv_bn_relu1 = ConvBN(inplanes, STEPS * branch, 1, stride, bias=bias)
         for i in range(STEPS):
             for j in range(i + 1):
                 self.add_module(f"conv_bn_relu2_{i + 1}_{j + 1}", ConvBN(branch, branch, 3, bias=bias))
         self.conv_bn_relu3 = ConvBN(STEPS * branch, planes, 1, bias=bias, relu=False)
         same = stride == 1 and inplanes == planes
-        self.downsample = None if same else ConvBN(inplanes, planes, 1, stride, bias, relu=False)
+        self.downsample = None if same else ConvBN(inplanes, planes, 1, stride, bias=bias, relu=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         before: list[torch.Tensor] = []
@@ -54,17 +56,17 @@ class ResidualStepsBlock(nn.Module):
 
 
 class Narrow(Bottleneck):
-    """Bottleneck that does not widen, of the Res-18 that the RSN code is compared with."""
+    """Bottleneck whose output has `planes` channels, of the Res-18 that the RSN code is compared with."""
 
     expansion = 1
 
 
 class PoseRefineMachine(nn.Module):
-    """PRM as mmpose wrote it: maps (B, K, h, w) -> o1 (1 + o2 o3), with o2 a weight a joint and o3 a weight a cell.
+    """PRM as in mmpose: maps (B, K, h, w) -> o1 (1 + o2 o3), with o2 a weight for each joint and o3 a weight for each cell.
 
-    o1 is a 3x3 convolution of the maps. o2 comes of their means through two fully connected layers, o3 of a 1x1 and a 9x9
-    depthwise convolution; both are a sigmoid after a ReLU, so never below 1/2. The original code defines a PRM of its own and
-    calls it nowhere. A batch of one picture cannot train: o2 has batch norms over pictures alone.
+    o1 is a 3x3 convolution of the maps. o2 is computed from their means by two fully connected layers, o3 by a 1x1 and a 9x9
+    depthwise convolution; both are a sigmoid after a ReLU, so never below 1/2. The authors' code defines another PRM and does not
+    use it. A batch of one picture cannot train: the batch norms of o2 run over pictures only.
     """
 
     def __init__(self, num_joints: int):
@@ -83,11 +85,12 @@ class PoseRefineMachine(nn.Module):
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         maps = self.conv_bn_relu_prm_1(maps)
         joint = torch.sigmoid(self.middle_path(maps.mean((2, 3))))[..., None, None]
-        return maps * (1 + joint * torch.sigmoid(self.bottom_path(maps)))
+        cell = torch.sigmoid(self.bottom_path(maps))
+        return maps * (1 + joint * cell)
 
 
 class _Depthwise(nn.Module):
-    """9x9 depthwise, then 1x1 to one channel."""
+    """9x9 depthwise convolution, then a 1x1 convolution to one channel."""
 
     def __init__(self, planes: int):
         super().__init__()
@@ -95,23 +98,27 @@ class _Depthwise(nn.Module):
         self.pointwise_conv = ConvBN(planes, 1, 1, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.pointwise_conv(self.depthwise_conv(x))
+        out: torch.Tensor = self.pointwise_conv(self.depthwise_conv(x))
+        return out
 
 
 _BLOCKS = {"rsn18": (2, 2, 2, 2), "rsn50": (3, 4, 6, 3)}
 
 
 def identify(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict[str, Any]]:
-    """Name in the table and builder's options of a published RSN or its Res-18, read off its tensors (our names or mmpose's).
+    """Read name in `MODELS` and builder's options of a published RSN or its Res-18 from its tensors.
+
+    Args:
+        state_dict: names of this project or mmpose's.
 
     Raises:
-        WeightsError: another network.
+        WeightsError: the tensors of another network.
     """
     state_dict = to_our_keys(state_dict)
     found = read_options(state_dict)
     blocks, expansion, width = found.pop("blocks"), found.pop("expansion"), found.pop("width")
     steps = "stage0.downsample.layer1.0.conv_bn_relu2_1_1.conv.weight" in state_dict
-    name = next((n for n, own in _BLOCKS.items() if own == blocks), None)
+    name = next((n for n, counts in _BLOCKS.items() if counts == blocks), None)
     if name is None or (expansion, width) != (1, 64) or (not steps and name != "rsn18"):
         raise WeightsError(
             "RSN-18, RSN-50 or the RSN code's Res-18",
@@ -125,31 +132,49 @@ def identify(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict[str, Any
 def rsn18(
     num_joints: int, num_stages: int = 1, unit_channels: int = 256, conv_bias: bool = True, prm: bool = False
 ) -> MultiStageNetwork:
-    """RSN-18; 9.16 M parameters and 2.25 G multiply-adds at 256x192. `prm`: a PRM behind every unit\'s maps.
+    """RSN-18. See `MultiStageNetwork`.
 
-    See `MultiStageNetwork`.
+    Cai et al.: Learning Delicate Local Representations for Multi-Person Pose Estimation, ECCV 2020. For 17 joints 9.16 M
+    parameters, 2.25 G multiply-adds at 256x192. Input multiple 32 px; 4 maps (B, K, H/4, W/4) for each stage.
+
+    Args:
+        prm: put a pose refine machine behind each unit's maps.
     """
-    refine = PoseRefineMachine if prm else None
     return MultiStageNetwork(
-        num_joints, num_stages, ResidualStepsBlock, _BLOCKS["rsn18"], unit_channels, conv_bias=conv_bias, refine=refine
+        num_joints,
+        num_stages,
+        block=ResidualStepsBlock,
+        blocks=_BLOCKS["rsn18"],
+        unit_channels=unit_channels,
+        conv_bias=conv_bias,
+        refine=PoseRefineMachine if prm else None,
     )
 
 
 def rsn50(
     num_joints: int, num_stages: int = 1, unit_channels: int = 256, conv_bias: bool = True, prm: bool = False
 ) -> MultiStageNetwork:
-    """RSN-50; 19.36 M parameters and 4.07 G multiply-adds at 256x192. `prm`: a PRM behind every unit\'s maps.
-
-    See `MultiStageNetwork`.
-    """
-    refine = PoseRefineMachine if prm else None
+    """RSN-50: 19.36 M parameters, 4.07 G multiply-adds at 256x192. See `rsn18`."""
     return MultiStageNetwork(
-        num_joints, num_stages, ResidualStepsBlock, _BLOCKS["rsn50"], unit_channels, conv_bias=conv_bias, refine=refine
+        num_joints,
+        num_stages,
+        block=ResidualStepsBlock,
+        blocks=_BLOCKS["rsn50"],
+        unit_channels=unit_channels,
+        conv_bias=conv_bias,
+        refine=PoseRefineMachine if prm else None,
     )
 
 
 def rsn_res18(
     num_joints: int, num_stages: int = 1, unit_channels: int = 256, conv_bias: bool = True
 ) -> MultiStageNetwork:
-    """The Res-18 that RSN is compared with; 8.56 M parameters and 2.07 G multiply-adds at 256x192. See `MultiStageNetwork`."""
-    return MultiStageNetwork(num_joints, num_stages, Narrow, _BLOCKS["rsn18"], unit_channels, conv_bias=conv_bias)
+    """The Res-18 that RSN is compared with: 8.56 M parameters, 2.07 G multiply-adds at 256x192. See `rsn18`."""
+    return MultiStageNetwork(
+        num_joints,
+        num_stages,
+        block=Narrow,
+        blocks=_BLOCKS["rsn18"],
+        unit_channels=unit_channels,
+        conv_bias=conv_bias,
+    )

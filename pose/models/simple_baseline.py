@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -18,16 +19,20 @@ DECONV_PADDING = {4: (1, 0), 3: (1, 1), 2: (0, 0)}
 class PoseResNet(ResNet, PoseNetwork):
     """SimpleBaseline: (B, 3, H, W), H and W multiples of 32 -> one list entry (B, K, H/4, W/4).
 
-    Initial weights: transposed convolutions and the last layer N(0, 0.001) as published. The published code refuses to begin
-    without an ImageNet trunk (`load_trunk`); here the trunk may also begin from He's weights.
+    Initial weights: transposed convolutions and the last layer N(0, 0.001) as published. The published code needs an ImageNet trunk
+    (`load_trunk`); here the trunk may also begin from He's initial weights.
 
     Args:
         num_joints: K.
         depth: layers of the ResNet.
-        caffe: the stride on the first 1x1 convolution of a bottleneck, not on the 3x3.
-        deconv_filters, deconv_kernels: channels and kernel size (4, 3 or 2) of the three transposed convolutions.
-        deconv_bias: whether these have one.
-        final_kernel: 1 or 3, of the last layer.
+        caffe: the first 1x1 convolution of a bottleneck has the stride, not the 3x3.
+        deconv_filters: channels of the three transposed convolutions.
+        deconv_kernels: their kernel sizes, 4, 3 or 2.
+        deconv_bias: whether they have a bias.
+        final_kernel: kernel size of the last layer, 1 or 3.
+
+    Raises:
+        ValueError: numbers that such a network cannot have.
     """
 
     input_multiple = 32
@@ -36,6 +41,7 @@ class PoseResNet(ResNet, PoseNetwork):
         self,
         num_joints: int,
         depth: int = 50,
+        *,
         caffe: bool = False,
         deconv_filters: Sequence[int] = (256, 256, 256),
         deconv_kernels: Sequence[int] = (4, 4, 4),
@@ -51,7 +57,8 @@ class PoseResNet(ResNet, PoseNetwork):
             raise ValueError(f"final_kernel must be 1 or 3, not {final_kernel}")
         super().__init__(block, counts, **({"caffe": True} if caffe else {}))
         self.num_joints, self.feature_channels = num_joints, deconv_filters[-1]
-        layers, inplanes = [], 512 * block.expansion
+        layers: list[nn.Module] = []
+        inplanes = 512 * block.expansion
         for planes, kernel in zip(deconv_filters, deconv_kernels):
             padding, more = DECONV_PADDING[kernel]
             layers += [
@@ -62,9 +69,9 @@ class PoseResNet(ResNet, PoseNetwork):
             inplanes = planes
         self.deconv_layers = nn.Sequential(*layers)
         self.final_layer = nn.Conv2d(inplanes, num_joints, final_kernel, padding=final_kernel // 2)
-        self._start()
+        self._init_weights()
 
-    def _start(self) -> None:
+    def _init_weights(self) -> None:
         self.init_trunk()
         for module in (*self.deconv_layers, self.final_layer):
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
@@ -90,9 +97,16 @@ def sb_pose_resnet18(
     """SimpleBaseline on ResNet-18. See `PoseResNet`.
 
     Xiao, Wu, Wei: Simple Baselines for Human Pose Estimation and Tracking, ECCV 2018. For 17 joints 15.38 M parameters,
-    2.90 G multiply-adds at 256x192. Inputs are multiples of 32 px, maps (B, K, H/4, W/4).
+    2.90 G multiply-adds at 256x192. Input multiple 32 px; maps (B, K, H/4, W/4).
     """
-    return PoseResNet(num_joints, 18, False, deconv_filters, deconv_kernels, deconv_bias, final_kernel)
+    return PoseResNet(
+        num_joints,
+        18,
+        deconv_filters=deconv_filters,
+        deconv_kernels=deconv_kernels,
+        deconv_bias=deconv_bias,
+        final_kernel=final_kernel,
+    )
 
 
 def sb_pose_resnet34(
@@ -103,7 +117,14 @@ def sb_pose_resnet34(
     final_kernel: int = 1,
 ) -> PoseResNet:
     """SimpleBaseline on ResNet-34: 25.48 M parameters, 4.71 G multiply-adds at 256x192. See `sb_pose_resnet18`."""
-    return PoseResNet(num_joints, 34, False, deconv_filters, deconv_kernels, deconv_bias, final_kernel)
+    return PoseResNet(
+        num_joints,
+        34,
+        deconv_filters=deconv_filters,
+        deconv_kernels=deconv_kernels,
+        deconv_bias=deconv_bias,
+        final_kernel=final_kernel,
+    )
 
 
 def sb_pose_resnet50(
@@ -115,7 +136,15 @@ def sb_pose_resnet50(
     final_kernel: int = 1,
 ) -> PoseResNet:
     """SimpleBaseline on ResNet-50: 34.00 M parameters, 5.43 G multiply-adds at 256x192. See `sb_pose_resnet18`."""
-    return PoseResNet(num_joints, 50, caffe, deconv_filters, deconv_kernels, deconv_bias, final_kernel)
+    return PoseResNet(
+        num_joints,
+        50,
+        caffe=caffe,
+        deconv_filters=deconv_filters,
+        deconv_kernels=deconv_kernels,
+        deconv_bias=deconv_bias,
+        final_kernel=final_kernel,
+    )
 
 
 def sb_pose_resnet101(
@@ -127,7 +156,15 @@ def sb_pose_resnet101(
     final_kernel: int = 1,
 ) -> PoseResNet:
     """SimpleBaseline on ResNet-101: 52.99 M parameters, 9.06 G multiply-adds at 256x192. See `sb_pose_resnet18`."""
-    return PoseResNet(num_joints, 101, caffe, deconv_filters, deconv_kernels, deconv_bias, final_kernel)
+    return PoseResNet(
+        num_joints,
+        101,
+        caffe=caffe,
+        deconv_filters=deconv_filters,
+        deconv_kernels=deconv_kernels,
+        deconv_bias=deconv_bias,
+        final_kernel=final_kernel,
+    )
 
 
 def sb_pose_resnet152(
@@ -139,14 +176,22 @@ def sb_pose_resnet152(
     final_kernel: int = 1,
 ) -> PoseResNet:
     """SimpleBaseline on ResNet-152: 68.64 M parameters, 12.70 G multiply-adds at 256x192. See `sb_pose_resnet18`."""
-    return PoseResNet(num_joints, 152, caffe, deconv_filters, deconv_kernels, deconv_bias, final_kernel)
+    return PoseResNet(
+        num_joints,
+        152,
+        caffe=caffe,
+        deconv_filters=deconv_filters,
+        deconv_kernels=deconv_kernels,
+        deconv_bias=deconv_bias,
+        final_kernel=final_kernel,
+    )
 
 
-def identify(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict]:
-    """Name in the table of networks and build options of a SimpleBaseline, read off its tensors (all but `caffe`).
+def identify(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, dict[str, Any]]:
+    """Read name in `MODELS` and builder's options of a SimpleBaseline from its tensors, except `caffe`, which they do not show.
 
     Raises:
-        WeightsError: when the tensors are not a SimpleBaseline.
+        WeightsError: the tensors of another network.
     """
     depth = depth_of(state_dict)
     deconvs = [f"deconv_layers.{3 * i}" for i in range(count_blocks(state_dict, "deconv_layers.") // 3 + 1)]

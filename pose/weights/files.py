@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,10 @@ from ..seal import is_whole, seal_zip
 from .file_kinds import archive_fault, kind_of
 from .state_dict import without_prefix
 
-# np.core.multiarray.scalar, by the only public route: what a pickled scalar is rebuilt with
-_NUMPY_SCALAR = np.float64(0).__reduce__()[0]
+# the function that rebuilds a pickled NumPy scalar; it has no public name
+_NUMPY_SCALAR: Callable[..., Any] = np.float64(0).__reduce__()[0]  # type: ignore[assignment]  # NumPy's stubs say str | Any
 # NumPy scalars, which the published training code leaves in its files (best_acc); they hold only data
-_SAFE = [
+_SAFE: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
     np.dtype,
     np.float64,
     type(np.dtype(np.float64)),

@@ -23,7 +23,7 @@ class Task:
     patience = 0
 
     def __init__(self, folder, network):
-        self.folder, self.plain, self.extra = folder, network.model, {}
+        self.folder, self.plain, self.restored = folder, network.model, {}
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from zoopose.errors import DataError
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.skeleton import Skeleton
 from zoopose.train import loop
+from zoopose.train.run_state import Run
 from zoopose.train.selftraining.step import labels_path
 
 SKELETON = Skeleton("s", ("a", "b"))
@@ -46,7 +47,7 @@ class Labeller:
     def __init__(self, *made: PseudoLabels):
         self.made, self.asked = made, []
 
-    def mark(self, model, round_):
+    def cache_key(self, model, round_):
         return f"m{round_}"
 
     def label(self, model, round_, partial):
@@ -57,9 +58,11 @@ class Labeller:
 def step_of(folder, *made, **more) -> CcsslStep:
     feed = SimpleNamespace(steps=1, batch_size=1, labels=None, seed=0)
     given = {"gamma": 1.0, "rounds": 2, "refresh": 1, "share": (0.5, 0.5), "per": "global", "limit": LIMIT, **more}
-    kept = given.pop("kept", {})
+    state = given.pop("state", {})
     fabric = Fabric(accelerator="cpu", devices=1)
-    return CcsslStep(feed, feed, Labeller(*made), fabric, None, folder=folder, kept=kept, **given)
+    step = CcsslStep(feed, feed, Labeller(*made), fabric, None, folder=folder, **given)
+    step.load_state_dict(state)
+    return step
 
 
 def names(found: PseudoLabels) -> list[list[str]]:
@@ -196,17 +199,18 @@ def test_labels_of_an_interrupted_run_serve_only_the_same_confidence(tmp_path):
 
 
 def test_the_teacher_labels_in_the_networks_place_and_is_kept(tmp_path):
-    model, kept = nn.Linear(1, 1), {}
-    step = step_of(tmp_path, labels([[0.9, 0.3]]), teacher=Teacher(model, 0.9), kept=kept)
+    model = nn.Linear(1, 1)
+    step = step_of(tmp_path, labels([[0.9, 0.3]]), teacher=Teacher(model, 0.9))
     step.before_epoch(0, model)
     assert step.labeller.asked == [step.teacher.model]
     with torch.no_grad():
         model.weight.add_(1.0)
     step.after_step(model)
+    kept = step.state_dict()
     assert kept["teacher"]["steps"] == 1
     np.testing.assert_allclose(kept["teacher"]["weights"]["weight"], (model.weight - 0.5).detach(), rtol=1e-6)
     # another process goes on with it
-    again = step_of(tmp_path, teacher=Teacher(model, 0.9), kept={"teacher": kept["teacher"]})
+    again = step_of(tmp_path, teacher=Teacher(model, 0.9), state={"teacher": kept["teacher"]})
     assert again.teacher.steps == 1 and torch.equal(again.teacher.model.weight, step.teacher.model.weight)
 
 
@@ -215,7 +219,7 @@ def test_without_a_teacher_the_network_labels_and_nothing_follows(tmp_path):
     step = step_of(tmp_path, labels([[0.9, 0.3]]))
     step.before_epoch(0, model)
     step.after_step(model)
-    assert step.labeller.asked == [model] and "teacher" not in step.kept
+    assert step.labeller.asked == [model] and "teacher" not in step.state_dict()
 
 
 def test_the_loop_lets_the_teacher_follow_every_step():
@@ -224,7 +228,7 @@ def test_the_loop_lets_the_teacher_follow_every_step():
     wrapped = nn.Sequential(plain)
     optimizer = torch.optim.SGD(plain.parameters(), lr=0.1)
     fabric = Fabric(accelerator="cpu", devices=1)
-    run = loop.Run(None, fabric, wrapped, plain, optimizer, lambda epoch: 0.1, dict)
+    run = Run(None, fabric, wrapped, plain, optimizer, lambda epoch: 0.1, dict)
 
     class Step:
         def __call__(self, model, batch):

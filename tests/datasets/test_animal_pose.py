@@ -8,9 +8,9 @@ import pytest
 
 from zoopose.datasets.animal_pose import SALT, VALID_LIST, AnimalPose, is_validation
 from zoopose.datasets.animal_pose_files import CLASSES, class_of, joint_order
-from zoopose.datasets.name_split import drawn, listed, stem
 from zoopose.datasets.open import open_data
 from zoopose.datasets.pictures import PictureError
+from zoopose.datasets.split_by_name import drawn, listed, stem
 from zoopose.errors import DataError, OptionError
 from zoopose.pose.skeleton import ANIMAL_POSE20
 

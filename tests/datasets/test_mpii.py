@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from zoopose.datasets.mpii import Mpii, published_square
+from zoopose.datasets.mpii import Mpii, mpii_box
 from zoopose.datasets.open import open_data
 from zoopose.errors import DataError
 from zoopose.pose.geometry import apply, crop_matrix, square_box
@@ -112,4 +112,4 @@ def test_errors_of_the_whole_file(tree):
 
 
 def test_square_of_a_child_of_one_pixel():
-    assert published_square([1, 1], 1 / 200) == pytest.approx((0, 15 / 200, 1, 1))
+    assert mpii_box([1, 1], 1 / 200) == pytest.approx((0, 15 / 200, 1, 1))

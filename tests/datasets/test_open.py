@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from zoopose.datasets.open import SOURCES, Unlabelled, check_joints, class_names, has_splits, keep, open_data
+from zoopose.datasets.open import SOURCES, Subset, Unlabelled, check_joints, class_names, has_splits, open_data
 from zoopose.datasets.sample import PoseSample
 from zoopose.errors import DataError, OptionError
 from zoopose.evaluation.data import open_with_options
@@ -134,15 +134,15 @@ def test_options_that_cannot_work(trees):
 
 
 def test_keep_preserves_the_protocol():
-    data = keep(Fake(), [4, 0, 1])
+    data = Subset(Fake(), [4, 0, 1])
     assert len(data) == 3 and data.ids == ["i4", "i0", "i1"] and data.shots == ["b", "a", "a"]
     assert data.skeleton is PAWS and data.crop_factor == 1.5
     assert np.array_equal(data.labels[0][0], data[0].xy_px) and data.labels[1].shape == (3, 3)
     assert data[1].meta["id"] == "i0" and data.describe() == {"name": "fake", "items": 3, "labelled": True, "out of": 5}
-    assert keep(Unlabelled(Fake()), [2]).labels is None and len(keep(data, [])) == 0
-    assert keep(data, [2])[0].meta["id"] == "i1" and keep(data, np.array([2])).ids == ["i1"]
+    assert Subset(Unlabelled(Fake()), [2]).labels is None and len(Subset(data, [])) == 0
+    assert Subset(data, [2])[0].meta["id"] == "i1" and Subset(data, np.array([2])).ids == ["i1"]
     with pytest.raises(IndexError):
-        keep(data, [3])
+        Subset(data, [3])
 
 
 def test_check_joints_lists_both():

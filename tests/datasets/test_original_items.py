@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from zoopose.datasets.open import Unlabelled, keep
+from zoopose.datasets.open import Subset, Unlabelled
 from zoopose.datasets.original_items import OriginalItems
 from zoopose.datasets.sample import PoseSample
 from zoopose.errors import OptionError, ZooposeError
@@ -117,7 +117,7 @@ def test_mirror_swaps_partners():
 
 def test_views_of_data_sets():
     options = {"inp_res": 32, "out_res": 16, "mean": (0.4, 0.4, 0.4)}
-    whole, part = OriginalItems(Plain(), **options), OriginalItems(keep(Plain(), [3, 1]), **options)
+    whole, part = OriginalItems(Plain(), **options), OriginalItems(Subset(Plain(), [3, 1]), **options)
     torch.testing.assert_close(part[0][0], whole[3][0])
     torch.testing.assert_close(part[0][1], whole[3][1])
     hidden = OriginalItems(Unlabelled(Plain()), **options)[0]

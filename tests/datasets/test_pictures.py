@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from torch.utils.data import DataLoader
 
 from zoopose.datasets.picture_decoding import TiffPages
-from zoopose.datasets.picture_places import picture_size
+from zoopose.datasets.picture_paths import picture_size
 from zoopose.datasets.pictures import (
     Fault,
     FaultLog,

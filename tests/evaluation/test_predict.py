@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from zoopose.datasets.open import Unlabelled, keep, open_data
+from zoopose.datasets.open import Subset, Unlabelled, open_data
 from zoopose.errors import OptionError
 from zoopose.evaluation import predict as prediction
 from zoopose.evaluation import predicting
@@ -143,7 +143,7 @@ def test_results_of_a_coco_file_load_in_coco_evaluation(predict, tmp_path):
 
 def test_views_of_a_data_set_know_what_it_knows(tmp_path):
     dataset = open_data(f"coco:{coco_file(tmp_path, ['x', 'y'])}")
-    metas = metas_of(Unlabelled(keep(dataset, [3, 0])))
+    metas = metas_of(Unlabelled(Subset(dataset, [3, 0])))
     assert [meta["image_id"] for meta in metas] == ["y", "x"] and metas[0]["file_name"] == "1.png"
 
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from zoopose.datasets.annotated import AnnotatedPictures
+from zoopose.datasets.annotated_pictures import AnnotatedPictures
 from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.coco.truth import coco_truth
 from zoopose.datasets.open import open_data

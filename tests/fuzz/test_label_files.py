@@ -11,7 +11,7 @@ import pytest
 from scipy.io import savemat
 
 from zoopose.datasets import hdf5_file
-from zoopose.datasets.foreign import ForeignReader
+from zoopose.datasets.isolated_reader import IsolatedReader
 from zoopose.datasets.pseudo_labels import REASONS, PseudoLabels
 from zoopose.datasets.tigdog_index import read_index
 from zoopose.errors import ZooposeError
@@ -40,8 +40,8 @@ def labels() -> PseudoLabels:
 @pytest.fixture
 def one_reader(monkeypatch):
     """All files of a test go through one process, with a short limit: starting one for each takes most of the time."""
-    with ForeignReader(seconds=5) as reader:
-        monkeypatch.setattr(hdf5_file, "read_foreign", reader.read)
+    with IsolatedReader(seconds=5) as reader:
+        monkeypatch.setattr(hdf5_file, "read_isolated", reader.read)
         yield reader
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zoopose.datasets.annotated import Unusable
+from zoopose.datasets.annotated_pictures import UnusableAnnotation
 from zoopose.datasets.coco import file as coco_file
 from zoopose.datasets.coco.person import CocoPerson, cut_box
-from zoopose.datasets.mpii import Mpii, published_square
-from zoopose.datasets.person_boxes import clean_boxes, frame_box, kept_people, mpii_centre_size, selected_people
+from zoopose.datasets.mpii import Mpii, mpii_box
+from zoopose.datasets.person_boxes import clean_boxes, frame_box, mpii_centre_size, selected_people, usable_people
 from zoopose.datasets.sample import PoseSample
 from zoopose.pose.person_frames import centre_scale
 
@@ -19,10 +19,10 @@ def test_mpii_squares(golden):
     seen = 0
     for k, (center, scale) in enumerate(zip(golden["in_center"], golden["in_scale"])):
         if center[0] == -1:
-            with pytest.raises(Unusable, match="no centre"):
-                published_square(center, scale)
+            with pytest.raises(UnusableAnnotation, match="no centre"):
+                mpii_box(center, scale)
             continue
-        x, y, side, _ = published_square(center, scale)
+        x, y, side, _ = mpii_box(center, scale)
         # the middle of the square in pixel centres, and its side with the padding / 200
         middle = np.array([x, y]) + side / 2 - 0.5
         np.testing.assert_allclose(middle, golden["out_center"][k], atol=1e-9)
@@ -83,7 +83,7 @@ def test_coco_records(golden):
         box, area, keypoints, category, wh = (
             golden[f"in_{n}_{case}"] for n in ("bbox", "area", "keypoints", "category", "image_wh")
         )
-        kept = kept_people(box, area, keypoints, category, wh)
+        kept = usable_people(box, area, keypoints, category, wh)
         centre, scale = centre_scale(clean_boxes(box, wh)[0][kept], 0.75)
         np.testing.assert_allclose(centre, golden[f"out_center_{case}"], rtol=1e-6)
         np.testing.assert_allclose(scale, golden[f"out_scale_{case}"], rtol=1e-6)
@@ -100,7 +100,7 @@ def test_coco_people_have_the_published_window(golden):
         wh = golden[f"in_image_wh_{case}"]
         image = np.zeros((wh[1], wh[0], 3), np.uint8)
         arguments = (golden[f"in_{n}_{case}"] for n in ("bbox", "area", "keypoints", "category"))
-        kept = np.flatnonzero(kept_people(*arguments, wh))
+        kept = np.flatnonzero(usable_people(*arguments, wh))
         for row, (centre, scale) in enumerate(zip(golden[f"out_center_{case}"], golden[f"out_scale_{case}"])):
             if not scale.any():
                 continue  # a box of one pixel, which has no window there

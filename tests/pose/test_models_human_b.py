@@ -20,12 +20,20 @@ STEPS = rsn.ResidualStepsBlock
 SMALL = {
     "cpn": (lambda k: cpn.CPN(k, (1, 1, 1, 1), 16), 5),
     "mspn": (lambda k: MSPN(k, 2, blocks=(1, 2, 1, 1), unit_channels=8, width=8), 8),
-    "rsn": (lambda k: MultiStageNetwork(k, 3, STEPS, (2, 1, 1, 1), 8, width=16), 12),
+    "rsn": (lambda k: MultiStageNetwork(k, 3, block=STEPS, blocks=(2, 1, 1, 1), unit_channels=8, width=16), 12),
     "rsn_prm": (
-        lambda k: MultiStageNetwork(k, 1, STEPS, (1, 1, 1, 1), 8, 16, conv_bias=False, refine=rsn.PoseRefineMachine),
+        lambda k: MultiStageNetwork(
+            k,
+            block=STEPS,
+            blocks=(1, 1, 1, 1),
+            unit_channels=8,
+            width=16,
+            conv_bias=False,
+            refine=rsn.PoseRefineMachine,
+        ),
         4,
     ),
-    "rsn_res18": (lambda k: MultiStageNetwork(k, 1, rsn.Narrow, (2, 2, 2, 2), 8, width=8), 4),
+    "rsn_res18": (lambda k: MultiStageNetwork(k, block=rsn.Narrow, blocks=(2, 2, 2, 2), unit_channels=8, width=8), 4),
     "hg_princeton": (lambda k: hourglass_princeton.hg_princeton(k, 2, 16, 2), 2),
     "hg_dark": (lambda k: build_model("hg_dark", k, num_stacks=2, width=4, depth=2), 2),
 }

@@ -8,10 +8,10 @@ import pytest
 
 from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.images import ImageFolder
-from zoopose.datasets.open import keep
+from zoopose.datasets.open import Subset
 from zoopose.datasets.pictures import PictureError
 from zoopose.datasets.sample import PoseSample
-from zoopose.datasets.sheet import TILE_PX, evenly, overlay_sheet
+from zoopose.datasets.sample_sheet import TILE_PX, evenly_spaced, overlay_sheet
 from zoopose.errors import DataError, OptionError
 from zoopose.pose.draw import LEFT
 from zoopose.pose.skeleton import Skeleton
@@ -75,7 +75,7 @@ def test_facts_of_an_unlabelled_set(tmp_path):
 
 
 def test_nothing_readable_gives_no_sizes():
-    facts = check_source(keep(Animals(), [4]))
+    facts = check_source(Subset(Animals(), [4]))
     assert facts["box_px"] is None and len(facts["faulty"]) == 1
 
 
@@ -91,12 +91,17 @@ def test_the_sheet_shows_joints_where_they_are(tmp_path):
 
 def test_a_sheet_of_nothing(tmp_path):
     with pytest.raises(DataError, match="0 items"):
-        overlay_sheet(keep(Animals(), []), tmp_path / "x.png")
+        overlay_sheet(Subset(Animals(), []), tmp_path / "x.png")
 
 
 def test_evenly():
-    assert evenly(5, None) == evenly(5, 9) == [0, 1, 2, 3, 4]
-    assert evenly(100, 3) == [0, 50, 99] and evenly(7, 1) == [0] and evenly(7, 0) == [] and evenly(0, 3) == []
+    assert evenly_spaced(5, None) == evenly_spaced(5, 9) == [0, 1, 2, 3, 4]
+    assert (
+        evenly_spaced(100, 3) == [0, 50, 99]
+        and evenly_spaced(7, 1) == [0]
+        and evenly_spaced(7, 0) == []
+        and evenly_spaced(0, 3) == []
+    )
 
 
 DATA = os.environ.get("ZOOPOSE_DATA")

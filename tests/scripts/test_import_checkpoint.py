@@ -89,7 +89,7 @@ def test_names_of_published_files_stand_for_ours(arch):
     small = {
         "omnipose_w48": lambda: OmniPose(5, width=4),
         "mspn1": lambda: MSPN(5, 1, blocks=(1, 1, 1, 1), unit_channels=4, width=4),
-        "rsn18": lambda: MultiStageNetwork(5, 1, ResidualStepsBlock, (1, 1, 1, 1), 4, width=8),
+        "rsn18": lambda: MultiStageNetwork(5, block=ResidualStepsBlock, blocks=(1, 1, 1, 1), unit_channels=4, width=8),
     }
     model = small[arch]()
     state = model.state_dict()

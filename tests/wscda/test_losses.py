@@ -206,8 +206,8 @@ def test_accuracy_of_a_guess_is_a_half_however_many_there_are():
 
 def test_a_discriminator_in_pursuit_comes_nearer_to_the_best(step_of, network_of, parts_of, fabric):
     network, parts = network_of(), parts_of()
-    kept: dict = {}
-    step = step_of(alpha=0.0, discriminator_trainer=DiscriminatorTrainer(network.discriminator, 5, 1e-2, fabric, kept))
+    trainer = DiscriminatorTrainer(network.discriminator, 5, 1e-2, fabric)
+    step = step_of(alpha=0.0, discriminator_trainer=trainer)
     before = {n: p.detach().clone() for n, p in network.named_parameters()}
     domain = ("domain_human_animal", "domain_labelled_unlabelled")
     first = step(network, (0, parts))
@@ -216,4 +216,4 @@ def test_a_discriminator_in_pursuit_comes_nearer_to_the_best(step_of, network_of
     assert moved and all(n.startswith("discriminator.") for n in moved)
     second = step(network, (0, parts))
     assert sum(float(second[d].detach()) for d in domain) < sum(float(first[d].detach()) for d in domain)
-    assert kept["pursuit"]["state"][0]["step"] == 5
+    assert trainer.state_dict()["state"][0]["step"] == 5

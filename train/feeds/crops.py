@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from ...datasets.crops import CropCache, collate
-from ...datasets.loading import Loader
+from ...datasets.loader import Loader
 from ...datasets.pictures import FaultLog, SafeDataset
 from ...datasets.sample import IGNORED, PoseDataset
 from ...errors import DataError

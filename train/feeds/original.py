@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.utils.data import default_collate
 
-from ...datasets.loading import Loader
+from ...datasets.loader import Loader
 from ...datasets.original_items import OriginalItems
 from ...datasets.pictures import Fault, FaultLog, SafeDataset
 from ...datasets.sample import PoseDataset

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from ...datasets.crops import collate
-from ...datasets.loading import Loader
+from ...datasets.loader import Loader
 from ...datasets.person_crops import PersonCrops
 from ...datasets.pictures import FaultLog, SafeDataset
 from ...datasets.sample import PoseDataset

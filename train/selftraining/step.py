@@ -38,8 +38,8 @@ class RoundLabeller(Protocol):
         """All frames' labels, none admitted yet, on every rank; progress may be kept in `partial`, or beside it."""
         ...
 
-    def mark(self, model: nn.Module, round_: int) -> str:
-        """Short mark of all that these labels follow from."""
+    def cache_key(self, model: nn.Module, round_: int) -> str:
+        """Checksum of all that the labels of a round depend on."""
         ...
 
 
@@ -58,7 +58,6 @@ class SelfTrainingStep(ABC):
         gamma: weight of the target's loss.
         rounds: of labelling; refresh: epochs between them.
         folder: where labels are kept.
-        kept: the run's `extra`, in the checkpoint: which labels the running round trains on.
         steps: batches an epoch; 0 for a pass through the larger set.
     """
 
@@ -73,16 +72,25 @@ class SelfTrainingStep(ABC):
         rounds: int,
         refresh: int,
         folder: Path,
-        kept: dict[str, Any],
         steps: int = 0,
     ):
         self.source, self.target, self.labeller, self.fabric, self.loss = source, target, labeller, fabric, loss
-        self.gamma, self.rounds, self.refresh, self.folder, self.kept = gamma, rounds, refresh, folder, kept
+        self.gamma, self.rounds, self.refresh, self.folder = gamma, rounds, refresh, folder
         self.steps = steps or max(source.steps, target.steps)
         self.labels: PseudoLabels | None = None
+        # of the labels that the run trains on: their round, and the mark of the network that made them
+        self.labelled_round: int | None = None
+        self.labelled_by = ""
         self.labelled_target: Any = None  # a feed of labelled target pictures, trained on like the source's
 
     ranked_by = "peak"  # what the labels' confidence is; labels of a killed run serve only the same
+
+    def state_dict(self) -> dict[str, Any]:
+        """Which labels the running round trains on. Methods add keys of their own."""
+        return {} if self.labelled_round is None else {"round": self.labelled_round, "network": self.labelled_by}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.labelled_round, self.labelled_by = state.get("round"), state.get("network", "")
 
     @property
     def pictures(self) -> int:
@@ -114,7 +122,7 @@ class SelfTrainingStep(ABC):
         """Set `admitted` and `reason`; on the first rank, perhaps again on labels that were read from a file."""
 
     def renewed(self, labels: PseudoLabels) -> None:
-        """What a method says of labels, made or read again, on every rank; it may raise `loop.Finished`."""
+        """What a method says of labels, made or read again, on every rank; it may raise `TrainingEnded`."""
 
     def facts(self) -> dict[str, float]:
         """Of the labels, for the log."""
@@ -133,16 +141,16 @@ class SelfTrainingStep(ABC):
         if self.labels is not None and self.labels.facts["round"] == round_:
             return self.facts()
         path = labels_path(self.folder, round_)
-        if self.kept.get("round") == round_ and self._can_be_read(path):
-            labels = self._read(path, self.kept["network"])
+        if self.labelled_round == round_ and self._can_be_read(path):
+            labels = self._read(path, self.labelled_by)
         else:
             network = self.labels_with(model)
-            if self.kept.get("round") == round_:
+            if self.labelled_round == round_:
                 network = self._network_again(path, network)
             self._make(path, round_, network)
             self.fabric.barrier()
             labels = PseudoLabels.read(path)
-            self.kept.update(round=round_, network=labels.facts["network"])
+            self.labelled_round, self.labelled_by = round_, labels.facts["network"]
         self.labels = labels
         self.target.labels = (labels.xy_px, labels.admitted.astype(np.float32))
         self.renewed(labels)
@@ -154,7 +162,7 @@ class SelfTrainingStep(ABC):
         for kept in self.folder.glob("labels_round_*") if first else ():
             if kept.name > f"labels_round_{round_:02d}~":
                 kept.unlink()  # of later rounds: an earlier run's, in a folder that is used again
-        labels = self._made(path, self.labeller.mark(model, round_)) if first else None
+        labels = self._made(path, self.labeller.cache_key(model, round_)) if first else None
         made = self.fabric.broadcast(labels is not None)
         if not made:
             self.prepare(round_)
@@ -219,8 +227,7 @@ class SelfTrainingStep(ABC):
         Args:
             model: the network that would make labels now.
         """
-        mark = self.kept["network"]
-        same, where = network_of_mark(mark, model, self.folder)
+        same, where = network_of_mark(self.labelled_by, model, self.folder)
         if same is not None:
             log.warning("%s is made anew by the network that made it (%s): the result stays the same", path.name, where)
             return same

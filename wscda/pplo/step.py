@@ -20,12 +20,14 @@ from ...pose.checkpoints import Loaded
 from ...progress import log
 from ...train.feeds.crops import CropFeed, cache_for
 from ...train.feeds.labelled import augmentation_for, encoding_of, trains_hidden
-from ...train.loop import Finished, Run
+from ...train.run_state import Run
 from ...train.selftraining.curriculum import weight_at
+from ...train.selftraining.labeller import Execution
 from ...train.selftraining.step import SelfTrainingStep
+from ...train.step import TrainingEnded
 from ...train.supervised import LOSSES, loss_for
 from ..options import PploOptions
-from .labeller import MirrorLabeller
+from .labeller import MirrorLabeller, MirrorRules
 from .rounds import batch_sizes, round_at
 from .selection import Rule, keep_better, select_labels
 
@@ -36,7 +38,7 @@ class PploStep(SelfTrainingStep):
     Args:
         feeds: labelled batches, and those of the target.
         labeller: predicts the target.
-        run: its folder and `extra` are used.
+        run: its folder is used.
         loss: a key of `LOSSES`.
         weight: of the target's loss, reached after `warmup` epochs.
         rounds: of labelling in `epochs` epochs.
@@ -65,7 +67,7 @@ class PploStep(SelfTrainingStep):
         stop_below: float = 0.0,
     ):
         refresh = math.ceil(epochs / rounds)
-        super().__init__(*feeds, labeller, fabric, LOSSES[loss], weight, rounds, refresh, run.folder, run.extra, steps)
+        super().__init__(*feeds, labeller, fabric, LOSSES[loss], weight, rounds, refresh, run.folder, steps)
         self.weight, self.warmup, self.epochs, self.rule = weight, warmup, epochs, rule
         self.remove_drift, self.stop_below = remove_drift, stop_below
         self.ranked_by = rule.select
@@ -78,7 +80,7 @@ class PploStep(SelfTrainingStep):
         """See `SelfTrainingStep`; sets the weight of the target, too.
 
         Raises:
-            Finished: when the labels hardly change any more.
+            TrainingEnded: when the labels hardly change any more.
         """
         facts = super().before_epoch(epoch, model)
         self.gamma = weight_at(epoch, self.warmup, self.weight)
@@ -86,14 +88,14 @@ class PploStep(SelfTrainingStep):
 
     def prepare(self, round_: int) -> None:
         """What was admitted in the round before is held against the new labels."""
-        self.labeller.held = self._before(round_)
+        self.labeller.previous = self._before(round_)
 
     def _before(self, round_: int) -> PseudoLabels | None:
         """Labels of the round before, None in the first."""
         if round_ == 0:
             return None
         # labels of a round that is made anew, amid that round, may follow from any network of the round before
-        network = self.kept.get("network") if self.kept.get("round") == round_ - 1 else None
+        network = self.labelled_by if self.labelled_round == round_ - 1 else None
         return self.earlier(round_ - 1, "comparing new labels with theirs", network)
 
     def refine(self, labels: PseudoLabels, round_: int, model: nn.Module) -> None:
@@ -104,8 +106,8 @@ class PploStep(SelfTrainingStep):
         if first:
             drift = labels.remove_drift(first)
             labels.facts["drift_px"] = [float(v) for v in drift]
-        if self.labeller.held is not None:
-            keep_better(labels, self.labeller.held, self.labeller.held_confidence)
+        if self.labeller.previous is not None:
+            keep_better(labels, self.labeller.previous, self.labeller.previous_confidence)
 
     def admit(self, labels: PseudoLabels, round_: int) -> None:
         """The round's share of the labels."""
@@ -137,7 +139,7 @@ class PploStep(SelfTrainingStep):
         earlier = self.earlier(round_ - 1, "ending early")
         before = earlier.facts["changed"] if earlier else math.inf
         if before < self.stop_below:
-            raise Finished(
+            raise TrainingEnded(
                 f"rounds {round_ - 1} and {round_} have changed {100 * before:.2f} and {100 * facts['changed']:.2f} % of "
                 f"their labels, less than {100 * self.stop_below:g} % each"
             )
@@ -194,10 +196,9 @@ def step_for(
             zip((animals, target), (options.source_augment, options.target_augment), sizes)
         )
     )
-    labeller = MirrorLabeller(
-        feeds[1].crops, spec, fabric.device, options.select, spec.sigma, common["encoding"], options.workers,
-        options.strict_data, fabric=fabric, mirror=mirror,
-    )  # fmt: skip
+    execution = Execution(fabric.device, options.workers, options.strict_data, fabric)
+    rules = MirrorRules(options.select, spec.sigma, common["encoding"], mirror)
+    labeller = MirrorLabeller(feeds[1].crops, spec, execution, rules)
     rule = Rule(
         options.select, options.share_first, options.share_last, options.grow, options.per, options.threshold,
         options.check_limit * spec.size if options.check_limit else math.inf,

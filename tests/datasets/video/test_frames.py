@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from torch.utils.data import DataLoader
 
-from zoopose.datasets.images import VideoFile
-from zoopose.datasets.open import Unlabelled, keep
+from zoopose.datasets.open import Subset, Unlabelled
 from zoopose.datasets.pictures import PictureError
 from zoopose.datasets.sample import reading_processes
+from zoopose.datasets.video.frames import VideoFile
 from zoopose.datasets.video.reader import FrameReader
 from zoopose.errors import DataError, OptionError
 
@@ -213,7 +213,7 @@ def test_written_to_frames_do_not_come_back(video, number_in):
 
 def test_one_process_reads_a_video(video):
     data = VideoFile(video)
-    assert reading_processes(data, 4) == reading_processes(Unlabelled(keep(data, [1, 2])), 4) == 1
+    assert reading_processes(data, 4) == reading_processes(Unlabelled(Subset(data, [1, 2])), 4) == 1
     assert reading_processes(data, 0) == 0 and reading_processes([], 4) == 4
 
 

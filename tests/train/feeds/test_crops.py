@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from zoopose.datasets.coco.keypoints import CocoKeypoints
-from zoopose.datasets.open import keep
+from zoopose.datasets.open import Subset
 from zoopose.datasets.pictures import PictureError
 from zoopose.errors import DataError
 from zoopose.pose.augment import AUGMENTATIONS
@@ -62,7 +62,7 @@ def test_batches_are_the_same_from_the_middle_of_an_epoch_and_with_workers(data,
 
 
 def test_no_epoch_step_seed_or_stream_repeats_anothers_draws(data):
-    one = keep(data, [0, 0, 0])
+    one = Subset(data, [0, 0, 0])
     batches = [b["images"] for e in range(3) for b in feed(one, batch_size=1).batches(e, 0, CPU)]
     others = ({"seed": 2}, {"stream": 1})
     batches += [next(feed(one, batch_size=1, **more).batches(0, 0, CPU))["images"] for more in others]
@@ -79,10 +79,10 @@ def test_ranks_share_a_batch(data):
 
 
 def test_fewer_pictures_than_a_batch_make_one_batch(data):
-    small = feed(keep(data, [0, 1]), batch_size=6)
+    small = feed(Subset(data, [0, 1]), batch_size=6)
     assert small.steps == 1 and sorted(next(small.batches(0, 0, CPU))["index"].tolist()) == [0, 1]
     with pytest.raises(DataError, match="empty"):
-        feed(keep(data, []))
+        feed(Subset(data, []))
 
 
 @pytest.mark.parametrize("name", ["none", "strong"])

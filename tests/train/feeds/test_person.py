@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from zoopose.datasets.coco.keypoints import CocoKeypoints
-from zoopose.datasets.open import keep
+from zoopose.datasets.open import Subset
 from zoopose.datasets.pictures import PictureError
 from zoopose.errors import DataError, OptionError
 from zoopose.pose import heatmap
@@ -66,7 +66,7 @@ def test_batches_are_the_same_from_the_middle_of_an_epoch_and_with_workers(data,
 
 
 def test_epochs_seeds_and_streams_draw_apart_even_at_the_same_time(data):
-    one = keep(data, [0, 0, 0])
+    one = Subset(data, [0, 0, 0])
     streams = [feed(one, batch_size=1).batches(epoch, 0, CPU) for epoch in (0, 1)]
     images = [next(s)["images"] for _ in range(2) for s in streams]
     images += [next(feed(one, batch_size=1, **m).batches(0, 0, CPU))["images"] for m in ({"seed": 2}, {"stream": 1})]
@@ -81,7 +81,7 @@ def test_ranks_make_the_crops_that_one_process_would(data):
 
 
 def test_a_rank_without_a_picture_computes_along_and_counts_nothing(data):
-    small = keep(data, [3])
+    small = Subset(data, [3])
     parts = [list(feed(small, rank=r, world=2).batches(0, 0, CPU)) for r in (0, 1)]
     assert [len(p) for p in parts] == [1, 1]
     assert parts[0][0]["weight"].any() and not parts[1][0]["weight"].any()
@@ -155,7 +155,7 @@ def test_unreadable_pictures_are_counted_or_stop_the_run(tmp_path, tiny_coco):
     made = feed(data, batch_size=2)
     batches = list(made.batches(0, 0, CPU))
     assert sum(len(b["index"]) for b in batches) == 5 and len(made.faults) == 1
-    alone = list(feed(keep(data, [2]), batch_size=1).batches(0, 0, CPU))
+    alone = list(feed(Subset(data, [2]), batch_size=1).batches(0, 0, CPU))
     assert alone == [None]
     with pytest.raises(PictureError):
         list(feed(data, batch_size=2, strict=True).batches(0, 0, CPU))
@@ -165,8 +165,8 @@ def test_data_and_forms_that_cannot_be_trained_on(data):
     with pytest.raises(OptionError, match="msra, dark, udp, megvii"):
         feed(data, spec=spec("exact"))
     with pytest.raises(DataError, match="empty data set"):
-        feed(keep(data, np.array([], int)))
-    unlabelled = keep(data, [0, 1])
+        feed(Subset(data, np.array([], int)))
+    unlabelled = Subset(data, [0, 1])
     unlabelled.labels = None
     with pytest.raises(DataError, match="without labels"):
         feed(unlabelled)

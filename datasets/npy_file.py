@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 
-def mapped_array(path: str | Path) -> np.ndarray:
+def map_npy(path: str | Path) -> np.ndarray:
     """The array of a .npy file, mapped, not read: its head cannot ask for more memory than the file is long.
 
     Raises:

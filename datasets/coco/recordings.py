@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError
+from ...errors import DataError
 
 
 def fraction_split(groups: Sequence[str], fraction: float, seed: int) -> list[bool]:

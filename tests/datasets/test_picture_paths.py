@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from zoopose.datasets.open import open_data
-from zoopose.datasets.picture_places import candidates, cleaned, find_pictures
+from zoopose.datasets.picture_paths import candidates, cleaned, find_pictures
 from zoopose.errors import DataError
 
 
@@ -124,7 +124,7 @@ def test_names_cleaned():
 
 def test_plain_names_cost_no_search(tmp_path, monkeypatch):
     pictures(tmp_path, "images/1.png")
-    monkeypatch.setattr("zoopose.datasets.picture_places._search", lambda *a: pytest.fail("searched"))
+    monkeypatch.setattr("zoopose.datasets.picture_paths._search", lambda *a: pytest.fail("searched"))
     names = [f"images/{'1' if i % 50 == 0 else i}.png" for i in range(1000)]
     assert find_pictures(tmp_path / "x.json", names[:1], True).folder == tmp_path
 

@@ -20,30 +20,30 @@ SECONDS = 60.0  # for a file of any size
 START_SECONDS = 600.0  # for the process to start and to load the library, on the busiest machine
 BYTES_A_SECOND = 2 << 20  # what the slowest disk gives on top of that
 LOADED = b"loaded\n\n"  # what the process says when it has loaded the library and opens the file
-_CHILD = Path(__file__).with_name("foreign_child.py")
+_CHILD = Path(__file__).with_name("isolated_reader_process.py")
 # a process that waits for the next reader, with the id of the process that started it and its program
 _idle: list[tuple[int, Path, subprocess.Popen]] = []
 
 
-class ForeignFileError(Exception):
+class UnreadableFileError(Exception):
     """A file that cannot be read; the message says how it failed, and the caller names the file and what was expected."""
 
 
-class ForeignReader:
+class IsolatedReader:
     """Reads any number of files in one process of its own, which starts with the first.
 
     After the `with` block it waits for the next reader of this process: to start takes as long as to read a hundred small files. It
     ends with this process, whose end closes its input.
 
     Example:
-        with ForeignReader() as reader:
+        with IsolatedReader() as reader:
             landmarks = [reader.read("mat", path)["landmarks"] for path in paths]
     """
 
     def __init__(self, seconds: float = SECONDS):
         self.seconds, self._child = seconds, None
 
-    def __enter__(self) -> ForeignReader:
+    def __enter__(self) -> IsolatedReader:
         return self
 
     def __exit__(self, *_) -> None:
@@ -59,7 +59,7 @@ class ForeignReader:
             kind: `mat`: a MATLAB file up to version 7, {name: array}. `hdf5`: {"attrs": {name: value}, "data": {path: array}}.
 
         Raises:
-            ForeignFileError: it cannot be read, or takes longer than the limit.
+            UnreadableFileError: it cannot be read, or takes longer than the limit.
         """
         path = Path(path).absolute()
         if self._child is None:
@@ -75,15 +75,17 @@ class ForeignReader:
             length = int.from_bytes(self._take(8, deadline), "little")
             fine, value = pickle.loads(self._take(length, deadline))
         except (BrokenPipeError, EOFError):
-            raise ForeignFileError(f"the library that reads it fails ({self._end()})") from None
+            raise UnreadableFileError(f"the library that reads it fails ({self._end()})") from None
         except TimeoutError:
             self._end()
-            raise ForeignFileError(f"the library that reads it does not come to an end in {self.seconds:g} s") from None
+            raise UnreadableFileError(
+                f"the library that reads it does not come to an end in {self.seconds:g} s"
+            ) from None
         except BaseException:
             self._end()
             raise
         if not fine:
-            raise ForeignFileError(value)
+            raise UnreadableFileError(value)
         return value
 
     def _take(self, count: int, deadline: float) -> bytes:
@@ -130,9 +132,9 @@ class ForeignReader:
         return f"it ends with code {ended}" if ended is not None else "it says nothing"
 
 
-def read_foreign(kind: Literal["mat", "hdf5"], path: str | os.PathLike) -> dict[str, Any]:
-    """One file in a process of its own, see `ForeignReader.read`."""
-    with ForeignReader() as reader:
+def read_isolated(kind: Literal["mat", "hdf5"], path: str | os.PathLike) -> dict[str, Any]:
+    """One file in a process of its own, see `IsolatedReader.read`."""
+    with IsolatedReader() as reader:
         return reader.read(kind, path)
 
 
@@ -140,12 +142,12 @@ def real_numbers(variables: dict[str, Any], name: str) -> np.ndarray:
     """A variable of a MATLAB file as float64, of any shape.
 
     Raises:
-        ForeignFileError: there is none, or it holds no real numbers.
+        UnreadableFileError: there is none, or it holds no real numbers.
     """
     if name not in variables:
-        raise ForeignFileError(f"a file with {', '.join(variables) or 'nothing'}, without {name}")
+        raise UnreadableFileError(f"a file with {', '.join(variables) or 'nothing'}, without {name}")
     array = variables[name]
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "iufb":
         found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
-        raise ForeignFileError(f"its {name} holds no real numbers but {found}")
+        raise UnreadableFileError(f"its {name} holds no real numbers but {found}")
     return array.astype(np.float64)

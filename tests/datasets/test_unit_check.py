@@ -9,7 +9,7 @@ import pytest
 
 from zoopose.cli import main
 from zoopose.datasets.open import open_data
-from zoopose.datasets.units import Numbers, check_results
+from zoopose.datasets.unit_check import Numbers, check_results
 from zoopose.errors import DataError
 
 JOINTS = ["nose", "left_ear", "right_ear", "left_paw", "right_paw", "tail"]

@@ -1,4 +1,4 @@
-"""The process in which files of other programs are opened; `foreign` starts it. It imports nothing of zoopose.
+"""The process in which files of other programs are opened; `isolated_reader` starts it. It imports nothing of zoopose.
 
 SciPy and HDF5 are compiled code that trusts what a file says: a damaged one can end the process, or never return. Here that harms
 nothing. One request a line on standard input, as JSON: [kind, path]. On standard output first "loaded" and two line ends, when the

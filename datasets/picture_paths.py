@@ -46,7 +46,7 @@ _ODD = re.compile(r"[\\:?%]|^/|(^|/)\.\.?(/|$)|(^|/)upload/\d+/")
 
 
 @dataclass
-class Places:
+class PicturePaths:
     """Where pictures lie.
 
     Attributes:
@@ -69,7 +69,7 @@ def folders_of(path: Path) -> list[Path]:
     return [here, here / "images", above, above / "images", above / "data", above.parent]
 
 
-def find_pictures(path: Path, names: Sequence[str], needed: bool) -> Places:
+def find_pictures(path: Path, names: Sequence[str], needed: bool) -> PicturePaths:
     """Where the pictures lie that an annotation file names.
 
     Args:
@@ -86,7 +86,7 @@ def find_pictures(path: Path, names: Sequence[str], needed: bool) -> Places:
     for folder in folders:
         there = [is_file(folder / name) and not _leaves(folder / name, folders) for name in some]
         if all(there) and not odd:
-            return Places(folder)
+            return PicturePaths(folder)
         if any(there):
             break
     else:
@@ -160,8 +160,8 @@ def _leaves(path: Path, folders: Sequence[Path]) -> bool:
     return not Path(os.path.normpath(path)).is_relative_to(folders[-1])
 
 
-def _search(path: Path, folder: Path, folders: list[Path], names: Sequence[str]) -> tuple[Places, bool]:
-    places, lost, own = Places(folder), [], set()
+def _search(path: Path, folder: Path, folders: list[Path], names: Sequence[str]) -> tuple[PicturePaths, bool]:
+    places, lost, own = PicturePaths(folder), [], set()
     for name in names:
         if is_file(folder / name) and not _leaves(folder / name, folders):
             own.add(folder / name)
@@ -182,7 +182,7 @@ def _search(path: Path, folder: Path, folders: list[Path], names: Sequence[str])
     return places, bool(own) or any(map(is_file, map(places.path_of, places.moved)))
 
 
-def _search_below(path: Path, folders: list[Path], names: Sequence[str], places: Places) -> None:
+def _search_below(path: Path, folders: list[Path], names: Sequence[str], places: PicturePaths) -> None:
     """Rule 4, for names that no other rule has found.
 
     Raises:

@@ -20,7 +20,7 @@ _CAPTION_PX = 18
 _PAPER, _INK = (250, 250, 250), (60, 60, 60)
 
 
-def evenly(count: int, n: int | None) -> list[int]:
+def evenly_spaced(count: int, n: int | None) -> list[int]:
     """At most n whole numbers below `count`, evenly spaced from the first to the last; all of them for None."""
     if n is None or n >= count:
         return list(range(count))
@@ -39,7 +39,7 @@ def overlay_sheet(dataset: PoseDataset, path: str | Path, n: int = 12, columns: 
     Raises:
         DataError: a data set without items.
     """
-    indices = evenly(len(dataset), n)
+    indices = evenly_spaced(len(dataset), n)
     if not indices:
         raise DataError("at least one item to draw", f"{len(dataset)} items, {n} asked for")
     tiles = [_tile(dataset, i) for i in indices]

@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import DataError, OptionError
 from ..files import plain, shown_name
 from ..pose.skeleton import Skeleton
-from .picture_places import Places, is_file
+from .picture_paths import PicturePaths, is_file
 from .pictures import PictureError, read_rgb
 from .sample import PoseSample
 from .tree import missing_tree
@@ -25,7 +25,7 @@ LARGEST_BOX = (
 )
 
 
-class Unusable(Exception):
+class UnusableAnnotation(Exception):
     """An annotation that cannot become an item; its text is the reason."""
 
 
@@ -81,24 +81,24 @@ class AnnotatedPictures:
 
     # ---- from annotations to items
 
-    def _skip(self, reason: str, annotation_id: Any) -> None:
+    def _note_skipped(self, reason: str, annotation_id: Any) -> None:
         self.skipped.setdefault(reason, []).append(annotation_id)
 
-    def _mend(self, what: str, annotation_id: Any) -> None:
+    def _note_mended(self, what: str, annotation_id: Any) -> None:
         self.mended.setdefault(what, []).append(annotation_id)
 
-    def _count(self, kind: str, file_name: str) -> None:
+    def _note_annotation(self, kind: str, file_name: str) -> None:
         """Notes an annotation that is looked at, whether it becomes an item or not."""
         self.classes[kind] += 1
         self._looked_at.add(file_name)
 
-    def _take(self, annotation_id: Any, kind: str, file_name: str, make: Callable[[], Animal]) -> None:
+    def _add(self, annotation_id: Any, kind: str, file_name: str, make: Callable[[], Animal]) -> None:
         """Adds what `make` returns, or counts why it cannot be used."""
-        self._count(kind, file_name)
+        self._note_annotation(kind, file_name)
         try:
             self._animals.append(make())
-        except Unusable as reason:
-            self._skip(str(reason), annotation_id)
+        except UnusableAnnotation as reason:
+            self._note_skipped(str(reason), annotation_id)
 
     def _finish(self, folder: Path, labelled: bool, found: str) -> None:
         """Turns the animals taken into the data set.
@@ -120,7 +120,7 @@ class AnnotatedPictures:
                 if labelled
                 else "for pictures without annotations name their folder: images:FOLDER",
             )
-        self._places = Places(folder)
+        self._places = PicturePaths(folder)
         self.ids, self.shots = [shown_name(a.id) for a in animals], [shown_name(a.shot) for a in animals]
         self.boxes = np.array([a.box_xywh or (0, 0, *(a.size_wh or (0, 0))) for a in animals], np.float32)
         self._entries = [(a.file_name, a.size_wh, a.meta) for a in animals]

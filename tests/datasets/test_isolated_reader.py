@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from zoopose.datasets import foreign
-from zoopose.datasets.arrays import mapped_array
-from zoopose.datasets.foreign import ForeignFileError, ForeignReader, read_foreign, real_numbers
-from zoopose.datasets.hdf5_file import read_whole, written_sealed
+from zoopose.datasets import isolated_reader
+from zoopose.datasets.hdf5_file import read_hdf5, sealed_hdf5
+from zoopose.datasets.isolated_reader import IsolatedReader, UnreadableFileError, read_isolated, real_numbers
+from zoopose.datasets.npy_file import map_npy
 from zoopose.datasets.original_index import cached_mean, cached_split
 from zoopose.errors import DataError
 
@@ -33,68 +33,68 @@ def test_mat_and_hdf5_files_are_read(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["g/x"] = np.arange(3)
         file.attrs["format"] = "f"
-    with ForeignReader() as reader:
+    with IsolatedReader() as reader:
         found = reader.read("mat", tmp_path / "a.mat")
         assert real_numbers(found, "x").ravel().tolist() == [0, 1, 2] and set(found) == {"x", "c"}
         for name, said in (("c", "no real numbers"), ("y", "without y")):
-            with pytest.raises(ForeignFileError, match=said):
+            with pytest.raises(UnreadableFileError, match=said):
                 real_numbers(found, name)
         table = reader.read("hdf5", tmp_path / "a.h5")
         assert table["attrs"] == {"format": "f"} and table["data"]["g/x"].tolist() == [0, 1, 2]
         (tmp_path / "b.mat").write_bytes(b"no MATLAB file")
-        with pytest.raises(ForeignFileError):
+        with pytest.raises(UnreadableFileError):
             reader.read("mat", tmp_path / "b.mat")
         assert reader.read("mat", tmp_path / "a.mat")["x"].size == 3  # the same process goes on
-    with pytest.raises(ForeignFileError, match="No such file"):
-        read_foreign("mat", tmp_path / "none.mat")
+    with pytest.raises(UnreadableFileError, match="No such file"):
+        read_isolated("mat", tmp_path / "none.mat")
 
 
 def test_the_process_waits_for_the_next_reader_of_this_process_alone(tmp_path, monkeypatch):
     savemat(tmp_path / "a.mat", {"x": np.arange(3.0)})
-    started, start = [], ForeignReader._start
-    monkeypatch.setattr(ForeignReader, "_start", lambda self: started.append(start(self)) or started[-1])
-    assert all(read_foreign("mat", tmp_path / "a.mat")["x"].size == 3 for _ in range(3))
+    started, start = [], IsolatedReader._start
+    monkeypatch.setattr(IsolatedReader, "_start", lambda self: started.append(start(self)) or started[-1])
+    assert all(read_isolated("mat", tmp_path / "a.mat")["x"].size == 3 for _ in range(3))
     assert len({child.pid for child in started}) == 1
-    monkeypatch.setattr(foreign.os, "getpid", lambda: -1)  # as in a forked process
-    read_foreign("mat", tmp_path / "a.mat")
+    monkeypatch.setattr(isolated_reader.os, "getpid", lambda: -1)  # as in a forked process
+    read_isolated("mat", tmp_path / "a.mat")
     assert len({child.pid for child in started}) == 2
 
 
 def test_a_process_that_dies_or_hangs_is_named(tmp_path, monkeypatch):
     child = tmp_path / "child.py"
     child.write_text(CHILD)
-    monkeypatch.setattr(foreign, "_CHILD", child)
+    monkeypatch.setattr(isolated_reader, "_CHILD", child)
     start = time.monotonic()
-    with ForeignReader(seconds=0.5) as reader:
-        with pytest.raises(ForeignFileError, match="SIGSEGV"):
+    with IsolatedReader(seconds=0.5) as reader:
+        with pytest.raises(UnreadableFileError, match="SIGSEGV"):
             reader.read("mat", tmp_path / "dies")
-        with pytest.raises(ForeignFileError, match=r"0\.5 s"):
+        with pytest.raises(UnreadableFileError, match=r"0\.5 s"):
             reader.read("mat", tmp_path / "hangs")
     assert time.monotonic() - start < 60 and sys.executable
 
 
 def test_a_sealed_file_with_a_changed_byte_is_never_opened(tmp_path, monkeypatch):
     path = tmp_path / "a.h5"
-    with written_sealed(path) as file:
+    with sealed_hdf5(path) as file:
         file["x"] = np.arange(100)
-    assert read_whole(path)[1]["x"].sum() == 4950
+    assert read_hdf5(path)[1]["x"].sum() == 4950
     data = bytearray(path.read_bytes())
     data[-3] ^= 1
     path.write_bytes(data)
     monkeypatch.setattr(h5py, "File", None)
-    monkeypatch.setattr("zoopose.datasets.hdf5_file.read_foreign", None)
-    with pytest.raises(ForeignFileError, match="changed"):
-        read_whole(path)
+    monkeypatch.setattr("zoopose.datasets.hdf5_file.read_isolated", None)
+    with pytest.raises(UnreadableFileError, match="changed"):
+        read_hdf5(path)
 
 
 @pytest.mark.parametrize("data", [b"", b"text", b"\x93NUMPY\x01\x00\x76\x00{'descr': '<f8', 'shape': (9" + b" " * 90])
 def test_arrays_with_damaged_heads_are_errors(tmp_path, data):
     (tmp_path / "a.npy").write_bytes(data)
     with pytest.raises(ValueError, match="array"):
-        mapped_array(tmp_path / "a.npy")
+        map_npy(tmp_path / "a.npy")
     np.save(tmp_path / "b.npy", np.array(["text"]))
     with pytest.raises(ValueError, match="real numbers"):
-        mapped_array(tmp_path / "b.npy")
+        map_npy(tmp_path / "b.npy")
 
 
 def test_damaged_caches_of_the_published_code_are_named(tmp_path):
