@@ -193,12 +193,7 @@ def test_the_help_shows_every_flag_that_does_something_and_no_other(capsys, opti
     pages, about = {}, "What it does.\n\nExamples:\n\n    zoopose x --out a\n        --big"
     for asked in ("--help", "-h", "--help-all"):
         with pytest.raises(SystemExit) as stop:
-            parse(
-                options,
-                ["--stacks", "2", asked],
-                "zoopose x",
-                "What it does.\n\nExamples:\n\n    zoopose x --out a\n        --big",
-            )
+            parse(options, ["--stacks", "2", asked], "zoopose x", about)
         assert stop.value.code == 0
         pages[asked] = capsys.readouterr().out
         assert "  zoopose x --out a --big\n" in pages[asked]
