@@ -34,7 +34,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "scripts.export_checkpoint:ExportOptions",
         "write a network for other code",
     ),
-    "report": ("scripts.report", "scripts.report:ReportOptions", "make a run's report.html again"),
+    "report": ("scripts.report", "scripts.report:ReportOptions", "make the report of a run again"),
     "data make": (
         "scripts.make_animals",
         "scripts.make_animals:MakeOptions",

@@ -19,6 +19,7 @@ from zoopose.evaluation.box_fill import outcome_of
 from zoopose.evaluation.data import open_with_options
 from zoopose.evaluation.report.labels import label_blocks
 from zoopose.evaluation.report.page import Block
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.pose import weights
 from zoopose.pose.models import options_of
 from zoopose.pose.skeleton import Skeleton
@@ -31,7 +32,7 @@ from zoopose.wscda import PPLO, WSCDA
 from zoopose.wscda.options import PploOptions, WscdaOptions
 
 SIZE = (112, 144)  # height and width of the pictures: crops are taken at 64 px
-BEST = "model_best.pth.tar"
+BEST = RunFolder.BEST
 Step = tuple[str, Callable[[Any], Any], Callable[[], FitOptions]]
 
 
@@ -237,7 +238,9 @@ class CcsslPlan(Plan):
 
     def label_blocks(self, skeleton: Skeleton) -> list[Block]:
         return label_blocks(
-            self.out / "ccssl", open_with_options(self.target, "train", self.ccssl(), labelled=False), skeleton
+            RunFolder(self.out / "ccssl"),
+            open_with_options(self.target, "train", self.ccssl(), labelled=False),
+            skeleton,
         )
 
 
@@ -331,7 +334,7 @@ class WscdaPlan(Plan):
         target = open_with_options(
             self.file("target", "train"), "all", self.source_model(), labelled=False, skeleton=skeleton
         )
-        return label_blocks(self.out / "pplo", target, skeleton)
+        return label_blocks(RunFolder(self.out / "pplo"), target, skeleton)
 
 
 PLANS: Mapping[str, type[Plan]] = {"ccssl": CcsslPlan, "wscda": WscdaPlan}

@@ -205,8 +205,8 @@ def probe(options: WscdaOptions, domains: Domains, network: Loaded, fabric: Fabr
 def probe_at_the_end(options: WscdaOptions, domains: Domains, run: Run, start: Mapping[str, Any]) -> None:
     """Probe the best network and the last, and write both with the probe of the start."""
     found = {"start": dict(start)}
-    for name in ("model_best", "last"):
-        network = checkpoints.load(run.folder / f"{name}.pth.tar")
+    for name, path in (("model_best", run.folder.best), ("last", run.folder.last)):
+        network = checkpoints.load(path)
         found[name] = probe(options, domains, network, run.fabric).to_dict()
     write_probes(run.folder, found)
 
