@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from ..evaluation.run_folder import RunFolder
+
 if TYPE_CHECKING:  # torch is loaded when a network is asked for
     from ..evaluation.pose_model import PoseModel
     from .scores import Scores
