@@ -7,6 +7,7 @@ from pathlib import Path
 from ..commandline.folder_lock import alone_in
 from ..evaluation.data import use_pairs_of
 from ..evaluation.mirroring import say_pairs
+from ..evaluation.run_folder import RunFolder
 from ..progress import log
 from ..train.adaptation import check_adaptable
 from ..train.run import banner, earlier_run, open_fabric, open_run, same_run, train_run
@@ -17,7 +18,7 @@ from .report import domain_blocks, remove_report_files
 from .setup import build_network, check, probe, probe_at_the_end, start_of, step_for, with_defaults
 from .step import STATE
 
-LAST = "last.pth.tar"
+LAST = RunFolder.LAST
 CHOSEN = "best on the labelled validation animals; target labels were not read"
 
 
@@ -62,8 +63,8 @@ def adapt(options: WscdaOptions) -> Path:
         finish(validation, run, options, {"method": "WS-CDA", "model_best": CHOSEN, **data}, blocks)
     if options.source and options.target:
         valid = f" --valid {options.valid}" if options.valid else ""
-        best = run.folder / "model_best.pth.tar"
+        best = run.folder.best
         log.info(
             "next: zoopose pplo --source %s%s --target %s --resume %s", options.source, valid, options.target, best
         )
-    return run.folder
+    return run.folder.path

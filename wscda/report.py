@@ -17,6 +17,7 @@ from ..errors import DataError
 from ..evaluation.inference import predict
 from ..evaluation.report.page import Block, Gallery, Picture, Table
 from ..evaluation.report.runs import crop_of
+from ..evaluation.run_folder import RunFolder
 from ..files import atomic_json
 from ..pose import checkpoints
 from ..pose.draw import draw_pose
@@ -24,10 +25,9 @@ from ..pose.skeleton import Skeleton
 from ..train.selftraining.labeller import fingerprint
 
 PICTURES = 24  # of the target, in the report
-BEST, PROBE, SAMPLE = "model_best.pth.tar", "probe.json", "target_sample.json"
 
 
-def domain_blocks(folder: Path, target: PoseDataset | None, device: torch.device) -> list[Block]:
+def domain_blocks(folder: RunFolder, target: PoseDataset | None, device: torch.device) -> list[Block]:
     """Blocks about a run's target: joints that the best network predicts, and the domain probe if the run made one.
 
     Args:
@@ -36,7 +36,7 @@ def domain_blocks(folder: Path, target: PoseDataset | None, device: torch.device
         device: where the network runs.
     """
     blocks: list[Block] = []
-    if probes := _read(folder / PROBE):
+    if probes := _read(folder.probe):
         rows = [(name, 100 * p["accuracy"], *p["pictures"]) for name, p in probes.items()]
         note = (
             "Accuracy of a fresh linear classifier on the mean of the last feature map, tested on other recordings than it was "
@@ -49,8 +49,8 @@ def domain_blocks(folder: Path, target: PoseDataset | None, device: torch.device
     return blocks
 
 
-def _gallery(folder: Path, target: PoseDataset, device: torch.device) -> Gallery:
-    sample = _read(folder / SAMPLE)
+def _gallery(folder: RunFolder, target: PoseDataset, device: torch.device) -> Gallery:
+    sample = _read(folder.target_sample)
     if sample is None or _cache_key(folder, target) not in (None, sample["mark"]):
         sample = sample_target(folder, target, device)
     skeleton = Skeleton.from_dict(sample["skeleton"])
@@ -64,9 +64,9 @@ def _gallery(folder: Path, target: PoseDataset, device: torch.device) -> Gallery
     )
 
 
-def sample_target(folder: Path, target: PoseDataset, device: torch.device) -> dict[str, Any]:
+def sample_target(folder: RunFolder, target: PoseDataset, device: torch.device) -> dict[str, Any]:
     """Predict some evenly spaced pictures of the target with a run's best network; the result is written to the run folder."""
-    network = checkpoints.load(folder / BEST)
+    network = checkpoints.load(folder.best)
     rows = np.unique(np.linspace(0, len(target) - 1, min(PICTURES, len(target))).round().astype(int))
     some = Subset(Unlabelled(target, network.skeleton), rows)
     predictions = predict(network.model.to(device), some, network.spec, device, phase="target pictures for the report")
@@ -78,27 +78,27 @@ def sample_target(folder: Path, target: PoseDataset, device: torch.device) -> di
         "xy_px": predictions.xy_px[read].round(2).tolist(),
         "score": predictions.score[read].round(4).tolist(),
     }
-    _write(folder / SAMPLE, sample)
+    _write(folder.target_sample, sample)
     return sample
 
 
-def _cache_key(folder: Path, target: PoseDataset) -> str | None:
+def _cache_key(folder: RunFolder, target: PoseDataset) -> str | None:
     """Checksum of the best network and the frames that a sample was made from; None where the checkpoint is gone."""
-    path = folder / BEST
+    path = folder.best
     if not path.is_file():
         return None
     return f"{fingerprint(checkpoints.load(path).model)}-{zlib.crc32(repr(list(target.ids)).encode()):08x}"
 
 
-def remove_report_files(folder: Path) -> None:
+def remove_report_files(folder: RunFolder) -> None:
     """Remove the files that an earlier run wrote to the folder for its report."""
-    for name in (PROBE, SAMPLE):
-        (folder / name).unlink(missing_ok=True)
+    for path in (folder.probe, folder.target_sample):
+        path.unlink(missing_ok=True)
 
 
-def write_probes(folder: Path, probes: Mapping[str, Mapping[str, Any]]) -> None:
+def write_probes(folder: RunFolder, probes: Mapping[str, Mapping[str, Any]]) -> None:
     """Write probes (name of the network -> `Probe.to_dict`) to the run folder."""
-    _write(folder / PROBE, probes)
+    _write(folder.probe, probes)
 
 
 def _write(path: Path, facts: Mapping[str, Any]) -> None:
