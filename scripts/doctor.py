@@ -28,7 +28,7 @@ from zoopose.errors import OptionError
 from zoopose.progress import log
 
 PACKAGES = (
-    "torch torchvision numpy scipy opencv-python-headless h5py pandas lightning-fabric matplotlib jinja2 tensorboard tyro imaug"
+    "torch torchvision numpy scipy opencv-python-headless h5py pandas lightning-fabric jinja2 tensorboard tyro imaug"
 ).split()
 
 

@@ -26,9 +26,9 @@ from ..pose.checkpoints import Loaded
 from ..pose.geometry import apply, compose
 from ..pose.heatmap import in_frame
 from ..progress import log
+from .check_labels import check_labels
 from .feeds.crops import target_maps
 from .feeds.labelled import encoding_of
-from .check_labels import check_labels
 from .options import FitOptions
 from .run_state import Run
 from .supervised import LOSSES, loss_for, stage_loss

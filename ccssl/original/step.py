@@ -16,11 +16,12 @@ from ...datasets.pseudo_labels import REASONS, PseudoLabels
 from ...datasets.sample import PoseDataset
 from ...pose.checkpoints import Loaded
 from ...train.adaptation import began_from_scratch
+from ...train.check_labels import check_labels
 from ...train.feeds.base import FeedConfig, continued_batches
 from ...train.feeds.original import OriginalFeed, original_items
-from ...train.check_labels import check_labels
 from ...train.ranks import loss_factors
 from ...train.run_state import Run
+from ...train.selftraining.labeller import Execution
 from ...train.selftraining.step import Pair
 from ...train.streams import Stream
 from ...train.supervised import LOSSES, cell_accuracy, loss_for, mean_over, stage_loss
@@ -28,7 +29,7 @@ from ..options import CcsslOptions
 from ..protocol import ROUND_EPOCHS, gamma_of, refresh_of
 from ..starts import has_original_files, target_labels_state
 from ..step import CcsslStep
-from .labeller import OriginalLabeller
+from .labeller import OriginalLabeller, OriginalLabelRules
 from .labels import confidence_schedule
 
 
@@ -132,10 +133,11 @@ def original_step(
     labelled = original_items(LabelledCrops(crops), spec, options, options.target_augment, stream=Stream.TARGET)
     config = FeedConfig.of(options, fabric, batch_size=options.train_batch, seed=options.seed)
     feeds = OriginalFeed(items, spec.std, config), OriginalTargetFeed(labelled, spec.std, config)
-    labeller = OriginalLabeller(
-        crops, spec, options.seed, fabric.device, options.views, options.view_scale, options.view_rotation, options.flow == "lk",
-        options.workers, options.strict_data, fabric=fabric,
-    )  # fmt: skip
+    rules = OriginalLabelRules(
+        options.seed, options.views, options.view_scale, options.view_rotation, options.flow == "lk"
+    )
+    execution = Execution(fabric.device, options.workers, options.strict_data, fabric)
+    labeller = OriginalLabeller(crops, spec, execution, rules)
     refresh = refresh_of(options)
     loss = loss_for(options, network)
     return OriginalStep(

@@ -47,7 +47,7 @@ class Labeller:
     def __init__(self, *made: PseudoLabels):
         self.made, self.asked = made, []
 
-    def mark(self, model, round_):
+    def cache_key(self, model, round_):
         return f"m{round_}"
 
     def label(self, model, round_, partial):

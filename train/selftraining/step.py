@@ -39,8 +39,8 @@ class RoundLabeller(Protocol):
         """All frames' labels, none admitted yet, on every rank; progress may be kept in `partial`, or beside it."""
         ...
 
-    def mark(self, model: nn.Module, round_: int) -> str:
-        """Short mark of all that these labels follow from."""
+    def cache_key(self, model: nn.Module, round_: int) -> str:
+        """Checksum of all that the labels of a round depend on."""
         ...
 
 
@@ -163,7 +163,7 @@ class SelfTrainingStep(ABC):
         for kept in self.folder.glob("labels_round_*") if first else ():
             if kept.name > f"labels_round_{round_:02d}~":
                 kept.unlink()  # of later rounds: an earlier run's, in a folder that is used again
-        labels = self._made(path, self.labeller.mark(model, round_)) if first else None
+        labels = self._made(path, self.labeller.cache_key(model, round_)) if first else None
         made = self.fabric.broadcast(labels is not None)
         if not made:
             self.prepare(round_)

@@ -140,12 +140,12 @@ def test_broken_off_while_labelling_and_gone_on(tmp_path, monkeypatch, command, 
     options = command(tmp_path / "parts", select=select)
     whole = uninterrupted if select == "quantile" else run_state(run(command(tmp_path / "whole", select=select)), LAST)
     with monkeypatch.context() as patch:
-        after(patch, mirror_labels.MirrorLabeller, "_chunk", 6, fault)
+        after(patch, mirror_labels.MirrorLabeller, "_label_chunk", 6, fault)
         with pytest.raises(RuntimeError, match="broken off"):
             run(options)
     assert len(list((tmp_path / "parts").glob("*.partial.npz"))) == 1
-    calls, original = [], mirror_labels.MirrorLabeller._chunk
-    monkeypatch.setattr(mirror_labels.MirrorLabeller, "_chunk", lambda *a: calls.append(1) or original(*a))
+    calls, original = [], mirror_labels.MirrorLabeller._label_chunk
+    monkeypatch.setattr(mirror_labels.MirrorLabeller, "_label_chunk", lambda *a: calls.append(1) or original(*a))
     assert run_state(run(options), LAST) == whole
     assert len(calls) == 3 and not list((tmp_path / "parts").glob("*.npz"))
 

@@ -20,10 +20,11 @@ from zoopose.pose import heatmap
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import Skeleton
+from zoopose.train.selftraining.labeller import Execution
 from zoopose.train.selftraining.step import labels_path
 from zoopose.train.step import TrainingEnded
 from zoopose.wscda.pplo import labeller as mirror_labels
-from zoopose.wscda.pplo.labeller import MirrorLabeller
+from zoopose.wscda.pplo.labeller import MirrorLabeller, MirrorRules
 from zoopose.wscda.pplo.selection import Rule, confidence_of, similarity
 from zoopose.wscda.pplo.step import PploStep
 
@@ -44,7 +45,7 @@ def network():
 
 def labeller_of(target, pad: int = 0, **more) -> MirrorLabeller:
     crops = CropCache(target, 32 + 2 * pad, 1 + 2 * pad / 32, 1 << 24)
-    return MirrorLabeller(crops, FORM, torch.device("cpu"), **more)
+    return MirrorLabeller(crops, FORM, Execution(torch.device("cpu")), MirrorRules(**more))
 
 
 def test_labels_are_what_is_predicted_with_the_mirrored_picture_averaged_in(target, network, monkeypatch):
@@ -71,11 +72,11 @@ def test_kept_crops_are_not_read_again(target, network, monkeypatch):
 def test_small_loss_asks_what_the_network_thinks_of_held_labels(target, network):
     labeller = labeller_of(target, select="small_loss")
     first = labeller.label(network, 0)
-    assert labeller.held_confidence is None
+    assert labeller.previous_confidence is None
     first.admitted[::2] = True
-    labeller.held = first
+    labeller.previous = first
     again = labeller.label(network, 1)
-    held = labeller.held_confidence
+    held = labeller.previous_confidence
     # by the same network at the same place the same; none where nothing is held
     np.testing.assert_allclose(held[::2], again.confidence[::2], atol=1e-5)
     assert not held[1::2].any()
@@ -87,7 +88,7 @@ def test_small_loss_asks_what_the_network_thinks_of_held_labels(target, network)
         maps = (network(images)[-1] + heatmap.flip_back(network(images.flip(-1))[-1], target.skeleton.flip_order)) / 2
     moved = torch.from_numpy((first.xy_px - (32 - 35)) * 8 / 70 - 0.5 + 4 / 70)
     expected = confidence_of("small_loss", similarity(maps, moved, 1.0).numpy(), 64, 1.0)
-    np.testing.assert_allclose(labeller.held_confidence[::2], expected[::2], atol=2e-3)
+    np.testing.assert_allclose(labeller.previous_confidence[::2], expected[::2], atol=2e-3)
     assert np.abs(expected - held)[::2].max() > 0.1
 
 
@@ -105,12 +106,12 @@ def made(scores, round_: int, at: float) -> PseudoLabels:
 class Labeller:
     """Hands out the labels it was given, one set a round."""
 
-    spec, held_confidence = FORM, None
+    spec, previous_confidence = FORM, None
 
     def __init__(self, *found: PseudoLabels):
-        self.found, self.held, self.asked = found, None, []
+        self.found, self.previous, self.asked = found, None, []
 
-    def mark(self, model, round_):
+    def cache_key(self, model, round_):
         return f"m{round_}"
 
     def label(self, model, round_, partial):
