@@ -16,8 +16,8 @@ from ..errors import OptionError
 from ..files import atomic_json, atomic_path, sweep
 from ..pose.skeleton import Skeleton
 from .inference import Predictions
+from .run_folder import RunFolder
 
-TABLE, RESULTS = "predictions.csv", "predictions.json"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _OVERLAY = re.compile(r"(\d{6}|[1-9]\d{6})\.jpg")
 OVERLAY_PX = 384
@@ -100,7 +100,7 @@ def require_folder(folder: Path) -> None:
     Raises:
         OptionError: a file lies where the folder, or one above it, should be, or a folder where a file of results should.
     """
-    for path in (folder / TABLE, folder / RESULTS):
+    for path in (RunFolder(folder).predictions_csv, RunFolder(folder).predictions_json):
         if path.is_dir():
             found = f"{path} is a folder"
             raise OptionError("a folder to write to", found, "take it away, or name another one: --checkpoint FOLDER")

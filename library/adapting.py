@@ -10,11 +10,12 @@ from ..ccssl.CCSSL import run as run_ccssl
 from ..ccssl.options import CcsslOptions
 from ..commandline.keywords import options_from
 from ..errors import OptionError
+from ..evaluation.run_folder import RunFolder
 from ..progress import console
 from ..wscda.options import PploOptions, WscdaOptions
 from ..wscda.PPLO import run as run_pplo
 from ..wscda.WSCDA import run as run_wscda
-from .trained_run import BEST, LAST, TrainedRun
+from .trained_run import TrainedRun
 
 if TYPE_CHECKING:
     from ..evaluation.pose_model import PoseModel
@@ -82,7 +83,7 @@ def adapt(
     if not quiet:
         console()
     place = _run(method, options, arguments)
-    return TrainedRun(place, place / BEST, place / LAST)
+    return TrainedRun(place, place / RunFolder.BEST, place / RunFolder.LAST)
 
 
 def _run(method: Method, given: dict[str, Any], arguments: dict[str, tuple[str, Any]]) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import DataError
 from ..evaluation.metrics import Share
 from ..evaluation.protocol import Protocol, Score, text_table
+from ..evaluation.run_folder import RunFolder
 from ..evaluation.score_table import ScoreTable
 from ..files import read_json
 
@@ -70,7 +71,7 @@ class Scores:
         """
         parts = metrics.get("protocols", {})
         if not isinstance(parts, Mapping):
-            raise DataError("metrics.json as a command of zoopose writes it", f"protocols: {parts!r}")
+            raise DataError(f"{RunFolder.METRICS} as a command of zoopose writes it", f"protocols: {parts!r}")
         tables = {name: ScoreTable.from_json(name, part) for name, part in parts.items() if "numbers" in part}
         scores = {name: Score.from_json(part) for name, part in parts.items() if name not in tables}
         return cls(Score.from_json(metrics), scores, tables, metrics)

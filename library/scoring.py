@@ -18,6 +18,7 @@ from ..evaluation.inference import Predictions
 from ..evaluation.options import TestOptions
 from ..evaluation.pose_model import PoseModel
 from ..evaluation.poses import Poses
+from ..evaluation.run_folder import RunFolder
 from ..evaluation.score import score_predictions, scores_json
 from ..evaluation.test import run
 from .scores import Scores, read_scores
@@ -68,14 +69,14 @@ def score(
         return _score_poses(predicted, data, options_from(TestOptions, options, FUNCTION, fixed))
     path = predicted.path if isinstance(predicted, PoseModel) else Path(predicted)
     if path.is_dir():
-        raise OptionError("a checkpoint, or a file of predictions", f"{path}, a folder", f"{path}/model_best.pth.tar")
+        raise OptionError("a checkpoint, or a file of predictions", f"{path}, a folder", str(RunFolder(path).best))
     fixed["predictions" if path.suffix in RESULTS_OF_OTHERS else "resume"] = ("predicted", str(path))
     with nullcontext(str(folder)) if folder is not None else tempfile.TemporaryDirectory() as place:
         fixed["checkpoint"] = ("folder", place)
         if isinstance(predicted, PoseModel):
             options = {"accelerator": predicted.device.type, **options}
         run(options_from(TestOptions, options, FUNCTION, fixed))
-        return read_scores(Path(place) / "metrics.json")
+        return read_scores(RunFolder(place).metrics)
 
 
 def _score_poses(poses: Poses, data: str, options: TestOptions) -> Scores:

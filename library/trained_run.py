@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from ..evaluation.run_folder import RunFolder
+
 if TYPE_CHECKING:  # torch is loaded when a network is asked for
     from ..evaluation.pose_model import PoseModel
     from .scores import Scores
-
-BEST, LAST = "model_best.pth.tar", "last.pth.tar"
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ class TrainedRun:
         """
         from .scores import read_scores
 
-        return read_scores(self.folder / "metrics.json")
+        return read_scores(RunFolder(self.folder).metrics)
 
     @property
     def report(self) -> Path:
         """The page with curves, tables and pictures; any browser shows it."""
-        return self.folder / "report.html"
+        return RunFolder(self.folder).report
 
     def model(self, device: Literal["auto", "cpu", "cuda"] = "auto") -> PoseModel:
         """The network of the best checkpoint, ready to predict.

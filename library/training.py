@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ..commandline.keywords import options_from
+from ..evaluation.run_folder import RunFolder
 from ..progress import console
 from ..train.options import TrainOptions
 from ..train.train import run
-from .trained_run import BEST, LAST, TrainedRun
+from .trained_run import TrainedRun
 
 FUNCTION = "zoopose.train"
 
@@ -62,4 +63,4 @@ def train(
     if not quiet:
         console()
     place = run(chosen)
-    return TrainedRun(place, place / BEST, place / LAST)
+    return TrainedRun(place, place / RunFolder.BEST, place / RunFolder.LAST)

@@ -26,21 +26,19 @@ from zoopose.evaluation.test import run as score_command
 from zoopose.library import training
 from zoopose.train import loop
 from zoopose.train.options import TrainOptions
-from zoopose.train.train import run as train_command
 
 FRAMES = 20
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, tiny_coco, tiny_options, numbered_video, seeing) -> Path:
+def folder(tmp_path_factory, tiny_coco, numbered_video, seeing_checkpoint) -> Path:
     """What the examples name: labelled horses, photos of cows, a video, and a checkpoint of a network that sees bright spots."""
     place = tmp_path_factory.mktemp("library")
-    horses = tiny_coco(place / "horses", 12)
+    tiny_coco(place / "horses", 12)
     tiny_coco(place / "photos", 4, seed=1).unlink()
     (place / "photos/p00.png").rename(place / "photos/cow.png")
     numbered_video(place / "cows.mp4", FRAMES, size_wh=(64, 64))
-    run = train_command(TrainOptions(**tiny_options(place / "run", dataset=f"coco:{horses}", epochs=1)))
-    seeing(run / "model_best.pth.tar").rename(place / "model_best.pth.tar")
+    seeing_checkpoint(place / "model_best.pth.tar")
     return place
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from ..commandline.folder_lock import alone_in
 from ..evaluation.data import use_pairs_of
 from ..evaluation.mirroring import say_pairs
+from ..evaluation.run_folder import RunFolder
 from ..progress import log
 from ..train import run as session
 from ..train import validation
@@ -16,7 +17,7 @@ from .options import WscdaOptions
 from .report import domain_blocks, forget
 from .step import sizes_of
 
-LAST = "last.pth.tar"
+LAST = RunFolder.LAST
 
 
 @alone_in("checkpoint")
@@ -61,8 +62,8 @@ def adapt(options: WscdaOptions) -> Path:
         validation.finish(update_best, task, options, {"method": "WS-CDA", "model_best": chosen, **data}, more)
     if options.source and options.target:
         valid = f" --valid {options.valid}" if options.valid else ""
-        best = task.folder / "model_best.pth.tar"
+        best = task.folder.best
         log.info(
             "next: zoopose pplo --source %s%s --target %s --resume %s", options.source, valid, options.target, best
         )
-    return task.folder
+    return task.folder.path

@@ -19,6 +19,7 @@ from ...datasets.loader import Loader
 from ...datasets.pictures import FaultLog, SafeDataset
 from ...datasets.sample import reading_processes
 from ...errors import WeightsError
+from ...evaluation.run_folder import RunFolder
 from ...files import atomic_path
 from ...pose import weights
 from ...pose.input_spec import InputSpec
@@ -183,7 +184,7 @@ def fingerprint(model: nn.Module) -> str:
     return f"{crc:08x}"
 
 
-def network_of_mark(mark: str, model: nn.Module, folder: Path) -> tuple[nn.Module | None, str]:
+def network_of_mark(mark: str, model: nn.Module, folder: RunFolder) -> tuple[nn.Module | None, str]:
     """The network with a certain `fingerprint`: the one given, or one out of the whole checkpoints of a run folder.
 
     Args:
@@ -199,7 +200,7 @@ def network_of_mark(mark: str, model: nn.Module, folder: Path) -> tuple[nn.Modul
         while isinstance(getattr(bare, name, None), nn.Module):
             bare = getattr(bare, name)
     other = copy.deepcopy(bare)
-    for path in sorted(folder.glob("*.pth.tar")):
+    for path in folder.checkpoints():
         try:
             state = weights.read(path)
             extra = state.get("zoopose", {}).get("run", {}).get("extra", {})

@@ -15,6 +15,7 @@ from torch import nn
 
 from ...datasets.pseudo_labels import PseudoLabels
 from ...errors import DataError
+from ...evaluation.run_folder import RunFolder
 from ...progress import log
 from ..feeds.base import Batch, continued_batches
 from ..feeds.crops import CropFeed
@@ -25,11 +26,6 @@ from .labeller import network_of_mark
 # batches of source and target, and of labelled target pictures where a run has any; None: nothing of it in this step
 Pair = tuple[Batch | None, ...]
 PARTS = ("source", "target", "target_labels")
-
-
-def labels_path(folder: Path, round_: int) -> Path:
-    """Where a round's labels are kept."""
-    return folder / f"labels_round_{round_:02d}.h5"
 
 
 class RoundLabeller(Protocol):
@@ -72,7 +68,7 @@ class SelfTrainingStep(ABC):
         gamma: float,
         rounds: int,
         refresh: int,
-        folder: Path,
+        folder: RunFolder,
         steps: int = 0,
     ):
         self.source, self.target, self.labeller, self.fabric, self.loss = source, target, labeller, fabric, loss
@@ -141,7 +137,7 @@ class SelfTrainingStep(ABC):
         round_ = self.round_of(epoch)
         if self.labels is not None and self.labels.facts["round"] == round_:
             return self.facts()
-        path = labels_path(self.folder, round_)
+        path = self.folder.labels(round_)
         if self.labelled_round == round_ and self._can_be_read(path):
             labels = self._read(path, self.labelled_by)
         else:
@@ -160,14 +156,13 @@ class SelfTrainingStep(ABC):
     def _make(self, path: Path, round_: int, model: nn.Module) -> None:
         """On all ranks: they label together; the first one writes."""
         first = self.fabric.is_global_zero
-        for kept in self.folder.glob("labels_round_*") if first else ():
-            if kept.name > f"labels_round_{round_:02d}~":
-                kept.unlink()  # of later rounds: an earlier run's, in a folder that is used again
+        if first:
+            self.folder.remove_labels_after(round_)
         labels = self._made(path, self.labeller.cache_key(model, round_)) if first else None
         made = self.fabric.broadcast(labels is not None)
         if not made:
             self.prepare(round_)
-            labels = self.labeller.label(model, round_, path.with_suffix(".partial.npz"))
+            labels = self.labeller.label(model, round_, self.folder.unfinished_labels(round_))
         if not first:
             return
         if not made:
@@ -178,8 +173,7 @@ class SelfTrainingStep(ABC):
         if fault:
             raise fault
         labels.write(path)
-        for partial in self.folder.glob(f"{path.stem}.partial*"):
-            partial.unlink()
+        self.folder.remove_unfinished_labels(round_)
 
     def nothing_admitted(self, labels: PseudoLabels) -> DataError | None:
         """The error where a round admits no label; None where the run goes on with its labelled pictures alone."""
@@ -249,7 +243,7 @@ class SelfTrainingStep(ABC):
         Raises:
             DataError: another network made them.
         """
-        path = labels_path(self.folder, round_)
+        path = self.folder.labels(round_)
         try:
             labels = PseudoLabels.read(path)
         except DataError as error:

@@ -17,6 +17,7 @@ from zoopose import cli
 from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.pseudo_labels import PseudoLabels
 from zoopose.errors import OptionError
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.pose.checkpoints import load
 from zoopose.pose.weights import read
 from zoopose.train import loop, train
@@ -102,7 +103,7 @@ def fault():
 
 def test_labels_do_not_depend_on_the_augmentation_they_are_trained_with(tmp_path, command, domains, start, fabric):
     network, animals, target = load(start), CocoKeypoints(domains["animal"]), CocoKeypoints(domains["target"])
-    task = SimpleNamespace(folder=tmp_path, plain=network.model, restored={}, patience=0)
+    task = SimpleNamespace(folder=RunFolder(tmp_path), plain=network.model, restored={}, patience=0)
     found = []
     for augment in ("none", "strong"):
         options = with_defaults(command(tmp_path, target_augment=augment))

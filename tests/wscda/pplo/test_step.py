@@ -16,12 +16,12 @@ from zoopose.datasets.pseudo_labels import PseudoLabels
 from zoopose.errors import DataError
 from zoopose.evaluation.inference import predict
 from zoopose.evaluation.report.labels import label_blocks
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.pose import heatmap
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import Skeleton
 from zoopose.train.selftraining.labeller import Execution
-from zoopose.train.selftraining.step import labels_path
 from zoopose.train.step import TrainingEnded
 from zoopose.wscda.pplo import labeller as mirror_labels
 from zoopose.wscda.pplo.labeller import MirrorLabeller, MirrorRules
@@ -121,7 +121,7 @@ class Labeller:
 
 def step_of(folder, fabric, *found, **more) -> PploStep:
     feed = SimpleNamespace(steps=1, batch_size=1, labels=None, seed=0)
-    run, state = SimpleNamespace(folder=folder), more.pop("state", {})
+    run, state = SimpleNamespace(folder=RunFolder(folder)), more.pop("state", {})
     given = {"rounds": len(found), "epochs": len(found), "rule": Rule(first=1.0, last=1.0), **more}
     step = PploStep((feed, feed), Labeller(*found), fabric, run, "mean", **given)
     step.load_state_dict(state)
@@ -139,7 +139,7 @@ def test_better_labels_are_kept_over_rounds_and_counted(tmp_path, fabric):
     )
     step = step_of(tmp_path, fabric, *rounds, remove_drift=False)
     facts = [step.before_epoch(epoch, MODEL) for epoch in range(3)]
-    kept = [PseudoLabels.read(labels_path(tmp_path, r)) for r in range(3)]
+    kept = [PseudoLabels.read(RunFolder(tmp_path).labels(r)) for r in range(3)]
     assert kept[1].xy_px[..., 0].tolist() == [[2, 1], [1, 1]] and kept[2].xy_px[..., 0].tolist() == [[2, 3], [1, 1]]
     assert [f["labels/replaced"] for f in facts] == [0, 0.25, 0.25] and [f["labels/changed"] for f in facts] == [
         1,
@@ -162,7 +162,7 @@ def test_labels_are_held_where_they_were_unless_told_otherwise(tmp_path, fabric)
         )
         for epoch in range(2):
             step.before_epoch(epoch, MODEL)
-        found = PseudoLabels.read(labels_path(step.folder, 1))
+        found = PseudoLabels.read(step.folder.labels(1))
         np.testing.assert_allclose(found.xy_px, at)
         assert found.facts.get("drift_px") == ([3.0, 3.0] if remove_drift else None)
 
@@ -213,7 +213,7 @@ def test_the_report_shows_rounds_with_what_was_replaced(tmp_path, fabric, domain
     step = step_of(tmp_path, fabric, *found, rule=Rule())
     for epoch in range(2):
         step.before_epoch(epoch, MODEL)
-    table = label_blocks(tmp_path, target, target.skeleton)[0]
+    table = label_blocks(RunFolder(tmp_path), target, target.skeleton)[0]
     assert table.columns[-1] == "replaced, %"
-    admitted = PseudoLabels.read(labels_path(tmp_path, 0)).admitted
+    admitted = PseudoLabels.read(RunFolder(tmp_path).labels(0)).admitted
     assert [row[-1] for row in table.rows] == ["0.0", f"{100 * admitted.mean():.1f}"]
