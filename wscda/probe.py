@@ -19,11 +19,11 @@ from ..evaluation.inference import network_input
 from ..pose.input_spec import InputSpec
 from ..pose.models import PoseNetwork
 from ..progress import Progress
+from ..train.streams import Stream
 
 PICTURES = 400  # largest number of pictures of each domain
 FOLDS = 5
 PENALTY = 1e-2  # factor of the squared weights, added to the mean cross entropy; chosen by hand
-STREAM = 91  # random stream of the folds
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def domain_probe(
     for (features, _), name in zip(domains, ("labelled", "unlabelled")):
         if len(features) < FOLDS:
             raise DataError(f"at least {FOLDS} readable {name} pictures for a domain probe", f"{len(features)}")
-    draws = np.random.default_rng([seed, STREAM])
+    draws = np.random.default_rng([seed, Stream.DOMAIN_PROBE])
     folds = [_folds(groups, draws) for _, groups in domains]
     x = torch.cat([features for features, _ in domains]).double()
     y = torch.cat(

@@ -18,8 +18,9 @@ from ..pose.input_spec import InputSpec
 from ..pose.models import PoseNetwork
 from ..pose.transfer import transfer_to_joints
 from ..progress import log
-from ..train.feeds.crops import CropFeed, cache_for
-from ..train.feeds.labelled import augmentation_for, encoding_of, trains_hidden
+from ..train.feeds.base import FeedConfig
+from ..train.feeds.crops import CacheConfig, CropFeed
+from ..train.feeds.labelled import augmentation_for, target_config
 from ..train.network import input_spec, new_network, refuse_new_network, with_sigma
 from ..train.run_state import Run
 from ..train.supervised import LOSSES
@@ -189,17 +190,17 @@ def step_for(
     named = domains.by_name()
     name = "strong" if options.augment == "auto" else options.augment
     sources = {"human": options.human, "animal": options.source}
-    feeds = {
-        domain: CropFeed(
-            data, spec, replace(augmentation_for(options, name, data.skeleton), plain=options.plain_share),
-            options.train_batch, options.seed, stream=number,
-            sigma=spec.sigma,
-            encoding=encoding_of(options), workers=options.workers,
-            **cache_for(options, 1 / len(named)), strict=options.strict_data,
-            hidden=trains_hidden(options, sources.get(domain, "")), rank=fabric.global_rank, world=fabric.world_size,
+    feeds = {}
+    # a feed's number is its random stream: 0 for the labelled data of the pose network
+    for number, (domain, data) in enumerate(sorted(named.items(), key=lambda item: item[1] is not domains.main)):
+        feeds[domain] = CropFeed(
+            data,
+            spec,
+            replace(augmentation_for(options, name, data.skeleton), plain=options.plain_share),
+            FeedConfig.of(options, fabric, batch_size=options.train_batch, seed=options.seed, stream=number),
+            targets=target_config(options, spec, sources.get(domain, "")),
+            cache=CacheConfig.of(options, 1 / len(named)),
         )
-        for number, (domain, data) in enumerate(sorted(named.items(), key=lambda item: item[1] is not domains.main))
-    }  # fmt: skip
     weights = WscdaLoss(
         LOSSES[loss],
         options.alpha,

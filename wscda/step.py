@@ -11,7 +11,8 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from ..errors import OptionError
-from ..train.feeds.crops import CropFeed, stream
+from ..train.feeds.base import continued_batches
+from ..train.feeds.crops import CropFeed
 from ..train.ranks import loss_factors
 from ..train.supervised import MapLoss, cell_accuracy, mean_over, stage_loss
 from .discriminator import DiscriminatorTrainer
@@ -110,7 +111,7 @@ class WscdaStep:
     def batches(self, epoch: int, start: int) -> Iterator[Batch | None]:
         """Batches of an epoch from number `start` on; None where no picture of a domain's batch can be read."""
         at, count = epoch * self.steps + start, self.steps - start
-        streams = [stream(feed, at, count, self.fabric.device) for feed in self.feeds.values()]
+        streams = [continued_batches(feed, at, count, self.fabric.device) for feed in self.feeds.values()]
         for number, batches in enumerate(zip(*streams), at):
             readable = {name: batch for name, batch in zip(self.feeds, batches) if batch is not None}
             yield (number, readable) if len(readable) == len(self.feeds) else None
