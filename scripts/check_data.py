@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-import tyro
 
+from zoopose.commandline.flags import positional
 from zoopose.commandline.limits import COUNT_OR_ZERO, Limits, check_limits
 from zoopose.commandline.parsing import command
 from zoopose.datasets.open import Subset, class_names, open_data, partner_pairs, warn_of_idle_data, warn_of_idle_split
@@ -43,7 +43,7 @@ _SHOWN = 10
 class CheckOptions:
     """`zoopose data check`."""
 
-    data: Annotated[str, tyro.conf.Positional]
+    data: Annotated[str, positional("NAME[:PATH]")]
     """the data set, NAME[:PATH]"""
     split: Literal["train", "valid", "all"] = "all"
     """which part"""

@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import tyro
-
 from zoopose.ccssl import CCSSL
 from zoopose.ccssl.adaptation import LAST
 from zoopose.ccssl.options import CcsslOptions
+from zoopose.commandline.flags import flag
 from zoopose.commandline.limits import COUNT, SEED, Limits
 from zoopose.datasets.sample import PoseDataset
 from zoopose.errors import OptionError
@@ -44,7 +43,7 @@ class DemoOptions:
     method: Literal["ccssl", "wscda"] = "ccssl"
     """ccssl: from renderings to video of the same animal; wscda: from people and labelled species to video of another species, then
     PPLO"""
-    arch: Annotated[str, tyro.conf.arg(aliases=["-a"])] = ""
+    arch: Annotated[str, flag("-a")] = ""
     """network; unless given, an hourglass small enough for a few minutes on a CPU. Any other learns at a quarter of the rate"""
     out: str = "zoopose_demo"
     """folder for data, runs and report"""

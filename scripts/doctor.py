@@ -22,8 +22,9 @@ from typing import Annotated
 
 import torch
 
+from zoopose.commandline.flags import sized
 from zoopose.commandline.limits import Limits, check_limits
-from zoopose.commandline.parsing import command, sized, warn_of_idle
+from zoopose.commandline.parsing import command, warn_of_idle
 from zoopose.errors import OptionError
 from zoopose.evaluation.run_folder import RunFolder
 from zoopose.progress import log

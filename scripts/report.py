@@ -22,9 +22,8 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-import tyro
-
 from zoopose.ccssl.options import CcsslOptions
+from zoopose.commandline.flags import flag, positional
 from zoopose.commandline.limits import PROCESSES, check_limits
 from zoopose.commandline.parsing import command, warn_of_idle
 from zoopose.datasets.sample import PoseDataset
@@ -65,11 +64,11 @@ METHODS: Mapping[str, tuple[type[FitOptions], str]] = {
 class ReportOptions:
     """`zoopose report`."""
 
-    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    run: Annotated[str, positional("RUN")]
     """run folder of zoopose train, ccssl, wscda, pplo or test"""
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     """where to compute, when a run that was stopped must be scored first"""
-    workers: Annotated[int, PROCESSES, tyro.conf.arg(aliases=["-j"])] = min(4, os.cpu_count() or 1)
+    workers: Annotated[int, PROCESSES, flag("-j")] = min(4, os.cpu_count() or 1)
     """processes that read pictures then"""
 
 

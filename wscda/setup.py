@@ -75,7 +75,7 @@ class Domains:
 # loss -> beta where none is given. With `mean` it is the paper's. The gradient of `balanced` at the feature map is 4.1 times that
 # of `mean`, that of `ohkm` 0.9 times (medians over 12 batches of horses, one hourglass of width 40, 96 px), so 120 would pull as
 # the paper does with `balanced`. Measured on two pairs of livestock 120 costs the labelled animals 2.7 points, 500 nothing
-# (docs/methods.md).
+# (docs/methods/wscda.md).
 BETA = {"balanced": 500.0, "mean": 500.0, "ohkm": 500.0}
 
 

@@ -44,7 +44,7 @@ def unused(folder: Path, said: str) -> bool:
     return not any(folder.iterdir())
 
 
-UNITS = elsewhere("tests/datasets/test_units.py", "only for files whose numbers do not look like pixels")
+UNITS = elsewhere("tests/datasets/test_unit_check.py", "only for files whose numbers do not look like pixels")
 DETECTED = elsewhere("tests/evaluation/test_reading_options.py", "detections are of people")
 # of commands that run a network and train nothing
 LOOKS = {
