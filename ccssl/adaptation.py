@@ -9,13 +9,14 @@ from ..datasets.open import has_splits
 from ..evaluation.mirroring import say_pairs
 from ..evaluation.report.labels import label_blocks_of_run
 from ..evaluation.run_folder import RunFolder
-from ..train import run as session
-from ..train import validation
 from ..train.adaptation import guard_for, open_adaptation, outcome_facts, say_end
-from . import protocol
-from . import setup as adaptation
+from ..train.run import banner, open_fabric, open_run, train_run
+from ..train.validation import finish
+from .model_selection import model_selection_for, selection_note
 from .options import CcsslOptions
-from .starts import describe_target_labels, fresh_network, open_target_labels
+from .protocol import describe, fresh_network, start_network, with_defaults
+from .setup import step_for
+from .target_labels import describe_target_labels, open_target_labels
 
 LAST = RunFolder.LAST
 
@@ -23,33 +24,45 @@ LAST = RunFolder.LAST
 @alone_in("checkpoint")
 def adapt(options: CcsslOptions) -> Path:
     """Adapt as the options say; returns the run folder."""
-    options = protocol.with_defaults(options)
-    fabric = session.open_fabric(options)
-    opening = open_adaptation(
-        options, "ccssl", options.source, "source", LAST, lambda given: protocol.network_for(options, given),
+    options = with_defaults(options)
+    fabric = open_fabric(options)
+    inputs = open_adaptation(
+        options,
+        "ccssl",
+        options.source,
+        "source",
+        LAST,
+        lambda network: start_network(options, network),
         fresh=lambda data: fresh_network(options, data),
-    )  # fmt: skip
-    source, valid, target, start, restore = opening
-    aliases = (f"{options.source.partition(':')[0]}.pth.tar",) if has_splits(options.source) else ()
-    task = session.open_run(
-        options, fabric, "ccssl", start, options.num_epochs, restore and restore.state, LAST, aliases
     )
+    start, restore = inputs.start, inputs.restore
+    aliases = (f"{options.source.partition(':')[0]}.pth.tar",) if has_splits(options.source) else ()
+    state = None if restore is None else restore.state
+    run = open_run(options, fabric, "ccssl", start, options.num_epochs, state, LAST, aliases)
     few = open_target_labels(options, start.skeleton)
-    data = {**opening.describe(), **describe_target_labels(few), "protocol": protocol.describe(options)}
-    guard = guard_for(options, opening, start, task)
-    session.banner(task, start, data, options.num_epochs, [f"start      {start.note}"])
+    data = {**inputs.describe(), **describe_target_labels(few), "protocol": describe(options)}
+    guard = guard_for(options, inputs, start, run)
+    banner(run, start, data, options.num_epochs, [f"start      {start.note}"])
     say_pairs(options, start.skeleton)
-    step = adaptation.step_for(options, source, valid, target, start, fabric, task, few)
-    step.scorer = adaptation.scorer_for(options, start)
-    selection = adaptation.selection_for(options, valid, target, start, fabric, step)
-    session.train_run(
-        task, step, options, options.num_epochs, selection, selection.select, "CC-SSL", data, restore is not None, start,
+    step = step_for(options, inputs, fabric, run, few)
+    selection = model_selection_for(options, inputs, fabric, step)
+    train_run(
+        run,
+        step,
+        options,
+        options.num_epochs,
+        selection,
+        selection.select,
+        "CC-SSL",
+        data,
+        restore is not None,
+        start,
         guard,
-    )  # fmt: skip
-    notes = adaptation.selection_note(options)
+    )
+    note = selection_note(options)
     if fabric.is_global_zero:
-        more = label_blocks_of_run(task.folder, target, start.skeleton)
-        chosen = outcome_facts(guard, notes)
-        validation.finish(selection.validation, task, options, {"method": "CC-SSL", **chosen, **data}, more)
-    say_end(options.target, task, guard, f"{RunFolder.BEST}: {notes}; {LAST}: the end of the adaptation")
-    return task.folder.path
+        blocks = label_blocks_of_run(run.folder, inputs.target, start.skeleton)
+        facts = {"method": "CC-SSL", **outcome_facts(guard, note), **data}
+        finish(selection.validation, run, options, facts, blocks)
+    say_end(options.target, run, guard, f"{RunFolder.BEST}: {note}; {LAST}: the end of the adaptation")
+    return run.folder.path

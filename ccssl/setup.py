@@ -38,7 +38,7 @@ from .original.step import original_step
 from .propagation import Temporal
 from .protocol import gamma_of, refresh_of
 from .selfcheck import SelfCheck
-from .starts import labelled_feed, target_labels_state
+from .target_labels import labelled_feed, target_labels_state
 from .step import CcsslStep
 from .teacher import Teacher
 
@@ -161,62 +161,3 @@ def scorer_for(options: CcsslOptions, network: Loaded) -> LabelScore | None:
     if data.labels is None:
         raise OptionError("a labelled target for --score-labels", f"{options.target}, without labels", "leave it out")
     return LabelScore(data, network.spec)
-
-
-class Selection:
-    """What is scored after every epoch: labelled data, and how well the network agrees with itself on the target.
-
-    Args:
-        validation: on the source, or on the target where the user asks for it.
-        check: on the target, without labels; None: not at all.
-        select: name of the score that chooses model_best.
-    """
-
-    def __init__(self, validation: Validation, check: SelfCheck | None, select: str):
-        self.validation, self.check, self.select = validation, check, select
-
-    def __call__(self, model: nn.Module, batches: int | None) -> Mapping[str, float]:
-        scores = self.validation(model, batches)
-        if batches is None and self.check:
-            scores = {**scores, **self.check(model, scores.get("val/pck", math.nan))}
-        return scores
-
-
-def selection_for(
-    options: CcsslOptions, valid: PoseDataset, target: PoseDataset, network: Loaded, fabric: Fabric, step: CcsslStep
-) -> Selection:
-    """What is scored after every epoch, and the score that chooses model_best."""
-    if options.select_on_target:
-        data = open_selecting(options, network.skeleton)
-        check_joints(data, network.skeleton, options.select_on_target)
-        if data.labels is None:
-            raise OptionError("labelled target data to select on", f"{options.select_on_target}, without labels")
-        return Selection(Validation(data, network, fabric, options, "target"), None, "target/pck")
-    validation = Validation(valid, network, fabric, options)
-    if options.select == "source":
-        return Selection(validation, None, "val/pck")
-    crops = step.target.crops if isinstance(step.target, CropFeed) else None
-    if crops is None:
-        pad = margin_px(network.spec.size)
-        crops = CropCache(target, network.spec.size + 2 * pad, 1 + 2 * pad / network.spec.size, 0)
-    check = SelfCheck(
-        crops,
-        list(target.shots),
-        network.spec,
-        options.flow,
-        lambda: step.teacher.model if step.teacher else None,
-        mirrors(options, network.skeleton),
-    )
-    return Selection(validation, check, "selfcheck/score")
-
-
-def selection_note(options: CcsslOptions) -> str:
-    """How model_best was chosen, for the log and the report."""
-    read = "target labels were not read"
-    if options.target_labels:
-        read = f"the target labels of {options.target_labels} were trained on, and chose nothing"
-    if options.select_on_target:
-        return f"CHOSEN ON TARGET LABELS ({options.select_on_target}): its score there is no honest estimate"
-    if options.select == "source":
-        return f"best on the source validation; {read}"
-    return f"agrees best with itself on the target and with the source's labels; {read}"

@@ -27,7 +27,7 @@ from ...train.streams import Stream
 from ...train.supervised import LOSSES, cell_accuracy, loss_for, mean_over, stage_loss
 from ..options import CcsslOptions
 from ..protocol import ROUND_EPOCHS, gamma_of, refresh_of
-from ..starts import has_original_files, target_labels_state
+from ..target_labels import has_original_files, target_labels_state
 from ..step import CcsslStep
 from .labeller import OriginalLabeller, OriginalLabelRules
 from .labels import confidence_schedule

@@ -15,7 +15,7 @@ from zoopose.ccssl.adaptation import LAST
 from zoopose.ccssl.CCSSL import run
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.ccssl.original.step import OriginalStep
-from zoopose.ccssl.starts import fresh_network
+from zoopose.ccssl.protocol import fresh_network
 from zoopose.ccssl.step import CcsslStep
 from zoopose.commandline.parsing import parse
 from zoopose.datasets.coco.keypoints import CocoKeypoints
