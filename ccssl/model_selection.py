@@ -16,9 +16,9 @@ from ..evaluation.mirroring import mirrors
 from ..train.adaptation import Opening
 from ..train.feeds.crops import CropFeed, margin_px
 from ..train.validation import Validation
+from .base_step import BaseStep
 from .options import CcsslOptions
 from .selfcheck import SelfCheck
-from .step import CcsslStep
 
 
 class ModelSelection:
@@ -41,7 +41,7 @@ class ModelSelection:
         return scores
 
 
-def model_selection_for(options: CcsslOptions, inputs: Opening, fabric: Fabric, step: CcsslStep) -> ModelSelection:
+def model_selection_for(options: CcsslOptions, inputs: Opening, fabric: Fabric, step: BaseStep) -> ModelSelection:
     """The scores that the options ask for.
 
     Args:

@@ -1,4 +1,4 @@
-"""The protocols of CC-SSL: the defaults that `--protocol` gives to other options, what a protocol refuses, and its network input."""
+"""The protocols of CC-SSL: defaults that `--protocol` gives to other options, what it refuses, and the network input."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from dataclasses import MISSING, fields, replace
 from typing import Any
 
 from ..commandline.parsing import warn_of_idle
-from ..errors import OptionError
 from ..datasets.sample import PoseDataset
+from ..errors import OptionError
 from ..pose.checkpoints import Loaded
 from ..progress import log
 from ..train.feeds.labelled import original_mean
 from ..train.network import input_spec, new_network
 from ..train.options import FitOptions
+from ..train.run_state import Run
+from ..train.selftraining.step import SelfTrainingConfig
+from .base_step import Admission
 from .options import CcsslOptions
 
 ROUNDS = 6  # of labelling, whatever the number of epochs; the published code makes 6 in 60 epochs
@@ -91,7 +94,9 @@ def _refuse(options: CcsslOptions) -> None:
             )
     if options.per == "frame":
         found = "--per frame"
-        raise OptionError("--per joint or global with --protocol published", found, "--protocol zoopose accepts all three")
+        raise OptionError(
+            "--per joint or global with --protocol published", found, "--protocol zoopose accepts all three"
+        )
     if options.flow not in ("lk", "none"):
         found = f"--flow {options.flow}"
         raise OptionError("--flow lk or none with --protocol published", found, "--protocol zoopose accepts all flows")
@@ -104,6 +109,39 @@ def refresh_of(options: CcsslOptions) -> int:
     return options.refresh or math.ceil(options.num_epochs / ROUNDS)
 
 
+def admission_of(options: CcsslOptions) -> Admission:
+    """Which labels a round admits.
+
+    Args:
+        options: with the defaults of the protocol.
+    """
+    assert options.share_first is not None and options.share_last is not None
+    return Admission(options.share_first, options.share_last, options.per, options.check_limit)
+
+
+def view_rotation_of(options: CcsslOptions) -> float:
+    """Standard deviation of the views' turn, degrees.
+
+    Args:
+        options: with the defaults of the protocol.
+    """
+    assert options.view_rotation is not None
+    return options.view_rotation
+
+
+def self_training_config(options: CcsslOptions, run: Run, loss: str, steps: int) -> SelfTrainingConfig:
+    """Rounds, weight of the target's loss, and length of an epoch.
+
+    Args:
+        run: whose folder gets the labels.
+        loss: name of the loss.
+        steps: batches of an epoch; 0: one pass through the larger set.
+    """
+    refresh = refresh_of(options)
+    rounds = math.ceil(options.num_epochs / refresh)
+    return SelfTrainingConfig(run.folder, rounds, refresh, gamma_of(options, loss), steps)
+
+
 def gamma_of(options: CcsslOptions, loss: str) -> float:
     """Weight of the target's loss, given the name of the loss."""
     return options.gamma_ or (10.0 if loss == "published" else 1.0)
@@ -112,14 +150,14 @@ def gamma_of(options: CcsslOptions, loss: str) -> float:
 def start_network(options: CcsslOptions, network: Loaded) -> Loaded:
     """The network of --resume with the input of the protocol.
 
-    The published protocol has published crops only. A network that was trained on exact crops gets published crops with its own mean
-    and deviation, in training, labelling and scoring; its checkpoints say so.
+    The published protocol has published crops only. A network that was trained on exact crops gets published crops with its own
+    mean and deviation, in training, labelling and scoring; its checkpoints say so.
     """
     if options.protocol != "published" or network.spec.kind == "published":
         return network
     log.info(
-        "%s was trained on %s crops. The adapted network takes published crops (corners at whole pixels, contrast stretched), with the "
-        "same mean and deviation",
+        "%s was trained on %s crops. The adapted network takes published crops (corners at whole pixels, contrast stretched), "
+        "with the same mean and deviation",
         options.resume,
         network.spec.kind,
     )

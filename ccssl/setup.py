@@ -1,100 +1,103 @@
-"""Putting a CC-SSL run together from its options."""
+"""Builds the training step of a CC-SSL run from the options: feeds, labeller, calibration."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import replace
 
 from lightning_fabric import Fabric
 from torch import nn
 
 from ..datasets.crops import CropCache
-from ..datasets.open import check_joints
 from ..datasets.sample import PoseDataset
 from ..errors import OptionError
-from ..evaluation.data import open_selecting, open_target
 from ..evaluation.mirroring import mirrors
 from ..evaluation.network import load_network
 from ..pose.augment import Augmentation
 from ..pose.checkpoints import Loaded
 from ..pose.skeleton import Skeleton
-from ..train.adaptation import began_from_scratch
+from ..train.adaptation import Opening
 from ..train.feeds.base import FeedConfig
-from ..train.feeds.crops import CacheConfig, CropFeed, margin_px
+from ..train.feeds.crops import CacheConfig, CropFeed
 from ..train.feeds.labelled import augmentation_for, target_config
 from ..train.run_state import Run
 from ..train.selftraining.labeller import Execution
+from ..train.selftraining.step import SelfTrainingFeeds
 from ..train.streams import Stream
 from ..train.supervised import LOSSES, loss_for
-from ..train.validation import Validation
+from .base_step import BaseStep
 from .confidence import Calibrator
 from .consistency import Views
 from .framing import FRAMINGS
-from .label_score import LabelScore
+from .label_score import scorer_for
 from .labelling import Labeller, LabelRules
 from .options import CcsslOptions
-from .original.step import original_step
+from .original.setup import original_step
 from .propagation import Temporal
-from .protocol import gamma_of, refresh_of
-from .selfcheck import SelfCheck
-from .target_labels import labelled_feed, target_labels_state
+from .protocol import admission_of, refresh_of, self_training_config, view_rotation_of
 from .step import CcsslStep
+from .target_labels import labelled_feed, record_of
 from .teacher import Teacher
 
 
-def views_for(options: CcsslOptions, skeleton: Skeleton) -> Views:
-    """The views that the options ask for; none is mirrored where left and right are in doubt, see `mirrors`."""
-    flip = not options.no_view_flip and mirrors(options, skeleton)
-    equivariance = Augmentation(
-        scale=1 + options.view_scale, rotation_deg=options.view_rotation, flip=0.5 if flip else 0.0
-    )
-    return Views(options.views, equivariance, Augmentation() if options.no_invariance else Views().invariance)
-
-
 def step_for(
-    options: CcsslOptions,
-    source: PoseDataset,
-    valid: PoseDataset,
-    target: PoseDataset,
-    network: Loaded,
-    fabric: Fabric,
-    run: Run,
-    few: PoseDataset | None = None,
-) -> CcsslStep:
-    """The adaptation step of a run.
+    options: CcsslOptions, inputs: Opening, fabric: Fabric, run: Run, few: PoseDataset | None = None
+) -> BaseStep:
+    """The training step of a run. Sets the patience of the run, which is given in rounds, in epochs.
 
     Args:
-        few: labelled target pictures, where the run has any.
+        options: with the defaults of the protocol.
+        inputs: data and network of the run.
+        fabric: device and ranks.
+        run: its state.
+        few: labelled target pictures, if the run has any.
     """
     run.patience = options.patience * refresh_of(options)
     if options.protocol == "published":
-        step = original_step(options, source, target, network, fabric, run, few)
-        step.labelled_target = None if few is None else labelled_feed(options, few, network, fabric)
-        return step
+        return original_step(options, inputs, fabric, run, few)
+    network = inputs.start
+    source, target = (feed_for(options, inputs, fabric, stream) for stream in (Stream.SOURCE, Stream.TARGET))
+    calibrator = calibrator_for(options, inputs, target, fabric)
     loss = loss_for(options, network)
-    cache = CacheConfig.of(options, 1 / 2)
+    return CcsslStep(
+        SelfTrainingFeeds(source, target, None if few is None else labelled_feed(options, few, network, fabric)),
+        labeller_for(options, network, target.crops, fabric),
+        fabric,
+        LOSSES[loss],
+        self_training_config(options, run, loss, options.steps),
+        admission=admission_of(options),
+        teacher=Teacher(run.plain, options.ema) if options.ema else None,
+        calibrate=calibrator,
+        calibrated_on=calibrator.data if calibrator else "",
+        scorer=scorer_for(options, network),
+        style=options.target_style,
+        record=record_of(options, network, run, few),
+    )
 
-    def config(stream: Stream) -> FeedConfig:
-        return FeedConfig.of(options, fabric, batch_size=options.train_batch, seed=options.seed, stream=stream)
 
-    targets = target_config(options, network.spec, options.source)
-    seen = augmentation_for(options, options.target_augment, network.skeleton)
-    if options.target_occlusion is not None:
-        seen = replace(seen, occlusion=options.target_occlusion)
-    drawn = augmentation_for(options, options.source_augment, network.skeleton)
-    feeds = [
-        CropFeed(source, network.spec, drawn, config(Stream.SOURCE), targets=targets, cache=cache),
-        # labels are made on these crops too, and must not depend on what the training does to them
-        CropFeed(
-            target,
-            network.spec,
-            seen,
-            config(Stream.TARGET),
-            targets=targets,
-            cache=replace(cache, padded=True),
-        ),
-    ]
+def feed_for(options: CcsslOptions, inputs: Opening, fabric: Fabric, stream: Stream) -> CropFeed:
+    """Batches of the source (`Stream.SOURCE`) or of the target (`Stream.TARGET`)."""
+    network, is_target = inputs.start, stream == Stream.TARGET
+    name = options.target_augment if is_target else options.source_augment
+    augmentation = augmentation_for(options, name, network.skeleton)
+    if is_target and options.target_occlusion is not None:
+        augmentation = replace(augmentation, occlusion=options.target_occlusion)
+    return CropFeed(
+        inputs.target if is_target else inputs.labelled,
+        network.spec,
+        augmentation,
+        FeedConfig.of(options, fabric, batch_size=options.train_batch, seed=options.seed, stream=stream),
+        targets=target_config(options, network.spec, options.source),
+        # the target's crops are labelled too, so their padding does not depend on the augmentation
+        cache=CacheConfig.of(options, 1 / 2, padded=is_target),
+    )
+
+
+def labeller_for(options: CcsslOptions, network: Loaded, crops: CropCache, fabric: Fabric) -> Labeller:
+    """What labels the target.
+
+    Args:
+        crops: of the target, padded.
+    """
     rules = LabelRules(
         options.seed,
         views_for(options, network.skeleton),
@@ -102,37 +105,23 @@ def step_for(
         FRAMINGS if mirrors(options, network.skeleton) and not options.no_framing else (),
     )
     execution = Execution(fabric.device, options.workers, options.strict_data, fabric)
-    labeller = Labeller(feeds[1].crops, network.spec, execution, rules, framing_network(options, network))
-    calibrator = None
-    if options.confidence == "calibrated":
-        padded = CropCache(valid, feeds[1].crops.size, feeds[1].margin, 0)
-        calibrator = Calibrator(
-            padded,
-            network.spec,
-            views_for(options, network.skeleton),
-            options.seed,
-            fabric.device,
-            str(valid.describe().get("name", "")),
-        )
-    few_feed = None if few is None else labelled_feed(options, few, network, fabric)
-    teacher = Teacher(run.plain, options.ema) if options.ema else None
-    refresh = refresh_of(options)
-    rounds = math.ceil(options.num_epochs / refresh)
-    step = CcsslStep(
-        feeds[0], feeds[1], labeller, fabric, LOSSES[loss], gamma_of(options, loss), rounds, refresh,
-        (options.share_first, options.share_last), options.per, run.folder, options.steps,
-        teacher, calibrator, options.check_limit, options.target_style, began_from_scratch(network, run),
-        target_labels_state(options, few),
-    )  # fmt: skip
-    step.labelled_target = few_feed
-    return step
+    return Labeller(crops, network.spec, execution, rules, framing_network(options, network))
+
+
+def views_for(options: CcsslOptions, skeleton: Skeleton) -> Views:
+    """The views that the options ask for. No view is mirrored where left and right joints are not known, see `mirrors`."""
+    flip = not options.no_view_flip and mirrors(options, skeleton)
+    equivariance = Augmentation(
+        scale=1 + options.view_scale, rotation_deg=view_rotation_of(options), flip=0.5 if flip else 0.0
+    )
+    return Views(options.views, equivariance, Augmentation() if options.no_invariance else Views().invariance)
 
 
 def framing_network(options: CcsslOptions, network: Loaded) -> nn.Module | None:
-    """The network that --framing-from names; None without one.
+    """The network of --framing-from; None without that option.
 
     Raises:
-        OptionError: nothing to judge, or a network of other joints or another input.
+        OptionError: no framing is chosen, or the network has other joints or another input.
     """
     if not options.framing_from:
         return None
@@ -149,15 +138,15 @@ def framing_network(options: CcsslOptions, network: Loaded) -> nn.Module | None:
     return framing_model.model
 
 
-def scorer_for(options: CcsslOptions, network: Loaded) -> LabelScore | None:
-    """The diagnosis of the pseudo-labels that --score-labels asks for.
+def calibrator_for(options: CcsslOptions, inputs: Opening, target: CropFeed, fabric: Fabric) -> Calibrator | None:
+    """What calibrates the labels' confidence on the validation data; None with --confidence peak.
 
-    Raises:
-        OptionError: a target without labels.
+    Args:
+        target: whose padding the crops of the validation data get.
     """
-    if not options.score_labels:
+    if options.confidence != "calibrated":
         return None
-    data = open_target(options, network.skeleton, labelled=True)
-    if data.labels is None:
-        raise OptionError("a labelled target for --score-labels", f"{options.target}, without labels", "leave it out")
-    return LabelScore(data, network.spec)
+    network, name = inputs.start, str(inputs.valid.describe().get("name", ""))
+    crops = CropCache(inputs.valid, target.crops.size, target.margin, 0)
+    views = views_for(options, network.skeleton)
+    return Calibrator(crops, network.spec, views, options.seed, fabric.device, name)

@@ -14,12 +14,15 @@ from ..evaluation.data import use_pairs_of
 from ..evaluation.score import label_marks
 from ..pose.checkpoints import Loaded
 from ..pose.skeleton import Skeleton
+from ..train.adaptation import began_from_scratch
 from ..train.data import labelled_data
 from ..train.feeds.base import FeedConfig
 from ..train.feeds.crops import CacheConfig, CropFeed
 from ..train.feeds.labelled import augmentation_for, target_config
 from ..train.feeds.original import OriginalFeed, original_items
+from ..train.run_state import Run
 from ..train.streams import Stream
+from .base_step import Record
 from .options import CcsslOptions
 
 
@@ -52,6 +55,16 @@ def describe_target_labels(data: PoseDataset | None) -> dict[str, Any]:
 def target_labels_state(options: CcsslOptions, data: PoseDataset | None) -> dict[str, Any] | None:
     """The record of the labelled target pictures in the checkpoint: a test on such pictures says that they were trained on."""
     return None if data is None else {"data": options.target_labels, "marks": label_marks(data)}
+
+
+def record_of(options: CcsslOptions, start: Loaded, run: Run, data: PoseDataset | None) -> Record:
+    """The facts of a run that its checkpoints hold.
+
+    Args:
+        start: the network that the run starts from.
+        data: labelled target pictures, if the run has any.
+    """
+    return Record(began_from_scratch(start, run), target_labels_state(options, data))
 
 
 def labelled_feed(options: CcsslOptions, data: PoseDataset, network: Loaded, fabric: Fabric) -> CropFeed | OriginalFeed:

@@ -1,8 +1,8 @@
 """Pseudo-labels with the arithmetic of the 2020 CC-SSL code: equivariant average, Lucas-Kanade over time, confidence schedule.
 
-Source: J. Mu et al., "Learning from Synthetic Animals", CVPR 2020, as `pose.original.geometry`. The flaws of that code are repeated:
-pictures are contrast-stretched twice, a cell that a view does not cover counts as 0, and a long flow deletes the label of the previous
-frame. `ccssl.consistency` and `ccssl.propagation` are the corrected counterparts.
+Source: J. Mu et al., "Learning from Synthetic Animals", CVPR 2020, as `pose.original.geometry`. The flaws of that code are
+repeated: pictures are contrast-stretched twice, a cell that a view does not cover counts as 0, and a long flow deletes the label
+of the previous frame. `ccssl.consistency` and `ccssl.propagation` are the corrected counterparts.
 """
 
 from __future__ import annotations
@@ -147,8 +147,8 @@ def temporal_step(
 ) -> np.ndarray:
     """The labels of a frame, with labels carried from the previous frame where the prediction has lost confidence.
 
-    A joint whose flow is longer than 15 of 256 px loses its previous confidence, in `previous_kpts` itself. Where the new confidence is
-    below DECAY x the previous one, the flowed point and that product replace the label.
+    A joint whose flow is longer than 15 of 256 px loses its previous confidence, in `previous_kpts` itself. Where the new
+    confidence is below DECAY x the previous one, the flowed point and that product replace the label.
 
     Args:
         kpts: (K, 3) x, y in crop pixels, confidence; not changed.

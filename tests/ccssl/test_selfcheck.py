@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from zoopose.ccssl.frame_sample import FrameSample
-from zoopose.ccssl.selfcheck import SelfCheck
 from zoopose.ccssl.model_selection import ModelSelection
+from zoopose.ccssl.selfcheck import SelfCheck
 from zoopose.datasets.crops import CropCache
 from zoopose.datasets.pictures import PictureError
 from zoopose.datasets.sample import PoseSample

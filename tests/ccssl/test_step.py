@@ -11,6 +11,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from zoopose.ccssl.base_step import Admission
 from zoopose.ccssl.confidence import PRIOR, Calibration
 from zoopose.ccssl.step import CcsslStep
 from zoopose.ccssl.teacher import Teacher
@@ -21,6 +22,7 @@ from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.skeleton import Skeleton
 from zoopose.train import loop
 from zoopose.train.run_state import Run
+from zoopose.train.selftraining.step import SelfTrainingConfig, SelfTrainingFeeds
 
 SKELETON = Skeleton("s", ("a", "b"))
 LIMIT = 0.25  # of 32 px
@@ -60,7 +62,11 @@ def step_of(folder, *made, **more) -> CcsslStep:
     given = {"gamma": 1.0, "rounds": 2, "refresh": 1, "share": (0.5, 0.5), "per": "global", "limit": LIMIT, **more}
     state = given.pop("state", {})
     fabric = Fabric(accelerator="cpu", devices=1)
-    step = CcsslStep(feed, feed, Labeller(*made), fabric, None, folder=RunFolder(folder), **given)
+    config = SelfTrainingConfig(RunFolder(folder), given.pop("rounds"), given.pop("refresh"), given.pop("gamma"))
+    admission = Admission(*given.pop("share"), given.pop("per"), given.pop("limit"))
+    given["calibrate"] = given.pop("calibrator", None)
+    feeds = SelfTrainingFeeds(feed, feed)
+    step = CcsslStep(feeds, Labeller(*made), fabric, None, config, admission=admission, **given)
     step.load_state_dict(state)
     return step
 

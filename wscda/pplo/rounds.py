@@ -45,9 +45,7 @@ def _refuse(options: PploOptions) -> None:
                 f"leave --{flag} out, or use --select quantile with --threshold",
             )
     if options.share_last < options.share_first:
-        raise OptionError(
-            "--share-last of at least --share-first", f"{options.share_first} to {options.share_last}"
-        )
+        raise OptionError("--share-last of at least --share-first", f"{options.share_first} to {options.share_last}")
     if not 0 < options.source_ratio < 1:
         raise OptionError("--source-ratio greater than 0 and less than 1", f"{options.source_ratio}")
 

@@ -95,8 +95,8 @@ def score(
 def confidence_of(select: str, scores: np.ndarray, cells: int, sigma: float) -> np.ndarray:
     """(N, K) float32 in 0..1, in the order of the scores; 0 where a score is NaN.
 
-    A peak is taken as it is. A mean squared error becomes exp(-e), where e is the squared error over all cells, divided by that of one
-    whole peak, pi sigma^2.
+    A peak is taken as it is. A mean squared error becomes exp(-e), where e is the squared error over all cells, divided by that
+    of one whole peak, pi sigma^2.
 
     Args:
         scores: (N, K) of `score`.
@@ -150,7 +150,9 @@ def select_labels(labels: PseudoLabels, before: PseudoLabels | None, rule: Rule,
         frames = frame_confidence(labels.peak)
         labels.admitted = admit(confidence, share, rule.per, frames)
         if rule.threshold:
-            without_threshold = admit(np.where((labels.peak > 0) & ~failed, labels.confidence, 0), share, rule.per, frames)
+            without_threshold = admit(
+                np.where((labels.peak > 0) & ~failed, labels.confidence, 0), share, rule.per, frames
+            )
             labels.facts["below_threshold"] = int((without_threshold & ~labels.admitted).sum())
     previously = np.zeros(shape, bool) if before is None else before.admitted
     reason = np.full(shape, REASONS.index("share"), np.uint8)

@@ -58,7 +58,7 @@ def test_epochs_are_shared_out_among_the_rounds():
     [
         ({"num_epochs": 5}, "epochs for 6 rounds"),
         ({"num_epochs": 8, "refresh": 2}, "times --refresh"),
-        ({"share_first": 0.9}, "shrinks"),
+        ({"share_first": 0.9}, "at least --share-first"),
         ({"source_ratio": 0.0}, "--source-ratio"),
         ({"source_ratio": 1.0}, "--source-ratio"),
         ({"select": "threshold", "share_last": 0.9}, "--share-last"),
