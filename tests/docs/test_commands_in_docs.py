@@ -173,7 +173,8 @@ def anchors(text: str) -> set[str]:
     """The anchors of a page's headings, as GitHub and the site make them; and the names after `:::`."""
     titles = re.findall(r"^#+ (.+)$", FENCED.sub("", text), re.MULTILINE)
     described = re.findall(r"^::: (\S+)$", text, re.MULTILINE)
-    return {re.sub(r"\s", "-", re.sub(r"[^\w\s-]", "", title.lower()).strip()) for title in titles} | set(described)
+    objects = re.findall(r"^::: (\S+)$", text, re.MULTILINE)  # the site makes an anchor for each
+    return {*objects} | {re.sub(r"\s", "-", re.sub(r"[^\w\s-]", "", title.lower()).strip()) for title in titles} | set(described)
 
 
 @pytest.mark.parametrize("page", PAGES)
