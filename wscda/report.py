@@ -15,8 +15,8 @@ from ..datasets.open import Subset, Unlabelled
 from ..datasets.sample import PoseDataset
 from ..errors import DataError
 from ..evaluation.inference import predict
-from ..evaluation.report import page as report
-from ..evaluation.report.runs import crop_of
+from ..evaluation.report.blocks import Block, GalleryBlock, Picture, TableBlock
+from ..evaluation.report.run_report import crop_of
 from ..evaluation.run_folder import RunFolder
 from ..files import atomic_json
 from ..pose import checkpoints
@@ -27,14 +27,14 @@ from ..train.selftraining.labeller import fingerprint
 PICTURES = 24
 
 
-def domain_blocks(folder: RunFolder, target: PoseDataset | None, device: torch.device) -> list[report.Block]:
+def domain_blocks(folder: RunFolder, target: PoseDataset | None, device: torch.device) -> list[Block]:
     """Blocks on a run's target: joints that its best network predicts there, and the domain probe where one was taken.
 
     Args:
         folder: the run's, with model_best.pth.tar, or with what `sample_target` kept of it.
         target: without labels; None where the run had none.
     """
-    blocks: list[report.Block] = []
+    blocks: list[Block] = []
     if probes := _read(folder.probe):
         rows = [(name, 100 * p["accuracy"], *p["pictures"]) for name, p in probes.items()]
         note = (
@@ -42,13 +42,13 @@ def domain_blocks(folder: RunFolder, target: PoseDataset | None, device: torch.d
             "domains look alike."
         )
         columns = ("network", "told rightly, %", "labelled pictures", "unlabelled pictures")
-        blocks.append(report.Table("Can labelled and unlabelled animals be told apart?", columns, rows, note))
+        blocks.append(TableBlock("Can labelled and unlabelled animals be told apart?", columns, rows, note))
     if target is not None:
         blocks.append(_gallery(folder, target, device))
     return blocks
 
 
-def _gallery(folder: RunFolder, target: PoseDataset, device: torch.device) -> report.Gallery:
+def _gallery(folder: RunFolder, target: PoseDataset, device: torch.device) -> GalleryBlock:
     told = _read(folder.target_sample)
     if told is None or _mark(folder, target) not in (None, told["mark"]):
         told = sample_target(folder, target, device)
@@ -57,8 +57,8 @@ def _gallery(folder: RunFolder, target: PoseDataset, device: torch.device) -> re
     for row, xy_px, score in zip(told["rows"], told["xy_px"], told["score"]):
         crop, (xy,) = crop_of(target, row, np.asarray(xy_px))
         picture = draw_pose(crop, xy, skeleton, np.asarray(score) > 0)
-        items.append(report.Picture(picture, f"{target.ids[row]}: mean peak {np.mean(score):.2f}"))
-    return report.Gallery("Unlabelled animals, as model_best sees them", items, "evenly spread; no label was read")
+        items.append(Picture(picture, f"{target.ids[row]}: mean peak {np.mean(score):.2f}"))
+    return GalleryBlock("Unlabelled animals, as model_best sees them", items, "evenly spread; no label was read")
 
 
 def sample_target(folder: RunFolder, target: PoseDataset, device: torch.device) -> dict[str, Any]:
