@@ -23,9 +23,9 @@ from ..train.selftraining.labeller import inner_images
 # PCK@0.05), where a crop is 1.25 x the box.
 AGREE = 0.04
 # The same where framings are compared: with 0.04 many framings score nearly the same. Chosen on horse -> cattle_a
-# (docs/methods.md).
+# (docs/methods/ccssl.md).
 SAME = 0.02
-# Largest relative loss of the mean peak of a framing that may be chosen. Chosen on horse -> cattle_a (docs/methods.md).
+# Largest relative loss of the mean peak of a framing that may be chosen. Chosen on horse -> cattle_a (docs/methods/ccssl.md).
 DROP = 0.045
 
 

@@ -1,7 +1,7 @@
 """Options of `zoopose ccssl`: published names (ccssl section 12), and ours.
 
 Defaults that were measured were measured on horse -> cattle_a and horse -> cattle_b of `benchmarks/adaptation`, one hourglass of
-width 40, 96 px, one seed; docs/methods.md has the figures.
+width 40, 96 px, one seed; docs/methods/published.md has the figures.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class CcsslOptions(LabelOptions):
     TITLE: ClassVar[str] = "CC-SSL"
 
     protocol: Literal["zoopose", "published"] = "zoopose"
-    """published: repeat the algorithm of the published code, with its flaws (docs/methods.md)"""
+    """published: repeat the algorithm of the published code, with its flaws (docs/methods/published.md)"""
     source: Annotated[str, flag(metavar="NAME[:PATH]")] = "synthetic_animal_sp"
     """labelled animals"""
     target: Annotated[str, flag(metavar="NAME[:PATH]")] = "real_animal_sp"

@@ -20,10 +20,12 @@ from ..pose.augment import Augmentation
 from ..pose.checkpoints import Loaded
 from ..pose.skeleton import Skeleton
 from ..train.adaptation import began_from_scratch
-from ..train.feeds.crops import CropFeed, cache_for, margin_px
-from ..train.feeds.labelled import augmentation_for, encoding_of, trains_hidden
+from ..train.feeds.base import FeedConfig
+from ..train.feeds.crops import CacheConfig, CropFeed, margin_px
+from ..train.feeds.labelled import augmentation_for, target_config
 from ..train.run_state import Run
 from ..train.selftraining.labeller import Execution
+from ..train.streams import Stream
 from ..train.supervised import LOSSES, loss_for
 from ..train.validation import Validation
 from .confidence import Calibrator
@@ -68,29 +70,30 @@ def step_for(
     run.patience = options.patience * refresh_of(options)
     if options.protocol == "published":
         step = original_step(options, source, target, network, fabric, run, few)
-        step.labelled_target = None if few is None else labelled_feed(options, few, network, fabric, {})
+        step.labelled_target = None if few is None else labelled_feed(options, few, network, fabric)
         return step
     loss = loss_for(options, network)
-    common = {
-        "batch_size": options.train_batch,
-        "seed": options.seed,
-        "sigma": network.spec.sigma,
-        "encoding": encoding_of(options),
-        "workers": options.workers,
-        **cache_for(options, 1 / 2),
-        "strict": options.strict_data,
-        "hidden": trains_hidden(options, options.source),
-        "rank": fabric.global_rank,
-        "world": fabric.world_size,
-    }
+    cache = CacheConfig.of(options, 1 / 2)
+
+    def config(stream: Stream) -> FeedConfig:
+        return FeedConfig.of(options, fabric, batch_size=options.train_batch, seed=options.seed, stream=stream)
+
+    targets = target_config(options, network.spec, options.source)
     seen = augmentation_for(options, options.target_augment, network.skeleton)
     if options.target_occlusion is not None:
         seen = replace(seen, occlusion=options.target_occlusion)
     drawn = augmentation_for(options, options.source_augment, network.skeleton)
     feeds = [
-        CropFeed(source, network.spec, drawn, stream=0, **common),
+        CropFeed(source, network.spec, drawn, config(Stream.SOURCE), targets=targets, cache=cache),
         # labels are made on these crops too, and must not depend on what the training does to them
-        CropFeed(target, network.spec, seen, stream=1, padded=True, **common),
+        CropFeed(
+            target,
+            network.spec,
+            seen,
+            config(Stream.TARGET),
+            targets=targets,
+            cache=replace(cache, padded=True),
+        ),
     ]
     rules = LabelRules(
         options.seed,
@@ -111,7 +114,7 @@ def step_for(
             fabric.device,
             str(valid.describe().get("name", "")),
         )
-    few_feed = None if few is None else labelled_feed(options, few, network, fabric, common)
+    few_feed = None if few is None else labelled_feed(options, few, network, fabric)
     teacher = Teacher(run.plain, options.ema) if options.ema else None
     refresh = refresh_of(options)
     rounds = math.ceil(options.num_epochs / refresh)

@@ -19,13 +19,12 @@ from ..train.adaptation import FROM_SCRATCH
 from ..train.feeds.crops import CropFeed
 from ..train.selftraining.curriculum import admit, frame_confidence, share_at
 from ..train.selftraining.step import Pair, SelfTrainingStep
+from ..train.streams import Stream
 from ..train.supervised import MapLoss
 from .confidence import Calibration
 from .framing import Framing
 from .labelling import Labeller
 from .teacher import Teacher
-
-STYLE_STREAM = 78  # keeps these draws apart from those of feeds and labellings
 
 
 class CcsslStep(SelfTrainingStep):
@@ -207,7 +206,7 @@ class CcsslStep(SelfTrainingStep):
         """A share of the target's pictures in the style of the source's."""
         source, target = pair[:2]
         if self.style and source and target:
-            draws = generator_for(self.source.seed, STYLE_STREAM, at, self.fabric.global_rank)
+            draws = generator_for(self.source.seed, Stream.STYLE, at, self.fabric.global_rank)
             target["images"] = restyle(target["images"], source["images"], self.style, draws)
         return pair
 

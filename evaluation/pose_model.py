@@ -87,6 +87,7 @@ class PoseModel:
 
         Args:
             images: one of
+
                 - a picture file, or an array (H, W, 3) of uint8, RGB;
                 - a list of files and arrays, or an array (P, H, W, 3);
                 - a folder: all pictures in it, at any depth, in natural order;

@@ -39,6 +39,7 @@ def score(
 
     Args:
         predicted: one of
+
             - a model of `zoopose.load`, or a checkpoint file;
             - a file of predictions: COCO keypoint results (.json), or preds*.mat of MPII;
             - `Poses` that a model predicted for the same data: PCK alone, no file is written.

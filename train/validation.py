@@ -27,9 +27,9 @@ from ..pose.checkpoints import Loaded
 from ..pose.geometry import apply, compose
 from ..pose.heatmap import in_frame
 from ..progress import log
-from .feeds.crops import targets
+from .check_labels import check_labels
+from .feeds.crops import target_maps
 from .feeds.labelled import encoding_of
-from .label_check import check_labels
 from .options import FitOptions
 from .run_state import Run
 from .supervised import LOSSES, loss_for, stage_loss
@@ -93,7 +93,7 @@ class Validation:
         to_map = compose(spec.heatmap_from_crop(batch["matrix"]), batch["matrix"])
         xy_heatmap = apply(to_map, torch.nan_to_num(batch["xy"].double())).float()
         weight = ((batch["visible"] > 0) & in_frame(xy_heatmap, size)).float()
-        target = targets(spec, xy_heatmap, weight, spec.sigma, encoding_of(options))
+        target = target_maps(spec, xy_heatmap, weight, spec.sigma, encoding_of(options))
         loss = LOSSES[loss_for(options, self.network)]
         if loss.whole:  # of several outputs, of which the last is here
             loss, target = LOSSES["mean"], target[:, -1]

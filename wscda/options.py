@@ -1,7 +1,7 @@
 """Options of `zoopose wscda` and `zoopose pplo`.
 
 The paper (Cao et al., ICCV 2019) gives the idea of both, and of WS-CDA alpha and beta; every other number and rule is ours.
-Defaults of PPLO are plain ones, not tuned; of WS-CDA, docs/methods.md says which were measured.
+Defaults of PPLO are plain ones, not tuned; of WS-CDA, docs/methods/wscda.md says which were measured.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class WscdaOptions(EarlierNames):
     """labelled people"""
     alpha: Annotated[float, Limits(-1_000_000, 0)] = -1.0
     """weight of the domain loss for the network, at most 0"""
-    # 500 is the paper's, and was better than 120 on two pairs, with the network (docs/methods.md, "beta and the loss")
+    # 500 is the paper's, and was better than 120 on two pairs, with the network (docs/methods/wscda.md, "beta and the loss")
     beta: Annotated[float | None, Limits(1e-6, 1e9)] = None
     """weight of the pose loss; default: 500"""
     w1: Annotated[float, Limits(0, 1_000_000), expert()] = 1.0
@@ -75,7 +75,7 @@ class WscdaOptions(EarlierNames):
     """weight of the pose loss on animals; default: number of people per labelled animal in a batch, 1 without people"""
     alpha_warmup: Annotated[float, SHARE, expert()] = 0.5
     """share of the training in which alpha grows from 0 to its value; 0: it does not grow"""
-    # a probe tells the domains in 84.0 % of cases with 4, in 94.5 % with none: horse -> cattle_a, docs/methods.md
+    # a probe tells the domains in 84.0 % of cases with 4, in 94.5 % with none: horse -> cattle_a, docs/methods/wscda.md
     discriminator_steps: Annotated[int, Limits(0, 1000), expert()] = 4
     """extra steps of the discriminator after every batch, on the same features; 0: none, which is a third faster"""
     adapter: Annotated[int, Limits(0, 64), expert()] = 2

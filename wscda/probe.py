@@ -17,6 +17,7 @@ from ..evaluation.inference import network_input
 from ..pose.input_spec import InputSpec
 from ..pose.models import PoseNetwork
 from ..progress import Progress
+from ..train.streams import Stream
 
 PICTURES = 400  # of each domain at most
 FOLDS = 5
@@ -77,7 +78,7 @@ def domain_probe(
     for (features, _), name in zip(found, ("labelled", "unlabelled")):
         if len(features) < FOLDS:
             raise DataError(f"at least {FOLDS} readable {name} pictures for a domain probe", f"{len(features)}")
-    draws = np.random.default_rng([seed, 91])
+    draws = np.random.default_rng([seed, Stream.DOMAIN_PROBE])
     folds = [_folds(groups, draws) for _, groups in found]
     x = torch.cat([features for features, _ in found]).double()
     y = torch.cat(

@@ -23,8 +23,9 @@ from ..pose.transfer import transfer_to_joints
 from ..progress import log
 from ..train import network as building
 from ..train.data import labelled_data, training_and_validation
-from ..train.feeds.crops import CropFeed, cache_for
-from ..train.feeds.labelled import augmentation_for, encoding_of, trains_hidden
+from ..train.feeds.base import FeedConfig
+from ..train.feeds.crops import CacheConfig, CropFeed
+from ..train.feeds.labelled import augmentation_for, target_config
 from ..train.run_state import Run
 from ..train.supervised import LOSSES
 from .discriminator import DiscriminatorTrainer
@@ -75,7 +76,7 @@ class Domains:
 # loss -> beta where none is given. With `mean` it is the paper's. The gradient of `balanced` at the feature map is 4.1 times that
 # of `mean`, that of `ohkm` 0.9 times (medians over 12 batches of horses, one hourglass of width 40, 96 px), so 120 would pull as
 # the paper does with `balanced`. Measured on two pairs of livestock 120 costs the labelled animals 2.7 points, 500 nothing
-# (docs/methods.md).
+# (docs/methods/wscda.md).
 BETA = {"balanced": 500.0, "mean": 500.0, "ohkm": 500.0}
 
 
@@ -224,17 +225,17 @@ def step_for(
     named = domains.named()
     name = "strong" if options.augment == "auto" else options.augment
     sources = {"human": options.human, "animal": options.source}
-    feeds = {
-        domain: CropFeed(
-            data, spec, replace(augmentation_for(options, name, data.skeleton), plain=options.plain_share),
-            options.train_batch, options.seed, stream=number,
-            sigma=spec.sigma,
-            encoding=encoding_of(options), workers=options.workers,
-            **cache_for(options, 1 / len(named)), strict=options.strict_data,
-            hidden=trains_hidden(options, sources.get(domain, "")), rank=fabric.global_rank, world=fabric.world_size,
+    feeds = {}
+    # the main set first: its number is that of its random stream
+    for number, (domain, data) in enumerate(sorted(named.items(), key=lambda item: item[1] is not domains.main)):
+        feeds[domain] = CropFeed(
+            data,
+            spec,
+            replace(augmentation_for(options, name, data.skeleton), plain=options.plain_share),
+            FeedConfig.of(options, fabric, batch_size=options.train_batch, seed=options.seed, stream=number),
+            targets=target_config(options, spec, sources.get(domain, "")),
+            cache=CacheConfig.of(options, 1 / len(named)),
         )
-        for number, (domain, data) in enumerate(sorted(named.items(), key=lambda item: item[1] is not domains.main))
-    }  # fmt: skip
     return WscdaStep(
         {name: feeds[name] for name in named}, fabric, LOSSES[loss], options.alpha, options.beta, options.w1, options.w2,
         options.alpha_warmup, options.num_epochs, options.steps, discriminator_trainer, parts,

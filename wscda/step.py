@@ -11,7 +11,8 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from ..errors import OptionError
-from ..train.feeds.crops import CropFeed, stream
+from ..train.feeds.base import continued_batches
+from ..train.feeds.crops import CropFeed
 from ..train.ranks import loss_factors
 from ..train.supervised import MapLoss, cell_accuracy, mean_over, stage_loss
 from .discriminator import DiscriminatorTrainer
@@ -84,7 +85,7 @@ class WscdaStep:
     def batches(self, epoch: int, start: int) -> Iterator[Batch | None]:
         """(number of the step in the whole training, batch of every domain); None where a domain's pictures cannot be read."""
         at, count = epoch * self.steps + start, self.steps - start
-        streams = [stream(feed, at, count, self.fabric.device) for feed in self.feeds.values()]
+        streams = [continued_batches(feed, at, count, self.fabric.device) for feed in self.feeds.values()]
         for number, parts in enumerate(zip(*streams), at):
             yield None if any(p is None for p in parts) else (number, dict(zip(self.feeds, parts)))
 

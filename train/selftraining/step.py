@@ -17,13 +17,14 @@ from ...datasets.pseudo_labels import PseudoLabels
 from ...errors import DataError
 from ...evaluation.run_folder import RunFolder
 from ...progress import log
-from ..feeds.crops import CropFeed, stream
+from ..feeds.base import Batch, continued_batches
+from ..feeds.crops import CropFeed
 from ..ranks import loss_factors
 from ..supervised import MapLoss, cell_accuracy, mean_over, stage_loss
 from .labeller import network_of_mark
 
 # batches of source and target, and of labelled target pictures where a run has any; None: nothing of it in this step
-Pair = tuple[dict[str, torch.Tensor] | None, ...]
+Pair = tuple[Batch | None, ...]
 PARTS = ("source", "target", "target_labels")
 
 
@@ -263,7 +264,7 @@ class SelfTrainingStep(ABC):
         at, count = epoch * self.steps + start, self.steps - start
         feeds = [self.source, self.target if self.has_labels else None]
         feeds += [self.labelled_target] if self.labelled_target else []
-        streams = [stream(feed, at, count, self.fabric.device) if feed else repeat(None) for feed in feeds]
+        streams = [continued_batches(feed, at, count, self.fabric.device) if feed else repeat(None) for feed in feeds]
         for i, pair in enumerate(zip(*streams), at):
             pair = self.paired(pair, i)
             yield pair if any(pair) else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 from lightning_fabric import Fabric
 from torch import nn
@@ -18,13 +19,15 @@ from ...errors import DataError, OptionError
 from ...evaluation.mirroring import mirrors
 from ...pose.checkpoints import Loaded
 from ...progress import log
-from ...train.feeds.crops import CropFeed, cache_for
-from ...train.feeds.labelled import augmentation_for, encoding_of, trains_hidden
+from ...train.feeds.base import FeedConfig
+from ...train.feeds.crops import CacheConfig, CropFeed
+from ...train.feeds.labelled import augmentation_for, target_config
 from ...train.run_state import Run
 from ...train.selftraining.curriculum import weight_at
 from ...train.selftraining.labeller import Execution
 from ...train.selftraining.step import SelfTrainingStep
 from ...train.step import TrainingEnded
+from ...train.streams import Stream
 from ...train.supervised import LOSSES, loss_for
 from ..options import PploOptions
 from .labeller import MirrorLabeller, MirrorRules
@@ -170,34 +173,20 @@ def step_for(
         remedy = f"--partners {network.skeleton.suggested_partners() or 'LEFT:RIGHT,...'}, or leave {flag} out"
         raise OptionError(f"known left/right pairs for {flag}, which compares mirror images", "none known", remedy)
     sizes = batch_sizes(options.train_batch, options.source_ratio)
-    common = {
-        "seed": options.seed,
-        "sigma": spec.sigma,
-        "encoding": encoding_of(options),
-        "workers": options.workers,
-        **cache_for(options, 1 / 2),
-        "strict": options.strict_data,
-        "hidden": trains_hidden(options, options.source),
-        "rank": fabric.global_rank,
-        "world": fabric.world_size,
-    }
+    cache, targets = CacheConfig.of(options, 1 / 2), target_config(options, spec, options.source)
+
+    def feed(data: PoseDataset, augment: str, batch_size: int, stream: Stream, padded: bool = False) -> CropFeed:
+        config = FeedConfig.of(options, fabric, batch_size=batch_size, seed=options.seed, stream=stream)
+        augmentation = augmentation_for(options, augment, network.skeleton)
+        return CropFeed(data, spec, augmentation, config, targets=targets, cache=replace(cache, padded=padded))
+
     # labels are made on the target's crops too, and must not depend on what the training does to them
-    feeds = tuple(
-        CropFeed(
-            data,
-            spec,
-            augmentation_for(options, name, network.skeleton),
-            batch_size=size,
-            stream=stream,
-            padded=stream == 1,
-            **common,
-        )
-        for stream, (data, name, size) in enumerate(
-            zip((animals, target), (options.source_augment, options.target_augment), sizes)
-        )
+    feeds = (
+        feed(animals, options.source_augment, sizes[0], Stream.SOURCE),
+        feed(target, options.target_augment, sizes[1], Stream.TARGET, padded=True),
     )
     execution = Execution(fabric.device, options.workers, options.strict_data, fabric)
-    rules = MirrorRules(options.select, spec.sigma, common["encoding"], mirror)
+    rules = MirrorRules(options.select, spec.sigma, targets.encoding, mirror)
     labeller = MirrorLabeller(feeds[1].crops, spec, execution, rules)
     rule = Rule(
         options.select, options.share_first, options.share_last, options.grow, options.per, options.threshold,
