@@ -280,3 +280,21 @@ class TrainOptions(FitOptions):
         found |= more
         devices = int(found.get("devices", 1))
         return cls(**{"train_batch": max(1, recipe.batch * recipe.gpus // devices), **found})
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """`zoopose import`."""
+
+    TITLE: ClassVar[str] = "Import"
+
+    weights: Annotated[str, flag(metavar="FILE")] = ""
+    """published file: a state dict, or a checkpoint that contains one"""
+    recipe: Annotated[str, flag(metavar="NAME")] = ""
+    """published training of these weights, e.g. coco/hrnet_w32_256x192"""
+    arch_options: Annotated[str, flag(metavar="NAME=VALUE,...")] = ""
+    """numbers of the network that differ from the recipe's, e.g. wasp=v1 for OmniPose's published weights"""
+    joints: Annotated[str, flag(metavar="NAME,...|FILE")] = ""
+    """joint names, in order, where they differ from the recipe's data; FILE: one name a line"""
+    out: Annotated[str, flag(metavar="FILE")] = ""
+    """file to write; default: WEIGHTS.zoopose.pth.tar"""
