@@ -40,7 +40,6 @@ def adapt(options: CcsslOptions) -> Path:
     session.banner(task, start, data, options.num_epochs, [f"start      {start.note}"])
     say_pairs(options, start.skeleton)
     step = adaptation.step_for(options, source, valid, target, start, fabric, task, few)
-    step.scorer = adaptation.scorer_for(options, start)
     selection = adaptation.selection_for(options, valid, target, start, fabric, step)
     session.train_run(
         task, step, options, options.num_epochs, selection, selection.select, "CC-SSL", data, restore is not None, start,
