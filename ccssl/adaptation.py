@@ -9,7 +9,7 @@ from ..datasets.open import has_splits
 from ..evaluation.mirroring import say_pairs
 from ..evaluation.report.labels import label_blocks_of_run
 from ..evaluation.run_folder import RunFolder
-from ..train.adaptation import guard_for, open_adaptation, outcome_facts, say_end
+from ..train.adaptation import guard_for, log_outcome, outcome_facts, prepare_adaptation
 from ..train.run import banner, open_fabric, open_run, train_run
 from ..train.validation import finish
 from .model_selection import model_selection_for, selection_note
@@ -26,7 +26,7 @@ def adapt(options: CcsslOptions) -> Path:
     """Adapt as the options say; returns the run folder."""
     options = with_defaults(options)
     fabric = open_fabric(options)
-    inputs = open_adaptation(
+    inputs = prepare_adaptation(
         options,
         "ccssl",
         options.source,
@@ -64,5 +64,5 @@ def adapt(options: CcsslOptions) -> Path:
         blocks = label_blocks_of_run(run.folder, inputs.target, start.skeleton)
         facts = {"method": "CC-SSL", **outcome_facts(guard, note), **data}
         finish(selection.validation, run, options, facts, blocks)
-    say_end(options.target, run, guard, f"{RunFolder.BEST}: {note}; {LAST}: the end of the adaptation")
+    log_outcome(options.target, run, guard, f"{RunFolder.BEST}: {note}; {LAST}: the end of the adaptation")
     return run.folder.path

@@ -13,7 +13,7 @@ from ..datasets.open import check_joints
 from ..errors import OptionError
 from ..evaluation.data import open_selecting
 from ..evaluation.mirroring import mirrors
-from ..train.adaptation import Opening
+from ..train.adaptation import AdaptationStart
 from ..train.feeds.crops import CropFeed, margin_px
 from ..train.validation import Validation
 from .base_step import BaseStep
@@ -41,7 +41,9 @@ class ModelSelection:
         return scores
 
 
-def model_selection_for(options: CcsslOptions, inputs: Opening, fabric: Fabric, step: BaseStep) -> ModelSelection:
+def model_selection_for(
+    options: CcsslOptions, inputs: AdaptationStart, fabric: Fabric, step: BaseStep
+) -> ModelSelection:
     """The scores that the options ask for.
 
     Args:

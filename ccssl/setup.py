@@ -15,7 +15,7 @@ from ..evaluation.network import load_network
 from ..pose.augment import Augmentation
 from ..pose.checkpoints import Loaded
 from ..pose.skeleton import Skeleton
-from ..train.adaptation import Opening
+from ..train.adaptation import AdaptationStart
 from ..train.feeds.base import FeedConfig
 from ..train.feeds.crops import CacheConfig, CropFeed
 from ..train.feeds.labelled import augmentation_for, target_config
@@ -40,7 +40,7 @@ from .teacher import Teacher
 
 
 def step_for(
-    options: CcsslOptions, inputs: Opening, fabric: Fabric, run: Run, few: PoseDataset | None = None
+    options: CcsslOptions, inputs: AdaptationStart, fabric: Fabric, run: Run, few: PoseDataset | None = None
 ) -> BaseStep:
     """The training step of a run. Sets the patience of the run, which is given in rounds, in epochs.
 
@@ -74,7 +74,7 @@ def step_for(
     )
 
 
-def feed_for(options: CcsslOptions, inputs: Opening, fabric: Fabric, stream: Stream) -> CropFeed:
+def feed_for(options: CcsslOptions, inputs: AdaptationStart, fabric: Fabric, stream: Stream) -> CropFeed:
     """Batches of the source (`Stream.SOURCE`) or of the target (`Stream.TARGET`)."""
     network, is_target = inputs.start, stream == Stream.TARGET
     name = options.target_augment if is_target else options.source_augment
@@ -138,7 +138,9 @@ def framing_network(options: CcsslOptions, network: Loaded) -> nn.Module | None:
     return framing_model.model
 
 
-def calibrator_for(options: CcsslOptions, inputs: Opening, target: CropFeed, fabric: Fabric) -> Calibrator | None:
+def calibrator_for(
+    options: CcsslOptions, inputs: AdaptationStart, target: CropFeed, fabric: Fabric
+) -> Calibrator | None:
     """What calibrates the labels' confidence on the validation data; None with --confidence peak.
 
     Args:

@@ -6,7 +6,7 @@ from lightning_fabric import Fabric
 
 from ...datasets.original_crops import LabelledCrops, OriginalCropCache, SourcePictures
 from ...datasets.sample import PoseDataset
-from ...train.adaptation import Opening
+from ...train.adaptation import AdaptationStart
 from ...train.check_labels import check_labels
 from ...train.feeds.base import FeedConfig
 from ...train.feeds.original import OriginalFeed, original_items
@@ -24,7 +24,7 @@ from .step import OriginalStep, OriginalTargetFeed
 
 
 def original_step(
-    options: CcsslOptions, inputs: Opening, fabric: Fabric, run: Run, few: PoseDataset | None = None
+    options: CcsslOptions, inputs: AdaptationStart, fabric: Fabric, run: Run, few: PoseDataset | None = None
 ) -> OriginalStep:
     """The training step of a run of the published protocol.
 

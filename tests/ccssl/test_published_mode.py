@@ -43,7 +43,7 @@ from zoopose.pose.original.augment import StandardDraw
 from zoopose.pose.original.crop import color_normalize, image_to_chw, original_crop
 from zoopose.pose.skeleton import TIGDOG18, Skeleton
 from zoopose.train import loop
-from zoopose.train.adaptation import Opening
+from zoopose.train.adaptation import AdaptationStart
 from zoopose.train.selftraining.labeller import Execution
 from zoopose.train.supervised import LOSSES
 
@@ -433,7 +433,7 @@ def test_an_epoch_ends_with_the_smaller_set(tmp_path, monkeypatch, tiny_coco, ti
 
     def step(**more):
         options = with_defaults(CcsslOptions(**tiny_options(tmp_path, protocol="published", **more)))
-        inputs = Opening(source, source, target, network, None)
+        inputs = AdaptationStart(source, source, target, network, None)
         return original_step(options, inputs, Fabric(accelerator="cpu", devices=1), Folder)
 
     usual = step()

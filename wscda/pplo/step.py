@@ -1,7 +1,7 @@
 """PPLO as a training step: labelled animals, and target pictures with the network's own selected predictions as labels.
 
-Cao et al., Cross-Domain Adaptation for Animal Pose Estimation, ICCV 2019. A round labels the whole target, keeps the earlier labels with
-a higher score, admits a larger share than the round before, and trains.
+Cao et al., Cross-Domain Adaptation for Animal Pose Estimation, ICCV 2019. A round labels the whole target, keeps the earlier
+labels with a higher score, admits a larger share than the round before, and trains.
 """
 
 from __future__ import annotations
