@@ -146,7 +146,7 @@ def test_labelled_target_pictures_join_the_training(tmp_path, command, source_da
     kept = ours["zoopose"]["run"]["extra"]["target_labels"]
     assert kept["data"] == f"coco:{few_data}" and len(kept["marks"]) == 3
     data = json.loads((folder / "run.json").read_text())["data"]["target labels"]
-    assert data["items"] == 3 and "no estimate" in data["note"]
+    assert data["items"] == 3 and "does not estimate" in data["note"]
     assert any("target labels" in m and "few.json" in m for m in messages)
     assert any(f"the target labels of coco:{few_data} were trained on" in m for m in messages)
     assert not any(f"the target labels of coco:{source_data}" in m for m in messages)
