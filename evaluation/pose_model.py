@@ -35,7 +35,7 @@ class PoseModel:
 
     Attributes:
         path: the checkpoint.
-        trained_on: what `load` was told that the network was trained on; empty where the checkpoint says it.
+        trained_on: data that the network was trained on, as given to `load`; empty where the checkpoint says it.
         skeleton: joints, left/right pairs, limbs.
         device: where it computes.
 
@@ -67,7 +67,7 @@ class PoseModel:
 
     @property
     def facts(self) -> dict[str, str]:
-        """What `load` was told of the checkpoint, as options of the commands that read it again."""
+        """Arguments of `load` that say what the checkpoint does not, as options of the commands that read it again."""
         given = {name: getattr(self._options, name) for name in ("animal", "joints", "partners")}
         return {name: value for name, value in given.items() if value}
 

@@ -14,7 +14,7 @@ from ..evaluation.run_folder import RunFolder
 from ..wscda.options import PploOptions, WscdaOptions
 from ..wscda.PPLO import run as run_pplo
 from ..wscda.WSCDA import run as run_wscda
-from .talking import talking
+from .printing import printing
 from .trained_run import TrainedRun
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def adapt(
         "checkpoint": ("folder", str(folder)),
     }
     facts = {} if isinstance(model, str | Path | None) else model.facts
-    with talking(quiet):
+    with printing(quiet):
         place = _run(method, {**facts, **options}, arguments)
     return TrainedRun(place, place / RunFolder.BEST, place / RunFolder.LAST)
 

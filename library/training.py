@@ -9,7 +9,7 @@ from ..commandline.keywords import options_from
 from ..evaluation.run_folder import RunFolder
 from ..train.options import TrainOptions
 from ..train.train import run
-from .talking import talking
+from .printing import printing
 from .trained_run import TrainedRun
 
 FUNCTION = "zoopose.train"
@@ -60,6 +60,6 @@ def train(
         chosen = TrainOptions.with_recipe(
             chosen.recipe, **{name: value for name, (_, value) in arguments.items()}, **given
         )
-    with talking(quiet):
+    with printing(quiet):
         place = run(chosen)
     return TrainedRun(place, place / RunFolder.BEST, place / RunFolder.LAST)

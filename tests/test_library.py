@@ -26,7 +26,7 @@ from zoopose.evaluation.options import PredictOptions
 from zoopose.evaluation.predict import run as predict_command
 from zoopose.evaluation.test import run as score_command
 from zoopose.library import scoring, training
-from zoopose.library.talking import talking
+from zoopose.library.printing import printing
 from zoopose.train import loop
 from zoopose.train.options import TrainOptions
 
@@ -227,7 +227,13 @@ def test_files_of_the_same_name_in_several_folders_stay_apart(model, tmp_path, i
         (tmp_path / name).mkdir()
         (tmp_path / name / "cow.png").write_bytes((inside / "photos/cow.png").read_bytes())
     poses = model.predict([tmp_path / "a/cow.png", tmp_path / "b/cow.png"])
-    assert len(set(poses.pictures)) == 2 and poses.frame.tolist() == [0, 1] and poses.individual.tolist() == [0, 0]
+    assert (
+        poses.pictures == (str(tmp_path / "a/cow.png"), str(tmp_path / "b/cow.png"))
+        and poses.frame.tolist() == [0, 1]
+        and poses.individual.tolist() == [0, 0]
+    )
+    twice = model.predict(["photos/cow.png", "photos/cow.png"])
+    assert twice.pictures == ("000000_cow.png", "000001_cow.png")
 
 
 def test_a_model_says_what_it_is(model):
@@ -313,12 +319,12 @@ def test_poses_of_other_pictures_are_not_scored(model):
 def test_quiet_runs_print_warnings_alone(folder):
     log = logging.getLogger("zoopose")
     before = log.level
-    with talking(quiet=True):
+    with printing(quiet=True):
         assert log.isEnabledFor(logging.WARNING) and not log.isEnabledFor(logging.INFO)
     assert log.level == before
 
 
-def test_what_load_was_told_goes_on_to_the_score(inside, monkeypatch):
+def test_the_arguments_of_load_go_on_to_the_score(inside, monkeypatch):
     seen = []
     monkeypatch.setattr(scoring, "run", lambda options: seen.append(options) or 1 / 0)
     model = zoopose.load("model_best.pth.tar", device="cpu", animal="tiger", partners=[("l_hip", "r_hip")])

@@ -1,4 +1,4 @@
-"""Whether the functions of the library print, as the commands do."""
+"""Progress lines of the functions of the library."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..progress import console, log
 
 
 @contextmanager
-def talking(quiet: bool) -> Iterator[None]:
+def printing(quiet: bool) -> Iterator[None]:
     """Print progress inside, as the commands do; with `quiet`, warnings alone."""
     if not quiet:
         console()
