@@ -28,6 +28,7 @@ from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import TIGDOG18
 from zoopose.progress import Progress
 from zoopose.train.feeds.crops import margin_px
+from zoopose.train.selftraining.labeller import Execution
 
 SHOT = 200  # frames
 
@@ -89,7 +90,7 @@ def main(args: argparse.Namespace) -> None:
     labelling.Progress, Measured.start_mib = Measured, resident_mib()
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
         crops = CropCache(data, args.size + 2 * pad, 1 + 2 * pad / args.size, args.memory_mib << 20, Path(folder))
-        labeller = Labeller(crops, data.shots, spec, 0, torch.device("cpu"))
+        labeller = Labeller(crops, spec, Execution(torch.device("cpu")))
         labels = labeller.label(network, 0, Path(folder) / "partial.npz")
         gib = len(data) * (3 * crops.size**2) / 2**30
     most = max(row[2] for row in Measured.rows)

@@ -16,25 +16,29 @@ from ..errors import OptionError
 from ..evaluation.data import open_selecting, open_target
 from ..evaluation.mirroring import mirrors
 from ..evaluation.network import load_network
-from ..evaluation.score import label_marks
 from ..pose.augment import Augmentation
 from ..pose.checkpoints import Loaded
 from ..pose.skeleton import Skeleton
-from ..train.feeds.crops import CropFeed, cache_for, margin_px
-from ..train.feeds.labelled import augmentation_for, encoding_of, trains_hidden
-from ..train.loop import Run
+from ..train.adaptation import began_from_scratch
+from ..train.feeds.base import FeedConfig
+from ..train.feeds.crops import CacheConfig, CropFeed, margin_px
+from ..train.feeds.labelled import augmentation_for, target_config
+from ..train.run_state import Run
+from ..train.selftraining.labeller import Execution
+from ..train.streams import Stream
 from ..train.supervised import LOSSES, loss_for
 from ..train.validation import Validation
 from .confidence import Calibrator
 from .consistency import Views
 from .framing import FRAMINGS
 from .label_score import LabelScore
-from .labelling import Labeller, Temporal
+from .labelling import Labeller, LabelRules
 from .options import CcsslOptions
 from .original.step import original_step
+from .propagation import Temporal
 from .protocol import gamma_of, refresh_of
 from .selfcheck import SelfCheck
-from .starts import labelled_feed
+from .starts import labelled_feed, target_labels_state
 from .step import CcsslStep
 from .teacher import Teacher
 
@@ -64,42 +68,41 @@ def step_for(
         few: labelled target pictures, where the run has any.
     """
     run.patience = options.patience * refresh_of(options)
-    if few is not None:
-        # in the checkpoint, so that a test on these pictures can say that they were trained on
-        run.extra["target_labels"] = {"data": options.target_labels, "marks": label_marks(few)}
     if options.protocol == "published":
-        step = original_step(options, source, target, network, fabric, run)
-        step.labelled_target = None if few is None else labelled_feed(options, few, network, fabric, {})
+        step = original_step(options, source, target, network, fabric, run, few)
+        step.labelled_target = None if few is None else labelled_feed(options, few, network, fabric)
         return step
     loss = loss_for(options, network)
-    common = {
-        "batch_size": options.train_batch,
-        "seed": options.seed,
-        "sigma": network.spec.sigma,
-        "encoding": encoding_of(options),
-        "workers": options.workers,
-        **cache_for(options, 1 / 2),
-        "strict": options.strict_data,
-        "hidden": trains_hidden(options, options.source),
-        "rank": fabric.global_rank,
-        "world": fabric.world_size,
-    }
+    cache = CacheConfig.of(options, 1 / 2)
+
+    def config(stream: Stream) -> FeedConfig:
+        return FeedConfig.of(options, fabric, batch_size=options.train_batch, seed=options.seed, stream=stream)
+
+    targets = target_config(options, network.spec, options.source)
     seen = augmentation_for(options, options.target_augment, network.skeleton)
     if options.target_occlusion is not None:
         seen = replace(seen, occlusion=options.target_occlusion)
     drawn = augmentation_for(options, options.source_augment, network.skeleton)
     feeds = [
-        CropFeed(source, network.spec, drawn, stream=0, **common),
+        CropFeed(source, network.spec, drawn, config(Stream.SOURCE), targets=targets, cache=cache),
         # labels are made on these crops too, and must not depend on what the training does to them
-        CropFeed(target, network.spec, seen, stream=1, padded=True, **common),
+        CropFeed(
+            target,
+            network.spec,
+            seen,
+            config(Stream.TARGET),
+            targets=targets,
+            cache=replace(cache, padded=True),
+        ),
     ]
-    labeller = Labeller(
-        feeds[1].crops, list(target.shots), network.spec, options.seed, fabric.device, views_for(options, network.skeleton),
+    rules = LabelRules(
+        options.seed,
+        views_for(options, network.skeleton),
         Temporal(options.flow, weights=options.raft_weights),
-        options.workers, options.strict_data, fabric=fabric,
-        framings=FRAMINGS if mirrors(options, network.skeleton) and not options.no_framing else (),
-        framing_model=framing_network(options, network),
-    )  # fmt: skip
+        FRAMINGS if mirrors(options, network.skeleton) and not options.no_framing else (),
+    )
+    execution = Execution(fabric.device, options.workers, options.strict_data, fabric)
+    labeller = Labeller(feeds[1].crops, network.spec, execution, rules, framing_network(options, network))
     calibrator = None
     if options.confidence == "calibrated":
         padded = CropCache(valid, feeds[1].crops.size, feeds[1].margin, 0)
@@ -111,14 +114,15 @@ def step_for(
             fabric.device,
             str(valid.describe().get("name", "")),
         )
-    few_feed = None if few is None else labelled_feed(options, few, network, fabric, common)
+    few_feed = None if few is None else labelled_feed(options, few, network, fabric)
     teacher = Teacher(run.plain, options.ema) if options.ema else None
     refresh = refresh_of(options)
     rounds = math.ceil(options.num_epochs / refresh)
     step = CcsslStep(
         feeds[0], feeds[1], labeller, fabric, LOSSES[loss], gamma_of(options, loss), rounds, refresh,
-        (options.share_first, options.share_last), options.per, run.folder, run.extra, options.steps,
-        teacher, calibrator, options.check_limit, options.target_style,
+        (options.share_first, options.share_last), options.per, run.folder, options.steps,
+        teacher, calibrator, options.check_limit, options.target_style, began_from_scratch(network, run),
+        target_labels_state(options, few),
     )  # fmt: skip
     step.labelled_target = few_feed
     return step

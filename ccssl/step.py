@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,19 +12,19 @@ from torch import nn
 
 from ..datasets.pseudo_labels import CHECKS, REASONS, PseudoLabels
 from ..errors import DataError
+from ..evaluation.run_folder import RunFolder
 from ..pose.augment import generator_for, restyle
 from ..progress import log
 from ..train.adaptation import FROM_SCRATCH
 from ..train.feeds.crops import CropFeed
 from ..train.selftraining.curriculum import admit, frame_confidence, share_at
 from ..train.selftraining.step import Pair, SelfTrainingStep
+from ..train.streams import Stream
 from ..train.supervised import MapLoss
 from .confidence import Calibration
 from .framing import Framing
 from .labelling import Labeller
 from .teacher import Teacher
-
-STYLE_STREAM = 78  # keeps these draws apart from those of feeds and labellings
 
 
 class CcsslStep(SelfTrainingStep):
@@ -38,6 +37,8 @@ class CcsslStep(SelfTrainingStep):
         calibrator: (network, views of the round) -> calibration of the labels' confidence; None: it is the peak.
         limit: of a check's disagreement, in shares of the crop's side; a label that misses by more is not admitted.
         style: share of the target's pictures that take the channel statistics of a source picture.
+        from_scratch: the run began with fresh weights.
+        target_labels: which labelled target pictures are trained on, kept in the checkpoint so that a test on them can say so.
     """
 
     labeller: Labeller
@@ -54,24 +55,36 @@ class CcsslStep(SelfTrainingStep):
         refresh: int,
         share: tuple[float, float],
         per: str,
-        folder: Path,
-        kept: dict[str, Any],
+        folder: RunFolder,
         steps: int = 0,
         teacher: Teacher | None = None,
         calibrator: Callable[[nn.Module, int], Calibration | None] | None = None,
         limit: float = math.inf,
         style: float = 0.0,
+        from_scratch: bool = False,
+        target_labels: Mapping[str, Any] | None = None,
     ):
-        super().__init__(source, target, labeller, fabric, loss, gamma, rounds, refresh, folder, kept, steps)
+        super().__init__(source, target, labeller, fabric, loss, gamma, rounds, refresh, folder, steps)
         self.share, self.per = share, per
         self.scorer: Callable[[PseudoLabels], float] | None = None  # diagnosis of the labels, for the log alone
         self.scored: dict[str, float] = {}
-        self.from_scratch = bool(kept.get(FROM_SCRATCH))  # the run began with fresh weights
+        self.from_scratch, self.target_labels = from_scratch, target_labels
         self.teacher, self.calibrator, self.limit, self.style = teacher, calibrator, limit, style
-        if teacher:
-            if "teacher" in kept:
-                teacher.load_state_dict(kept["teacher"])
-            kept["teacher"] = teacher.state_dict()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The running round, the teacher, and how the run began."""
+        return {
+            **super().state_dict(),
+            **({"teacher": self.teacher.state_dict()} if self.teacher else {}),
+            **({FROM_SCRATCH: True} if self.from_scratch else {}),
+            **({"target_labels": dict(self.target_labels)} if self.target_labels else {}),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        super().load_state_dict(state)
+        if self.teacher and "teacher" in state:
+            self.teacher.load_state_dict(state["teacher"])
+        self.from_scratch |= bool(state.get(FROM_SCRATCH))
 
     def after_step(self, model: nn.Module) -> None:
         """The teacher follows.
@@ -81,7 +94,6 @@ class CcsslStep(SelfTrainingStep):
         """
         if self.teacher:
             self.teacher.update(model)
-            self.kept["teacher"] = self.teacher.state_dict()
 
     def labels_with(self, model: nn.Module) -> nn.Module:
         """The teacher, where there is one."""
@@ -194,7 +206,7 @@ class CcsslStep(SelfTrainingStep):
         """A share of the target's pictures in the style of the source's."""
         source, target = pair[:2]
         if self.style and source and target:
-            draws = generator_for(self.source.seed, STYLE_STREAM, at, self.fabric.global_rank)
+            draws = generator_for(self.source.seed, Stream.STYLE, at, self.fabric.global_rank)
             target["images"] = restyle(target["images"], source["images"], self.style, draws)
         return pair
 

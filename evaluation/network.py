@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..commandline.flags import size_of, size_text
 from ..commandline.limits import flag_of
-from ..commandline.parsing import size_of, size_text, warn_of_idle
+from ..commandline.parsing import warn_of_idle
 from ..datasets import synthetic_animal, tigdog
 from ..datasets.open import SOURCES, partner_pairs
 from ..datasets.synthetic_animal import synthetic_mean

@@ -18,17 +18,17 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
-import torch
-
+from zoopose.commandline.flags import flag, sized
 from zoopose.commandline.limits import Limits, check_limits
-from zoopose.commandline.parsing import command, sized, warn_of_idle
+from zoopose.commandline.parsing import command, warn_of_idle
 from zoopose.errors import OptionError
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.progress import log
 
 PACKAGES = (
-    "torch torchvision numpy scipy opencv-python-headless h5py pandas lightning-fabric matplotlib jinja2 tensorboard tyro imaug"
+    "torch torchvision numpy scipy opencv-python-headless h5py pandas lightning-fabric jinja2 tensorboard tyro imaug"
 ).split()
 
 
@@ -36,20 +36,23 @@ PACKAGES = (
 class DoctorOptions:
     """`zoopose doctor`."""
 
-    image_path: str = "./animal_data/"
-    """root of the published data sets"""
+    TITLE: ClassVar[str] = "Doctor"
+
+    image_path: Annotated[str, flag(metavar="FOLDER")] = "./animal_data/"
+    """root folder of the published data sets"""
     models: bool = False
-    """also the networks: parameters, multiply-adds of a picture, options for --arch-options; and the recipes with their published
-    figures and ours"""
+    """list the networks too (parameters, multiply-adds, --arch-options), and the recipes with published figures and ours"""
     inp_res: Annotated[int | tuple[int, int], Limits(8, 8192), sized()] = (256, 192)
-    """for --models: side of the input, px, or rows and columns"""
+    """for --models: input size in px: a side, or rows and columns"""
     joints: Annotated[int, Limits(1, 10_000)] = 17
-    """for --models: joints of the networks"""
+    """for --models: number of joints"""
 
 
 def run(options: DoctorOptions) -> None:
     """Print what is found."""
     check_limits(options)
+    import torch
+
     warn_of_idle(options, [(name, lambda o: not o.models, "without --models") for name in ("inp_res", "joints")])
     log.info("python      %s on %s, %d cores", platform.python_version(), platform.platform(), os.cpu_count() or 0)
     for name in ("zoopose", *PACKAGES):
@@ -64,7 +67,7 @@ def run(options: DoctorOptions) -> None:
     root = Path(options.image_path)
     for relative in ("behaviorDiscovery2.0", "synthetic_animal", "real_animal_crop"):
         log.info("data        %s: %s", root / relative, "found" if (root / relative).is_dir() else "not there")
-    for path in sorted(Path("checkpoint").rglob("model_best.pth.tar"))[:20]:
+    for path in sorted(Path("checkpoint").rglob(RunFolder.BEST))[:20]:
         log.info("checkpoint  %s", path)
     log.info("writable    %s: %s", Path.cwd(), "yes" if os.access(Path.cwd(), os.W_OK) else "NO")
     if options.models:
@@ -73,6 +76,8 @@ def run(options: DoctorOptions) -> None:
 
 
 def _models(options: DoctorOptions) -> None:
+    import torch
+
     from zoopose.pose.complexity import complexity
     from zoopose.pose.geometry import hw_of
     from zoopose.pose.models import MODELS, build_model, option_text, options_of

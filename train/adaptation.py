@@ -11,6 +11,7 @@ from ..datasets.sample import PoseDataset
 from ..errors import OptionError
 from ..evaluation.data import open_target, use_pairs_of
 from ..evaluation.network import load_network, read_as
+from ..evaluation.run_folder import RunFolder
 from ..pose.checkpoints import Loaded
 from ..pose.codecs import CODECS
 from ..progress import log
@@ -18,10 +19,15 @@ from . import network as building
 from . import run as session
 from .data import training_and_validation
 from .guard import Guard
-from .loop import Run
 from .options import FitOptions
+from .run_state import Run
 
-FROM_SCRATCH = "from_scratch"  # in the `extra` of a run that began with fresh weights
+FROM_SCRATCH = "from_scratch"  # key of a step's state, in a checkpoint: the run began with fresh weights
+
+
+def began_from_scratch(start: Loaded, run: Run) -> bool:
+    """Whether a run began with fresh weights, now or where it goes on."""
+    return not start.state or bool(run.restored.get(FROM_SCRATCH))
 
 
 class Opening(NamedTuple):
@@ -81,7 +87,7 @@ def open_adaptation(
         raise OptionError(
             "a trained network to start from",
             "no --resume",
-            f"train one: zoopose train --dataset {labelled} --checkpoint runs/source, then --resume runs/source/model_best.pth.tar"
+            f"train one: zoopose train --dataset {labelled} --checkpoint runs/source, then --resume runs/source/{RunFolder.BEST}"
             + ("; or --resume '' for fresh weights" if fresh else ""),
         )
     if options.resume:
@@ -143,7 +149,7 @@ def guard_for(options: FitOptions, opening: Opening, start: Loaded, run: Run) ->
             "the published protocol has no guard against harm: where labels are wrong, its end may be worse than its start"
         )
         return None
-    if run.extra.get(FROM_SCRATCH):
+    if began_from_scratch(start, run):
         log.warning("no guard against harm: a run from fresh weights has no start network to give back")
         return None
     return Guard(
@@ -171,9 +177,9 @@ def say_end(target: str, run: Run, guard: Guard | None, about: str) -> None:
     """
     stopped = guard is not None and guard.stopped
     log.info(f"{run.last_name}: the network at which the run was stopped" if stopped else about)
-    say_next(target, run.folder / ("model_best.pth.tar" if stopped else run.last_name))
+    say_next(target, run.folder.best if stopped else run.folder / run.last_name)
     if stopped:
-        log.info(guard.sentence)
+        log.info(guard.outcome)
 
 
 def say_next(target: str, checkpoint: Path) -> None:

@@ -15,13 +15,13 @@ from ..files import atomic_picture
 from ..pose.checkpoints import Loaded
 from ..pose.draw import draw_pose
 from ..progress import log
-from .loop import Step
+from .step import Step, StepWrapper
 
 PICTURES, MAPS = 16, 4  # rows of the two sheets at most
 TILE_PX = 160  # least side of a tile of the sheet of joints
 
 
-class Watched:
+class DrawnStep(StepWrapper):
     """A step that also draws its first batches; all else, and all that is computed, is the step's own.
 
     For every part of a batch that has targets (labelled, pseudo-labelled, ...) there are two sheets. `N_PART_joints.jpg` shows
@@ -38,10 +38,8 @@ class Watched:
     """
 
     def __init__(self, step: Step, network: Loaded, plain: nn.Module, folder: Path, count: int):
-        self.step, self.network, self.plain, self.folder, self.left, self.done = step, network, plain, folder, count, 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.step, name)
+        super().__init__(step)
+        self.network, self.plain, self.folder, self.left, self.done = network, plain, folder, count, 0
 
     def __call__(self, model: nn.Module, batch: Any) -> dict[str, torch.Tensor]:
         if self.left:

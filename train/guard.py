@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,15 +13,15 @@ from ..datasets.pictures import Fault, SafeDataset
 from ..datasets.sample import PoseDataset
 from ..evaluation.box_fill import BoxFill, limit_of, share_of_whole_pictures, tightened, zoom_of
 from ..evaluation.inference import Predictions, predict
+from ..evaluation.run_folder import RunFolder
 from ..evaluation.score import BATCH
 from ..pose import weights
 from ..pose.checkpoints import Loaded, copy_checkpoint
 from ..progress import log
-from .loop import Run
+from .run_state import Run
 
 ZOOMS = (1.0, 2 / 3, 1.5, 2.0, 3.0)  # of the target's crops, tried with the start network
 FRAMES = 256  # of source and target each, spread over all of them
-START = "start.pth.tar"  # the start network, in the run folder
 SENTENCE = "adaptation did not help here: poses {how}; model_best is the network you gave"
 SHRINK, CHANGE = "shrink inside their boxes", "no longer fill their boxes as the source's do"
 FILL, BEGIN, LIMIT = "guard/box_fill", "guard/start", "guard/limit"  # columns of the log
@@ -31,9 +31,9 @@ FILL, BEGIN, LIMIT = "guard/box_fill", "guard/start", "guard/limit"  # columns o
 class Guard:
     """Watches an adaptation, and stops it where box fill says that it does harm.
 
-    What it knows is in the run's `extra`, so that a run that goes on knows it too: `fill` of the source, distance and spread of the
-    start network, the `limit` of the distance, the distances of all epochs, `stopped`, the epoch that passed the limit, or 0, and
-    the `outcome`, a sentence, where it did. Or `off`, the reason why box fill cannot be computed.
+    Its `state` is saved with the run: `fill` of the source, distance and spread of the start network, the `limit` of the distance,
+    the distances of all epochs, `stopped`, the epoch that passed the limit, or 0, and the `outcome`, a sentence, where one did. Or
+    `off`, the reason why box fill cannot be computed. Empty before the first epoch.
 
     Args:
         source: labelled.
@@ -52,11 +52,15 @@ class Guard:
     growth: float
     workers: int = 0
     strict: bool = False
+    state: dict[str, Any] = field(default_factory=dict, init=False)
 
-    @property
-    def state(self) -> dict[str, Any]:
-        """What is kept in the run."""
-        return self.run.extra.get("guard", {})
+    def state_dict(self) -> dict[str, Any]:
+        """For a checkpoint, under the key that it has there."""
+        return {"guard": self.state} if self.state else {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave; other keys are ignored."""
+        self.state = dict(state.get("guard", {}))
 
     @property
     def stopped(self) -> bool:
@@ -64,17 +68,18 @@ class Guard:
         return bool(self.state.get("stopped"))
 
     @property
-    def sentence(self) -> str:
-        """What came of it, where the run was stopped."""
+    def outcome(self) -> str:
+        """The sentence for the user where the run was stopped."""
         return str(self.state["outcome"])
 
-    def begin(self) -> None:
-        """Before the first epoch: see the source, and the start network on the target. In a run that was stopped: its end again."""
+    def before_first_epoch(self) -> None:
+        """Measure the source's labels, and the start network on the target; also called where a run goes on. In a run that was
+        stopped: restore the start network as its best."""
         run = self.run
         if self.stopped:
             run.best_epoch = 0
             self._give_back()  # model_best may have been taken away
-        if "guard" in run.extra:
+        if self.state:
             return
         if run.epoch or run.step:
             self._off("the run was begun by a version without it")
@@ -94,19 +99,19 @@ class Guard:
             self._off(f"the start network finds the target's animals in crops at {1 / zoom:.2g} of the size that their boxes "
                       "say: they are drawn otherwise than the source's")  # fmt: skip
         else:
-            self._begin(fill, found)
+            self._measure_start(fill, found)
 
-    def _begin(self, fill: BoxFill, found: Predictions) -> None:
+    def _measure_start(self, fill: BoxFill, found: Predictions) -> None:
         """Keep what the start network is measured by, and the network."""
         run = self.run
         distance, spread = self._measure(fill, found)
         limit = limit_of(distance, fill.own, self.growth)
-        run.extra["guard"] = {"fill": fill.to_dict(), "start": distance, "spread": spread, "limit": limit,
-                              "distances": [], "stopped": 0, "outcome": ""}  # fmt: skip
+        self.state = {"fill": fill.to_dict(), "start": distance, "spread": spread, "limit": limit,
+                      "distances": [], "stopped": 0, "outcome": ""}  # fmt: skip
         log.info("guard: box fill of the start network %.2f (of the source's labels %.2f); the run ends above %.2f",
                  distance, fill.own, limit)  # fmt: skip
         if run.fabric.is_global_zero:
-            weights.save(run.folder / START, run.pack(0, run.best, None, run.facts({})))
+            weights.save(run.folder.start, run.pack(0, run.best, None, run.facts({})))
         run.fabric.barrier()
 
     def _zoom(self, fill: BoxFill, found: Predictions) -> float:
@@ -117,7 +122,7 @@ class Guard:
             tried[zoom] = self._measure(fill, seen, zoom)[0], float(seen.score[seen.read].mean())
         return float(self.run.fabric.broadcast(zoom_of(tried)))
 
-    def __call__(self) -> Mapping[str, float]:
+    def after_epoch(self) -> Mapping[str, float]:
         """After an epoch: the distance, for the log. Past the limit `model_best.pth.tar` becomes the start network."""
         state = self.state
         if "off" in state:
@@ -141,7 +146,7 @@ class Guard:
             }
         distances = [d if np.isfinite(d) else None for d in state["distances"]]
         return {
-            "outcome": self.sentence if self.stopped else "box fill stayed within its limit",
+            "outcome": self.outcome if self.stopped else "box fill stayed within its limit",
             "stopped after epoch": state["stopped"] or None,
             "start": state["start"],
             "limit": state["limit"],
@@ -149,7 +154,7 @@ class Guard:
         }
 
     def _off(self, reason: str) -> None:
-        self.run.extra["guard"] = {"off": reason}
+        self.state = {"off": reason}
         log.warning("no guard against harm: box fill cannot be computed, since %s", reason)
 
     def _fill_of_source(self) -> BoxFill | None:
@@ -176,8 +181,8 @@ class Guard:
 
     def _give_back(self) -> None:
         run = self.run
-        if run.fabric.is_global_zero and (run.folder / START).is_file():
-            copy_checkpoint(run.folder / START, "model_best.pth.tar")
+        if run.fabric.is_global_zero and run.folder.start.is_file():
+            copy_checkpoint(run.folder.start, RunFolder.BEST)
         run.fabric.barrier()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,20 +19,24 @@ from ..commandline.parsing import plain, warn_of_idle
 from ..datasets.open import warn_of_idle_data
 from ..errors import OptionError
 from ..evaluation.network import warn_of_other_network
+from ..evaluation.run_folder import RunFolder
 from ..evaluation.run_log import RunLog
 from ..files import atomic_json, sweep
 from ..pose import checkpoints
 from ..progress import Stopped, log
 from . import network as building
 from .compiled import Compiled
-from .debug_sheets import Watched
+from .debug_sheets import DrawnStep
 from .fallback import load_newest_intact, mend
-from .loop import Interrupted, Run, Step, Watch, fit
+from .guard import Guard
+from .loop import Interrupted, Validate, fit
 from .no_effect import RULES
 from .optim import optimizer_of, rate_at
 from .options import FitOptions
 from .ranks import share_statistics
 from .recipes import recipe_results
+from .run_state import Run
+from .step import Step
 
 
 def open_fabric(options: FitOptions) -> Fabric:
@@ -77,8 +81,8 @@ def earlier_run(options: FitOptions, method: str, last_name: str) -> checkpoints
     Raises:
         OptionError: when the folder holds a run of other options, which must not be overwritten unasked.
     """
-    folder = Path(options.checkpoint)
-    path = next((p for n in (last_name, "last.pth.tar", "checkpoint.pth.tar") if (p := folder / n).is_file()), None)
+    folder = RunFolder(options.checkpoint)
+    path = folder.resumable(last_name)
     if options.restart or path is None:
         return None
     kept = path.name
@@ -168,9 +172,9 @@ def open_run(
             facts,
         )
 
-    folder = Path(options.checkpoint)
-    if fabric.is_global_zero and folder.is_dir():
-        sweep(folder)
+    folder = RunFolder(options.checkpoint)
+    if fabric.is_global_zero and folder.path.is_dir():
+        sweep(folder.path)
     run = Run(folder, fabric, model, plain_model, optimizer, rate_at(options, epochs), pack, last_name, aliases)
     run.snapshot, run.print_freq = options.snapshot, options.print_freq
     if restore is not None:
@@ -184,13 +188,13 @@ def train_run(
     step: Step,
     options: FitOptions,
     epochs: int,
-    validate: Callable[[nn.Module, int | None], Mapping[str, float]],
+    validate: Validate,
     select: str,
     method: str,
     data: Mapping[str, Any],
     restored: bool,
     network: checkpoints.Loaded,
-    watch: Watch | None = None,
+    guard: Guard | None = None,
 ) -> None:
     """`fit`, with run.json and the log that go with it, and sheets of the first batches where they are asked for.
 
@@ -198,7 +202,7 @@ def train_run(
         network: describes joints and form.
         method, data: for run.json, see `write_facts`.
         restored: the run goes on, and so does its log.
-        watch: see `fit`.
+        guard: see `fit`.
 
     Raises:
         Stopped: the user stopped the run; all is saved.
@@ -213,9 +217,9 @@ def train_run(
         write_facts(run.folder, options, method, data)
         runlog = RunLog(run.folder, resume_epoch=run.epoch + 1 if restored else None)
         if options.debug:
-            step = Watched(step, network, run.plain, run.folder / "debug", options.debug)
+            step = DrawnStep(step, network, run.plain, run.folder.sheets, options.debug)
     try:
-        fit(run, step, epochs, validate, select, runlog, watch)
+        fit(run, step, epochs, validate, select, runlog, guard)
     except Interrupted:
         raise Stopped(goes_on(options, run.folder / run.last_name)) from None
     except ValueError as error:  # a batch of which all pictures but one cannot be read, or the last of an epoch
@@ -238,7 +242,7 @@ def banner(
         log.info("  %-10s %s", what, ", ".join(f"{k} {v}" for k, v in facts.items() if v not in ("", None, {}, [])))
     numbers = " ".join(f"{k.removeprefix('num_')} {v}" for k, v in network.numbers.items())
     log.info("  network    %s %s, %.2f M parameters, %s", network.arch, numbers, parameters / 1e6, spec.describe())
-    log.info("  score      PCK@0.05 of the crop's side, visible joints (exact/crop); others in metrics.json")
+    log.info("  score      PCK@0.05 of the crop's side, visible joints (exact/crop); others in %s", RunFolder.METRICS)
     for note in notes:
         log.info("  %s", note)
     if run.epoch or run.step:
@@ -248,7 +252,7 @@ def banner(
         log.info("  run folder %s, fresh, %d epochs", run.folder, epochs)
 
 
-def write_facts(folder: Path, options: FitOptions, method: str, data: Mapping[str, Any]) -> None:
+def write_facts(folder: RunFolder, options: FitOptions, method: str, data: Mapping[str, Any]) -> None:
     """run.json: options, exact command, versions: what one needs to repeat the run."""
     facts = {
         "method": method,
@@ -260,7 +264,7 @@ def write_facts(folder: Path, options: FitOptions, method: str, data: Mapping[st
         "started_in": os.getcwd(),
         "data": data,
     }
-    atomic_json(folder / "run.json", facts, 2)
+    atomic_json(folder.run_json, facts, 2)
 
 
 def _quieten() -> None:

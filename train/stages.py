@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-import torch
 from torch import nn
 
 from ..errors import OptionError
 from ..pose import weights
 from ..progress import log
-from .loop import Run, Step
+from .run_state import Run
 from .schedules import Schedule
+from .step import Step, StepWrapper
 
 
-class Staged:
+class StagedStep(StepWrapper):
     """A step whose training begins anew at every stage of the schedule, with the best weights of the run and an optimiser that has
     seen nothing (LPN's iterative training; Z. Zhang et al., arXiv 1911.10346, section 3.3). All else is the step's own.
 
@@ -26,18 +25,13 @@ class Staged:
     """
 
     def __init__(self, step: Step, run: Run, schedule: Schedule):
-        self.step, self.run, self.schedule = step, run, schedule
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.step, name)
-
-    def __call__(self, model: nn.Module, batch: Any) -> dict[str, torch.Tensor]:
-        return self.step(model, batch)
+        super().__init__(step)
+        self.run, self.schedule = run, schedule
 
     def before_epoch(self, epoch: int, model: nn.Module) -> Mapping[str, float]:
         begins = self.schedule.begins_stage(epoch * self.step.steps, self.step.steps)
         if begins and self.run.step == 0:  # a run that goes on within the epoch has done this
-            path = self.run.folder / "model_best.pth.tar"
+            path = self.run.folder.best
             if not path.is_file():
                 raise OptionError(
                     "the best weights of the stage before",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -113,7 +114,13 @@ class SupervisedStep:
         return {}
 
     def after_step(self, model: nn.Module) -> None:
-        """Nothing follows."""
+        """Nothing to do."""
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Nothing is kept."""
 
     def __call__(self, model: nn.Module, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         return self.losses(model(batch["images"]), batch)

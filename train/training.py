@@ -12,6 +12,7 @@ from ..errors import OptionError
 from ..evaluation.mirroring import flips, say_pairs
 from ..evaluation.network import load_network, read_as, refuse_joints
 from ..evaluation.published_results import comparison
+from ..evaluation.run_folder import RunFolder
 from ..evaluation.score import score_network
 from ..pose import checkpoints
 from ..pose.input_spec import InputSpec
@@ -26,9 +27,9 @@ from .data import training_and_validation
 from .feeds.labelled import original_mean
 from .options import TrainOptions
 from .recipes import load_recipe, recipe_results
-from .stages import Staged
+from .stages import StagedStep
 
-LAST, ALIASES = "checkpoint.pth.tar", ("last.pth.tar",)
+LAST, ALIASES = RunFolder.LAST_OF_TRAINING, (RunFolder.LAST,)
 
 
 @alone_in("checkpoint")
@@ -67,7 +68,7 @@ def train_network(options: TrainOptions) -> Path:
         options, fabric, "train", start, options.epochs, restore.state if restore else None, LAST, ALIASES
     )
     if options.stages > 1:
-        step = Staged(step, task, rates.schedule_of(options, options.epochs))
+        step = StagedStep(step, task, rates.schedule_of(options, options.epochs))
     if options.start_epoch and earlier is None:
         task.epoch, task.step = options.start_epoch, 0
     data = {"training": training.describe(), "validation": valid.describe()}
@@ -88,9 +89,9 @@ def train_network(options: TrainOptions) -> Path:
     log.info(
         "next: zoopose test --dataset %s --resume %s",
         options.valid or options.dataset,
-        task.folder / "model_best.pth.tar",
+        task.folder.best,
     )
-    return task.folder
+    return task.folder.path
 
 
 def _form(options: TrainOptions, training: PoseDataset) -> InputSpec:
@@ -129,12 +130,12 @@ def _begun_from(given: checkpoints.Loaded, training: PoseDataset, options: Train
 
 def _evaluate(options: TrainOptions, fabric, training, valid) -> Path:
     if not options.resume:
-        raise OptionError("a checkpoint to score", "--evaluate without --resume", "--resume FOLDER/model_best.pth.tar")
+        raise OptionError("a checkpoint to score", "--evaluate without --resume", f"--resume FOLDER/{RunFolder.BEST}")
     loaded = load_network(options.resume, options.dataset, options, getattr(training, "mean", None))
     check_joints(valid, loaded.skeleton, options.valid or options.dataset)
     log.info(loaded.note)
     if options.flip:
         say_pairs(options, valid.skeleton, training=False)
         options = replace(options, flip=flips(options, valid.skeleton))
-    score_network(loaded, valid, fabric.device, options, Path(options.checkpoint))
+    score_network(loaded, valid, fabric.device, options, RunFolder(options.checkpoint))
     return Path(options.checkpoint)

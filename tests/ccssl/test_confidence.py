@@ -12,7 +12,7 @@ from scipy.special import expit
 from torch import nn
 
 from zoopose.ccssl import confidence
-from zoopose.ccssl.confidence import PRIOR, RIGHT, Calibration, Calibrator, calibrate, features
+from zoopose.ccssl.confidence import CORRECT, PRIOR, Calibration, Calibrator, calibrate, features
 from zoopose.ccssl.consistency import Views
 from zoopose.datasets.crops import CropCache
 from zoopose.datasets.pictures import PictureError
@@ -168,7 +168,7 @@ def calibrator(data: Dots, monkeypatch) -> tuple[Calibrator, list]:
 @pytest.mark.parametrize(("beside", "wrong"), [(0.7, False), (1.4, True)])
 def test_labels_of_the_source_are_right_within_a_share_of_the_box(monkeypatch, beside, wrong):
     """80 px of box: 4 px of the picture; only labelled and visible joints are known."""
-    made, seen = calibrator(Dots(miss=beside * RIGHT * 80), monkeypatch)
+    made, seen = calibrator(Dots(miss=beside * CORRECT * 80), monkeypatch)
     model = ColourDetector().train()
     found = made(model, 0)
     assert model.training and found.facts["data"] == "dots" and found.facts["n"] == 24

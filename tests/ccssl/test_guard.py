@@ -25,12 +25,13 @@ from zoopose.datasets.sample import PoseSample
 from zoopose.errors import OptionError
 from zoopose.evaluation import run_log as runlog
 from zoopose.evaluation.network import load_network
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.pose.skeleton import Skeleton
 from zoopose.pose.weights import read
 from zoopose.progress import log
 from zoopose.train import loop
 from zoopose.train.adaptation import guard_for
-from zoopose.train.guard import CHANGE, SENTENCE, SHRINK, START, Guard
+from zoopose.train.guard import CHANGE, SENTENCE, SHRINK, Guard
 
 BEST = "model_best.pth.tar"
 HARM = SENTENCE.format(how=SHRINK)
@@ -177,7 +178,7 @@ def test_killed_at_any_file_of_its_end_it_ends_the_same_way(tmp_path, command, r
 def test_a_limit_that_is_not_passed_changes_no_weight(tmp_path, command, run_state, free):
     """With distances as they are measured, whatever they are."""
     folder, without = free
-    assert not (folder / START).exists()
+    assert not (folder / RunFolder.START).exists()
     guarded = run_state(run(command(tmp_path, guard_limit=1e9)), LAST)
     for name in (LAST, BEST):
         for key in ("state_dict", "optimizer", "epoch", "best_acc", "best_epoch", "meter"):
@@ -200,7 +201,7 @@ def test_where_boxes_are_whole_pictures_it_says_that_it_cannot_be_computed(tmp_p
     whole = target_data.with_name("whole.json")
     whole.write_text(json.dumps(data))
     folder = run(command(tmp_path, num_epochs=1, target=f"coco:{whole}"))
-    assert "whole pictures" in caplog.text and not (folder / START).exists()
+    assert "whole pictures" in caplog.text and not (folder / RunFolder.START).exists()
     assert "guard/box_fill" not in runlog.read(folder)
     assert "cannot be computed" in json.loads((folder / "metrics.json").read_text())["guard"]["outcome"]
 
@@ -227,12 +228,12 @@ class OneBox:
         )
 
 
-def watched(tmp_path, source=None, growth: float = 0.6, epoch: int = 0, **extra) -> Guard:
+def watched(tmp_path, source=None, growth: float = 0.6, epoch: int = 0) -> Guard:
     """A guard of a run that writes what it is told."""
     fabric = Fabric(accelerator="cpu", devices=1)
     told = SimpleNamespace(
-        folder=tmp_path, fabric=fabric, plain=None, epoch=epoch, step=0, best=0.5, best_epoch=1, extra=dict(extra),
-        pack=lambda *facts: {"epoch": facts[0], "state_dict": {}}, facts=lambda extra: {},
+        folder=RunFolder(tmp_path), fabric=fabric, plain=None, epoch=epoch, step=0, best=0.5, best_epoch=1,
+        pack=lambda *facts: {"epoch": facts[0], "state_dict": {}}, facts=lambda state: {},
     )  # fmt: skip
     guard = Guard(source or OneBox(), OneBox(), None, told, growth)
     guard._predictions = lambda zoom=1.0: SimpleNamespace(
@@ -248,22 +249,22 @@ def watched(tmp_path, source=None, growth: float = 0.6, epoch: int = 0, **extra)
 def test_it_says_which_way_poses_went(tmp_path, monkeypatch, now, spread, how):
     follow(monkeypatch, 2.0, now, spreads=(0.3, spread))
     guard = watched(tmp_path)
-    guard.begin()
+    guard.before_first_epoch()
     assert not guard.stopped
     guard.run.epoch = 1
-    guard()
-    assert guard.stopped and guard.sentence == SENTENCE.format(how=how) and guard.run.best_epoch == 0
+    guard.after_epoch()
+    assert guard.stopped and guard.outcome == SENTENCE.format(how=how) and guard.run.best_epoch == 0
     assert guard.facts()["distances"] == [None if np.isnan(now) else now]
-    assert (tmp_path / BEST).read_bytes() == (tmp_path / START).read_bytes()
+    assert (tmp_path / BEST).read_bytes() == (tmp_path / RunFolder.START).read_bytes()
 
 
 def test_growth_up_to_the_limit_is_no_harm(tmp_path, monkeypatch):
     follow(monkeypatch, 2.0, 3.2, 3.2001)
     guard = watched(tmp_path)
-    guard.begin()
+    guard.before_first_epoch()
     for epoch, stopped in ((1, False), (2, True)):
         guard.run.epoch = epoch
-        assert guard()["guard/limit"] == pytest.approx(3.2)
+        assert guard.after_epoch()["guard/limit"] == pytest.approx(3.2)
         assert guard.stopped is stopped
 
 
@@ -271,10 +272,10 @@ def test_a_start_that_fills_boxes_as_the_source_does_is_given_some_room(tmp_path
     """The limit follows from the distance of the source's own labels where that is larger: what they do cannot be harm."""
     follow(monkeypatch, 1e-6, 0.7)
     guard = watched(tmp_path)
-    guard.begin()
+    guard.before_first_epoch()
     assert guard.state["limit"] == pytest.approx(1.6 * max(guard.state["fill"]["own"], 0.5))
     guard.run.epoch = 1
-    guard()
+    guard.after_epoch()
     assert not guard.stopped
 
 
@@ -285,18 +286,18 @@ def test_it_does_not_judge_animals_that_take_a_part_of_their_boxes(tmp_path, mon
     guard = watched(tmp_path)
     told = guard._predictions()
     guard._predictions = lambda zoom=1.0: SimpleNamespace(**{**vars(told), "score": np.full((2, 4), 0.3 * zoom)})
-    guard.begin()
-    assert "at 0.5 of the size" in caplog.text and guard() == {} and not guard.stopped
+    guard.before_first_epoch()
+    assert "at 0.5 of the size" in caplog.text and guard.after_epoch() == {} and not guard.stopped
 
 
 @pytest.mark.parametrize(("shown", "epoch", "said"), [(0, 0, "labelled joints"), (100, 1, "a version without it")])
 def test_what_it_cannot_know_it_does_not_judge(tmp_path, monkeypatch, caplog, shown, epoch, said):
     follow(monkeypatch, 2.0, 9.0)
     guard = watched(tmp_path, OneBox(shown), epoch=epoch)
-    guard.begin()
+    guard.before_first_epoch()
     assert said in caplog.text and said in guard.facts()["outcome"]
     guard.run.epoch = 1
-    assert guard() == {} and not guard.stopped and not list(tmp_path.iterdir())
+    assert guard.after_epoch() == {} and not guard.stopped and not list(tmp_path.iterdir())
 
 
 def test_a_limit_of_no_guard_is_refused(command, tmp_path):

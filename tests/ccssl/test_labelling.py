@@ -10,7 +10,8 @@ from torch import nn
 
 from zoopose.ccssl import labelling
 from zoopose.ccssl.consistency import Views
-from zoopose.ccssl.labelling import Labeller, Temporal, fingerprint
+from zoopose.ccssl.labelling import Labeller, LabelRules, fingerprint
+from zoopose.ccssl.propagation import Temporal
 from zoopose.datasets.crops import CropCache, collate
 from zoopose.datasets.pictures import PictureError
 from zoopose.datasets.sample import PoseSample
@@ -19,6 +20,8 @@ from zoopose.pose.augment import Augmentation, generator_for
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import Skeleton
+from zoopose.train.selftraining.labeller import Execution
+from zoopose.train.streams import Stream
 
 SIZE, CELLS, PAD = 64, 16, 13
 FORM = InputSpec("exact", SIZE, CELLS)
@@ -80,7 +83,7 @@ class Script(nn.Module):
 
 def label(video: Video, model: nn.Module, flow: str = "lk", partial=None, seed: int = 0, views: Views = STILL):
     crops = CropCache(video, SIZE + 2 * PAD, 1 + 2 * PAD / SIZE, 1 << 26)
-    labeller = Labeller(crops, list(video.shots), FORM, seed, torch.device("cpu"), views, Temporal(flow))
+    labeller = Labeller(crops, FORM, Execution(torch.device("cpu")), LabelRules(seed, views, Temporal(flow)))
     return labeller.label(model, 0, partial)
 
 
@@ -232,7 +235,7 @@ def test_every_check_is_made_in_px_of_the_crop(network):
         FORM,
         Views(3),
         np.array([1, 0, 2]),
-        generator_for(0, labelling.STREAM, 0, 0),
+        generator_for(0, Stream.LABELLING, 0, 0),
     )
     for name in ("invariance", "equivariance"):
         np.testing.assert_allclose(labels.checks[name], getattr(found, name) * SIZE / CELLS, rtol=1e-6)

@@ -13,6 +13,7 @@ from zoopose.ccssl.protocol import refresh_of, with_defaults
 from zoopose.ccssl.setup import step_for
 from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.open import Unlabelled
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.pose import checkpoints
 from zoopose.pose.input_spec import InputSpec
 
@@ -23,7 +24,7 @@ class Task:
     patience = 0
 
     def __init__(self, folder, network):
-        self.folder, self.plain, self.extra = folder, network.model, {}
+        self.folder, self.plain, self.restored = RunFolder(folder), network.model, {}
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def test_labels_do_not_depend_on_the_augmentation_they_are_trained_with(made, pr
         if (protocol, augment) == ("published", "strong"):
             continue  # needs imgaug
         step, network = made(protocol=protocol, target_augment=augment)
-        found.append((step.labeller.label(network.model, 0), step.labeller.mark(network.model, 0)))
+        found.append((step.labeller.label(network.model, 0), step.labeller.cache_key(network.model, 0)))
     labels, mark = found[0]
     assert np.isfinite(labels.xy_px).all() and len(np.unique(labels.peak)) > 9
     for other, other_mark in found[1:]:

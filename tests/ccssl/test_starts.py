@@ -190,7 +190,7 @@ class OnesStep(SelfTrainingStep):
 def test_the_parts_of_a_batch_add_up():
     fabric = SimpleNamespace(world_size=1, device=torch.device("cpu"))
     feeds = SimpleNamespace(batch_size=2, steps=3), SimpleNamespace(batch_size=4, steps=3)
-    step = OnesStep(*feeds, None, fabric, LOSSES["mean"], 10.0, 1, 1, None, {})
+    step = OnesStep(*feeds, None, fabric, LOSSES["mean"], 10.0, 1, 1, None)
     step.labelled_target = SimpleNamespace(batch_size=3)
     assert step.pictures == 9
     step.labels = SimpleNamespace(admitted=np.zeros((2, 2), bool))

@@ -17,7 +17,7 @@ from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
 from zoopose.pose.seal import is_whole
 from zoopose.pose.skeleton import Skeleton
-from zoopose.train.loop import Run
+from zoopose.train.run_state import Run
 
 NUMBERS = {"num_stacks": 1, "num_blocks": 1, "width": 4, "depth": 1}
 SKELETON = Skeleton(

@@ -16,6 +16,7 @@ from zoopose.ccssl import CCSSL
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.cli import main
 from zoopose.errors import DataError, OptionError
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.pose import checkpoints
 from zoopose.pose.skeleton import ANIMAL_POSE20
 from zoopose.train import loop, train
@@ -62,7 +63,7 @@ def test_every_mixture_of_domains_runs_and_reports(tmp_path, command, names, dom
     assert ("train/acc_labelled_unlabelled" in log[0]) == ({"animal", "target"} <= set(names))
     page = (folder / "report.html").read_text()
     assert ("Domain discriminator" in page) == (len(names) > 1)
-    assert ("Unlabelled animals, as model_best sees them" in page) == ("target" in names)
+    assert ("Joints that model_best predicts for unlabelled animals" in page) == ("target" in names)
     found = checkpoints.load(folder / LAST)
     assert len(found.skeleton) == (6 if "animal" in names else 5)
     assert ("adapter" in found.numbers) == ("animal" in names)
@@ -96,7 +97,7 @@ def test_a_network_of_humans_starts_it_and_becomes_their_head(tmp_path, command,
     caplog.set_level("INFO", logger="zoopose")
     options = command(tmp_path, resume=str(human_model / "model_best.pth.tar"), lr=0.0)
     run(options)
-    assert "3 of its 5 joints carried over" in caplog.text
+    assert "3 of its 5 joints transferred" in caplog.text
     state = torch.load(tmp_path / LAST, weights_only=True)
     old = torch.load(human_model / "model_best.pth.tar", weights_only=True)["state_dict"]
     assert torch.equal(state["state_dict"]["layer1.0.conv1.weight"], old["layer1.0.conv1.weight"])
@@ -179,7 +180,7 @@ def test_the_probe_is_kept_and_shown(tmp_path, command):
     probes = json.loads((folder / "probe.json").read_text())
     assert list(probes) == ["start", "model_best", "last"]
     assert all(0 <= p["accuracy"] <= 1 and p["pictures"] == [10, 14] for p in probes.values())
-    assert "Can labelled and unlabelled animals be told apart?" in (folder / "report.html").read_text()
+    assert "Can a classifier tell labelled from unlabelled animals?" in (folder / "report.html").read_text()
 
 
 @pytest.fixture
@@ -243,13 +244,11 @@ def test_pairs_given_when_the_start_was_trained_are_kept(tmp_path, command, tiny
 
 @pytest.mark.usefixtures("no_report")
 def test_a_folder_used_again_shows_nothing_of_the_run_before(tmp_path, command, domains, tiny_coco):
-    from zoopose.wscda.report import SAMPLE
-
     names, small = ("animal", "target"), tiny_coco(tmp_path / "small", n=6, seed=8)
     run(command(tmp_path / "run", names, num_epochs=1, probe=True))
-    before = json.loads((tmp_path / "run" / SAMPLE).read_text())
+    before = json.loads(RunFolder(tmp_path / "run").target_sample.read_text())
     folder = run(command(tmp_path / "run", names, num_epochs=1, target=f"coco:{small}", restart=True))
-    after = json.loads((folder / SAMPLE).read_text())
+    after = json.loads(RunFolder(folder).target_sample.read_text())
     assert not (folder / "probe.json").exists() and after["mark"] != before["mark"]
     assert max(after["rows"]) == 5
 

@@ -15,20 +15,17 @@ from torch import nn
 
 from ...datasets.pseudo_labels import PseudoLabels
 from ...errors import DataError
+from ...evaluation.run_folder import RunFolder
 from ...progress import log
-from ..feeds.crops import CropFeed, stream
+from ..feeds.base import Batch, continued_batches
+from ..feeds.crops import CropFeed
 from ..ranks import loss_factors
 from ..supervised import MapLoss, cell_accuracy, mean_over, stage_loss
 from .labeller import network_of_mark
 
 # batches of source and target, and of labelled target pictures where a run has any; None: nothing of it in this step
-Pair = tuple[dict[str, torch.Tensor] | None, ...]
+Pair = tuple[Batch | None, ...]
 PARTS = ("source", "target", "target_labels")
-
-
-def labels_path(folder: Path, round_: int) -> Path:
-    """Where a round's labels are kept."""
-    return folder / f"labels_round_{round_:02d}.h5"
 
 
 class RoundLabeller(Protocol):
@@ -38,8 +35,8 @@ class RoundLabeller(Protocol):
         """All frames' labels, none admitted yet, on every rank; progress may be kept in `partial`, or beside it."""
         ...
 
-    def mark(self, model: nn.Module, round_: int) -> str:
-        """Short mark of all that these labels follow from."""
+    def cache_key(self, model: nn.Module, round_: int) -> str:
+        """Checksum of all that the labels of a round depend on."""
         ...
 
 
@@ -58,7 +55,6 @@ class SelfTrainingStep(ABC):
         gamma: weight of the target's loss.
         rounds: of labelling; refresh: epochs between them.
         folder: where labels are kept.
-        kept: the run's `extra`, in the checkpoint: which labels the running round trains on.
         steps: batches an epoch; 0 for a pass through the larger set.
     """
 
@@ -72,17 +68,26 @@ class SelfTrainingStep(ABC):
         gamma: float,
         rounds: int,
         refresh: int,
-        folder: Path,
-        kept: dict[str, Any],
+        folder: RunFolder,
         steps: int = 0,
     ):
         self.source, self.target, self.labeller, self.fabric, self.loss = source, target, labeller, fabric, loss
-        self.gamma, self.rounds, self.refresh, self.folder, self.kept = gamma, rounds, refresh, folder, kept
+        self.gamma, self.rounds, self.refresh, self.folder = gamma, rounds, refresh, folder
         self.steps = steps or max(source.steps, target.steps)
         self.labels: PseudoLabels | None = None
+        # of the labels that the run trains on: their round, and the mark of the network that made them
+        self.labelled_round: int | None = None
+        self.labelled_by = ""
         self.labelled_target: Any = None  # a feed of labelled target pictures, trained on like the source's
 
     ranked_by = "peak"  # what the labels' confidence is; labels of a killed run serve only the same
+
+    def state_dict(self) -> dict[str, Any]:
+        """Which labels the running round trains on. Methods add keys of their own."""
+        return {} if self.labelled_round is None else {"round": self.labelled_round, "network": self.labelled_by}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.labelled_round, self.labelled_by = state.get("round"), state.get("network", "")
 
     @property
     def pictures(self) -> int:
@@ -114,7 +119,7 @@ class SelfTrainingStep(ABC):
         """Set `admitted` and `reason`; on the first rank, perhaps again on labels that were read from a file."""
 
     def renewed(self, labels: PseudoLabels) -> None:
-        """What a method says of labels, made or read again, on every rank; it may raise `loop.Finished`."""
+        """What a method says of labels, made or read again, on every rank; it may raise `TrainingEnded`."""
 
     def facts(self) -> dict[str, float]:
         """Of the labels, for the log."""
@@ -132,17 +137,17 @@ class SelfTrainingStep(ABC):
         round_ = self.round_of(epoch)
         if self.labels is not None and self.labels.facts["round"] == round_:
             return self.facts()
-        path = labels_path(self.folder, round_)
-        if self.kept.get("round") == round_ and self._can_be_read(path):
-            labels = self._read(path, self.kept["network"])
+        path = self.folder.labels(round_)
+        if self.labelled_round == round_ and self._can_be_read(path):
+            labels = self._read(path, self.labelled_by)
         else:
             network = self.labels_with(model)
-            if self.kept.get("round") == round_:
+            if self.labelled_round == round_:
                 network = self._network_again(path, network)
             self._make(path, round_, network)
             self.fabric.barrier()
             labels = PseudoLabels.read(path)
-            self.kept.update(round=round_, network=labels.facts["network"])
+            self.labelled_round, self.labelled_by = round_, labels.facts["network"]
         self.labels = labels
         self.target.labels = (labels.xy_px, labels.admitted.astype(np.float32))
         self.renewed(labels)
@@ -151,14 +156,13 @@ class SelfTrainingStep(ABC):
     def _make(self, path: Path, round_: int, model: nn.Module) -> None:
         """On all ranks: they label together; the first one writes."""
         first = self.fabric.is_global_zero
-        for kept in self.folder.glob("labels_round_*") if first else ():
-            if kept.name > f"labels_round_{round_:02d}~":
-                kept.unlink()  # of later rounds: an earlier run's, in a folder that is used again
-        labels = self._made(path, self.labeller.mark(model, round_)) if first else None
+        if first:
+            self.folder.remove_labels_after(round_)
+        labels = self._made(path, self.labeller.cache_key(model, round_)) if first else None
         made = self.fabric.broadcast(labels is not None)
         if not made:
             self.prepare(round_)
-            labels = self.labeller.label(model, round_, path.with_suffix(".partial.npz"))
+            labels = self.labeller.label(model, round_, self.folder.unfinished_labels(round_))
         if not first:
             return
         if not made:
@@ -169,8 +173,7 @@ class SelfTrainingStep(ABC):
         if fault:
             raise fault
         labels.write(path)
-        for partial in self.folder.glob(f"{path.stem}.partial*"):
-            partial.unlink()
+        self.folder.remove_unfinished_labels(round_)
 
     def nothing_admitted(self, labels: PseudoLabels) -> DataError | None:
         """The error where a round admits no label; None where the run goes on with its labelled pictures alone."""
@@ -219,8 +222,7 @@ class SelfTrainingStep(ABC):
         Args:
             model: the network that would make labels now.
         """
-        mark = self.kept["network"]
-        same, where = network_of_mark(mark, model, self.folder)
+        same, where = network_of_mark(self.labelled_by, model, self.folder)
         if same is not None:
             log.warning("%s is made anew by the network that made it (%s): the result stays the same", path.name, where)
             return same
@@ -241,7 +243,7 @@ class SelfTrainingStep(ABC):
         Raises:
             DataError: another network made them.
         """
-        path = labels_path(self.folder, round_)
+        path = self.folder.labels(round_)
         try:
             labels = PseudoLabels.read(path)
         except DataError as error:
@@ -262,7 +264,7 @@ class SelfTrainingStep(ABC):
         at, count = epoch * self.steps + start, self.steps - start
         feeds = [self.source, self.target if self.has_labels else None]
         feeds += [self.labelled_target] if self.labelled_target else []
-        streams = [stream(feed, at, count, self.fabric.device) if feed else repeat(None) for feed in feeds]
+        streams = [continued_batches(feed, at, count, self.fabric.device) if feed else repeat(None) for feed in feeds]
         for i, pair in enumerate(zip(*streams), at):
             pair = self.paired(pair, i)
             yield pair if any(pair) else None

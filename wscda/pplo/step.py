@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 from lightning_fabric import Fabric
 from torch import nn
@@ -18,14 +19,18 @@ from ...errors import DataError, OptionError
 from ...evaluation.mirroring import mirrors
 from ...pose.checkpoints import Loaded
 from ...progress import log
-from ...train.feeds.crops import CropFeed, cache_for
-from ...train.feeds.labelled import augmentation_for, encoding_of, trains_hidden
-from ...train.loop import Finished, Run
+from ...train.feeds.base import FeedConfig
+from ...train.feeds.crops import CacheConfig, CropFeed
+from ...train.feeds.labelled import augmentation_for, target_config
+from ...train.run_state import Run
 from ...train.selftraining.curriculum import weight_at
+from ...train.selftraining.labeller import Execution
 from ...train.selftraining.step import SelfTrainingStep
+from ...train.step import TrainingEnded
+from ...train.streams import Stream
 from ...train.supervised import LOSSES, loss_for
 from ..options import PploOptions
-from .labeller import MirrorLabeller
+from .labeller import MirrorLabeller, MirrorRules
 from .rounds import batch_sizes, round_at
 from .selection import Rule, keep_better, select_labels
 
@@ -36,7 +41,7 @@ class PploStep(SelfTrainingStep):
     Args:
         feeds: labelled batches, and those of the target.
         labeller: predicts the target.
-        run: its folder and `extra` are used.
+        run: its folder is used.
         loss: a key of `LOSSES`.
         weight: of the target's loss, reached after `warmup` epochs.
         rounds: of labelling in `epochs` epochs.
@@ -65,7 +70,7 @@ class PploStep(SelfTrainingStep):
         stop_below: float = 0.0,
     ):
         refresh = math.ceil(epochs / rounds)
-        super().__init__(*feeds, labeller, fabric, LOSSES[loss], weight, rounds, refresh, run.folder, run.extra, steps)
+        super().__init__(*feeds, labeller, fabric, LOSSES[loss], weight, rounds, refresh, run.folder, steps)
         self.weight, self.warmup, self.epochs, self.rule = weight, warmup, epochs, rule
         self.remove_drift, self.stop_below = remove_drift, stop_below
         self.ranked_by = rule.select
@@ -78,7 +83,7 @@ class PploStep(SelfTrainingStep):
         """See `SelfTrainingStep`; sets the weight of the target, too.
 
         Raises:
-            Finished: when the labels hardly change any more.
+            TrainingEnded: when the labels hardly change any more.
         """
         facts = super().before_epoch(epoch, model)
         self.gamma = weight_at(epoch, self.warmup, self.weight)
@@ -86,14 +91,14 @@ class PploStep(SelfTrainingStep):
 
     def prepare(self, round_: int) -> None:
         """What was admitted in the round before is held against the new labels."""
-        self.labeller.held = self._before(round_)
+        self.labeller.previous = self._before(round_)
 
     def _before(self, round_: int) -> PseudoLabels | None:
         """Labels of the round before, None in the first."""
         if round_ == 0:
             return None
         # labels of a round that is made anew, amid that round, may follow from any network of the round before
-        network = self.kept.get("network") if self.kept.get("round") == round_ - 1 else None
+        network = self.labelled_by if self.labelled_round == round_ - 1 else None
         return self.earlier(round_ - 1, "comparing new labels with theirs", network)
 
     def refine(self, labels: PseudoLabels, round_: int, model: nn.Module) -> None:
@@ -104,8 +109,8 @@ class PploStep(SelfTrainingStep):
         if first:
             drift = labels.remove_drift(first)
             labels.facts["drift_px"] = [float(v) for v in drift]
-        if self.labeller.held is not None:
-            keep_better(labels, self.labeller.held, self.labeller.held_confidence)
+        if self.labeller.previous is not None:
+            keep_better(labels, self.labeller.previous, self.labeller.previous_confidence)
 
     def admit(self, labels: PseudoLabels, round_: int) -> None:
         """The round's share of the labels."""
@@ -137,7 +142,7 @@ class PploStep(SelfTrainingStep):
         earlier = self.earlier(round_ - 1, "ending early")
         before = earlier.facts["changed"] if earlier else math.inf
         if before < self.stop_below:
-            raise Finished(
+            raise TrainingEnded(
                 f"rounds {round_ - 1} and {round_} have changed {100 * before:.2f} and {100 * facts['changed']:.2f} % of "
                 f"their labels, less than {100 * self.stop_below:g} % each"
             )
@@ -168,36 +173,21 @@ def step_for(
         remedy = f"--partners {network.skeleton.suggested_partners() or 'LEFT:RIGHT,...'}, or leave {flag} out"
         raise OptionError(f"known left/right pairs for {flag}, which compares mirror images", "none known", remedy)
     sizes = batch_sizes(options.train_batch, options.source_ratio)
-    common = {
-        "seed": options.seed,
-        "sigma": spec.sigma,
-        "encoding": encoding_of(options),
-        "workers": options.workers,
-        **cache_for(options, 1 / 2),
-        "strict": options.strict_data,
-        "hidden": trains_hidden(options, options.source),
-        "rank": fabric.global_rank,
-        "world": fabric.world_size,
-    }
+    cache, targets = CacheConfig.of(options, 1 / 2), target_config(options, spec, options.source)
+
+    def feed(data: PoseDataset, augment: str, batch_size: int, stream: Stream, padded: bool = False) -> CropFeed:
+        config = FeedConfig.of(options, fabric, batch_size=batch_size, seed=options.seed, stream=stream)
+        augmentation = augmentation_for(options, augment, network.skeleton)
+        return CropFeed(data, spec, augmentation, config, targets=targets, cache=replace(cache, padded=padded))
+
     # labels are made on the target's crops too, and must not depend on what the training does to them
-    feeds = tuple(
-        CropFeed(
-            data,
-            spec,
-            augmentation_for(options, name, network.skeleton),
-            batch_size=size,
-            stream=stream,
-            padded=stream == 1,
-            **common,
-        )
-        for stream, (data, name, size) in enumerate(
-            zip((animals, target), (options.source_augment, options.target_augment), sizes)
-        )
+    feeds = (
+        feed(animals, options.source_augment, sizes[0], Stream.SOURCE),
+        feed(target, options.target_augment, sizes[1], Stream.TARGET, padded=True),
     )
-    labeller = MirrorLabeller(
-        feeds[1].crops, spec, fabric.device, options.select, spec.sigma, common["encoding"], options.workers,
-        options.strict_data, fabric=fabric, mirror=mirror,
-    )  # fmt: skip
+    execution = Execution(fabric.device, options.workers, options.strict_data, fabric)
+    rules = MirrorRules(options.select, spec.sigma, targets.encoding, mirror)
+    labeller = MirrorLabeller(feeds[1].crops, spec, execution, rules)
     rule = Rule(
         options.select, options.share_first, options.share_last, options.grow, options.per, options.threshold,
         options.check_limit * spec.size if options.check_limit else math.inf,
