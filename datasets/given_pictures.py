@@ -50,7 +50,7 @@ class GivenPictures(WholePictures):
             self._add(picture)
         if not self._readers:
             raise OptionError("at least one picture", "none")
-        self._repeated_names()
+        self._make_names_unique()
         names = [name for name, *_ in self._readers]
         if boxes is None:
             self.boxes, self.picture_of, self.ids = None, np.arange(len(names)), names
@@ -83,18 +83,15 @@ class GivenPictures(WholePictures):
             raise OptionError("pictures as arrays (H, W, 3) of uint8, RGB", found, remedy)
         self._readers.append((f"{len(self._readers):06d}", "", partial(np.asarray, array)))
 
-    def _repeated_names(self) -> None:
-        """Files of the same name in several folders are named by their paths."""
+    def _make_names_unique(self) -> None:
+        """Name files by their paths where several have one name, and by their numbers too where a file is given twice."""
         names = [name for name, *_ in self._readers]
         if len(set(names)) < len(names):
-            self._readers = [
-                (
-                    f"{i:06d}:{shown_name(path)}{name[name.find('#') :] if '#' in name else ''}" if path else name,
-                    path,
-                    read,
-                )
-                for i, (name, path, read) in enumerate(self._readers)
-            ]
+            pages = [name[name.find("#") :] if "#" in name else "" for name in names]
+            paths = [shown_name(path) + page if path else name for (name, path, _), page in zip(self._readers, pages)]
+            unique = len(set(paths)) == len(paths)
+            names = paths if unique else [f"{number:06d}_{name}" for number, name in enumerate(names)]
+            self._readers = [(name, path, read) for name, (_, path, read) in zip(names, self._readers)]
 
     def __len__(self) -> int:
         return len(self.ids)

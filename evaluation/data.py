@@ -12,7 +12,7 @@ from ..datasets.sample import PoseDataset
 from ..errors import OptionError
 from ..pose.skeleton import Skeleton
 from ..progress import log
-from .data_notes import say_data_notes
+from .data_warnings import warn_of_data
 from .options import DataOptions, PairOptions, TargetOptions
 
 
@@ -59,7 +59,7 @@ def open_with_options(
         if must_have:
             raise
         dataset = opened(**own | {"category": None})
-    say_data_notes(dataset)
+    warn_of_data(dataset)
     if skeleton is not None:
         use_pairs_of(dataset, skeleton, options)
     return dataset

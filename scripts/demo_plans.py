@@ -15,8 +15,8 @@ from zoopose.datasets.sample import PoseDataset
 from zoopose.errors import OptionError
 from zoopose.evaluation.box_fill import outcome_of
 from zoopose.evaluation.data import open_with_options
+from zoopose.evaluation.report.blocks import Block
 from zoopose.evaluation.report.labels import label_blocks
-from zoopose.evaluation.report.page import Block
 from zoopose.evaluation.run_folder import RunFolder
 from zoopose.pose import weights
 from zoopose.pose.models import options_of

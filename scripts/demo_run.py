@@ -14,8 +14,9 @@ from zoopose.errors import OptionError
 from zoopose.evaluation.inference import Predictions, predict
 from zoopose.evaluation.network import compute_device
 from zoopose.evaluation.protocol import Score, text_table, write_metrics
-from zoopose.evaluation.report import page as report
-from zoopose.evaluation.report.runs import curves_of, overlays
+from zoopose.evaluation.report.blocks import Block, CurvesBlock, OptionsBlock, ScoresBlock, TextBlock
+from zoopose.evaluation.report.page import build_report
+from zoopose.evaluation.report.run_report import curves_of, overlays
 from zoopose.evaluation.run_folder import RunFolder
 from zoopose.evaluation.score import MAIN, score_predictions
 from zoopose.files import atomic_json
@@ -125,10 +126,10 @@ def _report(
     percent = {name.replace("_", "-"): f"{100 * score.mean:.1f} %" for name, score in main.items()}
     last = plan.adapted[-1]
     ends = "All are tested on target shots that none of them saw. No network was chosen on target labels."
-    blocks: list[report.Block] = [
-        report.Text("What this is", f"{plan.story} {ends}"),
-        report.Scores("PCK@0.05 per joint on held-out target shots", {n.replace("_", "-"): s for n, s in main.items()}),
-        report.Scores(
+    blocks: list[Block] = [
+        TextBlock("What this is", f"{plan.story} {ends}"),
+        ScoresBlock("PCK@0.05 per joint on held-out target shots", {n.replace("_", "-"): s for n, s in main.items()}),
+        ScoresBlock(
             "The published protocol, for comparison", {n.replace("_", "-"): s["published"] for n, s in scores.items()}
         ),
         overlays(f"{_title(last)}: best and worst frames", dataset, found[last], skeleton),
@@ -137,14 +138,14 @@ def _report(
     ]
     for folder, title in plan.titles.items():
         blocks += [
-            report.Curves(f"{title}: {c.title.lower()}", c.series, c.x_label, c.y_label, c.note)
+            CurvesBlock(f"{title}: {c.title.lower()}", c.series, c.x_label, c.y_label, c.note)
             for c in curves_of(RunFolder(plan.out / folder))
         ]
-    blocks.append(report.Options("Options", plain(plan.demo), "zoopose demo"))
+    blocks.append(OptionsBlock("Options", plain(plan.demo), "zoopose demo"))
     gain = 100 * (main[last].mean - main["source_only"].mean)
     summary = (
         f"{_title(last)} gains {gain:+.1f} points of PCK@0.05 on animals it has no labels for (seed {plan.demo.seed})."
     )
     if outcome := plan.outcome(last):
         summary = f"{_title(last)}: {outcome}.\n\n{summary}"
-    report.build_report(RunFolder(plan.out).report, "zoopose demo", summary, blocks, percent)
+    build_report(RunFolder(plan.out).report, "zoopose demo", summary, blocks, percent)

@@ -19,10 +19,10 @@ from zoopose.evaluation.inference import predict
 from zoopose.evaluation.mirroring import flips
 from zoopose.evaluation.network import compute_device
 from zoopose.evaluation.options import TestOptions
+from zoopose.evaluation.report.blocks import Block
 from zoopose.evaluation.report.labels import label_blocks
-from zoopose.evaluation.report.page import Block
-from zoopose.evaluation.report.record import Record
-from zoopose.evaluation.report.runs import run_facts, test_report, training_report
+from zoopose.evaluation.report.run_report import run_facts, test_report, training_report
+from zoopose.evaluation.report.saved_predictions import SavedPredictions
 from zoopose.evaluation.run_folder import RunFolder
 from zoopose.evaluation.score import BATCH, score_predictions
 from zoopose.pose import checkpoints
@@ -56,7 +56,7 @@ def rebuild_report(options: ReportOptions) -> Path:
     check_limits(options)
     folder = RunFolder(Path(options.run).expanduser().resolve())
     facts = run_facts(folder)
-    record = Record.read(folder) if folder.predictions.is_file() else None
+    record = SavedPredictions.read(folder) if folder.predictions.is_file() else None
     if record is not None and record.kind == "test":
         warn_of_idle(options, [(name, lambda o: True, SCORED) for name in ("accelerator", "workers")])
         path = _test(folder, record)
@@ -77,7 +77,7 @@ def _no_run(folder: RunFolder) -> DataError:
     return DataError(f"a run folder, with the {files} that train, ccssl, wscda, pplo and test write", found, remedy)
 
 
-def _test(folder: RunFolder, record: Record) -> Path:
+def _test(folder: RunFolder, record: SavedPredictions) -> Path:
     options = _options(TestOptions, record.options["options"])
     with _where(record.options):
         dataset = open_with_options(
@@ -91,7 +91,9 @@ def _test(folder: RunFolder, record: Record) -> Path:
         return test_report(folder, dataset, record.found, record.scores, record.skeleton, record.facts, record.tables)
 
 
-def _training(folder: RunFolder, facts: Mapping[str, Any], record: Record | None, asked: ReportOptions) -> Path:
+def _training(
+    folder: RunFolder, facts: Mapping[str, Any], record: SavedPredictions | None, asked: ReportOptions
+) -> Path:
     """The report of a training or adaptation run, scored first where its best checkpoint has not been scored."""
     kind, labelled = METHODS[facts["method"]]
     options = _options(kind, facts["options"])
@@ -137,7 +139,7 @@ def _target_blocks(folder: RunFolder, options: FitOptions, skeleton: Skeleton, a
 
 def _scored(
     dataset: PoseDataset, network: Loaded, facts: Mapping[str, Any], options: FitOptions, asked: ReportOptions
-) -> Record:
+) -> SavedPredictions:
     """Predictions and scores of a run's best checkpoint, as the run itself would take them at its end."""
     device = compute_device(asked.accelerator)
     found = predict(
@@ -152,10 +154,10 @@ def _scored(
         "scored": f"epoch {network.state.get('epoch')}, for this report",
         **facts["data"],
     }
-    return Record("run", found, scores, network.skeleton, told)
+    return SavedPredictions("run", found, scores, network.skeleton, told)
 
 
-def _same_frames(dataset: PoseDataset, record: Record, name: str) -> None:
+def _same_frames(dataset: PoseDataset, record: SavedPredictions, name: str) -> None:
     if list(dataset.ids) != record.found.ids:
         raise DataError(
             f"the {len(record.found.ids)} animals of {name} that the run was scored on",

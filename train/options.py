@@ -152,7 +152,10 @@ class FitOptions(
 
     valid: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
     """validation data"""
+    resume: Annotated[str | None, flag(metavar="FILE")] = ""
+    """checkpoint to start from"""
 
+    DEAD_FLAGS: ClassVar[tuple[str, ...]] = ()  # accepted from published commands, without effect
     # resuming with another value of these does not change what is computed, or is what resuming is for
     FREE: ClassVar[frozenset[str]] = frozenset(
         "epochs num_epochs workers resume init_weights evaluate debug json checkpoint restart snapshot strict_data cache_gib "
@@ -206,7 +209,7 @@ class LabelOptions(AdaptOptions):
     no_guard: Annotated[bool, expert()] = False
     """go on where poses shrink in their boxes; default: end the run, and give back the start network as model_best"""
     # growth of the box-fill distance, as a share of the start network's; chosen on five runs of benchmarks/adaptation and on three
-    # of the pairs in docs/methods.md, "The guard": runs that gained grew by at most 49 %, but for a target at a third of its size
+    # of the pairs in docs/methods/guard.md: runs that gained grew by at most 49 %, but for a target at a third of its size
     guard_limit: Annotated[float, Limits(0, inf), expert()] = 0.6
     """growth of the distance between box fill of poses and of the source's labels at which the run ends, as a share of the start
     network's distance; less where that is large"""

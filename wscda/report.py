@@ -15,8 +15,8 @@ from ..datasets.open import Subset, Unlabelled
 from ..datasets.sample import PoseDataset
 from ..errors import DataError
 from ..evaluation.inference import predict
-from ..evaluation.report.page import Block, Gallery, Picture, Table
-from ..evaluation.report.runs import crop_of
+from ..evaluation.report.blocks import Block, GalleryBlock, Picture, TableBlock
+from ..evaluation.report.run_report import crop_of
 from ..evaluation.run_folder import RunFolder
 from ..files import atomic_json
 from ..pose import checkpoints
@@ -43,13 +43,13 @@ def domain_blocks(folder: RunFolder, target: PoseDataset | None, device: torch.d
             "trained on. 50 % is chance level: the feature map is alike in both domains."
         )
         columns = ("network", "accuracy, %", "labelled pictures", "unlabelled pictures")
-        blocks.append(Table("Can a classifier tell labelled from unlabelled animals?", columns, rows, note))
+        blocks.append(TableBlock("Can a classifier tell labelled from unlabelled animals?", columns, rows, note))
     if target is not None:
         blocks.append(_gallery(folder, target, device))
     return blocks
 
 
-def _gallery(folder: RunFolder, target: PoseDataset, device: torch.device) -> Gallery:
+def _gallery(folder: RunFolder, target: PoseDataset, device: torch.device) -> GalleryBlock:
     sample = _read(folder.target_sample)
     if sample is None or _cache_key(folder, target) not in (None, sample["mark"]):
         sample = sample_target(folder, target, device)
@@ -59,7 +59,7 @@ def _gallery(folder: RunFolder, target: PoseDataset, device: torch.device) -> Ga
         crop, (xy,) = crop_of(target, row, np.asarray(xy_px))
         picture = draw_pose(crop, xy, skeleton, np.asarray(score) > 0)
         items.append(Picture(picture, f"{target.ids[row]}: mean peak {np.mean(score):.2f}"))
-    return Gallery(
+    return GalleryBlock(
         "Joints that model_best predicts for unlabelled animals", items, "evenly spaced pictures; no label was read"
     )
 

@@ -22,12 +22,13 @@ from ...train.feeds.original import OriginalFeed, original_items
 from ...train.ranks import loss_factors
 from ...train.run_state import Run
 from ...train.selftraining.labeller import Execution
-from ...train.selftraining.step import Pair
+from ...train.selftraining.step import Pair, SelfTrainingConfig, SelfTrainingFeeds
 from ...train.streams import Stream
 from ...train.supervised import LOSSES, cell_accuracy, loss_for, mean_over, stage_loss
+from ..label_score import LabelScore
 from ..options import CcsslOptions
 from ..protocol import ROUND_EPOCHS, gamma_of, refresh_of
-from ..starts import has_original_files, target_labels_state
+from ..starts import has_original_files, labelled_feed, target_labels_state
 from ..step import CcsslStep
 from .labeller import OriginalLabeller, OriginalLabelRules
 from .labels import confidence_schedule
@@ -115,6 +116,7 @@ def original_step(
     fabric: Fabric,
     run: Run,
     few: PoseDataset | None = None,
+    scorer: LabelScore | None = None,
 ) -> OriginalStep:
     """The published adaptation step of a run.
 
@@ -131,8 +133,12 @@ def original_step(
     # the source loader of the published adaptation does not mirror, its target loader does
     items = original_items(source, spec, options, options.source_augment, flip=False)
     labelled = original_items(LabelledCrops(crops), spec, options, options.target_augment, stream=Stream.TARGET)
-    config = FeedConfig.of(options, fabric, batch_size=options.train_batch, seed=options.seed)
-    feeds = OriginalFeed(items, spec.std, config), OriginalTargetFeed(labelled, spec.std, config)
+    reading = FeedConfig.of(options, fabric, batch_size=options.train_batch, seed=options.seed)
+    feeds = SelfTrainingFeeds(
+        OriginalFeed(items, spec.std, reading),
+        OriginalTargetFeed(labelled, spec.std, reading),
+        None if few is None else labelled_feed(options, few, network, fabric),
+    )
     rules = OriginalLabelRules(
         options.seed, options.views, options.view_scale, options.view_rotation, options.flow == "lk"
     )
@@ -140,9 +146,22 @@ def original_step(
     labeller = OriginalLabeller(crops, spec, execution, rules)
     refresh = refresh_of(options)
     loss = loss_for(options, network)
+    config = SelfTrainingConfig(
+        run.folder,
+        math.ceil(options.num_epochs / refresh),
+        refresh,
+        gamma_of(options, loss),
+        options.steps or min(feeds.source.steps, feeds.target.steps),
+    )
     return OriginalStep(
-        *feeds, labeller, fabric, LOSSES[loss], gamma_of(options, loss),
-        math.ceil(options.num_epochs / refresh), refresh, (options.share_first, options.share_last), options.per, run.folder,
-        options.steps or min(feed.steps for feed in feeds),
-        from_scratch=began_from_scratch(network, run), target_labels=target_labels_state(options, few),
-    )  # fmt: skip
+        feeds,
+        labeller,
+        fabric,
+        LOSSES[loss],
+        config,
+        share=(options.share_first, options.share_last),
+        per=options.per,
+        scorer=scorer,
+        from_scratch=began_from_scratch(network, run),
+        target_labels=target_labels_state(options, few),
+    )

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from zoopose.evaluation.options import TestOptions
-from zoopose.evaluation.report.record import Record
+from zoopose.evaluation.report.saved_predictions import SavedPredictions
 from zoopose.evaluation.run_folder import RunFolder
 from zoopose.evaluation.test import run as run_test
 from zoopose.pose import checkpoints, weights
@@ -33,7 +33,7 @@ OKS = {"sigmas": "0.2", "dataset": "coco:TWINS"}
 
 def in_record(name: str) -> Callable[[Path, str], bool]:
     """The value stands in predictions.h5, with which a report is made again."""
-    return lambda folder, said: name in Record.read(RunFolder(folder)).options["options"]
+    return lambda folder, said: name in SavedPredictions.read(RunFolder(folder)).options["options"]
 
 
 def nothing_else(folder: Path, said: str) -> bool:
@@ -288,7 +288,7 @@ def _scored(folder: Path, _: Any) -> Any:
     place = folder if (folder / "predictions.h5").is_file() else Path("another")
     path = place / "metrics.json" if (place / "metrics.json").is_file() else Path("scores.json")
     poses = place / "keypoints_results.json"
-    record = Record.read(RunFolder(place)).found
+    record = SavedPredictions.read(RunFolder(place)).found
     return repr(_numbers(json.loads(path.read_text()))), record.xy_px.tobytes(), poses.is_file() and poses.read_text()
 
 
