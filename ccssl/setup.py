@@ -195,7 +195,7 @@ def selection_for(
 ) -> Selection:
     """What is scored after every epoch, and the score that chooses model_best."""
     if options.select_on_target:
-        data = open_selecting(options, network.skeleton)
+        data = open_selecting(options.select_on_target, options, network.skeleton)
         check_joints(data, network.skeleton, options.select_on_target)
         if data.labels is None:
             raise OptionError("labelled target data to select on", f"{options.select_on_target}, without labels")

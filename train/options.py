@@ -152,7 +152,10 @@ class FitOptions(
 
     valid: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
     """validation data"""
+    resume: Annotated[str | None, flag(metavar="FILE")] = ""
+    """checkpoint to start from"""
 
+    DEAD_FLAGS: ClassVar[tuple[str, ...]] = ()  # accepted from published commands, without effect
     # resuming with another value of these does not change what is computed, or is what resuming is for
     FREE: ClassVar[frozenset[str]] = frozenset(
         "epochs num_epochs workers resume init_weights evaluate debug json checkpoint restart snapshot strict_data cache_gib "
