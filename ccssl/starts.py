@@ -7,9 +7,10 @@ from typing import Any
 
 from lightning_fabric import Fabric
 
-from ..datasets.open import Subset, Unlabelled, check_joints, has_splits, takes
+from ..datasets.open import check_joints, has_splits, takes
 from ..datasets.original_crops import SourcePictures
 from ..datasets.sample import PoseDataset
+from ..datasets.views import Subset, Unlabelled
 from ..evaluation.data import use_pairs_of
 from ..evaluation.score import label_marks
 from ..pose.checkpoints import Loaded

@@ -7,8 +7,9 @@ from functools import partial
 from typing import Any
 
 from ..datasets.coco.categories import NoSuchCategory
-from ..datasets.open import Unlabelled, class_names, has_splits, open_data, partner_pairs, takes
+from ..datasets.open import class_names, has_splits, open_data, partner_pairs, takes
 from ..datasets.sample import PoseDataset
+from ..datasets.views import Unlabelled
 from ..errors import OptionError
 from ..pose.skeleton import Skeleton
 from ..progress import log

@@ -26,11 +26,12 @@ import tyro
 
 from zoopose.commandline.limits import COUNT_OR_ZERO, Limits, check_limits
 from zoopose.commandline.parsing import command
-from zoopose.datasets.open import Subset, class_names, open_data, partner_pairs, warn_of_idle_data, warn_of_idle_split
+from zoopose.datasets.open import class_names, open_data, partner_pairs, warn_of_idle_data, warn_of_idle_split
 from zoopose.datasets.picture_paths import is_file
 from zoopose.datasets.pictures import PictureError
 from zoopose.datasets.sample import PoseDataset
 from zoopose.datasets.sample_sheet import evenly_spaced, overlay_sheet
+from zoopose.datasets.views import Subset
 from zoopose.errors import DataError
 from zoopose.files import atomic_json, shown_name
 from zoopose.pose.skeleton import Skeleton

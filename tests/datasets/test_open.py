@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from zoopose.datasets.open import SOURCES, Subset, Unlabelled, check_joints, class_names, has_splits, open_data
+from zoopose.datasets.open import SOURCES, check_joints, class_names, has_splits, open_data
 from zoopose.datasets.sample import PoseSample
+from zoopose.datasets.views import Subset, Unlabelled
 from zoopose.errors import DataError, OptionError
 from zoopose.evaluation.data import open_with_options
 from zoopose.evaluation.options import DataOptions

@@ -8,10 +8,10 @@ import pytest
 
 from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.images import ImageFolder
-from zoopose.datasets.open import Subset
 from zoopose.datasets.pictures import PictureError
 from zoopose.datasets.sample import PoseSample
 from zoopose.datasets.sample_sheet import TILE_PX, evenly_spaced, overlay_sheet
+from zoopose.datasets.views import Subset
 from zoopose.errors import DataError, OptionError
 from zoopose.pose.draw import LEFT
 from zoopose.pose.skeleton import Skeleton

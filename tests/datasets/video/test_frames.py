@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from torch.utils.data import DataLoader
 
-from zoopose.datasets.open import Subset, Unlabelled
 from zoopose.datasets.pictures import PictureError
 from zoopose.datasets.sample import reading_processes
 from zoopose.datasets.video.frames import VideoFile
 from zoopose.datasets.video.reader import FrameReader
+from zoopose.datasets.views import Subset, Unlabelled
 from zoopose.errors import DataError, OptionError
 
 FRAMES = 60
