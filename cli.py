@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from . import __version__
+from .commandline.parsing import command, show, stopped
+from .progress import console, listening
 
 # name -> (module with `run` and a docstring, module:class of its options, one line)
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -32,7 +34,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "scripts.export_checkpoint:ExportOptions",
         "write a network for other code",
     ),
-    "report": ("scripts.report", "scripts.report:ReportOptions", "make a run's report.html again"),
+    "report": ("scripts.report", "scripts.report:ReportOptions", "make the report of a run again"),
     "data make": (
         "scripts.make_animals",
         "scripts.make_animals:MakeOptions",
@@ -57,10 +59,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point: find the sub-command, load it, run it."""
     argv = list(sys.argv[1:] if argv is None else argv)
     if not argv or argv[0] in ("-h", "--help"):
-        print(usage())
+        show(usage())
         return 0
     if argv[0] in ("-V", "--version"):
-        print(f"zoopose {__version__}")
+        show(f"zoopose {__version__}")
         return 0
     name, rest = argv[0], argv[1:]
     if f"{name} {rest[0] if rest else ''}" in COMMANDS:
@@ -72,11 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{message}\n\n{usage()}", file=sys.stderr)
         return 2
     module_name, options_name, _ = COMMANDS[name]
-    from .commandline.parsing import command, stopped
-    from .progress import console, listening
-
     try:
-        with listening():  # loading takes seconds
+        with listening():
             module = import_module(f".{module_name}", __package__)
             options_module, _, options_class = options_name.partition(":")
             options = getattr(import_module(f".{options_module}", __package__), options_class)

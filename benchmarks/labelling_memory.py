@@ -22,17 +22,18 @@ import torch
 from zoopose.ccssl import labelling
 from zoopose.ccssl.labelling import Labeller
 from zoopose.datasets.crops import CropCache
-from zoopose.datasets.sample import PoseSample
+from zoopose.datasets.sample import PoseDataset, PoseSample
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import TIGDOG18
 from zoopose.progress import Progress
 from zoopose.train.feeds.crops import margin_px
+from zoopose.train.selftraining.labeller import Execution
 
 SHOT = 200  # frames
 
 
-class Drawn:
+class Drawn(PoseDataset):
     """Frames that exist only while they are looked at: one texture, moving by (1, 0.5) px a frame."""
 
     crop_factor, labels, skeleton = 1.0, None, TIGDOG18
@@ -89,7 +90,7 @@ def main(args: argparse.Namespace) -> None:
     labelling.Progress, Measured.start_mib = Measured, resident_mib()
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
         crops = CropCache(data, args.size + 2 * pad, 1 + 2 * pad / args.size, args.memory_mib << 20, Path(folder))
-        labeller = Labeller(crops, data.shots, spec, 0, torch.device("cpu"))
+        labeller = Labeller(crops, spec, Execution(torch.device("cpu")))
         labels = labeller.label(network, 0, Path(folder) / "partial.npz")
         gib = len(data) * (3 * crops.size**2) / 2**30
     most = max(row[2] for row in Measured.rows)

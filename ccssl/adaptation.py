@@ -8,6 +8,7 @@ from ..commandline.folder_lock import alone_in
 from ..datasets.open import has_splits
 from ..evaluation.mirroring import say_pairs
 from ..evaluation.report.labels import label_blocks_of_run
+from ..evaluation.run_folder import RunFolder
 from ..train import run as session
 from ..train import validation
 from ..train.adaptation import guard_for, open_adaptation, outcome_facts, say_end
@@ -16,7 +17,7 @@ from . import setup as adaptation
 from .options import CcsslOptions
 from .starts import describe_target_labels, fresh_network, open_target_labels
 
-LAST = "last.pth.tar"
+LAST = RunFolder.LAST
 
 
 @alone_in("checkpoint")
@@ -50,5 +51,5 @@ def adapt(options: CcsslOptions) -> Path:
         more = label_blocks_of_run(task.folder, target, start.skeleton)
         chosen = outcome_facts(guard, notes)
         validation.finish(selection.validation, task, options, {"method": "CC-SSL", **chosen, **data}, more)
-    say_end(options.target, task, guard, f"model_best.pth.tar: {notes}; last.pth.tar: the end of the adaptation")
-    return task.folder
+    say_end(options.target, task, guard, f"{RunFolder.BEST}: {notes}; {LAST}: the end of the adaptation")
+    return task.folder.path

@@ -1,8 +1,8 @@
-"""How the target's animals are framed while they are labelled: the zoom and shift under which the network agrees with itself most.
+"""The framing of the target: the zoom and shift of its crops under which the network agrees most with its mirror image.
 
-Boxes of two data sets are rarely drawn alike, and a network sees joints where the source's pictures have them: a cow's head above
-her back, where horses carry theirs. Another framing takes such places out of the picture. Which one helps is asked of the network
-itself, without any label: the share of joints that a frame and its mirror image put at one place.
+Boxes of two data sets are rarely drawn by the same rule, and a network expects joints where the source's pictures have them: a cow
+holds her head above her back where a horse carries its head. Another framing moves such places out of the crop. The choice needs no
+label: the network that labels is asked for the share of joints that a frame and its mirror image put at the same place.
 """
 
 from __future__ import annotations
@@ -17,10 +17,15 @@ from torch import nn
 
 from ..pose.geometry import warp
 from ..pose.input_spec import InputSpec
+from ..train.selftraining.labeller import inner_images
 
-AGREE = 0.04  # of the crop's side: nearer joints are at one place; 0.05 of the box, where a crop is 1.25 x the box
-
-SAME = 0.02  # likewise, where framings are compared: coarser, and many do alike
+# Two joints agree where they are nearer than this, in shares of the crop's side. 0.04 is 0.05 of the box (the threshold of
+# PCK@0.05), where a crop is 1.25 x the box.
+AGREE = 0.04
+# The same where framings are compared: with 0.04 many framings score nearly the same. Chosen on horse -> cattle_a
+# (docs/methods/ccssl.md).
+SAME = 0.02
+# Largest relative loss of the mean peak of a framing that may be chosen. Chosen on horse -> cattle_a (docs/methods/ccssl.md).
 DROP = 0.045
 
 
@@ -47,7 +52,7 @@ class Framing:
         if self == Framing():
             return crops
         matrix = self.matrix(crops.shape[-1], size).float().to(crops.device)
-        # a part at a time: as floats, all frames would take four times their memory
+        # 32 frames at a time: as floats, all frames would take four times their memory
         parts = [
             warp(part.float(), matrix.expand(len(part), 2, 3), crops.shape[-2:]).round_().clamp_(0, 255).byte()
             for part in crops.split(32)
@@ -55,7 +60,7 @@ class Framing:
         return torch.cat(parts)
 
 
-# as cropped comes first: it is taken where nothing agrees better
+# The crop as it is comes first: of equal framings `choose` takes the first.
 FRAMINGS = tuple(Framing(zoom, shift) for zoom, shift in product((1.0, 1.25, 1.5), (0.0, -0.15, 0.15)))
 
 
@@ -69,19 +74,20 @@ def mirrored_joints(
         model: in eval mode.
         crops: (F, 3, S, S) uint8 on the device.
         flip_order: (K,).
+        at_once: pictures in one forward pass.
     """
-    pad, k = (crops.shape[-1] - spec.size) // 2, len(flip_order)
-    order, found, peaks = torch.as_tensor(flip_order, device=crops.device), [], []
+    k = len(flip_order)
+    order, joints, peaks = torch.as_tensor(flip_order, device=crops.device), [], []
     for part in crops.split(max(1, at_once // 2)):
-        images = spec.normalise_exact(part[..., pad : pad + spec.size, pad : pad + spec.size].float() / 255)
+        images = inner_images(part, spec)
         both = torch.cat([images, images.flip(-1)]).contiguous(memory_format=torch.channels_last)
         maps = spec.joint_maps(model(both), k)
         maps = torch.cat([maps[: len(part)], maps[len(part) :, order].flip(-1)])
-        joints, peak = spec.decode(maps)
-        found.append(joints.unflatten(0, (2, len(part))))
+        xy, peak = spec.decode(maps)
+        joints.append(xy.unflatten(0, (2, len(part))))
         peaks.append(peak[: len(part)])
-    whole = torch.cat(found, 1)
-    return whole[0], whole[1], torch.cat(peaks)
+    upright, mirrored = torch.cat(joints, 1)
+    return upright, mirrored, torch.cat(peaks)
 
 
 def choose(
@@ -91,23 +97,24 @@ def choose(
     flip_order: np.ndarray,
     framings: Sequence[Framing] = FRAMINGS,
 ) -> tuple[Framing, list[float]]:
-    """The framing under which a network agrees with itself most (of equals the first), and the share of agreeing joints under each.
+    """The framing under which most joints of a frame and of its mirror image agree, and that share of joints under each framing.
 
-    One under which the network is clearly less sure than under the first, its mean peak lower by `DROP`, counts 0: animals that are
-    cut off give poses that agree, and are wrong.
+    Of equal framings the first is chosen. A framing whose mean peak is lower than the first one's by more than `DROP` scores 0:
+    poses of animals that are cut off agree, and are wrong.
 
     Args:
         model: in eval mode.
         crops: (F, 3, S, S) uint8 padded crops on the device, of frames spread over the target.
-        form: input form of the network.
-        flip_order: (K,) the skeleton's.
+        spec: input of the network.
+        flip_order: (K,) of the skeleton.
         framings: the first one is the crop as it is.
     """
-    shares, first = [], None
+    shares: list[float] = []
+    first_peak: float | None = None
     for framing in framings:
-        own, mirrored, peak = mirrored_joints(model, framing.apply(crops, spec.size), spec, flip_order)
-        near = (own - mirrored).norm(dim=-1) < SAME * framing.zoom * spec.heatmap_size
-        sure = float(peak.mean())
-        first = sure if first is None else first
-        shares.append(float(near.float().mean()) if sure >= (1 - DROP) * first else 0.0)
+        upright, mirrored, peak = mirrored_joints(model, framing.apply(crops, spec.size), spec, flip_order)
+        near = (upright - mirrored).norm(dim=-1) < SAME * framing.zoom * spec.heatmap_size
+        mean_peak = float(peak.mean())
+        first_peak = mean_peak if first_peak is None else first_peak
+        shares.append(float(near.float().mean()) if mean_peak >= (1 - DROP) * first_peak else 0.0)
     return framings[int(np.argmax(shares))], shares

@@ -1,144 +1,130 @@
-"""Pseudo-labels of a whole target set: views of many frames at once, neighbours joined by optical flow, progress kept on disk.
+"""Pseudo-labels of a whole target set: views of many frames in one forward pass, and labels carried along the shots of videos.
 
-Two passes. The first labels every frame on its own, from its views; ranks take disjoint runs of whole chunks. The second follows
-the shots, frame by frame; ranks take whole shots. Both give what one process gives, bit for bit.
+Two passes over the frames. The first pass labels every frame from its views; ranks take disjoint runs of whole chunks. The second
+pass follows the shots from frame to frame; ranks take whole shots. Any number of ranks makes the labels of one process, bit for
+bit.
 """
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
 from ..datasets.crops import CropCache
-from ..datasets.pictures import FaultLog
 from ..datasets.pseudo_labels import PseudoLabels
 from ..pose.augment import generator_for
-from ..pose.flow import flow_for
-from ..pose.geometry import apply, compose, invert
+from ..pose.geometry import apply, compose
 from ..pose.input_spec import InputSpec
 from ..progress import Progress
-from ..train.selftraining.labeller import PARTIAL_SECONDS, ChunkLabeller, Partial, fingerprint, inner_from_image
+from ..train.selftraining.labeller import (
+    PARTIAL_SECONDS,
+    ChunkLabeller,
+    Execution,
+    Partial,
+    fingerprint,
+    inner_from_image,
+)
 from .consistency import Views, label_views
+from .frame_sample import FrameSample, follows_previous
 from .framing import Framing, choose
-from .sample import Sample
+from .propagation import CHANGED, DISTANCES, Frame, Propagation, Temporal
 
-CHUNK = 32  # frames labelled together; part of the random streams, so it is no option
-STREAM = 77  # keeps these draws apart from training's
-TRIED = 256  # frames on which framings are tried
-SEEN = ("xy", "confidence", "peak", "agreement", "invariance", "equivariance", "crop_px")  # of the first pass
-APART = (
-    "agreement",
-    "invariance",
-    "equivariance",
-)  # how far a label's views lie apart: the larger, the weaker the label
-JOINED = ("xy", "confidence", "peak", *APART, "carried", "temporal")  # of the second
+CHUNK = 32  # frames labelled together; the draws depend on it, so it is no option
+STREAM = 77  # random stream of these draws; training has other numbers
+FRAMING_FRAMES = 256  # frames on which framings are compared
+FIRST_PASS = ("xy", "confidence", "peak", *DISTANCES, "crop_px")  # arrays that the first pass fills
 
 
 @dataclass(frozen=True)
-class Temporal:
-    """Carrying a label to the next frame of a video (CC-SSL section 3, with a forward-backward check).
+class LabelRules:
+    """What the labels of a target depend on, apart from the network and the frames.
 
     Attributes:
-        flow: `lk`, `dis`, `raft` or `none`.
-        decay: of the confidence, a frame; a label is carried where its own confidence falls below decay x the carried one's. A
-            carried label has the evidence of the label that it comes from, decayed: confidence and peak x decay, the distances
-            between its views / decay.
-        reach: longest move between frames, in shares of the crop's side (15 of 256 px as published).
-        slip: largest forward-backward miss, likewise.
-        weights: file of RAFT's.
-    """
-
-    flow: str = "lk"
-    decay: float = 0.9
-    reach: float = 15 / 256
-    slip: float = 2 / 256
-    weights: str = ""
-
-
-@dataclass
-class Labeller(ChunkLabeller):
-    """Labels a target set with the network as it stands.
-
-    Args:
-        crops: the target's cached crops, `pad` px wider than the input on every side.
-        shots: N texts, see PoseDataset.
-        form: input form of the network.
         seed: of the run.
-        device: where the network is.
-        workers: processes that decode while crops are not kept yet.
-        strict: stop at the first unreadable picture.
-        fabric: the ranks that share the work; None: this process alone.
-        framings: of which the one is taken under which the network agrees with itself most; none: as cropped.
-        framing: the one taken, where it is known; `label` sets it. It belongs to the two data sets: a network that has learnt
-            from its own labels agrees with itself wherever they were made.
-        judge: the network that is asked for the framing; None: the one that labels.
+        views: of every frame.
+        temporal: how labels are carried along a shot.
+        framings: candidates for the framing of the target, see `framing.choose`; empty: frames stay as they are cropped.
     """
 
-    crops: CropCache
-    shots: list[str]
-    spec: InputSpec
-    seed: int
-    device: torch.device
+    seed: int = 0
     views: Views = field(default_factory=Views)
     temporal: Temporal = field(default_factory=Temporal)
-    workers: int = 0
-    strict: bool = False
-    faults: FaultLog = field(default_factory=FaultLog)
-    fabric: Fabric | None = None
     framings: tuple[Framing, ...] = ()
-    framing: Framing | None = None
-    framing_model: nn.Module | None = None
 
-    def __post_init__(self):
-        # before the first round, so that what is missing shows at the start
-        self._flow = (
-            None if self.temporal.flow == "none" else flow_for(self.temporal.flow, self.temporal.weights, self.device)
-        )
+
+class Labeller(ChunkLabeller):
+    """Labels a target set with the current network.
+
+    Attributes:
+        framing: the framing of the target; None until `label` chooses it or a caller sets it. It is chosen once, by the network
+            that starts: a network that has learned from its own labels agrees with itself wherever they were made.
+
+    Args:
+        crops: the target's cached crops, padded by the same number of px on every side.
+        spec: input of the network.
+        execution: device, processes and ranks.
+        rules: views, flow and framings.
+        framing_model: the network that chooses the framing; None: the one that labels.
+
+    Raises:
+        OptionError, WeightsError: the flow cannot run, see `flow_for`.
+    """
+
+    def __init__(
+        self,
+        crops: CropCache,
+        spec: InputSpec,
+        execution: Execution,
+        rules: LabelRules | None = None,
+        framing_model: nn.Module | None = None,
+    ):
+        super().__init__(crops, spec, execution)
+        self.rules, self.framing_model = rules or LabelRules(), framing_model
+        self.framing: Framing | None = None
+        temporal = self.rules.temporal
+        self._propagation = None if temporal.flow == "none" else Propagation(temporal, spec.size, self.device)
 
     def label(self, model: nn.Module, round_: int, partial: Path | None = None) -> PseudoLabels:
-        """All frames, in order; nothing is admitted yet. To be called on all ranks, with the same network; all get all labels.
+        """Labels of all frames, in order; none is admitted yet. To be called on all ranks; every rank gets all labels.
 
         Args:
-            model: evaluated in eval mode and put back.
-            round_: number of the round, for the draws.
-            partial: where progress is kept, so that a killed labelling goes on where it was (other ranks add their number to the
-                name); for the caller to remove once the labels are safe.
+            model: the same network on all ranks; put into eval mode and back.
+            round_: number of the round; the draws depend on it.
+            partial: file that keeps the progress, so that an interrupted labelling continues (other ranks add their number to the
+                name). The caller removes it when the labels are written.
         """
         dataset = self.crops.dataset
         n, k = len(dataset), len(dataset.skeleton)
-        none = np.full((n, k), np.nan, np.float32)
+        nan = np.full((n, k), np.nan, np.float32)
         out = {
             "xy": np.full((n, k, 2), np.nan, np.float32),
             "confidence": np.zeros((n, k), np.float32),
             "peak": np.zeros((n, k), np.float32),
-            "agreement": none,
-            "invariance": none.copy(),
-            "equivariance": none.copy(),
-            "temporal": none.copy(),
+            **{name: nan.copy() for name in (*DISTANCES, "temporal")},
             "carried": np.zeros((n, k), bool),
             "crop_px": np.zeros(n, np.float32),
         }
-        mark = self.mark(model, round_)
-        tried = self._find_framing(model) if self.framing is None else []
-        framing = self.framing
-        self._see(model, round_, partial, mark, out)
-        self._join(round_, out)
+        cache_key = self.cache_key(model, round_)
+        framing, agreement = self._framing_of(model)
+        self._label_frames(model, round_, Partial(partial, cache_key, PARTIAL_SECONDS) if partial else None, out)
+        self._follow_shots(round_, out)
+        flow = self.rules.temporal.flow
         facts = {
             "round": round_,
             "network": fingerprint(model),
-            "mark": mark,
-            "views": 1 + self.views.count,
-            "flow": self.temporal.flow,
-            "framing": {"zoom": framing.zoom, "shift": framing.shift, "agreement": tried},
+            "mark": cache_key,
+            "views": 1 + self.rules.views.count,
+            "flow": flow,
+            "framing": {"zoom": framing.zoom, "shift": framing.shift, "agreement": agreement},
         }
-        checks = ("invariance", "equivariance", *(() if self.temporal.flow == "none" else ("temporal",)))
+        checks = ("invariance", "equivariance", *(() if flow == "none" else ("temporal",)))
         return PseudoLabels(
             list(dataset.ids),
             out["xy"],
@@ -153,111 +139,87 @@ class Labeller(ChunkLabeller):
             {name: out[name] for name in checks},
         )
 
-    def mark(self, model: nn.Module, round_: int) -> str:
-        """Short mark of all that the labels of a round follow from: network, frames, views, draws."""
-        dataset = self.crops.dataset
-        frames = (dataset.crop_factor, self.crops.size, self.crops.margin, *dataset.ids, *self.shots)
-        rules = (
+    def cache_key(self, model: nn.Module, round_: int) -> str:
+        """Checksum of all that the labels of a round depend on: network, frames, views, draws."""
+        dataset, rules = self.crops.dataset, self.rules
+        frames = (dataset.crop_factor, self.crops.size, self.crops.margin, *dataset.ids, *dataset.shots)
+        settings = (
             CHUNK,
             round_,
-            self.seed,
+            rules.seed,
             self.spec,
-            self.views,
-            self.temporal,
-            self.framings,
+            rules.views,
+            rules.temporal,
+            rules.framings,
             fingerprint(self.framing_model) if self.framing_model else "",
             dataset.skeleton.to_dict(),
         )
-        return f"{fingerprint(model)}-{zlib.crc32(repr((rules, frames)).encode()):08x}"
+        return f"{fingerprint(model)}-{zlib.crc32(repr((settings, frames)).encode()):08x}"
 
-    def _find_framing(self, model: nn.Module) -> list[float]:
-        """Take the best framing, the same on every rank, as each tries the same frames; returns the agreement under each."""
-        sample = Sample.of(self.crops, TRIED) if self.framings else None
+    def _framing_of(self, model: nn.Module) -> tuple[Framing, list[float]]:
+        """The framing, chosen at the first call, and the agreement under each candidate where it was chosen now.
+
+        Every rank chooses the same, as each one looks at the same frames.
+        """
+        if self.framing is not None:
+            return self.framing, []
+        sample = FrameSample.spread(self.crops, FRAMING_FRAMES) if self.rules.framings else None
         if sample is None:
             self.framing = Framing()
-            return []
+            return self.framing, []
         model = model if self.framing_model is None else self.framing_model.to(self.device)
         training = model.training
         model.eval()
-        self.framing, tried = choose(
-            model, sample.crops.to(self.device), self.spec, self.crops.dataset.skeleton.flip_order, self.framings
+        flip_order = self.crops.dataset.skeleton.flip_order
+        self.framing, agreement = choose(
+            model, sample.crops.to(self.device), self.spec, flip_order, self.rules.framings
         )
         model.train(training)
-        return tried
+        return self.framing, agreement
 
-    def _see(self, model: nn.Module, round_: int, partial: Path | None, mark: str, out: dict) -> None:
-        """The first pass: every frame by itself."""
+    def _label_frames(self, model: nn.Module, round_: int, partial: Partial | None, out: dict[str, np.ndarray]) -> None:
+        """The first pass: label every frame from its views."""
 
-        def label(batch: dict, first: int) -> None:
-            self._chunk(model, batch, generator_for(self.seed, STREAM, round_, first), out)
+        def label(batch: dict[str, Any], first: int) -> None:
+            self._label_chunk(model, batch, generator_for(self.rules.seed, STREAM, round_, first), out)
 
-        kept = Partial(partial, mark, PARTIAL_SECONDS) if partial else None
-        # whole chunks to a rank, since a chunk's draws follow from its first frame
-        self.each_chunk(model, CHUNK, label, out, SEEN, f"labelling, round {round_}", kept)
+        # a rank takes whole chunks, since a chunk's draws depend on its first frame
+        self.each_chunk(model, CHUNK, label, out, FIRST_PASS, f"labelling, round {round_}", partial)
 
-    def _chunk(self, model: nn.Module, batch: dict, generator: torch.Generator, out: dict) -> None:
-        framing = self.framing
-        found = label_views(
-            model, framing.apply(batch["crop"].to(self.device), self.spec.size), self.crops.margin, self.spec, self.views,
-            self.crops.dataset.skeleton.flip_order,
-            generator,
-        )  # fmt: skip
+    def _label_chunk(
+        self, model: nn.Module, batch: dict[str, Any], generator: torch.Generator, out: dict[str, np.ndarray]
+    ) -> None:
+        framing, spec = self.framing or Framing(), self.spec
+        crops = framing.apply(batch["crop"].to(self.device), spec.size)
+        flip_order = self.crops.dataset.skeleton.flip_order
+        labels = label_views(model, crops, self.crops.margin, spec, self.rules.views, flip_order, generator)
         rows = batch["index"].numpy()
-        framed = compose(framing.matrix(self.crops.size, self.spec.size), batch["crop_from_image"])
-        inner = inner_from_image(framed, self.crops.size, self.spec.size)
-        out["xy"][rows] = apply(self.spec.image_from_heatmap(inner), found.xy_heatmap.cpu().double()).float().numpy()
+        crop_from_image = compose(framing.matrix(self.crops.size, spec.size), batch["crop_from_image"])
+        inner = inner_from_image(crop_from_image, self.crops.size, spec.size)
+        out["xy"][rows] = apply(spec.image_from_heatmap(inner), labels.xy_heatmap.cpu().double()).float().numpy()
         out["crop_px"][rows] = batch["crop_from_image"][:, 0, 0].numpy()
-        out["peak"][rows] = out["confidence"][rows] = found.peak.cpu().numpy()
-        for name in ("agreement", "invariance", "equivariance"):
-            out[name][rows] = getattr(found, name).cpu().numpy() * (self.spec.stride / framing.zoom)
+        out["peak"][rows] = out["confidence"][rows] = labels.peak.cpu().numpy()
+        for name in DISTANCES:
+            out[name][rows] = getattr(labels, name).cpu().numpy() * (spec.stride / framing.zoom)
 
-    def _join(self, round_: int, out: dict) -> None:
-        """The second pass: labels carried from frame to frame inside each shot, and what the flow says of each label."""
-        n = len(self.crops)
-        linked = np.array([i > 0 and bool(s) and s == self.shots[i - 1] for i, s in enumerate(self.shots)], bool)
-        if self.temporal.flow == "none" or not linked.any():
+    def _follow_shots(self, round_: int, out: dict[str, np.ndarray]) -> None:
+        """The second pass: carry labels from frame to frame within each shot, and measure their temporal consistency."""
+        n, linked = len(self.crops), follows_previous(self.crops.dataset.shots)
+        if self._propagation is None or not linked.any():
             return
+        # a rank takes whole shots: a share ends at the first frame of a shot
         heads = np.append(np.flatnonzero(~linked), n)
         first, end = (int(heads[np.searchsorted(heads, n * r // self.world)]) for r in (self.rank, self.rank + 1))
         rows = [i for i in range(first, end) if linked[i] or (i + 1 < n and linked[i + 1])]
-        chunks = [rows[i : i + CHUNK] for i in range(0, len(rows), CHUNK)]
-        before = None
+        chunks: Sequence[Sequence[int]] = [rows[i : i + CHUNK] for i in range(0, len(rows), CHUNK)]
+        before: Frame | None = None
         with Progress(f"following the shots, round {round_}", len(rows), "frames") as progress:
             for chunk, batch in zip(chunks, self.loader(chunks)):
                 # frames that cannot be read were counted in the first pass
                 for at, row in enumerate(batch["index"].tolist()):
-                    picture = batch["crop"][at].permute(1, 2, 0).numpy()
-                    now = row, cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), batch["crop_from_image"][at].numpy()
-                    if before and before[0] == row - 1 and linked[row]:
-                        self._copy_joints(before, now, out)
+                    now = Frame.of_crop(row, batch["crop"][at], batch["crop_from_image"][at])
+                    if before and before.row == row - 1 and linked[row]:
+                        self._propagation.carry(before, now, out)
                     before = now
                 progress.add(len(chunk))
-        self.gather(out, JOINED, slice(first, end))
-
-    def _copy_joints(self, before: tuple, now: tuple, out: dict) -> None:
-        """Compare a frame's labels with those that flow there from the frame before; take these where its own are weak."""
-        (old, old_grey, old_from_image), (new, new_grey, new_from_image) = before, now
-        rule = self.temporal
-        joints = np.flatnonzero(out["confidence"][old] > 0)
-        if not len(joints) or np.isnan(out["xy"][new]).any():
-            return
-        # both frames in the new one's crop, so that a moving box is no motion
-        align = compose(new_from_image, invert(old_from_image))
-        old_aligned = cv2.warpAffine(old_grey, align, new_grey.shape[::-1], flags=cv2.INTER_LINEAR)
-        start = apply(new_from_image, out["xy"][old][joints].astype(np.float64))
-        there, missed = self._flow(old_aligned, new_grey, start)
-        side = self.spec.size
-        sound = (missed <= rule.slip * side) & (np.linalg.norm(there - start, axis=-1) <= rule.reach * side)
-        joints, there = joints[sound], there[sound].astype(np.float64)
-        own = apply(new_from_image, out["xy"][new][joints].astype(np.float64))
-        out["temporal"][new][joints] = np.linalg.norm(there - own, axis=-1)
-        decayed = rule.decay * out["confidence"][old][joints]
-        weak = out["confidence"][new][joints] < decayed
-        joints = joints[weak]
-        out["xy"][new][joints] = apply(invert(new_from_image), there[weak])
-        out["confidence"][new][joints] = decayed[weak]
-        # what was found at the replaced label says nothing of this one
-        out["peak"][new][joints] = rule.decay * out["peak"][old][joints]
-        for name in APART:
-            out[name][new][joints] = out[name][old][joints] / rule.decay
-        out["carried"][new][joints] = True
+        self.gather(out, CHANGED, slice(first, end))

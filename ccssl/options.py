@@ -1,4 +1,8 @@
-"""Options of `zoopose ccssl`: published names (ccssl section 12), and ours beside them."""
+"""Options of `zoopose ccssl`: published names (ccssl section 12), and ours.
+
+Defaults that were measured were measured on horse -> cattle_a and horse -> cattle_b of `benchmarks/adaptation`, one hourglass of
+width 40, 96 px, one seed; docs/methods/published.md has the figures.
+"""
 
 from __future__ import annotations
 
@@ -6,99 +10,96 @@ from dataclasses import dataclass
 from math import inf
 from typing import Annotated, ClassVar, Literal
 
-import tyro
-
+from ..commandline.flags import dead, expert, flag
 from ..commandline.limits import COUNT, COUNT_OR_ZERO, SHARE, Limits
-from ..commandline.parsing import dead
 from ..train.options import RESNET, LabelOptions
-
-_arg = tyro.conf.arg
 
 
 @dataclass(frozen=True)
 class CcsslOptions(LabelOptions):
     """`zoopose ccssl`."""
 
+    TITLE: ClassVar[str] = "CC-SSL"
+
     protocol: Literal["zoopose", "published"] = "zoopose"
-    """published: the algorithm of the published code, its flaws included (docs/methods.md)"""
-    source: str = "synthetic_animal_sp"
-    """labelled source, NAME[:PATH]"""
-    target: str = "real_animal_sp"
-    """unlabelled target, NAME[:PATH]; its labels, if it has any, are not read"""
-    valid: str = ""
-    """labelled source data on which labels' confidence is calibrated and checkpoints are scored; default: the validation split of
-    --source"""
-    target_labels: str = ""
-    """a few labelled target pictures, NAME[:PATH], to train on beside source and pseudo-labels (CC-SSL-R); the report says so"""
-    resume: str | None = None
-    """the source model to start from; or the last.pth.tar of an interrupted adaptation, to go on with it; '' (an empty text): no
-    source model, fresh weights of --arch, as in the paper's row "no pre-training\""""
-    num_epochs: Annotated[int, COUNT, _arg(aliases=["--epochs"])] = 60
-    """epochs in all"""
+    """published: repeat the algorithm of the published code, with its flaws (docs/methods/published.md)"""
+    source: Annotated[str, flag(metavar="NAME[:PATH]")] = "synthetic_animal_sp"
+    """labelled animals"""
+    target: Annotated[str, flag(metavar="NAME[:PATH]")] = "real_animal_sp"
+    """unlabelled animals; labels in these data are not read"""
+    valid: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
+    """labelled animals to calibrate confidence and to score checkpoints on; default: the validation part of --source"""
+    target_labels: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
+    """a few labelled target pictures to train on too (CC-SSL-R)"""
+    resume: Annotated[str | None, flag(metavar="FILE")] = None
+    """source model to start from; or last.pth.tar of a stopped run, to continue it; '' (an empty text): fresh weights"""
+    num_epochs: Annotated[int, COUNT, flag("--epochs")] = 60
+    """number of epochs"""
     steps: Annotated[int, COUNT_OR_ZERO] = 0
-    """batches an epoch; 0: until the larger of the two sets is through, in the published protocol the smaller"""
+    """batches an epoch; 0: as many as the larger data set has; in the published protocol the smaller"""
     refresh: Annotated[int, COUNT_OR_ZERO] = 0
-    """epochs between two rounds of labelling; 0: six rounds, whatever --num-epochs; in the published protocol 10 epochs"""
-    gamma_: Annotated[float, Limits(0, 1_000_000)] = 0.0
-    """weight of the target's loss; 0: 10 with the published loss (as published), else 1"""
+    """epochs between two rounds of labelling; 0: six rounds in all; in the published protocol 10 epochs"""
+    gamma_: Annotated[float, Limits(0, 1_000_000), expert()] = 0.0
+    """weight of the loss on the target; 0: 10 with the published loss (as published), else 1"""
     source_augment: Literal["auto", "strong", "standard", "none"] = "auto"
-    """augmentation of the source pictures; auto: strong"""
+    """augmentation of source pictures; auto: strong"""
     target_augment: Literal["auto", "strong", "standard", "none"] = "auto"
-    """augmentation of the pseudo-labelled pictures; auto: strong, in the published protocol standard"""
-    target_style: Annotated[float, SHARE] = 0.0
-    """share of the pseudo-labelled pictures that take the channel statistics of a source picture"""
-    target_occlusion: Annotated[float | None, SHARE] = None
-    """share of the pseudo-labelled pictures in which rectangles cover a part; default: as --target-augment has it"""
-    ema: Annotated[float, SHARE] = 0.97
-    """the labels are made by a running average of the network's weights that keeps this share of itself at every step; 0: by the
-    network itself, as published"""
+    """augmentation of target pictures; auto: strong; in the published protocol standard"""
+    target_style: Annotated[float, SHARE, expert()] = 0.0
+    """share of the target pictures that get mean and deviation of colour from a source picture"""
+    target_occlusion: Annotated[float | None, SHARE, expert()] = None
+    """share of the target pictures partly covered by rectangles; default: as --target-augment has it"""
+    # per optimiser step; one step is then 3 % of the labelling network, so that single steps do not show in the labels
+    ema: Annotated[float, SHARE, expert()] = 0.97
+    """share that the labelling network, a running average of the weights, keeps of itself at every step; 0: the network itself
+    makes the labels, as published"""
     views: Annotated[int, Limits(0, 1000)] = 4
-    """drawn views beside the frame itself, over which a label is averaged"""
-    view_rotation: Annotated[float | None, Limits(0, 360)] = None
-    """standard deviation of the views' turn, degrees; default 20, in the published protocol 30"""
-    view_scale: Annotated[float, SHARE] = 0.25
-    """relative change of size of the views"""
-    no_view_flip: bool = False
-    """no mirrored views, as published"""
-    no_invariance: bool = False
-    """no change of colour, contrast, noise or blur in the views, as published"""
-    no_framing: bool = False
-    """label the target's pictures as they are cropped, instead of with the zoom and shift under which the network agrees most
-    with itself"""
-    framing_from: str = ""
-    """checkpoint of the network that chooses this framing; default: that of --resume. One that has been trained on the target's
-    pictures as they are cropped, as WS-CDA does, is no judge of it: name the network from before"""
-    check_limit: Annotated[float, Limits(0, inf)] = 0.15
-    """a label is left out where one of its checks (invariance, equivariance, time) misses by more, in shares of the crop's side"""
-    confidence: Literal["calibrated", "peak"] = "calibrated"
-    """what labels are ranked by: the probability of being right, from peak, agreement and the frame's other joints, calibrated on
-    the source's validation; or the peak, as published"""
+    """number of changed copies of a frame over which its labels are averaged"""
+    view_rotation: Annotated[float | None, Limits(0, 360), expert()] = None
+    """standard deviation of a view's rotation in degrees; default: 20, in the published protocol 30"""
+    view_scale: Annotated[float, SHARE, expert()] = 0.25
+    """largest relative change of a view's size"""
+    no_view_flip: Annotated[bool, expert()] = False
+    """do not mirror views, as published"""
+    no_invariance: Annotated[bool, expert()] = False
+    """do not change colour, contrast, noise and blur of views, as published"""
+    no_framing: Annotated[bool, expert()] = False
+    """label pictures as they are cropped; default: with the zoom and shift at which the network agrees most with itself"""
+    framing_from: Annotated[str, flag(metavar="FILE", expert=True)] = ""
+    """checkpoint that chooses zoom and shift; default: --resume. After WS-CDA, name the network from before it: a network trained
+    on the target's crops cannot choose"""
+    # in shares of the crop's side: three times the 0.05 within which PCK@0.05 calls a joint right
+    check_limit: Annotated[float, Limits(0, inf), expert()] = 0.15
+    """largest error of a label's checks (invariance, equivariance, time), in shares of the crop's side; labels above it are left
+    out"""
+    confidence: Annotated[Literal["calibrated", "peak"], expert()] = "calibrated"
+    """score by which labels are ranked: the probability of being right, calibrated on --valid; or the peak, as published"""
     flow: Literal["lk", "dis", "raft", "none"] = "lk"
-    """how labels are carried between neighbouring frames of a video: Lucas-Kanade, dense inverse search, RAFT, not at all"""
-    raft_weights: str = ""
+    """optical flow that moves labels between frames of a video: Lucas-Kanade, dense inverse search, RAFT, or none"""
+    raft_weights: Annotated[str, flag(metavar="FILE", expert=True)] = ""
     """for --flow raft: state dict of torchvision's raft_large or raft_small"""
     share_first: Annotated[float | None, SHARE] = None
-    """share of the labels admitted in the first round; default 0.15, in the published protocol 0.2"""
+    """share of the labels that train in the first round; default: 0.15, in the published protocol 0.2"""
     share_last: Annotated[float | None, SHARE] = None
-    """share admitted in the last round; default 0.5, in the published protocol 0.8"""
-    per: Literal["auto", "joint", "global", "frame"] = "auto"
-    """confidence threshold for every joint; one for all, as published; or one for all, a label counting the more the more confident
-    its whole frame is; auto: frame, in the published protocol global"""
-    select_on_target: str = ""
-    """labelled target data, NAME[:PATH], that choose model_best; the report says so"""
-    select: Literal["auto", "selfcheck", "source"] = "auto"
-    """what chooses model_best without target labels: agreement of views, neighbours, teacher and source validation together; or the
-    source validation alone; auto: selfcheck, in the published protocol source"""
-    patience: Annotated[int, COUNT_OR_ZERO] = 0
-    """rounds without a better score after which the adaptation ends; 0: all epochs"""
-    score_labels: bool = False
-    """log how right the pseudo-labels of every round are, where --target has labels; nothing else reads those"""
+    """share of the labels that train in the last round; default: 0.5, in the published protocol 0.8"""
+    per: Annotated[Literal["auto", "joint", "global", "frame"], expert()] = "auto"
+    """what the share is taken of: labels of each joint; all labels; or all labels, those of confident frames first; auto: frame, in
+    the published protocol global"""
+    select_on_target: Annotated[str, flag(metavar="NAME[:PATH]", expert=True)] = ""
+    """labelled target data that choose model_best; the report says so"""
+    select: Annotated[Literal["auto", "selfcheck", "source"], expert()] = "auto"
+    """what chooses model_best: how much the network agrees with itself on the target, and --valid; or --valid alone; auto:
+    selfcheck, in the published protocol source"""
+    patience: Annotated[int, COUNT_OR_ZERO, expert()] = 0
+    """rounds without a better score after which the run ends; 0: never"""
+    score_labels: Annotated[bool, expert()] = False
+    """log how many labels of each round are right, where --target has labels; nothing else reads those"""
 
-    checkpoint: Annotated[str, _arg(aliases=["-c"])] = "./checkpoint/horse/ssl/"
-    """run folder: checkpoints, pseudo-labels, logs, reports"""
+    checkpoint: Annotated[str, flag("-c", metavar="FOLDER")] = "./checkpoint/horse/ssl/"
+    """run folder: checkpoints, labels, log and report are written here"""
 
-    print_freq: Annotated[int, COUNT_OR_ZERO] = 100
-    """a line in the log every so many batches; 0: one an epoch"""
+    print_freq: Annotated[int, COUNT_OR_ZERO, expert()] = 100
+    """batches between two lines of the log; 0: one line an epoch"""
 
     model: Annotated[str, dead()] = "hg"
     target_ssl: Annotated[str, dead(why="the pictures of --target are labelled, as they are read")] = "real_animal_crop"

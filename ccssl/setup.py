@@ -23,15 +23,17 @@ from ..train.adaptation import began_from_scratch
 from ..train.feeds.crops import CropFeed, cache_for, margin_px
 from ..train.feeds.labelled import augmentation_for, encoding_of, trains_hidden
 from ..train.run_state import Run
+from ..train.selftraining.labeller import Execution
 from ..train.supervised import LOSSES, loss_for
 from ..train.validation import Validation
 from .confidence import Calibrator
 from .consistency import Views
 from .framing import FRAMINGS
 from .label_score import LabelScore
-from .labelling import Labeller, Temporal
+from .labelling import Labeller, LabelRules
 from .options import CcsslOptions
 from .original.step import original_step
+from .propagation import Temporal
 from .protocol import gamma_of, refresh_of
 from .selfcheck import SelfCheck
 from .starts import labelled_feed, target_labels_state
@@ -90,13 +92,14 @@ def step_for(
         # labels are made on these crops too, and must not depend on what the training does to them
         CropFeed(target, network.spec, seen, stream=1, padded=True, **common),
     ]
-    labeller = Labeller(
-        feeds[1].crops, list(target.shots), network.spec, options.seed, fabric.device, views_for(options, network.skeleton),
+    rules = LabelRules(
+        options.seed,
+        views_for(options, network.skeleton),
         Temporal(options.flow, weights=options.raft_weights),
-        options.workers, options.strict_data, fabric=fabric,
-        framings=FRAMINGS if mirrors(options, network.skeleton) and not options.no_framing else (),
-        framing_model=framing_network(options, network),
-    )  # fmt: skip
+        FRAMINGS if mirrors(options, network.skeleton) and not options.no_framing else (),
+    )
+    execution = Execution(fabric.device, options.workers, options.strict_data, fabric)
+    labeller = Labeller(feeds[1].crops, network.spec, execution, rules, framing_network(options, network))
     calibrator = None
     if options.confidence == "calibrated":
         padded = CropCache(valid, feeds[1].crops.size, feeds[1].margin, 0)

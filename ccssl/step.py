@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from torch import nn
 
 from ..datasets.pseudo_labels import CHECKS, REASONS, PseudoLabels
 from ..errors import DataError
+from ..evaluation.run_folder import RunFolder
 from ..pose.augment import generator_for, restyle
 from ..progress import log
 from ..train.adaptation import FROM_SCRATCH
@@ -56,7 +56,7 @@ class CcsslStep(SelfTrainingStep):
         refresh: int,
         share: tuple[float, float],
         per: str,
-        folder: Path,
+        folder: RunFolder,
         steps: int = 0,
         teacher: Teacher | None = None,
         calibrator: Callable[[nn.Module, int], Calibration | None] | None = None,

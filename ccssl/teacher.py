@@ -14,8 +14,8 @@ class Teacher:
     """An exponential moving average of a network, its batch-norm statistics included.
 
     Args:
-        model: the bare network; the teacher starts as its copy.
-        decay: share that is kept at every step; while t steps are fewer than that averages over, 1 - 1 / (t + 1).
+        model: the network without wrappers; the teacher starts as its copy.
+        decay: share of itself that the teacher keeps at a step. In the first steps it is 1 - 1 / (t + 1) where that is smaller.
     """
 
     def __init__(self, model: nn.Module, decay: float):
@@ -24,23 +24,23 @@ class Teacher:
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
-        """Take one step of the network in."""
+        """Move the average towards the network's weights, after one step of the optimiser."""
         self.steps += 1
         keep = min(self.decay, 1 - 1 / (self.steps + 1))
-        ours, theirs = [], []
-        for own, new in zip(self.model.state_dict().values(), model.state_dict().values()):
-            if own.is_floating_point():
-                ours.append(own)
-                theirs.append(new)
+        averages, weights = [], []
+        for average, weight in zip(self.model.state_dict().values(), model.state_dict().values()):
+            if average.is_floating_point():
+                averages.append(average)
+                weights.append(weight)
             else:
-                own.copy_(new)
-        torch._foreach_lerp_(ours, theirs, 1 - keep)
+                average.copy_(weight)
+        torch._foreach_lerp_(averages, weights, 1 - keep)
 
     def state_dict(self) -> dict[str, Any]:
         """Plain data and tensors for a checkpoint."""
         return {"weights": self.model.state_dict(), "steps": self.steps}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
+        """Restore what `state_dict` returned."""
         self.model.load_state_dict(state["weights"])
         self.steps = int(state["steps"])

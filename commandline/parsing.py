@@ -3,104 +3,94 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import signal
 import sys
+import typing
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar
 
 from ..errors import ZooposeError, explained
 from ..progress import Stopped, console, listening, log
+from .flags import help_of, size_text, typing_of, why_ignored
 from .limits import check_limits, flag_of
+from .page import help_page
 
 O = TypeVar("O")  # noqa: E741
 
-DEAD = "accepted and ignored"
-UNUSED = "the published code never used it"
-
-
-def dead(*aliases: str, why: str = UNUSED) -> Any:
-    """Annotation of a published flag that does nothing here but warn, so that published commands run as they are written.
-
-    Args:
-        why: the reason, for the help and the warning.
-    """
-    import tyro
-
-    return tyro.conf.arg(help=f"{DEAD}: {why}", aliases=list(aliases))
-
-
-def why_dead(options: type, name: str) -> str:
-    """The reason that the annotation of an ignored flag gives."""
-    metadata = getattr(get_type_hints(options, include_extras=True)[name], "__metadata__", ())
-    helps = [text for part in metadata if isinstance(text := getattr(part, "help", None), str)]
-    return next((text.removeprefix(f"{DEAD}: ") for text in helps if text.startswith(DEAD)), UNUSED)
-
-
-def size_of(text: str) -> int | tuple[int, int]:
-    """A size on the command line: `256`, the side of a square, or `256x192`, rows and columns.
-
-    Raises:
-        ValueError: for anything else.
-    """
-    sides = tuple(int(side) for side in text.lower().split("x"))
-    if len(sides) > 2 or min(sides) < (1 if len(sides) == 2 else 0):
-        raise ValueError(text)
-    return sides[0] if len(set(sides)) == 1 else sides
-
-
-def size_text(size: int | Sequence[int]) -> str:
-    """Inverse of `size_of`."""
-    return str(size) if isinstance(size, int) else "x".join(map(str, size))
-
-
-def sized() -> Any:
-    """Annotation of an option that takes a size, see `size_of`."""
-    from tyro.constructors import PrimitiveConstructorSpec
-
-    def is_size(value: Any) -> bool:
-        return isinstance(value, int) or (isinstance(value, tuple) and len(value) == 2)
-
-    return PrimitiveConstructorSpec(
-        nargs=1,
-        metavar="SIDE|ROWSxCOLUMNS",
-        instance_from_str=lambda words: size_of(words[0]),
-        is_instance=is_size,
-        str_from_instance=lambda size: [size_text(size)],
-    )
-
-
-def number_or_none() -> Any:
-    """Annotation of a number whose flag may also stand alone, for 1, as a switch that it was in the published code."""
-    from tyro.constructors import PrimitiveConstructorSpec
-
-    return PrimitiveConstructorSpec(
-        nargs=(0, 1),
-        metavar="[N]",
-        instance_from_str=lambda words: int(words[0]) if words else 1,
-        is_instance=lambda value: isinstance(value, int),
-        str_from_instance=lambda value: [str(value)],
-    )
+HELP, HELP_ALL = ("-h", "--help"), ("--help-all", "--help_all")
 
 
 def parse(options: type[O], argv: Sequence[str] | None, prog: str, description: str) -> O:
-    """Options from the command line. A misspelt flag ends the program with code 2, naming the nearest one."""
-    import tyro
+    """Options from the command line.
 
-    description = "\n".join(description.strip().splitlines())
-    argv = list(sys.argv[1:] if argv is None else argv)
+    Args:
+        options: a frozen dataclass; its fields are annotated as in `flags`. With a class method `under_todays_flags` it
+            rewrites flags of earlier versions.
+        argv: the words; None: those that the program was started with.
+
+    Raises:
+        SystemExit: with code 0 after the help; with code 2 for a misspelt flag, with the nearest one named.
+        OptionError: a number outside its limits.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if asked := set(words) & {*HELP, *HELP_ALL}:
+        show(help_page(options, prog, description, every=bool(asked & set(HELP_ALL))))
+        raise SystemExit(0)
     if hasattr(options, "under_todays_flags"):
-        argv = options.under_todays_flags(argv)
-    found = tyro.cli(
-        Annotated[options, tyro.conf.FlagCreatePairsOff],
-        args=argv,
-        **_defaults(options, argv),
-        prog=prog,
-        description=description,
-        compact_help=False,
-    )
+        words = options.under_todays_flags(words)
+    found = options(**_parsed(options, words, prog))
     check_limits(found)
     warn_of_dead_flags(found)
     return found
+
+
+def show(text: str) -> None:
+    """Print a page. A reader that goes away before its end (`| head`) is no fault."""
+    try:
+        print(text, flush=True)  # noqa: T201
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())  # so that Python's own flush at its end does not fail too
+        os.close(nowhere)
+
+
+def _parsed(options: type, words: Sequence[str], prog: str) -> dict[str, Any]:
+    """Field -> value, as tyro reads them off the words by a dataclass of the same fields."""
+    import tyro
+
+    hints = typing.get_type_hints(options, include_extras=True)
+    fields: list[tuple[str, Any, Any]] = []
+    for field in dataclasses.fields(options):
+        copied = dataclasses.field(default=field.default, default_factory=field.default_factory)  # type: ignore[call-overload]
+        fields.append((field.name, _for_tyro(options, field.name, hints[field.name]), copied))
+    shadow = dataclasses.make_dataclass(options.__name__, fields, kw_only=True)
+    defaults = _defaults(options, words)
+    if defaults:
+        defaults = {"default": shadow(**vars(defaults["default"]))}
+    found = tyro.cli(Annotated[shadow, tyro.conf.FlagCreatePairsOff], args=list(words), prog=prog, **defaults)
+    return {field.name: getattr(found, field.name) for field in dataclasses.fields(options)}
+
+
+def _for_tyro(options: type, name: str, hint: Any) -> Any:
+    """The annotation of a field in tyro's words."""
+    import tyro
+    from tyro.constructors import PrimitiveConstructorSpec
+
+    typed = typing_of(hint)
+    kind = typing.get_args(hint)[0] if typing.get_origin(hint) is Annotated else hint
+    text = typed.help or help_of(options, name)
+    marks: list[Any] = [tyro.conf.arg(help=text, aliases=typed.aliases or None, metavar=typed.metavar or None)]
+    if typed.positional:
+        marks.append(tyro.conf.Positional)
+    if typed.read is not None:
+        marks.append(
+            PrimitiveConstructorSpec(
+                nargs=typed.words, metavar=typed.metavar, instance_from_str=typed.read,
+                is_instance=lambda value: isinstance(value, int | tuple), str_from_instance=lambda value: [size_text(value)],
+            )
+        )  # fmt: skip
+    return Annotated[(kind, *marks)]
 
 
 def _defaults(options: type, argv: Sequence[str]) -> dict[str, Any]:
@@ -123,7 +113,7 @@ def warn_of_dead_flags(options: Any) -> None:
         default = next(f.default for f in dataclasses.fields(options) if f.name == name)
         if getattr(options, name) != default:
             console()
-            log.warning("%s does nothing: %s", flag_of(name), why_dead(type(options), name))
+            log.warning("%s does nothing: %s", flag_of(name), why_ignored(type(options), name))
 
 
 Rule = tuple[str, Callable[[Any], bool], str]

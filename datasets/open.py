@@ -127,6 +127,15 @@ def open_data(
     Raises:
         OptionError: an unknown name, an option that the set does not take, or no path where one is needed.
         DataError: the data are missing or broken.
+
+    Example:
+        >>> import zoopose
+        >>> data = zoopose.open_data("coco:horses/labels.json")
+        >>> len(data), data.skeleton.joints[:2]
+        (12, ('nose', 'left_ear'))
+        >>> sample = data[0]
+        >>> sample.image.shape, sample.xy_px.shape, sample.visible.shape
+        ((64, 64, 3), (6, 2), (6,))
     """
     name, _, path = text.partition(":")
     if name not in SOURCES:

@@ -23,13 +23,14 @@ LEAST_DEVIATION = (
     0.01  # of the box: a source whose poses are all alike is no reason to take a hair's breadth for a difference
 )
 LEAST_DISTANCE = 0.5  # deviations: below that two poses of one animal differ anyway
-# Deviations: runs that gained stayed below 4.0, runs that did harm passed 4.5 by their second epoch (docs/methods.md). A start that
-# is near to it, or beyond, has little room left: nothing says any more that its poses are poses.
+# Deviations: runs that gained stayed below 4.0, runs that did harm passed 4.5 by their second epoch
+# (docs/methods/guard.md). A start that is near to it, or beyond, has little room left: nothing says any more that its poses are
+# poses.
 FAR = 4.5
 FULL_GROWTH = 0.6  # the growth that leads to FAR and no further
 LEAST_ROOM = 0.15  # of the start's distance: the room of a start that is beyond
 # Of distance and peak in crops as they are: animals at a third of their box's size, seen three times as large, gave 0.36 and 1.9;
-# elsewhere no zoom came below 0.9 and above 1.1 at once (docs/methods.md)
+# elsewhere no zoom came below 0.9 and above 1.1 at once (docs/methods/guard.md)
 CLOSER, SURER = 0.6, 1.1
 WHOLE = 0.02  # of the picture's side: a box that comes nearer to all of its edges is the whole picture
 

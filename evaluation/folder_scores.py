@@ -13,9 +13,9 @@ from ..files import atomic_path
 from ..progress import log
 from .options import TestOptions
 from .protocol import Score, write_metrics
+from .run_folder import RunFolder
 from .score import MAIN
 
-TABLE = "checkpoints.json"
 CHOSEN = "chosen on these labels: the best score is no honest estimate; choose on other data, and score the choice once"
 
 
@@ -26,7 +26,7 @@ def checkpoints_of(folder: Path) -> list[tuple[Path, list[str]]]:
         WeightsError: there is none.
     """
     found: dict[tuple[int, int], tuple[Path, list[str]]] = {}
-    for path in sorted([*folder.glob("*.pth.tar"), *folder.glob("*.pth"), *folder.glob("*.pt")]):
+    for path in sorted([*folder.glob(RunFolder.CHECKPOINTS), *folder.glob("*.pth"), *folder.glob("*.pt")]):
         if path.name.startswith(".") or not path.is_file():
             continue  # a temporary file that a killed process has left
         about = path.stat()
@@ -34,7 +34,7 @@ def checkpoints_of(folder: Path) -> list[tuple[Path, list[str]]]:
         if first[0] != path:
             first[1].append(path.name)
     if not found:
-        expected = "checkpoints in the folder of --resume: *.pth.tar, *.pth or *.pt"
+        expected = f"checkpoints in the folder of --resume: {RunFolder.CHECKPOINTS}, *.pth or *.pt"
         raise WeightsError(expected, f"none in {folder}", "the run folder, or the file itself")
     return list(found.values())
 
@@ -54,7 +54,7 @@ def score_folder(options: TestOptions, score: Callable[[TestOptions], dict[str, 
         ZooposeError: none could.
     """
     folder = Path(options.resume)
-    out = Path(options.checkpoint) if options.checkpoint else folder / "test"
+    out = RunFolder(options.checkpoint or RunFolder(folder).test)
     rows, faults, best, scores_of_best = [], [], None, {}
     for path, also in checkpoints_of(folder):
         log.info("== %s", ", ".join([path.name, *also]))
@@ -76,15 +76,15 @@ def score_folder(options: TestOptions, score: Callable[[TestOptions], dict[str, 
         raise faults[0][1]
     facts = {"dataset": options.dataset or options.dataset2 or options.dataset1, "chosen by": MAIN, "best": best["file"],
              "note": CHOSEN, "checkpoints": rows}  # fmt: skip
-    with atomic_path(out / TABLE) as temporary:
+    with atomic_path(out.checkpoint_scores) as temporary:
         temporary.write_text(json.dumps(facts, indent=1) + "\n")
-    metrics = json.loads((Path(best["folder"]) / "metrics.json").read_text(encoding="utf-8-sig"))
+    metrics = json.loads(RunFolder(best["folder"]).metrics.read_text(encoding="utf-8-sig"))
     chosen = {"checkpoint": best["file"], "out of": len(rows), "note": CHOSEN}
-    write_metrics(Path(options.json) if options.json else out / "metrics.json", {**metrics, "chosen": chosen})
+    write_metrics(Path(options.json) if options.json else out.metrics, {**metrics, "chosen": chosen})
     for line in _table(rows, best):
         log.info(line)
     log.warning("best of %d: %s, %s", len(rows), folder / best["file"], CHOSEN)
-    log.info("table: %s", out / TABLE)
+    log.info("table: %s", out.checkpoint_scores)
     if faults:
         named = "; ".join(f"{path}: {error.found}" for path, error in faults)
         raise WeightsError(

@@ -19,13 +19,14 @@ from ..errors import DataError, OptionError
 from ..pose.checkpoints import Loaded
 from ..progress import log
 from .data import use_pairs_of
-from .human_scores import RESULTS, network_results, oks_table, pckh_table, ranking, shown, usable_sigmas
+from .human_scores import network_results, oks_table, pckh_table, ranking, shown, usable_sigmas
 from .inference import Predictions
 from .mpii_truth import read_mpii_truth, read_preds
 from .nms import box_nms
 from .options import TestOptions
 from .pose_results import PoseResults, given_to_animals, read_results, summary
 from .protocol import Score
+from .run_folder import RunFolder
 from .score import predict_with, print_scores, score_predictions
 from .score_table import ScoreTable
 
@@ -40,7 +41,7 @@ def score_detections(
     sigmas: tuple[np.ndarray, str],
     device: torch.device,
     options: TestOptions,
-    folder: Path,
+    folder: RunFolder,
 ) -> tuple[dict[str, Score], Predictions, list[ScoreTable]]:
     """Score a network in a detector's boxes: all detections, their scores kept, then as published.
 
@@ -56,14 +57,13 @@ def score_detections(
         OptionError: a data set that takes no detections.
         DataError: detections that cannot be read, mostly unreadable pictures.
     """
-    detected = open_data(source, split=split, image_path=options.image_path, boxes=options.boxes)
-    detected = chosen_detections(detected, options.image_thr, options.box_thr)
-    use_pairs_of(detected, network.skeleton, options)
+    opened = open_data(source, split=split, image_path=options.image_path, boxes=options.boxes)
+    detected = use_pairs_of(chosen_detections(opened, options.image_thr, options.box_thr), network.skeleton, options)
     found = predict_with(network, detected, device, options)
     truth, metas = coco_truth(dataset), [detected.meta_of(i) for i in range(len(detected))]
     items = [(meta["image_id"], truth.items[0][1]) for meta in metas]
     results = network_results(found, items, detected.scores, sigmas[0], network.spec, options)
-    results.write(folder / RESULTS)
+    results.write(folder.keypoint_results)
     skipped = summary({reason: len(ids) for reason, ids in detected.skipped.items()}, "detections")
     boxes = f"{len(detected)} detections of {options.boxes}" + (f" ({skipped})" if skipped else "")
     tables = shown([oks_table(results, truth, *sigmas, {"boxes": boxes} | ranking(options))])

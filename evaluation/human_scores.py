@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,10 +24,9 @@ from .nms import SOFT_LIMIT, enlarged_area, ranked
 from .options import TestOptions
 from .pckh import CURVE, head_errors, pckh
 from .pose_results import PoseResults, summary
+from .run_folder import RunFolder
 from .score_table import ScoreTable
 from .sigmas import sigmas_of
-
-RESULTS, PREDS = "keypoints_results.json", "pred.mat"
 
 
 def check_options(options: TestOptions) -> None:
@@ -62,7 +60,7 @@ def network_tables(
     sigmas: tuple[np.ndarray, str] | None,
     spec: InputSpec,
     options: TestOptions,
-    folder: Path,
+    folder: RunFolder,
 ) -> list[ScoreTable]:
     """Tables of a network's predictions in the annotated boxes of a data set; printed, and the results written beside.
 
@@ -75,13 +73,13 @@ def network_tables(
     if isinstance(dataset, Mpii):
         truth = read_mpii_truth(dataset)
         preds = truth.of_all(np.where(found.read[:, None, None], found.xy_px + 1, np.nan))
-        write_preds(folder / PREDS, preds)
+        write_preds(folder.mpii_preds, preds)
         return shown([pckh_table(preds, truth, {"boxes": "annotated"} | _flip(options))])
     if sigmas is None:
         return []
     truth = coco_truth(dataset)
     results = network_results(found, truth.items, np.ones(len(found.ids)), sigmas[0], spec, options)
-    results.write(folder / RESULTS)
+    results.write(folder.keypoint_results)
     return shown([oks_table(results, truth, *sigmas, {"boxes": "annotated"} | ranking(options))])
 
 

@@ -166,6 +166,14 @@ def pck(
 
     Raises:
         ZooposeError: as `normalised_errors`; also when the threshold is not positive.
+
+    Example:
+        >>> import numpy, zoopose
+        >>> truth = numpy.array([[[10.0, 10.0], [50.0, 50.0]]])  # one animal, two joints
+        >>> found = truth + [[3.0, 0.0], [9.0, 0.0]]
+        >>> score = zoopose.pck(found, truth, valid=numpy.ones((1, 2), bool), normaliser=numpy.array([100.0]))
+        >>> score.pck.tolist(), score.mean
+        ([1.0, 0.0], 0.5)
     """
     if not threshold > 0:
         raise ZooposeError("a positive threshold", f"{threshold}")

@@ -1,87 +1,95 @@
 """Options of the commands that run a network: which data, how a checkpoint is read, how it predicts, what is written.
 
 Each concern is a class of its own; a command's options inherit from those that it needs, and a function asks for the narrowest.
+Nothing here imports torch or OpenCV: `--help` reads this module alone.
 """
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-import tyro
-
+from ..commandline.flags import dead, expert, flag
 from ..commandline.limits import COUNT_OR_ZERO, PROCESSES, SHARE, SIDE, Limits, zero_or
-from ..commandline.parsing import dead
-
-_arg = tyro.conf.arg
 
 
 @dataclass(frozen=True)
 class PairOptions:
     """Which joints are the left and the right one of a pair."""
 
-    partners: str = ""
-    """left/right pairs of a COCO file whose names do not tell: LEFT:RIGHT,LEFT:RIGHT,..."""
+    TITLE: ClassVar[str] = "Data"
+
+    partners: Annotated[str, flag(metavar="LEFT:RIGHT,...")] = ""
+    """pairs of left and right joints, for a COCO file whose joint names do not say them"""
 
 
 @dataclass(frozen=True)
 class DataOptions(PairOptions):
     """Where data sets are, and what is taken of them."""
 
-    image_path: str = "./animal_data/"
-    """root of the published data sets"""
-    animal: str = "horse"
-    """species, for data sets that hold several"""
-    classes: str = ""
-    """of animal_pose and coco_animals: take these only, e.g. dog,cat; default: all"""
-    min_size: Annotated[float | None, Limits(0, 1_000_000)] = None
-    """of coco_animals: smallest shorter side of a box in px; default 32"""
-    category: str = ""
-    """of a COCO file: name or id of the category to take, or several with commas; needed where its categories have other joints"""
-    as_is: bool = False
-    """of a COCO file: take joints and boxes for pixels even where they look like something else (0..1, percent, two corners)"""
+    TITLE: ClassVar[str] = "Data"
+
+    image_path: Annotated[str, flag(metavar="FOLDER")] = "./animal_data/"
+    """root folder of the published data sets"""
+    animal: Annotated[str, flag(metavar="SPECIES")] = "horse"
+    """species to take from a data set with several species"""
+    classes: Annotated[str, flag(metavar="NAME,...")] = ""
+    """classes to take from animal_pose or coco_animals, e.g. dog,cat; default: all"""
+    min_size: Annotated[float | None, Limits(0, 1_000_000), flag(metavar="PX", expert=True)] = None
+    """smallest box to take from coco_animals: length of its shorter side in px; default: 32"""
+    category: Annotated[str, flag(metavar="NAME,...")] = ""
+    """categories to take from a COCO file, by name or id; needed where categories differ in their joints"""
+    as_is: Annotated[bool, expert()] = False
+    """read joints and boxes of a COCO file as pixels, even where the numbers look like shares, percent or box corners"""
 
 
 @dataclass(frozen=True)
 class ReadingOptions:
     """How pictures are read."""
 
-    strict_data: bool = False
-    """stop at the first picture that cannot be read, instead of naming and counting it"""
-    workers: Annotated[int, PROCESSES, _arg(aliases=["-j"])] = min(4, os.cpu_count() or 1)
-    """processes that read pictures"""
+    TITLE: ClassVar[str] = "Reading pictures"
+
+    strict_data: Annotated[bool, expert()] = False
+    """stop at the first picture that cannot be read; default: name such pictures, count them and go on"""
+    workers: Annotated[int, PROCESSES, flag("-j")] = min(4, os.cpu_count() or 1)
+    """number of processes that read pictures; 0: the main process reads them"""
 
 
 @dataclass(frozen=True)
 class MirrorOptions(PairOptions):
     """Whether pictures are mirrored."""
 
-    mirror: Literal["auto", "always", "never"] = "auto"
-    """mirror pictures, in training (augmentation) and with --flip; auto: unless a joint looks left or right and has no partner"""
-    flip: Annotated[bool, _arg(aliases=["-f"])] = False
-    """predict with the mirrored picture averaged in"""
+    TITLE: ClassVar[str] = "Prediction"
+
+    mirror: Annotated[Literal["auto", "always", "never"], expert()] = "auto"
+    """mirror pictures in training and with --flip; auto: not where a joint named left or right has no partner"""
+    flip: Annotated[bool, flag("-f")] = False
+    """predict each picture and its mirror image, and average both"""
 
 
 @dataclass(frozen=True)
 class DecodingOptions:
-    """How maps become joints, where that is not as the checkpoint says."""
+    """How heatmaps become joints, where that is not as the checkpoint says."""
 
-    blur_kernel: Annotated[int, zero_or(1, 99)] = 0
-    """taps of the smoothing before maps are read (BLUR_KERNEL of DARK, OmniPose, UDP), an odd number; 0: the network's own"""
-    shift_heatmap: Annotated[int | None, Limits(0, 64)] = None
-    """with --flip: cells by which maps of the mirrored picture are moved (SHIFT_HEATMAP is 1); default: as the network's crops need
-    it"""
-    joint_bias: Annotated[float, Limits(-1000, 1000)] = 0.0
-    """px of the picture taken off both coordinates of predicted joints (BIAS of LPN's test)"""
+    TITLE: ClassVar[str] = "Prediction"
+
+    blur_kernel: Annotated[int, zero_or(1, 99), expert()] = 0
+    """width of the blur before a heatmap is read, an odd number of cells; 0: as the network has it (BLUR_KERNEL)"""
+    shift_heatmap: Annotated[int | None, Limits(0, 64), expert()] = None
+    """with --flip: shift of the mirrored heatmap in cells; default: as the network has it (SHIFT_HEATMAP: 1)"""
+    joint_bias: Annotated[float, Limits(-1000, 1000), flag(metavar="PX", expert=True)] = 0.0
+    """number subtracted from x and y of every predicted joint, in px of the picture (BIAS of LPN)"""
 
 
 @dataclass(frozen=True)
 class JointOptions:
     """What the joints of a checkpoint are called."""
 
-    joints: str = ""
-    """names of the joints of a checkpoint that does not name them, in its order: NAME,NAME,... or a FILE with a name a line"""
+    TITLE: ClassVar[str] = "Data"
+
+    joints: Annotated[str, flag(metavar="NAME,...|FILE", expert=True)] = ""
+    """joint names, in order, for a checkpoint that does not contain them; FILE: one name a line"""
 
 
 @dataclass(frozen=True)
@@ -93,35 +101,42 @@ class LoadingOptions(JointOptions, DecodingOptions, DataOptions):
 class DeviceOptions:
     """Where to compute."""
 
+    TITLE: ClassVar[str] = "Run"
+
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
-    """where to compute"""
+    """device to compute on; auto: cuda where there is a GPU"""
 
 
 @dataclass(frozen=True)
 class InferenceOptions(DeviceOptions, ReadingOptions, MirrorOptions):
     """How a network predicts."""
 
-    predict_batch: Annotated[int, Limits(1, 65_536)] = 16
-    """pictures that go through the network at once when it predicts or is validated; fewer take less memory, no score depends on
-    it"""
+    TITLE: ClassVar[str] = "Prediction"
+
+    predict_batch: Annotated[int, Limits(1, 65_536), expert()] = 16
+    """number of pictures predicted at once; fewer take less memory, and the scores stay the same"""
 
 
 @dataclass(frozen=True)
 class ScoringOptions(InferenceOptions):
     """How predictions are scored, and where the scores go."""
 
-    test_batch: Annotated[int, Limits(1, 65_536)] = 6
-    """batch that the published score is averaged over"""
-    json: str = ""
-    """write the scores here instead of metrics.json in the run folder"""
+    TITLE: ClassVar[str] = "Scores"
+
+    test_batch: Annotated[int, Limits(1, 65_536), expert()] = 6
+    """batch size of the published score, which is a mean over batches"""
+    json: Annotated[str, flag(metavar="FILE", expert=True)] = ""
+    """file for the scores; default: metrics.json in the run folder"""
 
 
 @dataclass(frozen=True)
 class FolderOptions:
     """Where a command writes."""
 
-    checkpoint: Annotated[str, _arg(aliases=["-c"])] = "checkpoint"
-    """run folder: what is written goes here"""
+    TITLE: ClassVar[str] = "Run"
+
+    checkpoint: Annotated[str, flag("-c", metavar="FOLDER")] = "checkpoint"
+    """run folder: checkpoints, log and report are written here"""
 
 
 @dataclass(frozen=True)
@@ -133,12 +148,14 @@ class NetworkUseOptions(FolderOptions, ScoringOptions, LoadingOptions):
 class TargetOptions(DataOptions):
     """Unlabelled data to adapt to."""
 
-    target: str = ""
-    """unlabelled animals, NAME[:PATH]; their labels, if they have any, are not read"""
-    target_classes: str = ""
-    """classes of --target where it holds several, such as dog,cat; default: those of --classes"""
-    target_category: str = ""
-    """category of a COCO file as --target; default: that of --category, where the file has it"""
+    TITLE: ClassVar[str] = "Adaptation"
+
+    target: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
+    """unlabelled animals; labels in these data are not read"""
+    target_classes: Annotated[str, flag(metavar="NAME,...", expert=True)] = ""
+    """classes to take from --target, e.g. dog,cat; default: --classes"""
+    target_category: Annotated[str, flag(metavar="NAME,...", expert=True)] = ""
+    """category to take from --target, a COCO file; default: --category"""
 
 
 # why a test ignores flags of the published test.py, which has all flags of its train.py
@@ -146,10 +163,7 @@ TRAINING = "it is of training"
 TARGETS = "scores are taken of joints, not of target maps"
 AUGMENTED = "pictures are not augmented in a test"
 NETWORK = "the checkpoint says what network it holds"
-
-
-def _network(*aliases: str) -> Any:
-    return _arg(help="the checkpoint says it; a warning where that says otherwise", aliases=list(aliases))
+OF_CHECKPOINT = "not used: the checkpoint says it; a warning where it says otherwise"
 
 
 @dataclass(frozen=True)
@@ -157,33 +171,34 @@ class TestOptions(NetworkUseOptions):
     """`zoopose test`."""
 
     __test__: ClassVar[bool] = False  # no class of tests, whatever pytest takes its name for
+    TITLE: ClassVar[str] = "Test"
 
-    checkpoint: Annotated[str, _arg(aliases=["-c"])] = ""
-    """folder for scores and report; default: `test` beside the checkpoint"""
-    dataset: str = ""
-    """labelled data to score on, NAME[:PATH]"""
-    dataset1: str = ""
-    """data the network was trained on, which files of the published code do not say; default: real_animal when that is scored,
-    else renderings"""
-    dataset2: str = ""
-    """published name for --dataset"""
+    checkpoint: Annotated[str, flag("-c", metavar="FOLDER")] = ""
+    """folder for scores and report; default: `test` in the folder of the checkpoint"""
+    dataset: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
+    """labelled data to score on: coco:PATH.json, coco_person:ROOT, mpii:ROOT, real_animal, ..."""
+    dataset1: Annotated[str, flag(metavar="NAME[:PATH]", expert=True)] = ""
+    """data that the network was trained on, for files of the published code; default: real_animal where that is scored, else
+    renderings"""
+    dataset2: Annotated[str, flag(metavar="NAME[:PATH]", expert=True)] = ""
+    """the name of --dataset in the published code"""
     split: Literal["auto", "train", "valid", "all"] = "auto"
-    """auto: the validation split of data sets that have splits of their own, else all"""
-    resume: str = ""
-    """checkpoint to score; a folder: all checkpoints in it, and which is the best on these labels"""
-    evaluate: Annotated[bool, _arg(aliases=["-e"])] = False
-    """accepted; this command does nothing else"""
-    debug: Annotated[bool, _arg(aliases=["-d"])] = False
-    """also write every frame's overlay to FOLDER/overlays"""
+    """part of the data to score; auto: valid where the data set has parts, else all"""
+    resume: Annotated[str, flag(metavar="FILE")] = ""
+    """checkpoint to score; a folder: score every checkpoint in it, and name the best"""
+    evaluate: Annotated[bool, expert("-e")] = False
+    """accepted from published commands; this command always evaluates"""
+    debug: Annotated[bool, flag("-d")] = False
+    """draw the joints of every frame, in FOLDER/overlays"""
 
-    arch: Annotated[str, _network("-a")] = "hg"
-    stacks: Annotated[int, Limits(1, 64), _network("-s")] = 4
-    blocks: Annotated[int, Limits(1, 64), _network("-b")] = 1
+    arch: Annotated[str, flag("-a", help=OF_CHECKPOINT, expert=True)] = "hg"
+    stacks: Annotated[int, Limits(1, 64), flag("-s", help=OF_CHECKPOINT, expert=True)] = 4
+    blocks: Annotated[int, Limits(1, 64), flag("-b", help=OF_CHECKPOINT, expert=True)] = 1
     features: Annotated[int, dead()] = 256
     resnet_layers: Annotated[int, dead(why=NETWORK)] = 50
     year: Annotated[int, dead()] = 2014
-    inp_res: Annotated[int, SIDE, _network()] = 256
-    out_res: Annotated[int, SIDE, _network()] = 64
+    inp_res: Annotated[int, SIDE, flag(help=OF_CHECKPOINT, expert=True)] = 256
+    out_res: Annotated[int, SIDE, flag(help=OF_CHECKPOINT, expert=True)] = 64
     solver: Annotated[str, dead(why=TRAINING)] = "rms"
     epochs: Annotated[int, dead(why=TRAINING)] = 100
     start_epoch: Annotated[int, dead(why=TRAINING)] = 0
@@ -201,23 +216,22 @@ class TestOptions(NetworkUseOptions):
     label_type: Annotated[str, dead(why=TARGETS)] = "Gaussian"
     snapshot: Annotated[int, dead(why=TRAINING)] = 0
 
-    boxes: str = ""
-    """whose boxes to crop: `gt`, the annotated ones (default); of coco_person, a FILE of detections in COCO results form"""
-    predictions: str = ""
-    """score this file in place of a checkpoint: COCO keypoint results, or preds*.mat of mpii"""
-    sigmas: str = ""
-    """OKS sigmas: one number for all joints, one for each with commas, or coco17, ap10k17, animal_pose20; default: by the joints'
-    names"""
-    nms: Annotated[float, SHARE] = 0.9
-    """poses more alike (OKS) than this are one"""
-    soft_nms: bool = False
-    """rank poses that are alike lower, in place of leaving them out"""
-    image_thr: Annotated[float, SHARE] = 0.0
-    """of --boxes FILE: detections with a lower score are left out (IMAGE_THRE)"""
-    box_thr: Annotated[float, SHARE] = 1.0
-    """of --boxes FILE: of detections that overlap (IoU) more than this only the best stays (NMS_THRE); 1: all stay"""
-    joint_threshold: Annotated[float, SHARE] = 0.2
-    """of joint scores that count in the score of a pose"""
+    boxes: Annotated[str, flag(metavar="gt|FILE")] = ""
+    """boxes to crop: gt, the annotated ones (default); FILE, detections in the COCO results format, for coco_person"""
+    predictions: Annotated[str, flag(metavar="FILE")] = ""
+    """score this file instead of a checkpoint: COCO keypoint results, or preds*.mat of MPII"""
+    sigmas: Annotated[str, flag(metavar="X|X,...|NAME")] = ""
+    """OKS sigmas: one number for all joints, one a joint, or coco17, ap10k17, animal_pose20; default: by the joint names"""
+    nms: Annotated[float, SHARE, expert()] = 0.9
+    """OKS above which two poses of a picture count as one"""
+    soft_nms: Annotated[bool, expert()] = False
+    """lower the score of a pose that is like a better one; default: leave it out"""
+    image_thr: Annotated[float, SHARE, expert()] = 0.0
+    """with --boxes FILE: lowest score of a detection that is used (IMAGE_THRE)"""
+    box_thr: Annotated[float, SHARE, expert()] = 1.0
+    """with --boxes FILE: IoU above which two detections count as one (NMS_THRE); 1: all are used"""
+    joint_threshold: Annotated[float, SHARE, expert()] = 0.2
+    """lowest score of a joint that counts in the score of its pose"""
 
     DEAD_FLAGS: ClassVar[tuple[str, ...]] = (
         "features", "resnet_layers", "year", "solver", "epochs", "start_epoch", "train_batch", "lr", "momentum", "weight_decay",
@@ -232,18 +246,20 @@ NO_SCORES = "predictions are not scored; zoopose test does that"
 class PredictOptions(NetworkUseOptions):
     """`zoopose predict`."""
 
-    checkpoint: Annotated[str, _arg(aliases=["-c"])] = "predictions"
-    """folder for predictions and overlays"""
-    data: str = ""
-    """what to look at, NAME[:PATH]: images:FOLDER, video:FILE, coco:PATH.json, ..."""
-    resume: str = ""
+    TITLE: ClassVar[str] = "Prediction"
+
+    checkpoint: Annotated[str, flag("-c", metavar="FOLDER")] = "predictions"
+    """folder for tables and overlays"""
+    data: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
+    """pictures or video: images:FOLDER, video:FILE, coco:PATH.json, ..."""
+    resume: Annotated[str, flag(metavar="FILE")] = ""
     """checkpoint of the network"""
-    trained_on: str = ""
-    """for files of the published code, which do not say: real_animal, or nothing for renderings"""
+    trained_on: Annotated[str, flag(metavar="NAME", expert=True)] = ""
+    """data that the network was trained on, for files of the published code: real_animal; default: renderings"""
     overlays: Annotated[int, COUNT_OR_ZERO] = 24
-    """how many crops with drawn joints to write, evenly spread; 0: none"""
-    shown_from: Annotated[float, Limits(-1000, 1000)] = 0.2
-    """joints with a lower peak are not drawn"""
+    """number of crops to write with their joints drawn, evenly spread over the data"""
+    shown_from: Annotated[float, Limits(-1000, 1000), expert()] = 0.2
+    """lowest score of a joint that is drawn"""
 
     test_batch: Annotated[int, dead(why=NO_SCORES)] = 6
     json: Annotated[str, dead(why=NO_SCORES)] = ""

@@ -22,8 +22,6 @@ from .network import compute_device, load_network, warn_of_own_network, warn_of_
 from .options import PredictOptions
 from .prediction_files import (
     OVERLAY_PX,
-    RESULTS,
-    TABLE,
     metas_of,
     remove_overlays,
     require_folder,
@@ -31,6 +29,7 @@ from .prediction_files import (
     write_table,
 )
 from .report.runs import crop_of
+from .run_folder import RunFolder
 
 
 @alone_in("checkpoint", shared=True)
@@ -40,12 +39,12 @@ def predict_data(options: PredictOptions) -> Predictions:
         raise OptionError(
             "data to look at and a checkpoint",
             f"--data {options.data or '(none)'}, --resume {options.resume or '(none)'}",
-            "zoopose predict --data images:FOLDER --resume FOLDER/model_best.pth.tar",
+            f"zoopose predict --data images:FOLDER --resume FOLDER/{RunFolder.BEST}",
         )
-    folder = Path(options.checkpoint)
-    require_folder(folder)
-    require_folder(folder / "overlays")
-    sweep(folder)
+    folder = RunFolder(options.checkpoint)
+    require_folder(folder.path)
+    require_folder(folder.overlays)
+    sweep(folder.path)
     network = load_network(options.resume, options.trained_on, options)
     if network.spec.kind != "published":
         warn_of_idle_data(options)
@@ -70,9 +69,9 @@ def predict_data(options: PredictOptions) -> Predictions:
         strict=options.strict_data,
     )
     metas = metas_of(dataset)
-    write_table(folder / TABLE, found, network.skeleton, metas)
-    write_coco_results(folder / RESULTS, found, metas)
-    write_overlays(folder / "overlays", dataset, found, network.skeleton, options)
+    write_table(folder.predictions_csv, found, network.skeleton, metas)
+    write_coco_results(folder.predictions_json, found, metas)
+    write_overlays(folder.overlays, dataset, found, network.skeleton, options)
     log.info("%d predictions in %s", int(found.read.sum()), folder)
     if found.faults:
         log.warning(found.faults)

@@ -16,8 +16,8 @@ from ..errors import OptionError
 from ..files import atomic_json, atomic_path, sweep
 from ..pose.skeleton import Skeleton
 from .inference import Predictions
+from .run_folder import RunFolder
 
-TABLE, RESULTS = "predictions.csv", "predictions.json"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _OVERLAY = re.compile(r"(\d{6}|[1-9]\d{6})\.jpg")
 OVERLAY_PX = 384
@@ -25,8 +25,7 @@ OVERLAY_PX = 384
 
 def metas_of(dataset: PoseDataset) -> list[Mapping[str, Any]]:
     """N: what a data set knows of its items beside pictures, boxes and joints; empty where it does not say."""
-    own = getattr(dataset, "meta_of", None)
-    return [own(i) if own else {} for i in range(len(dataset))]
+    return [dataset.meta_of(i) for i in range(len(dataset))]
 
 
 def cell(text: str) -> str:
@@ -34,20 +33,42 @@ def cell(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def write_table(path: Path, found: Predictions, skeleton: Skeleton, metas: Sequence[Mapping[str, Any]] = ()) -> None:
-    """One row a picture: id, then x, y (picture px, pixel centres at integers) and score (height of the peak) of every joint.
+def wide_table(
+    pictures: Sequence[str],
+    joints: Sequence[str],
+    xy_px: np.ndarray,
+    score: np.ndarray,
+    frames: Sequence[int] | np.ndarray = (),
+    times_s: Sequence[float | str] | np.ndarray | None = None,
+) -> pd.DataFrame:
+    """One row a pose: x, y (picture px, pixel centres at integers) and score (height of the peak) of every joint.
 
-    Of a video two columns follow: the frame's number from 0, and its time of presentation in s from the start of the file. Names
-    that a spreadsheet would run are written as `cell` says.
+    Args:
+        pictures: N names, the index.
+        joints: K names.
+        xy_px: (N, K, 2). score: (N, K).
+        frames, times_s: of a video, (N,): number of the frame from 0, and its time from the start of the file in s.
+
+    Returns:
+        Table with two levels of columns: (joint, x | y | score); of a video also (frame, number) and (time, seconds).
     """
-    joints = [cell(name) for name in skeleton.joints]
-    columns = pd.MultiIndex.from_product([joints, ("x", "y", "score")], names=("joint", "value"))
-    values = np.concatenate([found.xy_px, found.score[..., None]], -1).reshape(len(found.ids), -1)
-    table = pd.DataFrame(values, index=pd.Index([cell(i) for i in found.ids], name="id"), columns=columns)
-    if metas and "time_s" in metas[0]:
-        table[("frame", "number")] = [meta["frame"] for meta in metas]
-        times = [meta["time_s"] for meta in metas]
-        table[("time", "seconds")] = ["" if time is None else f"{time:.6f}" for time in times]
+    columns = pd.MultiIndex.from_product([list(joints), ("x", "y", "score")], names=("joint", "value"))
+    values = np.concatenate([xy_px, score[..., None]], -1).reshape(len(pictures), -1)
+    table = pd.DataFrame(values, index=pd.Index(list(pictures), name="id"), columns=columns)
+    if times_s is not None:
+        table[("frame", "number")] = list(frames)
+        table[("time", "seconds")] = list(times_s)
+    return table
+
+
+def write_table(path: Path, found: Predictions, skeleton: Skeleton, metas: Sequence[Mapping[str, Any]] = ()) -> None:
+    """Write the table of `wide_table`. Names that a spreadsheet would run are written as `cell` says."""
+    of_video = bool(metas) and "time_s" in metas[0]
+    table = wide_table(
+        [cell(name) for name in found.ids], [cell(name) for name in skeleton.joints], found.xy_px, found.score,
+        [meta["frame"] for meta in metas] if of_video else (),
+        ["" if meta["time_s"] is None else f"{meta['time_s']:.6f}" for meta in metas] if of_video else None,
+    )  # fmt: skip
     with atomic_path(path) as temporary:
         table.to_csv(temporary, float_format="%.4f")
 
@@ -78,7 +99,7 @@ def require_folder(folder: Path) -> None:
     Raises:
         OptionError: a file lies where the folder, or one above it, should be, or a folder where a file of results should.
     """
-    for path in (folder / TABLE, folder / RESULTS):
+    for path in (RunFolder(folder).predictions_csv, RunFolder(folder).predictions_json):
         if path.is_dir():
             found = f"{path} is a folder"
             raise OptionError("a folder to write to", found, "take it away, or name another one: --checkpoint FOLDER")

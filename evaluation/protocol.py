@@ -19,6 +19,7 @@ from ..errors import DataError
 from ..files import atomic_path
 from ..pose.skeleton import Skeleton
 from .metrics import Pck, Share, group_pck
+from .run_folder import RunFolder
 
 # short name, as in `pck@0.05/crop` -> what it is
 NORMALISERS: Mapping[str, str] = {
@@ -181,7 +182,7 @@ class Score:
             )
             return cls(Protocol(**protocol), _or_nan(data["mean"]), joints, groups)
         except (KeyError, TypeError, AttributeError) as error:
-            raise DataError("a score as in metrics.json: protocol, mean, joints", f"{error!r}") from error
+            raise DataError(f"a score as in {RunFolder.METRICS}: protocol, mean, joints", f"{error!r}") from error
 
 
 def write_metrics(path: str | Path, obj: Score | Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,7 @@ import numpy as np
 
 from ..errors import DataError
 from ..files import atomic_path
-
-CSV_NAME, TEXT_NAME, TENSORBOARD_NAME = "log.csv", "log.txt", "tensorboard"
+from .run_folder import RunFolder
 
 # heading in log.txt -> name of the value given to `RunLog.write`. A published heading stands over the published number only. The
 # three others hold what is trained and validated with here: the published Train Loss, Val Loss and Train Acc average in another
@@ -52,16 +52,16 @@ class RunLog:
 
     def __init__(
         self,
-        folder: str | Path,
+        folder: str | os.PathLike[str],
         resume_epoch: int | None = None,
         tensorboard: bool = True,
         text_columns: Mapping[str, str] = TEXT_COLUMNS,
     ):
-        self.folder, self.text_columns = Path(folder), dict(text_columns)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.text_columns = RunFolder(folder), dict(text_columns)
+        self.folder.path.mkdir(parents=True, exist_ok=True)
         self._columns, self._rows = ["epoch"], []
-        if resume_epoch is not None and (self.folder / CSV_NAME).exists():
-            self._columns, rows = _read_rows(self.folder / CSV_NAME)
+        if resume_epoch is not None and self.folder.log_csv.exists():
+            self._columns, rows = _read_rows(self.folder.log_csv)
             self._rows = [row for row in rows if int(row["epoch"]) < resume_epoch]
         self._writer = None
         if tensorboard:
@@ -69,7 +69,7 @@ class RunLog:
             from torch.utils.tensorboard import SummaryWriter
 
             # the purge hides what an earlier run wrote for the epochs that now come again
-            self._writer = SummaryWriter(str(self.folder / TENSORBOARD_NAME), purge_step=resume_epoch or 0)
+            self._writer = SummaryWriter(str(self.folder.tensorboard), purge_step=resume_epoch or 0)
 
     def write(self, epoch: int, values: Mapping[str, Any]) -> None:
         """Add the row of an epoch; a second call for the same epoch adds to its row.
@@ -103,7 +103,7 @@ class RunLog:
         self.close()
 
     def _write_csv(self) -> None:
-        with atomic_path(self.folder / CSV_NAME) as path, open(path, "w", newline="", encoding="utf-8") as file:
+        with atomic_path(self.folder.log_csv) as path, open(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, self._columns, restval="", lineterminator="\n")
             writer.writeheader()
             writer.writerows(self._rows)
@@ -113,11 +113,11 @@ class RunLog:
         for row in self._rows:
             numbers = [float(row.get(name) or math.nan) for name in self.text_columns.values()]
             lines.append("\t".join(f"{number:.6f}" for number in numbers))
-        with atomic_path(self.folder / TEXT_NAME) as path:
+        with atomic_path(self.folder.log_text) as path:
             Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def read(folder: str | Path) -> dict[str, np.ndarray]:
+def read(folder: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Columns of a run's log: name -> (rows,) float64, nan where a cell is empty; `epoch` is int64.
 
     Args:
@@ -127,7 +127,7 @@ def read(folder: str | Path) -> dict[str, np.ndarray]:
         DataError: when there is no log, or it cannot be read.
     """
     path = Path(folder)
-    columns, rows = _read_rows(path / CSV_NAME if path.is_dir() else path)
+    columns, rows = _read_rows(RunFolder(path).log_csv if path.is_dir() else path)
     found = {name: np.array([float(row[name] or math.nan) for row in rows]) for name in columns if name != "epoch"}
     return {"epoch": np.array([int(row["epoch"]) for row in rows], dtype=np.int64), **found}
 

@@ -22,6 +22,7 @@ from .inference import Predictions, predict
 from .options import InferenceOptions, ScoringOptions
 from .original_pck import original_pck_of_peaks
 from .protocol import Protocol, Score, text_table, write_metrics
+from .run_folder import RunFolder
 from .score_table import ScoreTable
 
 THRESHOLD = 0.05
@@ -171,7 +172,7 @@ def score_network(
     dataset: PoseDataset,
     device: torch.device,
     options: ScoringOptions,
-    folder: Path,
+    folder: RunFolder,
     observe: Callable[[torch.Tensor, dict], None] | None = None,
 ) -> tuple[dict[str, Score], Predictions]:
     """Score a loaded network, print the table, write metrics.json (or --json) and preds_valid.mat; `observe` as in `predict`.
@@ -184,9 +185,9 @@ def score_network(
     name = str(dataset.describe().get("name", ""))
     scores = score_predictions(found, network.skeleton, network.spec.original_cells, name, options.test_batch, notes)
     print_scores(scores)
-    path = Path(options.json) if options.json else folder / "metrics.json"
+    path = Path(options.json) if options.json else folder.metrics
     write_metrics(path, scores_json(scores))
-    write_predictions(folder / "preds_valid.mat", found)
+    write_predictions(folder.preds_valid, found)
     log.info("scores written to %s", path)
     if found.faults:
         log.warning(found.faults)

@@ -29,6 +29,7 @@ from .part_iou import counter_for
 from .published_results import comparison, measured, read_results
 from .report.record import Record
 from .report.runs import frame_overlays, test_report
+from .run_folder import RunFolder
 from .score import score_network, write_scores
 
 # options that need a network
@@ -45,14 +46,14 @@ def score_checkpoint(options: TestOptions) -> dict:
         raise OptionError(
             "a checkpoint and labelled data",
             f"--resume {options.resume or '(none)'}, --dataset {source or '(none)'}",
-            "zoopose test --dataset NAME[:PATH] --resume FOLDER/model_best.pth.tar",
+            f"zoopose test --dataset NAME[:PATH] --resume FOLDER/{RunFolder.BEST}",
         )
     check_options(options)
     if not options.predictions and Path(options.resume).is_dir():
         return score_folder(options, score_checkpoint)
     warn_of_idle_split(options.split, source)
     split = options.split if options.split != "auto" else "valid" if has_splits(source) else "all"
-    folder = Path(options.checkpoint) if options.checkpoint else _folder(options)
+    folder = RunFolder(options.checkpoint or _folder(options))
     if options.predictions:
         dataset = open_with_options(source, split, options, need_pictures=False)
         warn_of_idle_data(options)
@@ -89,13 +90,13 @@ def score_checkpoint(options: TestOptions) -> dict:
             facts["published / ours"] = "; ".join(compared := comparison(results, measured(tables)))
             for line in compared:
                 log.info(line)
-    write_scores(Path(options.json) if options.json else folder / "metrics.json", scores, tables)
+    write_scores(Path(options.json) if options.json else folder.metrics, scores, tables)
     facts["data"] = dict(dataset.describe())
     opened = {"data": source, "split": split, "options": plain(options), "started_in": os.getcwd()}
     Record("test", found, scores, skeleton, facts, opened, tables=tables).write(folder)
     log.info("report: %s", test_report(folder, dataset, found, scores, skeleton, facts, tables))
     if options.debug:
-        frame_overlays(folder / "overlays", dataset, found, skeleton)
+        frame_overlays(folder.overlays, dataset, found, skeleton)
     return scores
 
 
@@ -115,4 +116,4 @@ def _folder(options: TestOptions) -> Path:
     if options.predictions:
         path = Path(options.predictions)
         return path.with_name(f"{path.stem}_test")
-    return Path(options.resume).parent / "test"
+    return RunFolder(Path(options.resume).parent).test

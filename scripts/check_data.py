@@ -22,10 +22,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-import tyro
 
+from zoopose.commandline.flags import positional
 from zoopose.commandline.limits import COUNT_OR_ZERO, Limits, check_limits
 from zoopose.commandline.parsing import command
+from zoopose.datasets.annotated_pictures import AnnotatedPictures
 from zoopose.datasets.open import class_names, open_data, partner_pairs, warn_of_idle_data, warn_of_idle_split
 from zoopose.datasets.picture_paths import is_file
 from zoopose.datasets.pictures import PictureError
@@ -44,7 +45,7 @@ _SHOWN = 10
 class CheckOptions:
     """`zoopose data check`."""
 
-    data: Annotated[str, tyro.conf.Positional]
+    data: Annotated[str, positional("NAME[:PATH]")]
     """the data set, NAME[:PATH]"""
     split: Literal["train", "valid", "all"] = "all"
     """which part"""
@@ -161,12 +162,12 @@ def check_source(
     source = dict(dataset.describe())
     facts: dict[str, Any] = {"source": source, "items": len(dataset)}
     facts |= {key: source.pop(key) for key in ("classes", "skipped") if key in source}
-    if dataset.skeleton is not None:
+    if dataset.skeleton.joints:
         facts |= _sides(dataset.skeleton)
     if dataset.labels is not None:
         facts |= _label_counts(dataset)
     missing = missing_pictures(dataset)
-    if hasattr(dataset, "path_of"):
+    if isinstance(dataset, AnnotatedPictures):
         paths = {shown_name(dataset.path_of(i)): gone for i, gone in enumerate(missing)}
         lost = [path for path, gone in paths.items() if gone]
         facts["missing_pictures"] = {"count": len(lost), "of": len(paths), "first": lost[:5]}
@@ -175,7 +176,7 @@ def check_source(
 
 def missing_pictures(dataset: PoseDataset) -> list[bool]:
     """Whether the picture of each item is missing; False throughout for sets that do not say where their pictures are."""
-    if not hasattr(dataset, "path_of"):
+    if not isinstance(dataset, AnnotatedPictures):
         return [False] * len(dataset)
     known: dict[Path, bool] = {}
     found = []

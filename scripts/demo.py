@@ -34,6 +34,7 @@ from zoopose.evaluation.network import compute_device
 from zoopose.evaluation.protocol import Score, text_table, write_metrics
 from zoopose.evaluation.report import page as report
 from zoopose.evaluation.report.runs import curves_of, overlays
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.evaluation.score import MAIN, score_predictions
 from zoopose.files import atomic_json
 from zoopose.pose import checkpoints
@@ -72,7 +73,7 @@ def run(options: DemoOptions) -> dict[str, Score]:
         log.info("%s is %+.1f points against the source model, without a single target label", _title(name), gain)
         if outcome := plan.outcome(name):
             log.info("%s: %s", _title(name), outcome)
-    log.info("done in %s; open %s", duration(time.monotonic() - begun), Path(options.out) / "report.html")
+    log.info("done in %s; open %s", duration(time.monotonic() - begun), RunFolder(options.out).report)
     return scores
 
 
@@ -116,7 +117,7 @@ def _test_and_report(plan: Plan) -> dict[str, Score]:
         )
     main = {name: by_protocol[MAIN] for name, by_protocol in scores.items()}
     write_metrics(
-        plan.out / "metrics.json",
+        RunFolder(plan.out).metrics,
         {
             name: {**score.to_json(), "protocols": {p: s.to_json() for p, s in scores[name].items()}}
             for name, score in main.items()
@@ -154,7 +155,7 @@ def _report(
     for folder, title in plan.titles.items():
         blocks += [
             report.Curves(f"{title}: {c.title.lower()}", c.series, c.x_label, c.y_label, c.note)
-            for c in curves_of(plan.out / folder)
+            for c in curves_of(RunFolder(plan.out / folder))
         ]
     blocks.append(report.Options("Options", plain(plan.demo), "zoopose demo"))
     gain = 100 * (main[last].mean - main["source_only"].mean)
@@ -163,7 +164,7 @@ def _report(
     )
     if outcome := plan.outcome(last):
         summary = f"{_title(last)}: {outcome}.\n\n{summary}"
-    report.build_report(plan.out / "report.html", "zoopose demo", summary, blocks, percent)
+    report.build_report(RunFolder(plan.out).report, "zoopose demo", summary, blocks, percent)
 
 
 if __name__ == "__main__":

@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import tyro
-
 from zoopose.ccssl import CCSSL
 from zoopose.ccssl.adaptation import LAST
 from zoopose.ccssl.options import CcsslOptions
+from zoopose.commandline.flags import flag
 from zoopose.commandline.limits import COUNT, SEED, Limits
 from zoopose.datasets.sample import PoseDataset
 from zoopose.errors import OptionError
@@ -20,6 +19,7 @@ from zoopose.evaluation.box_fill import outcome_of
 from zoopose.evaluation.data import open_with_options
 from zoopose.evaluation.report.labels import label_blocks
 from zoopose.evaluation.report.page import Block
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.pose import weights
 from zoopose.pose.models import options_of
 from zoopose.pose.skeleton import Skeleton
@@ -32,7 +32,7 @@ from zoopose.wscda import PPLO, WSCDA
 from zoopose.wscda.options import PploOptions, WscdaOptions
 
 SIZE = (112, 144)  # height and width of the pictures: crops are taken at 64 px
-BEST = "model_best.pth.tar"
+BEST = RunFolder.BEST
 Step = tuple[str, Callable[[Any], Any], Callable[[], FitOptions]]
 
 
@@ -43,7 +43,7 @@ class DemoOptions:
     method: Literal["ccssl", "wscda"] = "ccssl"
     """ccssl: from renderings to video of the same animal; wscda: from people and labelled species to video of another species, then
     PPLO"""
-    arch: Annotated[str, tyro.conf.arg(aliases=["-a"])] = ""
+    arch: Annotated[str, flag("-a")] = ""
     """network; unless given, an hourglass small enough for a few minutes on a CPU. Any other learns at a quarter of the rate"""
     out: str = "zoopose_demo"
     """folder for data, runs and report"""
@@ -238,7 +238,9 @@ class CcsslPlan(Plan):
 
     def label_blocks(self, skeleton: Skeleton) -> list[Block]:
         return label_blocks(
-            self.out / "ccssl", open_with_options(self.target, "train", self.ccssl(), labelled=False), skeleton
+            RunFolder(self.out / "ccssl"),
+            open_with_options(self.target, "train", self.ccssl(), labelled=False),
+            skeleton,
         )
 
 
@@ -332,7 +334,7 @@ class WscdaPlan(Plan):
         target = open_with_options(
             self.file("target", "train"), "all", self.source_model(), labelled=False, skeleton=skeleton
         )
-        return label_blocks(self.out / "pplo", target, skeleton)
+        return label_blocks(RunFolder(self.out / "pplo"), target, skeleton)
 
 
 PLANS: Mapping[str, type[Plan]] = {"ccssl": CcsslPlan, "wscda": WscdaPlan}

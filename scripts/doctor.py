@@ -22,13 +22,15 @@ from typing import Annotated
 
 import torch
 
+from zoopose.commandline.flags import sized
 from zoopose.commandline.limits import Limits, check_limits
-from zoopose.commandline.parsing import command, sized, warn_of_idle
+from zoopose.commandline.parsing import command, warn_of_idle
 from zoopose.errors import OptionError
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.progress import log
 
 PACKAGES = (
-    "torch torchvision numpy scipy opencv-python-headless h5py pandas lightning-fabric matplotlib jinja2 tensorboard tyro imaug"
+    "torch torchvision numpy scipy opencv-python-headless h5py pandas lightning-fabric jinja2 tensorboard tyro imaug"
 ).split()
 
 
@@ -64,7 +66,7 @@ def run(options: DoctorOptions) -> None:
     root = Path(options.image_path)
     for relative in ("behaviorDiscovery2.0", "synthetic_animal", "real_animal_crop"):
         log.info("data        %s: %s", root / relative, "found" if (root / relative).is_dir() else "not there")
-    for path in sorted(Path("checkpoint").rglob("model_best.pth.tar"))[:20]:
+    for path in sorted(Path("checkpoint").rglob(RunFolder.BEST))[:20]:
         log.info("checkpoint  %s", path)
     log.info("writable    %s: %s", Path.cwd(), "yes" if os.access(Path.cwd(), os.W_OK) else "NO")
     if options.models:

@@ -23,6 +23,7 @@ from zoopose.commandline.parsing import command
 from zoopose.errors import OptionError
 from zoopose.evaluation.network import joint_order, load_network, mean_of
 from zoopose.evaluation.options import LoadingOptions
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.files import atomic_path
 from zoopose.pose.checkpoints import Loaded
 from zoopose.pose.original.export import original_checkpoint
@@ -60,7 +61,7 @@ def run(options: ExportOptions) -> list[Path]:
         raise OptionError(
             "a checkpoint and a file to write",
             f"--resume {options.resume or '(none)'}, {', '.join(f'no --{name}' for name in WRITERS)}",
-            "zoopose export --resume FOLDER/model_best.pth.tar --published FILE",
+            f"zoopose export --resume FOLDER/{RunFolder.BEST} --published FILE",
         )
     for path in named.values():
         if path.is_dir() or path.resolve() == Path(options.resume).resolve():

@@ -19,8 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-import tyro
-
+from zoopose.commandline.flags import positional
 from zoopose.commandline.parsing import command, warn_of_idle
 from zoopose.errors import OptionError
 from zoopose.progress import log
@@ -31,7 +30,7 @@ from zoopose.scripts.download import fetch, unpack
 class GetOptions:
     """`zoopose data get`."""
 
-    data: Annotated[str, tyro.conf.Positional]
+    data: Annotated[str, positional("NAME")]
     """the data set's name"""
     root: str = ""
     """folder to put it in; default: a folder of ./animal_data/ named after the set"""

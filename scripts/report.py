@@ -22,9 +22,8 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-import tyro
-
 from zoopose.ccssl.options import CcsslOptions
+from zoopose.commandline.flags import flag, positional
 from zoopose.commandline.limits import PROCESSES, check_limits
 from zoopose.commandline.parsing import command, warn_of_idle
 from zoopose.datasets.sample import PoseDataset
@@ -36,8 +35,9 @@ from zoopose.evaluation.network import compute_device
 from zoopose.evaluation.options import TestOptions
 from zoopose.evaluation.report.labels import label_blocks
 from zoopose.evaluation.report.page import Block
-from zoopose.evaluation.report.record import NAME, Record
+from zoopose.evaluation.report.record import Record
 from zoopose.evaluation.report.runs import run_facts, test_report, training_report
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.evaluation.score import BATCH, score_predictions
 from zoopose.pose import checkpoints
 from zoopose.pose.checkpoints import Loaded
@@ -50,7 +50,6 @@ from zoopose.wscda.report import domain_blocks
 
 O = TypeVar("O")  # noqa: E741
 
-BEST = "model_best.pth.tar"
 SCORED = "here: the run has been scored, no network runs"
 # name in run.json -> its options, and the option that names the labelled data
 METHODS: Mapping[str, tuple[type[FitOptions], str]] = {
@@ -65,11 +64,11 @@ METHODS: Mapping[str, tuple[type[FitOptions], str]] = {
 class ReportOptions:
     """`zoopose report`."""
 
-    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    run: Annotated[str, positional("RUN")]
     """run folder of zoopose train, ccssl, wscda, pplo or test"""
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     """where to compute, when a run that was stopped must be scored first"""
-    workers: Annotated[int, PROCESSES, tyro.conf.arg(aliases=["-j"])] = min(4, os.cpu_count() or 1)
+    workers: Annotated[int, PROCESSES, flag("-j")] = min(4, os.cpu_count() or 1)
     """processes that read pictures then"""
 
 
@@ -80,9 +79,9 @@ def run(options: ReportOptions) -> Path:
         DataError: no run folder, or data that are no longer what the run saw.
     """
     check_limits(options)
-    folder = Path(options.run).expanduser().resolve()
+    folder = RunFolder(Path(options.run).expanduser().resolve())
     facts = run_facts(folder)
-    record = Record.read(folder) if (folder / NAME).is_file() else None
+    record = Record.read(folder) if folder.predictions.is_file() else None
     if record is not None and record.kind == "test":
         warn_of_idle(options, [(name, lambda o: True, SCORED) for name in ("accelerator", "workers")])
         path = _test(folder, record)
@@ -94,17 +93,16 @@ def run(options: ReportOptions) -> Path:
     return path
 
 
-def _no_run(folder: Path) -> DataError:
-    inside = sorted(p.parent.name for p in folder.glob("*/run.json")) if folder.is_dir() else []
-    names = sorted(p.name for p in folder.iterdir())[:8] if folder.is_dir() else []
-    found = f"{folder} with {', '.join(names) or 'nothing in it'}" if folder.is_dir() else f"no folder {folder}"
+def _no_run(folder: RunFolder) -> DataError:
+    path, files = folder.path, f"{RunFolder.RUN_JSON} or {RunFolder.PREDICTIONS}"
+    inside = sorted(p.parent.name for p in path.glob(f"*/{RunFolder.RUN_JSON}")) if path.is_dir() else []
+    names = sorted(p.name for p in path.iterdir())[:8] if path.is_dir() else []
+    found = f"{path} with {', '.join(names) or 'nothing in it'}" if path.is_dir() else f"no folder {path}"
     remedy = f"zoopose report {folder / inside[0]}" if inside else "the folder that --checkpoint of the run named"
-    return DataError(
-        "a run folder, with the run.json or predictions.h5 that train, ccssl, wscda, pplo and test write", found, remedy
-    )
+    return DataError(f"a run folder, with the {files} that train, ccssl, wscda, pplo and test write", found, remedy)
 
 
-def _test(folder: Path, record: Record) -> Path:
+def _test(folder: RunFolder, record: Record) -> Path:
     options = _options(TestOptions, record.options["options"])
     with _where(record.options):
         dataset = open_with_options(
@@ -118,11 +116,11 @@ def _test(folder: Path, record: Record) -> Path:
         return test_report(folder, dataset, record.found, record.scores, record.skeleton, record.facts, record.tables)
 
 
-def _training(folder: Path, facts: Mapping[str, Any], record: Record | None, asked: ReportOptions) -> Path:
+def _training(folder: RunFolder, facts: Mapping[str, Any], record: Record | None, asked: ReportOptions) -> Path:
     """The report of a training or adaptation run, scored first where its best checkpoint has not been scored."""
     kind, labelled = METHODS[facts["method"]]
     options = _options(kind, facts["options"])
-    network = checkpoints.load(folder / BEST) if (folder / BEST).is_file() else None
+    network = checkpoints.load(folder.best) if folder.best.is_file() else None
     if record is not None and network is not None and record.epoch != int(network.state.get("epoch", 0)):
         log.info("the best checkpoint is newer than its scores: scoring it")
         record = None  # gone on since
@@ -131,7 +129,7 @@ def _training(folder: Path, facts: Mapping[str, Any], record: Record | None, ask
         warn_of_idle(asked, [(name, lambda o: True, SCORED) for name in idle])
     if record is None and network is None:
         raise DataError(
-            f"a checkpoint in {folder}", f"no {BEST}: the run was stopped before its first", "let it run on"
+            f"a checkpoint in {folder}", f"no {RunFolder.BEST}: the run was stopped before its first", "let it run on"
         )
     skeleton = record.skeleton if record else network.skeleton
     with _where(facts):
@@ -150,12 +148,11 @@ def _judged(options: FitOptions, labelled: str, skeleton: Skeleton) -> tuple[Pos
     on_target = getattr(options, "select_on_target", "")
     if on_target:
         return open_selecting(on_target, options, skeleton), on_target
-    dataset = validation_data(labelled, options.valid, options)
-    use_pairs_of(dataset, skeleton, options)
+    dataset = use_pairs_of(validation_data(labelled, options.valid, options), skeleton, options)
     return dataset, options.valid or labelled
 
 
-def _target_blocks(folder: Path, options: FitOptions, skeleton: Skeleton, asked: ReportOptions) -> list[Block]:
+def _target_blocks(folder: RunFolder, options: FitOptions, skeleton: Skeleton, asked: ReportOptions) -> list[Block]:
     target = open_target(options, skeleton)
     if isinstance(options, WscdaOptions):
         return domain_blocks(folder, target, compute_device(asked.accelerator))

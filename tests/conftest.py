@@ -20,6 +20,10 @@ import pytest
 import torch
 from hypothesis import settings
 
+from zoopose.pose.checkpoints import pack
+from zoopose.pose.input_spec import InputSpec
+from zoopose.pose.models import build_model
+from zoopose.pose.skeleton import Skeleton
 from zoopose.progress import log
 
 settings.register_profile("zoopose", max_examples=30, deadline=None, derandomize=True)
@@ -192,6 +196,22 @@ def seeing() -> Callable[[Path], Path]:
         return path
 
     return fill
+
+
+@pytest.fixture(scope="session")
+def seeing_checkpoint() -> Callable[[Path], Path]:
+    """(path) -> a checkpoint of a small network for `JOINTS` that sees bright spots, on pictures of 32 px; it was never trained."""
+
+    def write(path: Path) -> Path:
+        numbers = {"num_stacks": 1, "width": 4, "depth": 1}
+        model = build_model("hg", len(JOINTS), **numbers)
+        spec = InputSpec(size_hw=(32, 32), heatmap_hw=(8, 8))
+        state = pack(model, "hg", numbers, Skeleton("beast", JOINTS, ((0, 1), (0, 2))), spec, 0, 0.0, None, {})
+        _see_bright_spots(state["state_dict"])
+        torch.save(state, path)
+        return path
+
+    return write
 
 
 def _plain(value):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -17,7 +18,7 @@ OUTSIDE = {"tests", "benchmarks", "docs", "checkpoint", "examples"}
 # each room may import itself and those of lower rank; rooms of the same rank do not know each other
 RANK = {
     "": 0, "errors": 1, "files": 2, "progress": 3, "commandline": 4, "pose": 5, "datasets": 6, "synthetic": 7,
-    "evaluation": 8, "train": 9, "ccssl": 10, "wscda": 10, "scripts": 11, "cli": 11,
+    "evaluation": 8, "train": 9, "ccssl": 10, "wscda": 10, "library": 11, "scripts": 11, "cli": 11,
 }  # fmt: skip
 # run by path or by name: they import the package by its name
 COMMANDS = {
@@ -30,6 +31,12 @@ COMMANDS = {
     "evaluation/predict.py",
 }
 ROOT_MODULES = {"__init__", "cli", "errors", "files", "progress"}
+# names of files in a run folder; `checkpoint.pth.tar` is left out where another name stands before it
+RUN_FILE = re.compile(
+    r"model_best\.pth\.tar|\blast\.pth\.tar|\bstart\.pth\.tar|\bcheckpoint\.pth\.tar|labels_round_|\bmetrics\.json|\brun\.json|"
+    r"predictions\.(h5|csv|json)|checkpoints\.json|report\.html(?!\.j2)|\blog\.(csv|txt)|probe\.json|target_sample|preds_(best|valid)|"
+    r"keypoints_results|^pred\.mat$"
+)
 MAY_PRINT = {"commandline/parsing.py", "cli.py"}
 
 
@@ -75,7 +82,7 @@ def imports(path: Path) -> list[tuple[int, tuple[str, ...], bool]]:
 
 
 def room(module: tuple[str, ...]) -> str:
-    return module[0] if module and not module[0].startswith("__") else ""
+    return module[0] if module and not module[0].startswith("_") else ""
 
 
 MODULES = modules()
@@ -142,7 +149,9 @@ def test_the_root_holds_the_package_and_its_foundations_alone():
 
 
 def test_the_package_itself_imports_nothing():
-    assert [n for n in ast.walk(tree(Path("__init__.py"))) if isinstance(n, ast.Import | ast.ImportFrom)] == []
+    """But in `if TYPE_CHECKING:`, and where a public name is asked for."""
+    assert [n for n in tree(Path("__init__.py")).body if isinstance(n, ast.Import | ast.ImportFrom)] == []
+    assert not [n for n in tree(Path("__init__.py")).body if isinstance(n, ast.With | ast.Try)]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
@@ -185,3 +194,22 @@ def test_every_command_of_the_table_has_its_module_and_options():
         path, _, wanted = options.partition(":")
         classes = {n.name for n in tree(Path(*path.split(".")).with_suffix(".py")).body if isinstance(n, ast.ClassDef)}
         assert wanted in classes, f"{name}: no {options}"
+
+
+def literals(path: Path) -> list[tuple[int, str]]:
+    """Line and text of every string that is no docstring, the plain parts of f-strings among them."""
+    nodes = list(ast.walk(tree(path)))
+    docs = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    return [
+        (node.lineno, node.value)
+        for node in nodes
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs
+    ]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_files_of_a_run_are_named_in_run_folder_alone(path):
+    if str(path) == "evaluation/run_folder.py":
+        return
+    found = [(line, text) for line, text in literals(path) if RUN_FILE.search(text)]
+    assert not found, f"{path}:{found[0][0]}: {found[0][1]!r}: take the name from evaluation.run_folder.RunFolder"

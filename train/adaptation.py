@@ -11,6 +11,7 @@ from ..datasets.sample import PoseDataset
 from ..errors import OptionError
 from ..evaluation.data import open_target, use_pairs_of
 from ..evaluation.network import load_network, read_as
+from ..evaluation.run_folder import RunFolder
 from ..pose.checkpoints import Loaded
 from ..pose.codecs import CODECS
 from ..progress import log
@@ -86,7 +87,7 @@ def open_adaptation(
         raise OptionError(
             "a trained network to start from",
             "no --resume",
-            f"train one: zoopose train --dataset {labelled} --checkpoint runs/source, then --resume runs/source/model_best.pth.tar"
+            f"train one: zoopose train --dataset {labelled} --checkpoint runs/source, then --resume runs/source/{RunFolder.BEST}"
             + ("; or --resume '' for fresh weights" if fresh else ""),
         )
     if options.resume:
@@ -95,13 +96,12 @@ def open_adaptation(
     if begins_fresh:
         start = fresh(data)
     else:
-        start = restore or load_network(options.resume, labelled, options, getattr(data, "mean", None))
+        start = restore or load_network(options.resume, labelled, options, data.mean)
     if restore is None and not begins_fresh and session.same_run(start, options, method):
         restore = start  # the last checkpoint of this very run: go on with it
     start = read_as(building.with_sigma(refine(start), options), options)
     check_adaptable(start)
-    for dataset in (data, valid):
-        use_pairs_of(dataset, start.skeleton, options)
+    data, valid = (use_pairs_of(dataset, start.skeleton, options) for dataset in (data, valid))
     target = open_target(options, start.skeleton)
     for dataset, name in ((data, labelled), (valid, options.valid or labelled), (target, options.target)):
         check_joints(dataset, start.skeleton, name)
@@ -176,7 +176,7 @@ def say_end(target: str, run: Run, guard: Guard | None, about: str) -> None:
     """
     stopped = guard is not None and guard.stopped
     log.info(f"{run.last_name}: the network at which the run was stopped" if stopped else about)
-    say_next(target, run.folder / ("model_best.pth.tar" if stopped else run.last_name))
+    say_next(target, run.folder.best if stopped else run.folder / run.last_name)
     if stopped:
         log.info(guard.outcome)
 

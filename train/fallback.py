@@ -6,9 +6,10 @@ import math
 from pathlib import Path
 
 from ..errors import WeightsError
+from ..evaluation.run_folder import RunFolder
 from ..pose import checkpoints, weights
 from ..progress import log
-from .run_state import BEST, Run
+from .run_state import Run
 
 
 def load_newest_intact(path: Path, method: str) -> tuple[Path, checkpoints.Loaded]:
@@ -24,7 +25,7 @@ def load_newest_intact(path: Path, method: str) -> tuple[Path, checkpoints.Loade
         return path, checkpoints.load(path)
     except WeightsError as error:
         found = error.found
-    others = sorted((p for p in path.parent.glob("*.pth.tar") if p != path), key=lambda p: _progress(p, method))
+    others = sorted((p for p in RunFolder(path.parent).checkpoints() if p != path), key=lambda p: _progress(p, method))
     while others and _progress(others[-1], method)[0] >= 0:
         other = others.pop()
         try:
@@ -61,7 +62,7 @@ def mend(run: Run, epochs: int) -> None:
     last = run.folder / run.last_name
     if run.epoch >= epochs and run.any_rank(last.is_file() and bool(weights.fault_of(last))):
         run.save()
-    path = run.folder / BEST
+    path = run.folder.best
     fault = weights.fault_of(path) if path.is_file() else ""
     if path.is_file() and not fault:
         return

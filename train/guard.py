@@ -13,15 +13,15 @@ from ..datasets.sample import PoseDataset
 from ..datasets.views import Subset
 from ..evaluation.box_fill import BoxFill, limit_of, share_of_whole_pictures, tightened, zoom_of
 from ..evaluation.inference import Predictions, predict
+from ..evaluation.run_folder import RunFolder
 from ..evaluation.score import BATCH
 from ..pose import weights
 from ..pose.checkpoints import Loaded, copy_checkpoint
 from ..progress import log
-from .run_state import BEST, Run
+from .run_state import Run
 
 ZOOMS = (1.0, 2 / 3, 1.5, 2.0, 3.0)  # of the target's crops, tried with the start network
 FRAMES = 256  # of source and target each, spread over all of them
-START = "start.pth.tar"  # the start network, in the run folder
 SENTENCE = "adaptation did not help here: poses {how}; model_best is the network you gave"
 SHRINK, CHANGE = "shrink inside their boxes", "no longer fill their boxes as the source's do"
 FILL, BEGIN, LIMIT = "guard/box_fill", "guard/start", "guard/limit"  # columns of the log
@@ -111,7 +111,7 @@ class Guard:
         log.info("guard: box fill of the start network %.2f (of the source's labels %.2f); the run ends above %.2f",
                  distance, fill.own, limit)  # fmt: skip
         if run.fabric.is_global_zero:
-            weights.save(run.folder / START, run.pack(0, run.best, None, run.facts({})))
+            weights.save(run.folder.start, run.pack(0, run.best, None, run.facts({})))
         run.fabric.barrier()
 
     def _zoom(self, fill: BoxFill, found: Predictions) -> float:
@@ -181,8 +181,8 @@ class Guard:
 
     def _give_back(self) -> None:
         run = self.run
-        if run.fabric.is_global_zero and (run.folder / START).is_file():
-            copy_checkpoint(run.folder / START, BEST)
+        if run.fabric.is_global_zero and run.folder.start.is_file():
+            copy_checkpoint(run.folder.start, RunFolder.BEST)
         run.fabric.barrier()
 
 

@@ -18,7 +18,7 @@ from .finite import bad_losses, bad_weights
 from .guard import Guard
 from .meter import Meter
 from .ranks import mean_losses
-from .run_state import BEST, Run
+from .run_state import Run
 from .step import Step, TrainingEnded
 
 Validate = Callable[[nn.Module, int | None], Mapping[str, float]]  # (model, batches or None for all) -> scores by name
@@ -104,7 +104,7 @@ def _check_validation(run: Run, epochs: int, validate: Validate) -> None:
     """
     if run.epoch < epochs:
         validate(run.model, 2)
-    elif not (run.folder / BEST).is_file():
+    elif not run.folder.best.is_file():
         raise OptionError(
             "epochs left to train",
             f"{epochs} epochs in all, {run.epoch} of them done elsewhere",

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..commandline.flags import size_of, size_text
 from ..commandline.limits import flag_of
-from ..commandline.parsing import size_of, size_text
 from ..errors import OptionError
 from ..pose import checkpoints, weights
 from ..pose.geometry import hw_of

@@ -1,4 +1,7 @@
-"""Options of the training commands: published names and defaults (ccssl section 12), and ours beside them."""
+"""Options of the training commands: published names and defaults (ccssl section 12), and ours.
+
+Each concern is a class of its own, see `evaluation/options.py`. Nothing here imports torch.
+"""
 
 from __future__ import annotations
 
@@ -7,134 +10,138 @@ from dataclasses import dataclass
 from math import inf
 from typing import Annotated, Any, ClassVar, Literal
 
-import tyro
-
+from ..commandline.flags import dead, expert, flag, number_or_none, sized
 from ..commandline.limits import COUNT, COUNT_OR_ZERO, SEED, SHARE, SIDE, Limits, zero_or
-from ..commandline.parsing import dead, number_or_none, sized
 from ..evaluation.options import DeviceOptions, FolderOptions, MirrorOptions, NetworkUseOptions, TargetOptions
 
-_arg = tyro.conf.arg
 RESNET = "the name of a network says how many layers it has: --arch sb_pose_resnet50"
-HOURGLASS = {
-    "num_stacks": "stacks",
-    "num_blocks": "blocks",
-    "width": "width",
-    "depth": "depth",
-}  # number -> its own option
+# number of an hourglass -> its own option
+HOURGLASS = {"num_stacks": "stacks", "num_blocks": "blocks", "width": "width", "depth": "depth"}
 
 
 @dataclass(frozen=True)
 class CacheOptions(FolderOptions):
     """Where decoded pictures are kept."""
 
-    cache_gib: Annotated[float, Limits(0, 1_000_000)] = 2.0
-    """memory for decoded crops; beyond it they go to a file; 0: keep none, decode them anew every epoch"""
-    cache_folder: str = ""
-    """where that file may lie; default: the run folder; it has no name and goes with the run"""
+    TITLE: ClassVar[str] = "Reading pictures"
+
+    cache_gib: Annotated[float, Limits(0, 1_000_000), expert()] = 2.0
+    """memory for decoded crops in GiB; more crops go to a file; 0: decode every picture in every epoch"""
+    cache_folder: Annotated[str, flag(metavar="FOLDER", expert=True)] = ""
+    """folder for that file, which is deleted at the end; default: the run folder"""
 
 
 @dataclass(frozen=True)
 class NetworkOptions:
-    """A new network: its layers, its input, its maps."""
+    """A new network: its layers, its input, its heatmaps."""
 
-    arch: Annotated[str, _arg(aliases=["-a"])] = "hg"
-    """network: hg, hrnet_w32, sb_pose_resnet50, ...; `zoopose doctor --models` lists them"""
-    arch_options: str = ""
-    """further numbers of the network, NAME=VALUE,NAME=VALUE,...; `zoopose doctor --models` lists them too"""
-    trunk_weights: str = ""
-    """of a new network: a state dict file to start its trunk from, of torchvision's ResNet or the published HRNet (ImageNet)"""
-    stacks: Annotated[int, Limits(1, 64), _arg(aliases=["-s"])] = 4
-    """hg: hourglasses in a row"""
-    blocks: Annotated[int, Limits(1, 64), _arg(aliases=["-b"])] = 1
-    """hg: residual blocks at every place of an hourglass"""
+    TITLE: ClassVar[str] = "Network"
+
+    arch: Annotated[str, flag("-a", metavar="NAME")] = "hg"
+    """name of the network: hg, hrnet_w32, sb_pose_resnet50, ...; list: `zoopose doctor --models`"""
+    arch_options: Annotated[str, flag(metavar="NAME=VALUE,...", expert=True)] = ""
+    """further numbers of the network; list: `zoopose doctor --models`"""
+    trunk_weights: Annotated[str, flag(metavar="FILE")] = ""
+    """ImageNet weights for the trunk of a new network: a state dict of torchvision's ResNet or of HRNet"""
+    stacks: Annotated[int, Limits(1, 64), flag("-s")] = 4
+    """hg: number of hourglasses in a row"""
+    blocks: Annotated[int, Limits(1, 64), expert("-b")] = 1
+    """hg: number of residual blocks at each place of an hourglass"""
     width: Annotated[int, Limits(2, 4096)] = 128
-    """hg: planes of the blocks; the maps inside have twice as many channels"""
-    depth: Annotated[int, Limits(0, 10)] = 0
-    """hg: halvings in an hourglass; 0: the published 4, or as many as the input side allows"""
+    """hg: channels inside a block; a map has twice as many"""
+    depth: Annotated[int, Limits(0, 10), expert()] = 0
+    """hg: number of times a map is halved; 0: 4, or fewer where the input is small"""
     inp_res: Annotated[int | tuple[int, int], SIDE, sized()] = 0
-    """side of the input, px, or rows and columns: 256x192; 0: that of the network to start from, else 256"""
-    out_res: Annotated[int | tuple[int, int], zero_or(1, 8192), sized()] = 0
-    """side of the heatmaps, cells, or rows and columns; 0: a quarter of the input's"""
-    codec: str = ""
-    """how maps mean joints: dark, argmax, quarter, softargmax, udp, udp_offset, udp_offset4, grmi, megvii, cpn; default: that of
-    the network to start from, else dark"""
-    sigma: Annotated[float, zero_or(0.05, 1000)] = 0.0
-    """width of the target peaks, cells; 0: that of the network to start from, else 1"""
+    """input size in px: a side, or rows and columns, e.g. 256x192; 0: that of the start network, else 256"""
+    out_res: Annotated[int | tuple[int, int], zero_or(1, 8192), sized(expert=True)] = 0
+    """size of the heatmaps in cells; 0: a quarter of the input"""
+    codec: Annotated[str, flag(metavar="NAME")] = ""
+    """how heatmaps encode joints: dark, argmax, quarter, softargmax, udp, udp_offset, udp_offset4, grmi, megvii, cpn; default:
+    that of the start network, else dark"""
+    sigma: Annotated[float, zero_or(0.05, 1000), expert()] = 0.0
+    """standard deviation of a target peak in cells; 0: that of the start network, else 1"""
 
 
 @dataclass(frozen=True)
 class TargetMapOptions:
-    """What the maps of a network are trained towards, and how far off they are."""
+    """What the heatmaps of a network are trained towards, and how far off they are."""
 
-    loss: str = "auto"
-    """what is minimised, of the maps' squared error. balanced: mean over labelled joints, peaks weighted up (learns much faster);
-    mean: without the weighting; published: the published reduction. auto: published for published crops, else balanced, or what
-    belongs to the codec"""
-    hidden: Literal["auto", "train", "ignore"] = "auto"
-    """joints that are labelled but hidden; auto: train on them where a person has placed them, as in COCO files; ignore them in
-    TigDog, as published, and in renderings, where left and right legs behind each other only confuse"""
-    label_type: Literal["Gaussian", "Cauchy"] = "Gaussian"
-    """shape of the target peaks"""
+    TITLE: ClassVar[str] = "Loss"
+
+    loss: Annotated[str, flag(metavar="NAME")] = "auto"
+    """loss on the heatmaps: balanced (peaks weigh more than empty cells; learns fastest), mean, published, or one of a codec; auto:
+    published with published crops, else that of the codec, else balanced"""
+    hidden: Annotated[Literal["auto", "train", "ignore"], expert()] = "auto"
+    """joints that are labelled but not visible; auto: train on them where a person placed them (COCO files), ignore them in TigDog
+    and in renderings"""
+    label_type: Annotated[Literal["Gaussian", "Cauchy"], expert()] = "Gaussian"
+    """curve of a target peak"""
 
 
 @dataclass(frozen=True)
 class OptimOptions:
     """Batches, optimiser and learning rate."""
 
+    TITLE: ClassVar[str] = "Optimiser"
+
     train_batch: Annotated[int, Limits(1, 65_536)] = 6
-    """pictures in a training batch, of every domain, on every device"""
+    """number of pictures in a training batch, on each device"""
     solver: Literal["rms", "adam"] = "rms"
     """optimiser: RMSprop or Adam"""
-    lr: Annotated[float, Limits(0, 1000), _arg(aliases=["--learning-rate"])] = 2.5e-4
+    lr: Annotated[float, Limits(0, 1000), flag("--learning-rate")] = 2.5e-4
     """learning rate"""
-    momentum: Annotated[float, SHARE] = 0.0
-    """of RMSprop"""
-    weight_decay: Annotated[float, Limits(0, 1000), _arg(aliases=["--wd"])] = 0.0
-    """L2 penalty"""
-    rms_alpha: Annotated[float, SHARE] = 0.99
-    """of RMSprop: share of the mean square that is kept at every step"""
-    rms_eps: Annotated[float, SHARE] = 1e-8
-    """of RMSprop: added to the root of the mean square"""
-    decay_norms: bool = True
-    """the penalty acts on norms and biases too, as in all published trainings but OpenPose's; --no-decay-norms spares them"""
+    momentum: Annotated[float, SHARE, expert()] = 0.0
+    """momentum of RMSprop"""
+    weight_decay: Annotated[float, Limits(0, 1000), expert("--wd")] = 0.0
+    """weight of the L2 penalty"""
+    rms_alpha: Annotated[float, SHARE, expert()] = 0.99
+    """decay of RMSprop's mean square"""
+    rms_eps: Annotated[float, SHARE, expert()] = 1e-8
+    """number that RMSprop adds to the root of the mean square"""
+    decay_norms: Annotated[bool, expert()] = True
+    """leave norms and biases out of the L2 penalty"""
     decay: Literal["step", "cosine", "linear"] = "step"
-    """how the rate falls: by --gamma at the epochs of --schedule, along a cosine to a fiftieth, or in a straight line to 0"""
+    """how the learning rate falls: by --gamma at the epochs of --schedule, along a cosine to a fiftieth, or in a line to 0"""
     schedule: Annotated[tuple[int, ...], COUNT_OR_ZERO] = (60, 90)
-    """epochs after which the rate falls, counted from 0"""
-    gamma: Annotated[float, Limits(0, 1000)] = 0.1
-    """factor at those epochs"""
+    """with --decay step: epochs after which the learning rate falls, counted from 0"""
+    gamma: Annotated[float, Limits(0, 1000), expert()] = 0.1
+    """with --decay step: factor on the learning rate at those epochs"""
 
 
 @dataclass(frozen=True)
 class AugmentOptions(MirrorOptions):
     """How pictures are changed in training."""
 
-    scale_factor: Annotated[float, Limits(0, 1)] = 0.25
-    """standard augmentation: relative change of size"""
-    rot_factor: Annotated[float, Limits(0, 360)] = 30.0
-    """standard augmentation: standard deviation of the turn, degrees"""
+    TITLE: ClassVar[str] = "Augmentation"
+
+    scale_factor: Annotated[float, Limits(0, 1), expert()] = 0.25
+    """standard augmentation: largest relative change of size"""
+    rot_factor: Annotated[float, Limits(0, 360), expert()] = 30.0
+    """standard augmentation: standard deviation of the rotation in degrees"""
 
 
 @dataclass(frozen=True)
 class RunOptions(FolderOptions, DeviceOptions):
     """A run: its folder, its devices, its checkpoints and log."""
 
+    TITLE: ClassVar[str] = "Run"
+
     restart: bool = False
-    """begin anew in a folder that holds an earlier run of other options, or of the same"""
-    snapshot: Annotated[int, COUNT_OR_ZERO] = 0
-    """keep checkpoint_N.pth.tar every so many epochs; 0: never"""
-    print_freq: Annotated[int, COUNT_OR_ZERO] = 0
-    """a line in the log every so many batches; 0: one an epoch"""
+    """start anew in a folder that contains a run; default: continue that run"""
+    snapshot: Annotated[int, COUNT_OR_ZERO, expert()] = 0
+    """epochs between two checkpoints that are kept (checkpoint_N.pth.tar); 0: keep the best and the last only"""
+    print_freq: Annotated[int, COUNT_OR_ZERO, expert()] = 0
+    """batches between two lines of the log; 0: one line an epoch"""
     seed: Annotated[int, SEED] = 0
-    """of every draw"""
+    """seed of all random numbers"""
     devices: Annotated[int, Limits(1, 256)] = 1
-    """devices to train on; more than one starts as many processes, torchrun works too"""
-    precision: Literal["32", "bf16-mixed"] = "32"
+    """number of devices to train on, one process each; torchrun works too"""
+    precision: Annotated[Literal["32", "bf16-mixed"], expert()] = "32"
     """number format of the forward pass"""
-    debug: Annotated[int, COUNT_OR_ZERO, number_or_none(), _arg(aliases=["-d"])] = 0
-    """draw the first so many batches to RUN FOLDER/debug: pictures with true and predicted joints, target and predicted maps"""
-    compile: bool = False
-    """torch.compile: about a minute at the start, faster steps after"""
+    debug: Annotated[int, COUNT_OR_ZERO, number_or_none("-d", expert=True)] = 0
+    """draw the first N batches to FOLDER/debug: pictures, joints and heatmaps, true and predicted"""
+    compile: Annotated[bool, expert()] = False
+    """compile the network (torch.compile): one minute at the start, then faster steps"""
 
 
 @dataclass(frozen=True)
@@ -143,8 +150,8 @@ class FitOptions(
 ):
     """What every command that trains takes."""
 
-    valid: str = ""
-    """validation data, NAME[:PATH]"""
+    valid: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
+    """validation data"""
 
     # resuming with another value of these does not change what is computed, or is what resuming is for
     FREE: ClassVar[frozenset[str]] = frozenset(
@@ -162,75 +169,86 @@ class FitOptions(
 class AdaptOptions(FitOptions, TargetOptions):
     """What every command takes that adapts a network to unlabelled animals."""
 
-    source: str = ""
-    """labelled animals, NAME[:PATH]"""
-    valid: str = ""
-    """labelled animals that score the checkpoints, NAME[:PATH]; default: the validation split of --source"""
-    resume: str | None = ""
-    """checkpoint to start from; or the last.pth.tar of an interrupted run, to go on with it"""
-    num_epochs: Annotated[int, COUNT, _arg(aliases=["--epochs"])] = 30
-    """epochs in all"""
+    TITLE: ClassVar[str] = "Adaptation"
+    # of a new network, which an adaptation mostly does not build; and what is set once, when the start network is trained
+    EXPERT: ClassVar[frozenset[str]] = frozenset(
+        "arch trunk_weights stacks width inp_res codec loss solver decay schedule classes category partners flip".split()
+    )
+
+    source: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
+    """labelled animals"""
+    valid: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
+    """labelled animals to score checkpoints on; default: the validation part of --source"""
+    resume: Annotated[str | None, flag(metavar="FILE")] = ""
+    """checkpoint to start from; or last.pth.tar of a stopped run, to continue it"""
+    num_epochs: Annotated[int, COUNT, flag("--epochs")] = 30
+    """number of epochs"""
     steps: Annotated[int, COUNT_OR_ZERO] = 0
-    """batches an epoch; 0: until the largest of the sets is through"""
-    train_batch: Annotated[int, Limits(1, 65_536), _arg(aliases=["--batch-size"])] = 6
-    """pictures of each domain in a training batch, on every device"""
+    """batches an epoch; 0: as many as the largest data set has"""
+    train_batch: Annotated[int, Limits(1, 65_536), flag("--batch-size")] = 6
+    """number of pictures of each domain in a training batch, on each device"""
 
 
 @dataclass(frozen=True)
 class LabelOptions(AdaptOptions):
-    """What methods take that train on the network's own labels, some rounds long."""
+    """What methods take that train on the network's own labels, made in rounds."""
+
+    TITLE: ClassVar[str] = "Pseudo-labels"
 
     refresh: Annotated[int, COUNT_OR_ZERO] = 0
     """epochs between two rounds of labelling"""
-    check_limit: Annotated[float, Limits(0, inf)] = 0.0
-    """a label is left out where one of its checks misses by more, in shares of the crop's side"""
+    check_limit: Annotated[float, Limits(0, inf), expert()] = 0.0
+    """largest error of a label's checks, in shares of the crop's side; labels above it are left out"""
     share_first: Annotated[float | None, SHARE] = None
-    """share of the labels admitted in the first round"""
+    """share of the labels that train in the first round"""
     share_last: Annotated[float | None, SHARE] = None
-    """share admitted in the last round"""
-    no_guard: bool = False
-    """go on where poses fill their boxes ever less like the source's, instead of ending the run and giving the start network back
-    as model_best"""
-    guard_limit: Annotated[float, Limits(0, inf)] = 0.6
-    """share by which the distance of the poses' box fill from the source's may grow over that of the start network; less where that
-    one is far already"""
+    """share of the labels that train in the last round"""
+    no_guard: Annotated[bool, expert()] = False
+    """go on where poses shrink in their boxes; default: end the run, and give back the start network as model_best"""
+    # growth of the box-fill distance, as a share of the start network's; chosen on five runs of benchmarks/adaptation and on three
+    # of the pairs in docs/methods.md, "The guard": runs that gained grew by at most 49 %, but for a target at a third of its size
+    guard_limit: Annotated[float, Limits(0, inf), expert()] = 0.6
+    """growth of the distance between box fill of poses and of the source's labels at which the run ends, as a share of the start
+    network's distance; less where that is large"""
 
 
 @dataclass(frozen=True)
 class TrainOptions(FitOptions):
     """`zoopose train`."""
 
-    dataset: str = "synthetic_animal_sp"
-    """labelled data, NAME[:PATH]: coco:PATH.json, real_animal, real_animal_sp, synthetic_animal, synthetic_animal_sp, ..."""
-    valid: str = ""
-    """validation data, NAME[:PATH]; default: the validation split of --dataset"""
+    TITLE: ClassVar[str] = "Training"
+
+    dataset: Annotated[str, flag(metavar="NAME[:PATH]")] = "synthetic_animal_sp"
+    """labelled data: coco:PATH.json, real_animal, real_animal_sp, synthetic_animal, synthetic_animal_sp, ..."""
+    valid: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
+    """validation data; default: the validation part of --dataset"""
     epochs: Annotated[int, COUNT] = 100
-    """epochs in all"""
-    recipe: str = ""
-    """a published training, e.g. coco/hrnet_w32_256x192: all options that are not given are then the recipe's"""
-    iterations: Annotated[int, COUNT_OR_ZERO] = 0
-    """length of the training in batches instead of --epochs; 0: --epochs counts"""
-    warmup: Annotated[int, COUNT_OR_ZERO] = 0
-    """batches over which the rate rises at the beginning"""
-    warmup_factor: Annotated[float, SHARE] = 0.0
-    """share of the rate at the first of them"""
-    stages: Annotated[int, Limits(1, 1000)] = 1
-    """how many times the whole schedule is run, each time from the best weights so far (LPN)"""
-    joint_weights: bool = False
-    """recipes: elbows and knees count 1.2, wrists and ankles 1.5 times"""
-    start_epoch: Annotated[int, COUNT_OR_ZERO] = 0
-    """count from this epoch instead of the checkpoint's"""
-    sigma_decay: Annotated[float, Limits(0, 10)] = 0.0
-    """multiply --sigma by this every epoch; 0: constant"""
+    """number of epochs"""
+    recipe: Annotated[str, flag(metavar="NAME")] = ""
+    """published training, e.g. coco/hrnet_w32_256x192; it sets every option that is not given"""
+    iterations: Annotated[int, COUNT_OR_ZERO, expert()] = 0
+    """length of the training in batches; 0: --epochs counts"""
+    warmup: Annotated[int, COUNT_OR_ZERO, expert()] = 0
+    """number of batches in which the learning rate rises at the start"""
+    warmup_factor: Annotated[float, SHARE, expert()] = 0.0
+    """share of the learning rate at the first batch of --warmup"""
+    stages: Annotated[int, Limits(1, 1000), expert()] = 1
+    """number of times the whole schedule runs, each time from the best weights so far (LPN)"""
+    joint_weights: Annotated[bool, expert()] = False
+    """with a recipe: elbows and knees count 1.2 times, wrists and ankles 1.5 times"""
+    start_epoch: Annotated[int, COUNT_OR_ZERO, expert()] = 0
+    """number of the first epoch; 0: that of the checkpoint"""
+    sigma_decay: Annotated[float, Limits(0, 10), expert()] = 0.0
+    """factor on --sigma after every epoch; 0: --sigma stays"""
     augment: Literal["auto", "strong", "standard", "none", "published", "recipe"] = "auto"
-    """auto: strong, but standard for real_animal and synthetic_animal; published: that of CC-SSL, crops and targets too; recipe:
-    that of --recipe, cut straight from the pictures"""
-    resume: str = ""
-    """checkpoint to go on from, with its epoch and optimiser"""
-    init_weights: str = ""
-    """checkpoint to take only the weights from; of a network for other joints, those that correspond are carried over"""
-    evaluate: Annotated[bool, _arg(aliases=["-e"])] = False
-    """score the checkpoint of --resume on the validation data, and stop"""
+    """augmentation; auto: strong, but standard for real_animal and synthetic_animal; published: crops, targets and augmentation of
+    CC-SSL; recipe: that of --recipe"""
+    resume: Annotated[str, flag(metavar="FILE")] = ""
+    """checkpoint to continue from, with its epoch and optimiser"""
+    init_weights: Annotated[str, flag(metavar="FILE")] = ""
+    """checkpoint to take the weights from; where it has other joints, the corresponding ones are taken"""
+    evaluate: Annotated[bool, flag("-e")] = False
+    """only score the checkpoint of --resume on the validation data"""
     year: Annotated[int, dead()] = 2014
     features: Annotated[int, dead()] = 256
     resnet_layers: Annotated[int, dead(why=RESNET)] = 50

@@ -19,6 +19,7 @@ from ..commandline.parsing import plain, warn_of_idle
 from ..datasets.open import warn_of_idle_data
 from ..errors import OptionError
 from ..evaluation.network import warn_of_other_network
+from ..evaluation.run_folder import RunFolder
 from ..evaluation.run_log import RunLog
 from ..files import atomic_json, sweep
 from ..pose import checkpoints
@@ -80,8 +81,8 @@ def earlier_run(options: FitOptions, method: str, last_name: str) -> checkpoints
     Raises:
         OptionError: when the folder holds a run of other options, which must not be overwritten unasked.
     """
-    folder = Path(options.checkpoint)
-    path = next((p for n in (last_name, "last.pth.tar", "checkpoint.pth.tar") if (p := folder / n).is_file()), None)
+    folder = RunFolder(options.checkpoint)
+    path = folder.resumable(last_name)
     if options.restart or path is None:
         return None
     kept = path.name
@@ -171,9 +172,9 @@ def open_run(
             facts,
         )
 
-    folder = Path(options.checkpoint)
-    if fabric.is_global_zero and folder.is_dir():
-        sweep(folder)
+    folder = RunFolder(options.checkpoint)
+    if fabric.is_global_zero and folder.path.is_dir():
+        sweep(folder.path)
     run = Run(folder, fabric, model, plain_model, optimizer, rate_at(options, epochs), pack, last_name, aliases)
     run.snapshot, run.print_freq = options.snapshot, options.print_freq
     if restore is not None:
@@ -216,7 +217,7 @@ def train_run(
         write_facts(run.folder, options, method, data)
         runlog = RunLog(run.folder, resume_epoch=run.epoch + 1 if restored else None)
         if options.debug:
-            step = DrawnStep(step, network, run.plain, run.folder / "debug", options.debug)
+            step = DrawnStep(step, network, run.plain, run.folder.sheets, options.debug)
     try:
         fit(run, step, epochs, validate, select, runlog, guard)
     except Interrupted:
@@ -241,7 +242,7 @@ def banner(
         log.info("  %-10s %s", what, ", ".join(f"{k} {v}" for k, v in facts.items() if v not in ("", None, {}, [])))
     numbers = " ".join(f"{k.removeprefix('num_')} {v}" for k, v in network.numbers.items())
     log.info("  network    %s %s, %.2f M parameters, %s", network.arch, numbers, parameters / 1e6, spec.describe())
-    log.info("  score      PCK@0.05 of the crop's side, visible joints (exact/crop); others in metrics.json")
+    log.info("  score      PCK@0.05 of the crop's side, visible joints (exact/crop); others in %s", RunFolder.METRICS)
     for note in notes:
         log.info("  %s", note)
     if run.epoch or run.step:
@@ -251,7 +252,7 @@ def banner(
         log.info("  run folder %s, fresh, %d epochs", run.folder, epochs)
 
 
-def write_facts(folder: Path, options: FitOptions, method: str, data: Mapping[str, Any]) -> None:
+def write_facts(folder: RunFolder, options: FitOptions, method: str, data: Mapping[str, Any]) -> None:
     """run.json: options, exact command, versions: what one needs to repeat the run."""
     facts = {
         "method": method,
@@ -263,7 +264,7 @@ def write_facts(folder: Path, options: FitOptions, method: str, data: Mapping[st
         "started_in": os.getcwd(),
         "data": data,
     }
-    atomic_json(folder / "run.json", facts, 2)
+    atomic_json(folder.run_json, facts, 2)
 
 
 def _quieten() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,13 +13,12 @@ from torch import nn
 
 from ..commandline import folder_lock
 from ..errors import DivergenceError, WeightsError
+from ..evaluation.run_folder import RunFolder
 from ..pose import weights
 from ..pose.checkpoints import copy_checkpoint
 from .finite import bad_weights, diverged
 from .meter import Meter
 from .optim import restore_optimizer
-
-BEST = "model_best.pth.tar"  # the checkpoint with the highest score, in the run folder
 
 
 @dataclass
@@ -46,14 +44,14 @@ class Run:
         steps: batches an epoch, set by `fit`.
     """
 
-    folder: Path
+    folder: RunFolder
     fabric: Fabric
     model: nn.Module
     plain: nn.Module
     optimizer: torch.optim.Optimizer
     lr_at: Callable[[int, int], float]
     pack: Callable[[int, float, Mapping[str, Any] | None, Mapping[str, Any]], dict[str, Any]]
-    last_name: str = "last.pth.tar"
+    last_name: str = RunFolder.LAST
     aliases: tuple[str, ...] = ()
     epoch: int = 0
     step: int = 0
@@ -83,7 +81,7 @@ class Run:
         if self.fabric.is_global_zero:
             names = list(self.aliases)
             if best:
-                names.append(BEST)
+                names.append(RunFolder.BEST)
             if self.snapshot and self.step == 0 and self.epoch % self.snapshot == 0:
                 names.append(f"checkpoint_{self.epoch}.pth.tar")
             # what a resume reads comes last: a run killed in between does the epoch again, and all the names with it
@@ -92,7 +90,7 @@ class Run:
             weights.save(self.folder / first, self.pack(self.epoch, self.best, self.optimizer.state_dict(), facts))
             for name in more:
                 copy_checkpoint(self.folder / first, name)
-            folder_lock.check(self.folder)
+            folder_lock.check(self.folder.path)
         self.fabric.barrier()
 
     def diverged(self, found: str) -> DivergenceError:

@@ -9,7 +9,7 @@ from torch import nn
 from ..errors import OptionError
 from ..pose import weights
 from ..progress import log
-from .run_state import BEST, Run
+from .run_state import Run
 from .schedules import Schedule
 from .step import Step, StepWrapper
 
@@ -31,7 +31,7 @@ class StagedStep(StepWrapper):
     def before_epoch(self, epoch: int, model: nn.Module) -> Mapping[str, float]:
         begins = self.schedule.begins_stage(epoch * self.step.steps, self.step.steps)
         if begins and self.run.step == 0:  # a run that goes on within the epoch has done this
-            path = self.run.folder / BEST
+            path = self.run.folder.best
             if not path.is_file():
                 raise OptionError(
                     "the best weights of the stage before",

@@ -19,8 +19,7 @@ import sys
 from dataclasses import dataclass
 from typing import Annotated
 
-import tyro
-
+from zoopose.commandline.flags import flag
 from zoopose.commandline.parsing import command
 from zoopose.train.options import TrainOptions
 from zoopose.train.train import run
@@ -32,9 +31,9 @@ class MultitaskOptions(TrainOptions):
 
     dataset: str = "synthetic_animal_sp_multitask"
     """labelled data with part maps, NAME[:PATH]"""
-    arch: Annotated[str, tyro.conf.arg(aliases=["-a"])] = "hg_multitask"
+    arch: Annotated[str, flag("-a")] = "hg_multitask"
     """the network; another one trains on joints alone"""
-    stacks: Annotated[int, tyro.conf.arg(aliases=["-s"])] = 8
+    stacks: Annotated[int, flag("-s")] = 8
     """hourglasses in a row"""
 
 

@@ -12,6 +12,7 @@ from ..errors import OptionError
 from ..evaluation.mirroring import flips, say_pairs
 from ..evaluation.network import load_network, read_as, refuse_joints
 from ..evaluation.published_results import comparison
+from ..evaluation.run_folder import RunFolder
 from ..evaluation.score import score_network
 from ..pose import checkpoints
 from ..pose.input_spec import InputSpec
@@ -28,7 +29,7 @@ from .options import TrainOptions
 from .recipes import load_recipe, recipe_results
 from .stages import StagedStep
 
-LAST, ALIASES = "checkpoint.pth.tar", ("last.pth.tar",)
+LAST, ALIASES = RunFolder.LAST_OF_TRAINING, (RunFolder.LAST,)
 
 
 @alone_in("checkpoint")
@@ -47,9 +48,7 @@ def train_network(options: TrainOptions) -> Path:
     given = options.resume or options.init_weights
     if given:
         building.refuse_new_network(options, given)
-    start = restore or (
-        load_network(given, options.dataset, options, getattr(training, "mean", None)) if given else None
-    )
+    start = restore or (load_network(given, options.dataset, options, training.mean) if given else None)
     if restore is None and options.resume:
         restore = start
     if start is not None and restore is None:
@@ -88,9 +87,9 @@ def train_network(options: TrainOptions) -> Path:
     log.info(
         "next: zoopose test --dataset %s --resume %s",
         options.valid or options.dataset,
-        task.folder / "model_best.pth.tar",
+        task.folder.best,
     )
-    return task.folder
+    return task.folder.path
 
 
 def _form(options: TrainOptions, training: PoseDataset) -> InputSpec:
@@ -129,12 +128,12 @@ def _begun_from(given: checkpoints.Loaded, training: PoseDataset, options: Train
 
 def _evaluate(options: TrainOptions, fabric, training, valid) -> Path:
     if not options.resume:
-        raise OptionError("a checkpoint to score", "--evaluate without --resume", "--resume FOLDER/model_best.pth.tar")
-    loaded = load_network(options.resume, options.dataset, options, getattr(training, "mean", None))
+        raise OptionError("a checkpoint to score", "--evaluate without --resume", f"--resume FOLDER/{RunFolder.BEST}")
+    loaded = load_network(options.resume, options.dataset, options, training.mean)
     check_joints(valid, loaded.skeleton, options.valid or options.dataset)
     log.info(loaded.note)
     if options.flip:
         say_pairs(options, valid.skeleton, training=False)
         options = replace(options, flip=flips(options, valid.skeleton))
-    score_network(loaded, valid, fabric.device, options, Path(options.checkpoint))
+    score_network(loaded, valid, fabric.device, options, RunFolder(options.checkpoint))
     return Path(options.checkpoint)

@@ -20,6 +20,7 @@ from ..evaluation.protocol import Score
 from ..evaluation.report.page import Block
 from ..evaluation.report.record import Record
 from ..evaluation.report.runs import training_report
+from ..evaluation.run_folder import RunFolder
 from ..evaluation.score import MAIN, print_scores, score_predictions, write_predictions, write_scores
 from ..pose import weights
 from ..pose.checkpoints import Loaded
@@ -103,19 +104,18 @@ def finish(
     validation: Validation, run: Run, options: FitOptions, facts: Mapping[str, Any], more: Sequence[Block] = ()
 ) -> dict[str, Score]:
     """After the last epoch: score the best checkpoint, print, write metrics.json, predictions and the report."""
-    best = weights.read(run.folder / "model_best.pth.tar")
+    best = weights.read(run.folder.best)
     weights.load_into(run.plain, best["state_dict"])
     parts = counter_for(validation.dataset, validation.network)
     found = validation.predict(run.plain, observe=parts and parts.observe)
     scores = validation.scores(found)
     tables = shown([parts.table({"data": str(validation.dataset.describe().get("name", ""))})] if parts else [])
-    log.info(
-        "model_best.pth.tar: %s", f"epoch {run.best_epoch}" if run.best_epoch else "the network the run began with"
-    )
+    chosen = f"epoch {run.best_epoch}" if run.best_epoch else "the network the run began with"
+    log.info("%s: %s", RunFolder.BEST, chosen)
     print_scores(scores)
-    path = Path(options.json) if options.json else run.folder / "metrics.json"
+    path = Path(options.json) if options.json else run.folder.metrics
     write_scores(path, scores, tables, {"guard": facts["guard"]} if "guard" in facts else {})
-    write_predictions(run.folder / "preds_best.mat", found)
+    write_predictions(run.folder.preds_best, found)
     skeleton = validation.network.skeleton
     facts = {**facts, "input": validation.network.spec.describe()}
     Record("run", found, scores, skeleton, facts, epoch=int(best.get("epoch", 0)), tables=tables).write(run.folder)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..commandline.folder_lock import alone_in
-from ..evaluation.data import use_pairs_of
 from ..evaluation.mirroring import say_pairs
+from ..evaluation.run_folder import RunFolder
 from ..progress import log
 from ..train import run as session
 from ..train import validation
@@ -16,7 +16,7 @@ from .options import WscdaOptions
 from .report import domain_blocks, forget
 from .step import sizes_of
 
-LAST = "last.pth.tar"
+LAST = RunFolder.LAST
 
 
 @alone_in("checkpoint")
@@ -31,9 +31,7 @@ def adapt(options: WscdaOptions) -> Path:
     check_adaptable(start)
     if restore is None and session.same_run(start, options, "wscda"):
         restore = start  # the last checkpoint of this very run: go on with it
-    for dataset in (domains.main, domains.valid, domains.target):
-        if dataset is not None:
-            use_pairs_of(dataset, start.skeleton, options)
+    domains = domains.with_pairs_of(start.skeleton, options)
     whole = adaptation.build_network(domains, start, given)
     task = session.open_run(
         options, fabric, "wscda", start, options.num_epochs, restore and restore.state, LAST, whole=whole
@@ -61,8 +59,8 @@ def adapt(options: WscdaOptions) -> Path:
         validation.finish(update_best, task, options, {"method": "WS-CDA", "model_best": chosen, **data}, more)
     if options.source and options.target:
         valid = f" --valid {options.valid}" if options.valid else ""
-        best = task.folder / "model_best.pth.tar"
+        best = task.folder.best
         log.info(
             "next: zoopose pplo --source %s%s --target %s --resume %s", options.source, valid, options.target, best
         )
-    return task.folder
+    return task.folder.path

@@ -1,4 +1,8 @@
-"""Options of `zoopose wscda` and `zoopose pplo`; what the paper leaves open is ours, and says so."""
+"""Options of `zoopose wscda` and `zoopose pplo`.
+
+The paper (Cao et al., ICCV 2019) gives the idea of both, and of WS-CDA alpha and beta; every other number and rule is ours.
+Defaults of PPLO are plain ones, not tuned; of WS-CDA, docs/methods/wscda.md says which were measured.
+"""
 
 from __future__ import annotations
 
@@ -7,30 +11,27 @@ from dataclasses import dataclass
 from math import inf
 from typing import Annotated, Any, ClassVar, Literal
 
-import tyro
-
+from ..commandline.flags import expert, flag
 from ..commandline.limits import COUNT_OR_ZERO, SHARE, Limits
 from ..train.options import AdaptOptions, FitOptions, LabelOptions
-
-_arg = tyro.conf.arg
 
 
 @dataclass(frozen=True)
 class EarlierNames(AdaptOptions):
     """Options under the names of earlier versions: --animal for the labelled data, --species, --refresh-every."""
 
-    resume: str = ""
-    """checkpoint to start from; or the last.pth.tar of an interrupted run, to go on with it"""
-    animal: Annotated[str, _arg(aliases=["--species"])] = "horse"
-    """species, for data sets that hold several"""
+    resume: Annotated[str, flag(metavar="FILE")] = ""
+    """checkpoint to start from; or last.pth.tar of a stopped run, to continue it"""
+    animal: Annotated[str, flag("--species", metavar="SPECIES")] = "horse"
+    """species to take from a data set with several species"""
 
     @classmethod
     def under_todays_flags(cls, words: Sequence[str]) -> list[str]:
         """A command line with --source in place of an --animal that names data."""
         found = list(words)
         for place, word in enumerate(found):
-            flag, equals, value = word.partition("=")
-            if flag != "--animal":
+            name, equals, value = word.partition("=")
+            if name != "--animal":
                 continue
             value = value if equals else "".join(found[place + 1 : place + 2])
             if ":" in value or value in _data_sets():
@@ -59,36 +60,35 @@ def _data_sets() -> Collection[str]:
 class WscdaOptions(EarlierNames):
     """`zoopose wscda`."""
 
-    human: str = ""
-    """labelled humans, NAME[:PATH]"""
-    alpha: Annotated[float, Limits(-1_000_000, 0)] = -1.0
-    """weight of the domain loss for all but the discriminator, at most 0; the paper's is -1"""
-    beta: Annotated[float | None, Limits(1e-6, 1e9)] = None
-    """weight of the pose loss, used as given; default: 500, the paper's. With --loss balanced, whose gradient is 4.1 times that
-    of a mean, 120 would balance pose and domains as the paper does; 500 was chosen by measurement (docs/methods.md)"""
-    w1: Annotated[float, Limits(0, 1_000_000)] = 1.0
-    """weight of humans against animals within the domain loss (ours: the paper gives no number)"""
-    w2: Annotated[float | None, Limits(0, 1_000_000)] = None
-    """weight of the animals' pose loss; default: humans per labelled animal in a batch (ours), 1 without humans"""
-    alpha_warmup: Annotated[float, SHARE] = 0.5
-    """share of the training over which alpha grows from 0 (ours); 0: it is there from the start"""
-    discriminator_steps: Annotated[int, Limits(0, 1000)] = 4
-    """further steps that the discriminator takes alone after every batch, on the same features, at the rate --lr throughout (ours):
-    it then tells the domains nearly as well as can be told, and the features must really become alike to deceive it; 0: none, a
-    third faster"""
-    adapter: Annotated[int, Limits(0, 64)] = 2
-    """residual blocks of the adaptation network between the features and the animals' head (ours: the paper gives no layout); 0: no
-    such network"""
-    augment: Literal["auto", "strong", "standard", "none"] = "auto"
-    """augmentation of the pictures of all domains; auto: strong"""
-    plain_share: Annotated[float, SHARE] = 0.0
-    """share of the pictures of all domains that are not augmented (ours): the network is used on such pictures, and features that
-    look alike under strong augmentation only do not look alike there"""
-    probe: bool = False
-    """at the end, ask a fresh linear classifier how well the feature map tells labelled from unlabelled animals"""
+    TITLE: ClassVar[str] = "WS-CDA"
 
-    checkpoint: Annotated[str, _arg(aliases=["-c"])] = "checkpoint/wscda"
-    """run folder: checkpoints, logs, report"""
+    human: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
+    """labelled people"""
+    alpha: Annotated[float, Limits(-1_000_000, 0)] = -1.0
+    """weight of the domain loss for the network, at most 0"""
+    # 500 is the paper's, and was better than 120 on two pairs, with the network (docs/methods/wscda.md, "beta and the loss")
+    beta: Annotated[float | None, Limits(1e-6, 1e9)] = None
+    """weight of the pose loss; default: 500"""
+    w1: Annotated[float, Limits(0, 1_000_000), expert()] = 1.0
+    """weight of the loss that tells people from animals"""
+    w2: Annotated[float | None, Limits(0, 1_000_000), expert()] = None
+    """weight of the pose loss on animals; default: number of people per labelled animal in a batch, 1 without people"""
+    alpha_warmup: Annotated[float, SHARE, expert()] = 0.5
+    """share of the training in which alpha grows from 0 to its value; 0: it does not grow"""
+    # a probe tells the domains in 84.0 % of cases with 4, in 94.5 % with none: horse -> cattle_a, docs/methods/wscda.md
+    discriminator_steps: Annotated[int, Limits(0, 1000), expert()] = 4
+    """extra steps of the discriminator after every batch, on the same features; 0: none, which is a third faster"""
+    adapter: Annotated[int, Limits(0, 64), expert()] = 2
+    """residual blocks between the features and the head of the animals"""
+    augment: Literal["auto", "strong", "standard", "none"] = "auto"
+    """augmentation of pictures; auto: strong"""
+    plain_share: Annotated[float, SHARE] = 0.0
+    """share of the pictures that are not augmented, as in prediction"""
+    probe: bool = False
+    """measure, before and after, how well a linear classifier tells labelled from unlabelled animals by their features"""
+
+    checkpoint: Annotated[str, flag("-c", metavar="FOLDER")] = "checkpoint/wscda"
+    """run folder: checkpoints, log and report are written here"""
 
     # alpha grows over a share of all epochs: a run of another number is another run
     FREE: ClassVar[frozenset[str]] = FitOptions.FREE - {"epochs", "num_epochs"}
@@ -100,52 +100,51 @@ class WscdaOptions(EarlierNames):
 
 
 @dataclass(frozen=True)
-class PploOptions(LabelOptions, EarlierNames):
-    """`zoopose pplo`; the paper fixes the idea (own selected predictions, easy ones first), every number and rule below is ours."""
+class PploOptions(EarlierNames, LabelOptions):
+    """`zoopose pplo`."""
 
-    num_epochs: Annotated[int, COUNT_OR_ZERO, _arg(aliases=["--epochs"])] = 0
-    """epochs in all; 0: --rounds times --refresh, or 30"""
+    TITLE: ClassVar[str] = "PPLO"
+
+    num_epochs: Annotated[int, COUNT_OR_ZERO, flag("--epochs")] = 0
+    """number of epochs; 0: --rounds times --refresh, or 30"""
     rounds: Annotated[int, Limits(1, 100)] = 6  # two digits in a file name
-    """rounds of labelling (ours)"""
-    refresh: Annotated[int, COUNT_OR_ZERO, _arg(aliases=["--refresh-every"])] = 0
-    """epochs of a round (ours); 0: --num-epochs shared out among the rounds"""
+    """number of rounds of labelling"""
+    refresh: Annotated[int, COUNT_OR_ZERO, flag("--refresh-every")] = 0
+    """epochs between two rounds of labelling; 0: --num-epochs divided by --rounds"""
     select: Literal["quantile", "threshold", "self_consistency", "small_loss"] = "quantile"
-    """what makes a label easy (ours). quantile: a high peak, the round's share of them; threshold: every peak of at least
-    --threshold; self_consistency: the share for which the maps of a picture and of its mirror image differ least; small_loss: the
-    share for which the network's map differs least from a peak at the label held so far"""
-    threshold: Annotated[float | None, Limits(0, 1000)] = None
-    """no label with a lower peak is admitted (ours); default 0.5 with --select threshold, else 0"""
+    """which labels train: the round's share with the highest peaks; every peak of at least --threshold; the share whose heatmaps of
+    picture and mirror image differ least; or the share whose heatmap differs least from a peak at the label so far"""
+    threshold: Annotated[float | None, Limits(0, 1000), expert()] = None
+    """lowest peak of a label that trains; default: 0.5 with --select threshold, else 0"""
     share_first: Annotated[float, SHARE] = 0.2
-    """share of the labels admitted in the first round (ours)"""
+    """share of the labels that train in the first round"""
     share_last: Annotated[float, SHARE] = 0.8
-    """share admitted in the last round (ours)"""
-    grow: Literal["linear", "cosine"] = "linear"
-    """how the share grows in between (ours)"""
-    per: Literal["joint", "global", "frame"] = "joint"
-    """the share is of every joint type's labels, of all together, or of all, a label counting by its whole frame's confidence
-    too (ours)"""
-    check_limit: Annotated[float, Limits(0, inf)] = 0.0
-    """a label is left out where the joint found in the mirror image lies further away, in shares of the crop's side (ours); 0: no
-    such check"""
-    no_hold: bool = False
-    """let all labels move together from round to round, instead of taking back their median move since the first round (holding
-    them is ours)"""
-    target_weight: Annotated[float, Limits(0, 1_000_000)] = 1.0
-    """weight of the pseudo-labelled pictures' loss (ours)"""
-    warmup_epochs: Annotated[int, COUNT_OR_ZERO] = 3
-    """epochs in which that weight rises evenly (ours); 0: it is there from the first"""
+    """share of the labels that train in the last round"""
+    grow: Annotated[Literal["linear", "cosine"], expert()] = "linear"
+    """how the share grows in between"""
+    per: Annotated[Literal["joint", "global", "frame"], expert()] = "joint"
+    """what the share is taken of: labels of each joint; all labels; or all labels, those of confident frames first"""
+    check_limit: Annotated[float, Limits(0, inf), expert()] = 0.0
+    """largest distance between a joint in picture and mirror image, in shares of the crop's side; labels above it are left out; 0:
+    no limit"""
+    no_hold: Annotated[bool, expert()] = False
+    """let all labels move together from round to round; default: subtract their median movement since the first round"""
+    target_weight: Annotated[float, Limits(0, 1_000_000), expert()] = 1.0
+    """weight of the loss on unlabelled animals"""
+    warmup_epochs: Annotated[int, COUNT_OR_ZERO, expert()] = 3
+    """number of epochs in which that weight rises from 0"""
     source_ratio: Annotated[float, SHARE] = 0.5
-    """share of labelled pictures in a batch of two times --train-batch (ours)"""
-    stop_below: Annotated[float, Limits(0, inf)] = 0.01
-    """end the run when two rounds in a row change a smaller share of the admitted labels (ours); 0: never"""
+    """share of labelled pictures in a batch, which has twice --train-batch pictures"""
+    stop_below: Annotated[float, Limits(0, inf), expert()] = 0.01
+    """share of changed labels below which, twice in a row, the run ends; 0: it never ends early"""
     source_augment: Literal["strong", "standard", "none"] = "strong"
-    """augmentation of the labelled pictures (ours)"""
+    """augmentation of labelled pictures"""
     target_augment: Literal["strong", "standard", "none"] = "strong"
-    """augmentation of the pseudo-labelled pictures (ours)"""
-    checkpoint: Annotated[str, _arg(aliases=["-c"])] = "./checkpoint/pplo"
-    """run folder: checkpoints, pseudo-labels, logs, reports"""
-    train_batch: Annotated[int, Limits(1, 65_536), _arg(aliases=["--batch-size"])] = 6
-    """half the pictures of a training batch, on every device; see --source-ratio"""
+    """augmentation of unlabelled pictures"""
+    checkpoint: Annotated[str, flag("-c", metavar="FOLDER")] = "./checkpoint/pplo"
+    """run folder: checkpoints, labels, log and report are written here"""
+    train_batch: Annotated[int, Limits(1, 65_536), flag("--batch-size")] = 6
+    """half the number of pictures in a training batch, on each device"""
 
     # the rounds lie where the number of epochs puts them: a run of another number is another run
     FREE: ClassVar[frozenset[str]] = FitOptions.FREE - {"epochs", "num_epochs"}

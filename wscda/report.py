@@ -17,6 +17,7 @@ from ..errors import DataError
 from ..evaluation.inference import predict
 from ..evaluation.report import page as report
 from ..evaluation.report.runs import crop_of
+from ..evaluation.run_folder import RunFolder
 from ..files import atomic_json
 from ..pose import checkpoints
 from ..pose.draw import draw_pose
@@ -24,10 +25,9 @@ from ..pose.skeleton import Skeleton
 from ..train.selftraining.labeller import fingerprint
 
 PICTURES = 24
-BEST, PROBE, SAMPLE = "model_best.pth.tar", "probe.json", "target_sample.json"
 
 
-def domain_blocks(folder: Path, target: PoseDataset | None, device: torch.device) -> list[report.Block]:
+def domain_blocks(folder: RunFolder, target: PoseDataset | None, device: torch.device) -> list[report.Block]:
     """Blocks on a run's target: joints that its best network predicts there, and the domain probe where one was taken.
 
     Args:
@@ -35,7 +35,7 @@ def domain_blocks(folder: Path, target: PoseDataset | None, device: torch.device
         target: without labels; None where the run had none.
     """
     blocks: list[report.Block] = []
-    if probes := _read(folder / PROBE):
+    if probes := _read(folder.probe):
         rows = [(name, 100 * p["accuracy"], *p["pictures"]) for name, p in probes.items()]
         note = (
             "A fresh linear classifier on the mean of the last feature map, tested on recordings it has not seen; 50 %: the "
@@ -48,8 +48,8 @@ def domain_blocks(folder: Path, target: PoseDataset | None, device: torch.device
     return blocks
 
 
-def _gallery(folder: Path, target: PoseDataset, device: torch.device) -> report.Gallery:
-    told = _read(folder / SAMPLE)
+def _gallery(folder: RunFolder, target: PoseDataset, device: torch.device) -> report.Gallery:
+    told = _read(folder.target_sample)
     if told is None or _mark(folder, target) not in (None, told["mark"]):
         told = sample_target(folder, target, device)
     skeleton = Skeleton.from_dict(told["skeleton"])
@@ -61,9 +61,9 @@ def _gallery(folder: Path, target: PoseDataset, device: torch.device) -> report.
     return report.Gallery("Unlabelled animals, as model_best sees them", items, "evenly spread; no label was read")
 
 
-def sample_target(folder: Path, target: PoseDataset, device: torch.device) -> dict[str, Any]:
+def sample_target(folder: RunFolder, target: PoseDataset, device: torch.device) -> dict[str, Any]:
     """What a run's best network predicts on some pictures of the target, evenly spread; kept beside the run."""
-    network = checkpoints.load(folder / BEST)
+    network = checkpoints.load(folder.best)
     rows = np.unique(np.linspace(0, len(target) - 1, min(PICTURES, len(target))).round().astype(int))
     some = Subset(Unlabelled(target, network.skeleton), rows)
     found = predict(network.model.to(device), some, network.spec, device, phase="target pictures for the report")
@@ -75,27 +75,27 @@ def sample_target(folder: Path, target: PoseDataset, device: torch.device) -> di
         "xy_px": found.xy_px[read].round(2).tolist(),
         "score": found.score[read].round(4).tolist(),
     }
-    _write(folder / SAMPLE, told)
+    _write(folder.target_sample, told)
     return told
 
 
-def _mark(folder: Path, target: PoseDataset) -> str | None:
+def _mark(folder: RunFolder, target: PoseDataset) -> str | None:
     """Short mark of the best network and the frames, to which a sample belongs; None where a run's checkpoints are gone."""
-    path = folder / BEST
+    path = folder.best
     if not path.is_file():
         return None
     return f"{fingerprint(checkpoints.load(path).model)}-{zlib.crc32(repr(list(target.ids)).encode()):08x}"
 
 
-def forget(folder: Path) -> None:
+def forget(folder: RunFolder) -> None:
     """Remove what an earlier run has left in the folder for its report."""
-    for name in (PROBE, SAMPLE):
-        (folder / name).unlink(missing_ok=True)
+    for path in (folder.probe, folder.target_sample):
+        path.unlink(missing_ok=True)
 
 
-def write_probes(folder: Path, probes: Mapping[str, Mapping[str, Any]]) -> None:
+def write_probes(folder: RunFolder, probes: Mapping[str, Mapping[str, Any]]) -> None:
     """Keep probes, network's name -> `Probe.to_dict`, beside the run."""
-    _write(folder / PROBE, probes)
+    _write(folder.probe, probes)
 
 
 def _write(path: Path, facts: Mapping[str, Any]) -> None:

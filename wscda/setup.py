@@ -13,7 +13,7 @@ from ..commandline.parsing import warn_nothing
 from ..datasets.open import check_joints, has_splits
 from ..datasets.sample import PoseDataset
 from ..errors import OptionError
-from ..evaluation.data import open_target
+from ..evaluation.data import open_target, use_pairs_of
 from ..evaluation.network import load_network, refuse_joints
 from ..pose import checkpoints
 from ..pose.checkpoints import Loaded
@@ -49,6 +49,13 @@ class Domains:
     target: PoseDataset | None
     valid: PoseDataset
 
+    def with_pairs_of(self, skeleton: Skeleton, options: WscdaOptions) -> Domains:
+        """The same data, with the left/right pairs of a network where their joints are its joints, see `use_pairs_of`."""
+        main, valid = (use_pairs_of(data, skeleton, options) for data in (self.main, self.valid))
+        target = None if self.target is None else use_pairs_of(self.target, skeleton, options)
+        human, animal = (main, None) if self.animal is None else (self.human, main)
+        return Domains(human, animal, target, valid)
+
     @property
     def main(self) -> PoseDataset:
         """The labelled data whose joints the main network has: animals, where there are any."""
@@ -75,7 +82,7 @@ class Domains:
 # loss -> beta where none is given. With `mean` it is the paper's. The gradient of `balanced` at the feature map is 4.1 times that
 # of `mean`, that of `ohkm` 0.9 times (medians over 12 batches of horses, one hourglass of width 40, 96 px), so 120 would pull as
 # the paper does with `balanced`. Measured on two pairs of livestock 120 costs the labelled animals 2.7 points, 500 nothing
-# (docs/methods.md).
+# (docs/methods/wscda.md).
 BETA = {"balanced": 500.0, "mean": 500.0, "ohkm": 500.0}
 
 
@@ -160,7 +167,7 @@ def start_of(options: WscdaOptions, domains: Domains, restore: Loaded | None) ->
         note = "fresh weights; a network trained on humans is a better start (zoopose train, then --resume)"
         return Loaded(model, options.arch, numbers, skeleton, spec, {}), None, note
     building.refuse_new_network(options, options.resume)
-    given = load_network(options.resume, options.labelled, options, getattr(domains.main, "mean", None))
+    given = load_network(options.resume, options.labelled, options, domains.main.mean)
     network, carried = transfer_to_joints(building.with_sigma(given, options), skeleton, adapter, options.seed)
     note = given.note
     if given.skeleton.joints != skeleton.joints:
@@ -205,8 +212,8 @@ def probe(options: WscdaOptions, domains: Domains, network: Loaded, fabric: Fabr
 def probe_at_the_end(options: WscdaOptions, domains: Domains, run: Run, start: Mapping[str, Any]) -> None:
     """Probe the best network and the last, and write both with the probe of the start."""
     found = {"start": dict(start)}
-    for name in ("model_best", "last"):
-        network = checkpoints.load(run.folder / f"{name}.pth.tar")
+    for name, path in (("model_best", run.folder.best), ("last", run.folder.last)):
+        network = checkpoints.load(path)
         found[name] = probe(options, domains, network, run.fabric).to_dict()
     write_probes(run.folder, found)
 

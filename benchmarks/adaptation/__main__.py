@@ -25,8 +25,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-import tyro
-
+from zoopose.commandline.flags import flag
 from zoopose.commandline.limits import PROCESSES, Limits, check_limits
 from zoopose.commandline.parsing import command
 from zoopose.errors import OptionError
@@ -63,7 +62,7 @@ class BenchmarkOptions:
     """all ablations as well"""
     seeds: str = ""
     """whole numbers; default: those of the configuration"""
-    set: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME.OPTION=VALUE ...")] = ()
+    set: Annotated[tuple[str, ...], flag(metavar="NAME.OPTION=VALUE ...")] = ()
     """options of a column; a NAME that is none becomes an ablation"""
     jobs: Annotated[int, Limits(1, 512)] = 1
     """cells at once, with as many threads each as that leaves"""

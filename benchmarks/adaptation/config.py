@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from zoopose.evaluation.run_folder import RunFolder
+
 PAIRS = ("horse:cattle_a", "horse:cattle_b", "cattle_a:cattle_b", "synthetic:horse")
 
 
@@ -103,7 +105,7 @@ class Column:
     options: Mapping[str, Any] = field(default_factory=dict)
     base: str = "adapted"
     start: str = "source_strong"
-    checkpoint: str = "model_best.pth.tar"
+    checkpoint: str = RunFolder.BEST
     command: str = "ccssl"
 
 

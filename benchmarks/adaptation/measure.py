@@ -29,12 +29,12 @@ from zoopose.evaluation import run_log as runlog
 from zoopose.evaluation.box_fill import outcome_of
 from zoopose.evaluation.inference import predict
 from zoopose.evaluation.network import compute_device
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.evaluation.score import BATCH, THRESHOLD
 from zoopose.files import atomic_path
 from zoopose.pose import weights
 from zoopose.pose.checkpoints import load
 from zoopose.progress import console, log
-from zoopose.wscda.report import PROBE
 
 TOP = 0.2  # share of the labels that counts as the top
 SELF_SCORE, SOURCE_SCORE = "selfcheck/score", "val/pck"  # what may rank checkpoints without target labels
@@ -77,7 +77,7 @@ def measure(cell: Mapping[str, Any], accelerator: str = "auto") -> dict[str, Any
     if "labels" in cell:
         truth = open_data(f"coco:{cell['labelled']}")
         folder = Path(cell["labels"])
-        files = sorted(folder.glob("labels_round_*.h5"))
+        files = RunFolder(folder).label_files()
         found["rounds"] = [label_quality(PseudoLabels.read(path), truth) for path in files]
         columns = runlog.read(folder)
         for name in (SELF_SCORE, SOURCE_SCORE):
@@ -104,14 +104,15 @@ def across_domains(start: str, folder: Path, valid: str, device: torch.device) -
     Raises:
         DataError: the run has left no probe.
     """
-    path = folder / PROBE
+    path = RunFolder(folder).probe
     if not path.is_file():
         raise DataError(
             f"{path}, which zoopose wscda --probe writes", "no such file", "delete the cell's folder and run it again"
         )
     data = open_data(f"coco:{valid}")
     every = {"valid": np.ones(len(data), bool)}
-    networks = {"start": start, **{name: str(folder / f"{name}.pth.tar") for name in ("model_best", "last")}}
+    run = RunFolder(folder)
+    networks = {"start": start, "model_best": str(run.best), "last": str(run.last)}
     counts = {}
     for name, checkpoint in networks.items():
         network = load(checkpoint)
@@ -142,7 +143,7 @@ def _expand(patterns: Sequence[str]) -> list[str]:
 def _result_first(paths: list[str]) -> list[str]:
     """The checkpoints with the one in front whose score stands in the table: of a run that was stopped since it did harm, the
     network that it gave back."""
-    given_back = next((path for path in paths if Path(path).name == "model_best.pth.tar"), None)
+    given_back = next((path for path in paths if Path(path).name == RunFolder.BEST), None)
     if given_back and outcome_of(weights.read(paths[0])):
         return [given_back, *(path for path in paths if path != given_back)]
     return paths

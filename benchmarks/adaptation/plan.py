@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zoopose.errors import OptionError
+from zoopose.evaluation.run_folder import RunFolder
 
 from .config import COLUMNS, Column, Config
 from .data import SYNTHETIC, Animals
@@ -134,7 +135,7 @@ def _adapted(
         LABELLED[column.command]: f"coco:{source.train}",
         "valid": f"coco:{source.valid}",
         "target": f"coco:{target.target}",
-        "resume": f"cells/{start}/model_best.pth.tar",
+        "resume": f"cells/{start}/{RunFolder.BEST}",
         **_framing(plan, pair, column, source, target, seed),
         # the published adaptation learns hidden joints of renderings as it does visible ones
         **({} if column.options.get("protocol") == "published" else _hidden(source)),
@@ -144,11 +145,11 @@ def _adapted(
         "seed": seed,
         "accelerator": plan.accelerator,
     }
-    names = [column.checkpoint, *(n for n in ("model_best.pth.tar", "last.pth.tar") if n != column.checkpoint)]
+    names = [column.checkpoint, *(n for n in (RunFolder.BEST, RunFolder.LAST) if n != column.checkpoint)]
     checkpoints = [*(f"cells/{cell}/{n}" for n in names), f"cells/{cell}/checkpoint_*.pth.tar"]
     measure = {
         **_measure(target, checkpoints, ("all", "held")),
-        "start": f"cells/{start}/model_best.pth.tar",
+        "start": f"cells/{start}/{RunFolder.BEST}",
         "labels": f"cells/{cell}",
         "labelled": target.target,
     }
@@ -164,7 +165,7 @@ def _framing(plan: Plan, pair: str, column: Column, source: Animals, target: Ani
         name = first.start
     if column.command != "ccssl" or name == column.start:
         return {}
-    return {"framing_from": f"cells/{_start(plan, pair, name, source, target, seed)}/model_best.pth.tar"}
+    return {"framing_from": f"cells/{_start(plan, pair, name, source, target, seed)}/{RunFolder.BEST}"}
 
 
 def _start(plan: Plan, pair: str, name: str, source: Animals, target: Animals, seed: int) -> str:

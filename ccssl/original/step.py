@@ -21,13 +21,14 @@ from ...train.feeds.original import OriginalFeed, original_items
 from ...train.label_check import check_labels
 from ...train.ranks import loss_factors
 from ...train.run_state import Run
+from ...train.selftraining.labeller import Execution
 from ...train.selftraining.step import Pair
 from ...train.supervised import LOSSES, cell_accuracy, loss_for, mean_over, stage_loss
 from ..options import CcsslOptions
 from ..protocol import ROUND_EPOCHS, gamma_of, refresh_of
 from ..starts import has_original_files, target_labels_state
 from ..step import CcsslStep
-from .labeller import OriginalLabeller
+from .labeller import OriginalLabeller, OriginalLabelRules
 from .labels import confidence_schedule
 
 
@@ -131,10 +132,11 @@ def original_step(
     labelled = original_items(LabelledCrops(crops), spec, options, options.target_augment, stream=1)
     common = (spec.std, options, fabric.global_rank, fabric.world_size)
     feeds = OriginalFeed(items, *common), OriginalTargetFeed(labelled, *common)
-    labeller = OriginalLabeller(
-        crops, spec, options.seed, fabric.device, options.views, options.view_scale, options.view_rotation, options.flow == "lk",
-        options.workers, options.strict_data, fabric=fabric,
-    )  # fmt: skip
+    rules = OriginalLabelRules(
+        options.seed, options.views, options.view_scale, options.view_rotation, options.flow == "lk"
+    )
+    execution = Execution(fabric.device, options.workers, options.strict_data, fabric)
+    labeller = OriginalLabeller(crops, spec, execution, rules)
     refresh = refresh_of(options)
     loss = loss_for(options, network)
     return OriginalStep(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 import sys
 from pathlib import Path
 
@@ -31,8 +30,8 @@ def section(command: listing.Command) -> list[str]:
     lines = ["", f"## zoopose {command.name}", "", *text_of(command.text), ""]
     shown = sorted((f for f in command.flags if not f.ignored), key=lambda f: not f.positional)
     groups = dict.fromkeys(f.group for f in command.flags if not f.ignored)
-    for group in reversed(groups):  # those of the command itself come first
-        lines += [f"**{title(group)}**", "", "| option | default | meaning |", "|---|---|---|"]
+    for group in groups:
+        lines += [f"**{group}**", "", "| option | default | meaning |", "|---|---|---|"]
         lines += [row(flag) for flag in shown if flag.group == group] + [""]
     ignored = [f"`{name}`" for flag in command.flags if flag.ignored for name in flag.names]
     if ignored:
@@ -41,11 +40,6 @@ def section(command: listing.Command) -> list[str]:
             "",
         ]
     return lines
-
-
-def title(name: str) -> str:
-    """`DataOptions` -> `Data options`."""
-    return " ".join(re.findall(r"[A-Z][a-z]*", name)).capitalize()
 
 
 def row(flag: listing.Flag) -> str:
@@ -57,5 +51,12 @@ def row(flag: listing.Flag) -> str:
 
 
 def text_of(docstring: str) -> list[str]:
-    """A docstring as Markdown: indented lines are code already."""
-    return inspect.cleandoc(docstring).splitlines()
+    """A docstring as Markdown: indented lines are code already, and each example becomes lines that a shell takes as one."""
+    lines: list[str] = []
+    for block in inspect.cleandoc(docstring).split("\n\n"):
+        code = block.startswith(" ")
+        lines += [
+            "    " + line.strip() + (" \\" if code and place < block.count("\n") else "") if code else line
+            for place, line in enumerate(block.splitlines())
+        ] + [""]
+    return lines[:-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from pathlib import Path
 
@@ -25,20 +26,17 @@ def on_page_markdown(markdown: str, page, files, **_) -> str:
     """Turn links to files that are no pages into plain code: on GitHub they work, on the site there is nothing to open."""
     uri = page.file.src_uri
     folder = ROOT if uri in PAGES else (ROOT / "docs" / uri).parent
+    page_of = {name: page for page, name in PAGES.items()}
 
     def shown(match: re.Match) -> str:
         words, target, anchor = match.group(1), match.group(2), match.group(3) or ""
-        if files.get_file_from_path(target) is not None:
-            return match.group(0)
         path = (folder / target).resolve()
         if not path.exists():
             return match.group(0)  # a dead link: the strict build names it
         place = path.relative_to(ROOT).as_posix()
-        page_of = {name: page for page, name in PAGES.items()}
-        if place in page_of:
-            return f"[{words}]({page_of[place]}{anchor})"
-        if place.startswith("docs/") and files.get_file_from_path(place.removeprefix("docs/")) is not None:
-            return f"[{words}]({place.removeprefix('docs/')}{anchor})"
+        target_uri = page_of.get(place) or (place.removeprefix("docs/") if place.startswith("docs/") else "")
+        if target_uri and files.get_file_from_path(target_uri) is not None:
+            return f"[{words}]({posixpath.relpath(target_uri, posixpath.dirname(uri))}{anchor})"
         return words if place in words else f"{words} (`{place}`)"
 
     return LINK.sub(shown, markdown)

@@ -14,6 +14,7 @@ from ...datasets.sample import PoseDataset
 from ...errors import DataError
 from ...pose.skeleton import Skeleton
 from ...progress import log
+from ..run_folder import RunFolder
 from . import page as report
 from .label_book import LabelBook, crops_of
 
@@ -50,7 +51,7 @@ class _Round:
     examples: list[tuple[int, int]] = field(default_factory=list)  # (how rare, row) for each reason of each joint
 
 
-def label_blocks_of_run(folder: Path, target: PoseDataset, skeleton: Skeleton) -> list[report.Block]:
+def label_blocks_of_run(folder: RunFolder, target: PoseDataset, skeleton: Skeleton) -> list[report.Block]:
     """As `label_blocks`, at the end of a run: damaged labels of an earlier round are said, and do not take its report away."""
     try:
         return label_blocks(folder, target, skeleton)
@@ -59,7 +60,9 @@ def label_blocks_of_run(folder: Path, target: PoseDataset, skeleton: Skeleton) -
         return [report.Text("Pseudo-labels", f"Left out, since they cannot be read: {error.found}")]
 
 
-def label_blocks(folder: Path, target: PoseDataset, skeleton: Skeleton, name: str = "labels") -> list[report.Block]:
+def label_blocks(
+    folder: RunFolder, target: PoseDataset, skeleton: Skeleton, name: str = "labels"
+) -> list[report.Block]:
     """Blocks on the labels of every round; none without labels.
 
     One round is read at a time. Pictures and numbers in the page are bounded, whatever the run's size, and chosen by rule: the same
@@ -74,7 +77,7 @@ def label_blocks(folder: Path, target: PoseDataset, skeleton: Skeleton, name: st
     Raises:
         DataError: labels that cannot be read, or of other frames than the target's.
     """
-    paths = sorted(folder.glob("labels_round_*.h5"))
+    paths = folder.label_files()
     rounds: list[_Round] = []
     before, rows = None, np.empty(0, np.int64)
     for path in paths:

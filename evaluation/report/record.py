@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any
 
 import h5py
@@ -20,9 +19,10 @@ from ...pose.schema import any_value, integer, mapping_of, number, one_of, optio
 from ...pose.skeleton import Skeleton
 from ..inference import Predictions
 from ..protocol import Score
+from ..run_folder import RunFolder
 from ..score_table import ScoreTable
 
-NAME, FORMAT = "predictions.h5", "zoopose predictions 1"
+FORMAT = "zoopose predictions 1"
 _ABOUT = ("ids", "crop_factor", "faults")  # fields of Predictions that are no arrays of numbers
 
 
@@ -50,7 +50,7 @@ class Record:
     epoch: int | None = None
     tables: Sequence[ScoreTable] = ()
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: RunFolder) -> None:
         """Write the file whole or not at all, with a seal, see `pose.seal`."""
         about = {
             "kind": self.kind,
@@ -63,7 +63,7 @@ class Record:
             "crop_factor": float(self.found.crop_factor),
             "faults": self.found.faults,
         }
-        with sealed_hdf5(folder / NAME) as file:
+        with sealed_hdf5(folder.predictions) as file:
             file.attrs["format"] = FORMAT
             file.create_dataset("about", data=json_text(about))
             file.create_dataset("ids", data=[encoded(i) for i in self.found.ids], dtype=h5py.string_dtype())
@@ -71,13 +71,13 @@ class Record:
                 file.create_dataset(name, data=getattr(self.found, name))
 
     @classmethod
-    def read(cls, folder: Path) -> Record:
+    def read(cls, folder: RunFolder) -> Record:
         """Read the file of a run folder.
 
         Raises:
             DataError: no such file, or not such a file.
         """
-        path, remedy = folder / NAME, "the command that made the run, given again, writes it anew"
+        path, remedy = folder.predictions, "the command that made the run, given again, writes it anew"
         if not path.is_file():
             raise DataError("predictions of a run", f"no file {path}", remedy)
         try:

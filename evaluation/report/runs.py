@@ -22,6 +22,7 @@ from .. import run_log as runlog
 from ..inference import Predictions
 from ..prediction_files import remove_overlays
 from ..protocol import Score
+from ..run_folder import RunFolder
 from ..score import MAIN, THRESHOLD, frame_errors
 from ..score_table import ScoreTable
 from . import page as report
@@ -40,7 +41,7 @@ def crop_of(
     return crop_image(sample.image, square, size), [apply(matrix, np.asarray(p, np.float64)) for p in points]
 
 
-def curves_of(folder: Path) -> list[report.Curves]:
+def curves_of(folder: RunFolder) -> list[report.Curves]:
     """Losses and scores over the epochs, from the run's log."""
     columns = runlog.read(folder)
     epoch = columns["epoch"]
@@ -120,7 +121,7 @@ def frame_overlays(folder: Path, dataset: PoseDataset, found: Predictions, skele
 
 
 def test_report(
-    folder: Path,
+    folder: RunFolder,
     dataset: PoseDataset,
     found: Predictions,
     scores: Mapping[str, Score],
@@ -143,23 +144,23 @@ def test_report(
     summary = f"{100 * main.mean:.1f} % of the visible joints right ({main.protocol.metric}, n = {main.n})"
     figures = {" ".join(table.headline): f"{100 * table.mean:.1f} %" for table in tables if math.isfinite(table.mean)}
     figures[MAIN] = f"{100 * main.mean:.1f} %"
-    return report.build_report(folder / "report.html", "test", summary, blocks, figures)
+    return report.build_report(folder.report, "test", summary, blocks, figures)
 
 
-def run_facts(folder: Path) -> dict[str, Any]:
+def run_facts(folder: RunFolder) -> dict[str, Any]:
     """What run.json says; empty without one.
 
     Raises:
         DataError: when it cannot be read.
     """
-    path, remedy = folder / "run.json", "run the command of the run again"
+    path, remedy = folder.run_json, "run the command of the run again"
     if not path.is_file():
         return {}
     facts = read_json(path, "JSON that a run has written", remedy)
     try:
         _RUN(facts, "")
     except Mismatch as error:
-        raise DataError("run.json as a run has written it", f"{path}: {error}", remedy) from error
+        raise DataError(f"{RunFolder.RUN_JSON} as a run has written it", f"{path}: {error}", remedy) from error
     return facts
 
 
@@ -170,14 +171,13 @@ _RUN = record(
 
 
 def training_report(
-    folder: Path,
+    folder: RunFolder,
     dataset: PoseDataset,
     found: Predictions,
     scores: Mapping[str, Score],
     skeleton: Skeleton,
     facts: Mapping[str, Any],
     more: Sequence[report.Block] = (),
-    name: str = "report.html",
 ) -> Path:
     """Write the report of a run: scores in every protocol, curves, overlays, options and command."""
     run = run_facts(folder)
@@ -190,12 +190,14 @@ def training_report(
         report.Facts("Data", {k: v if not isinstance(v, Mapping) else dict(v) for k, v in facts.items()}),
         report.Options("Options", run.get("options", {}), run.get("command", "")),
     ]
-    path = folder / name
     summary = f"{100 * main.mean:.1f} % of the visible joints right ({main.protocol.metric}, n = {main.n})"
     guard = facts.get("guard", {})
     if guard.get("stopped after epoch"):
         summary = f"{_sentence(guard['outcome'])} The run was stopped after epoch {guard['stopped after epoch']}.\n\n{summary}"
-    report.build_report(
-        path, f"{facts.get('method', 'run')}: {folder.name}", summary, blocks, {MAIN: f"{100 * main.mean:.1f} %"}
+    return report.build_report(
+        folder.report,
+        f"{facts.get('method', 'run')}: {folder.path.name}",
+        summary,
+        blocks,
+        {MAIN: f"{100 * main.mean:.1f} %"},
     )
-    return path

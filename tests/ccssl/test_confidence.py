@@ -12,11 +12,11 @@ from scipy.special import expit
 from torch import nn
 
 from zoopose.ccssl import confidence
-from zoopose.ccssl.confidence import PRIOR, RIGHT, Calibration, Calibrator, calibrate, features
+from zoopose.ccssl.confidence import CORRECT, PRIOR, Calibration, Calibrator, calibrate, features
 from zoopose.ccssl.consistency import Views
 from zoopose.datasets.crops import CropCache
 from zoopose.datasets.pictures import PictureError
-from zoopose.datasets.sample import PoseSample
+from zoopose.datasets.sample import PoseDataset, PoseSample
 from zoopose.pose.augment import Augmentation
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.skeleton import Skeleton
@@ -121,7 +121,7 @@ def test_a_frame_with_weak_joints_is_believed_less():
     assert p[0, 0] > p[1, 0]
 
 
-class Dots:
+class Dots(PoseDataset):
     """Labelled pictures with three dots; in every fourth one joint c is labelled `miss` px beside its dot."""
 
     crop_factor = 1.0
@@ -168,7 +168,7 @@ def calibrator(data: Dots, monkeypatch) -> tuple[Calibrator, list]:
 @pytest.mark.parametrize(("beside", "wrong"), [(0.7, False), (1.4, True)])
 def test_labels_of_the_source_are_right_within_a_share_of_the_box(monkeypatch, beside, wrong):
     """80 px of box: 4 px of the picture; only labelled and visible joints are known."""
-    made, seen = calibrator(Dots(miss=beside * RIGHT * 80), monkeypatch)
+    made, seen = calibrator(Dots(miss=beside * CORRECT * 80), monkeypatch)
     model = ColourDetector().train()
     found = made(model, 0)
     assert model.training and found.facts["data"] == "dots" and found.facts["n"] == 24

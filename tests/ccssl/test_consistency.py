@@ -186,7 +186,7 @@ def test_the_frame_itself_is_what_prediction_sees(tmp_path, tiny_coco, source_mo
 
 
 @pytest.mark.parametrize(
-    ("views", "upright"),
+    ("views", "recoloured"),
     [
         (Views(), 1),
         (Views(0), 0),
@@ -197,13 +197,13 @@ def test_the_frame_itself_is_what_prediction_sees(tmp_path, tiny_coco, source_mo
         (Views(4, invariance=STILL), 0),
     ],
 )
-def test_how_many_views_are_recoloured_only(views, upright):
-    assert views.upright == upright
+def test_how_many_views_are_recoloured_only(views, recoloured):
+    assert views.recoloured == recoloured
     model, crops = Seeing(), torch.randint(0, 256, (2, 3, SIZE + 2 * PAD, SIZE + 2 * PAD), dtype=torch.uint8)
     found = label_views(model, crops, MARGIN, PLAIN, views, np.arange(3), generator_for(0))
     assert len(model.seen) == 2 * (1 + views.count)
-    assert found.invariance.isnan().all() == (upright == 0)
-    assert found.equivariance.isnan().all() == (upright == views.count)
+    assert found.invariance.isnan().all() == (recoloured == 0)
+    assert found.equivariance.isnan().all() == (recoloured == views.count)
 
 
 class Seeing(nn.Module):

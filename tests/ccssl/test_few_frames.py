@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from zoopose.ccssl.confidence import RIGHT, calibrate
+from zoopose.ccssl.confidence import CORRECT, calibrate
 from zoopose.ccssl.selfcheck import SelfCheck
 from zoopose.datasets.crops import CropCache
 from zoopose.pose.input_spec import InputSpec
@@ -56,6 +56,6 @@ def test_a_calibration_says_what_it_takes_for_right(n):
     peak, agreement = rng.uniform(0.1, 1, (n, 3)), rng.uniform(0, 0.3, (n, 3))
     found = calibrate(peak, agreement, peak > 0.5, np.ones((n, 3), bool), "horses")
     assert found.facts["n"] == 3 * n and found.facts["data"] == "horses"
-    assert found.facts["limit"] == f"{RIGHT:g} of the box's longer side"
+    assert found.facts["limit"] == f"{CORRECT:g} of the box's longer side"
     sure, unsure, none = found.probability(np.array([[0.9], [0.2], [0.0]]), np.full((3, 1), 0.02))[:, 0]
     assert sure > unsure > none == 0

@@ -12,10 +12,11 @@ from zoopose.ccssl import CCSSL, labelling
 from zoopose.ccssl.adaptation import LAST
 from zoopose.ccssl.consistency import Views
 from zoopose.ccssl.framing import DROP, FRAMINGS, SAME, Framing, choose, mirrored_joints
-from zoopose.ccssl.labelling import Labeller, Temporal
+from zoopose.ccssl.labelling import Labeller, LabelRules
 from zoopose.ccssl.options import CcsslOptions
+from zoopose.ccssl.propagation import Temporal
 from zoopose.datasets.crops import CropCache
-from zoopose.datasets.sample import PoseSample
+from zoopose.datasets.sample import PoseDataset, PoseSample
 from zoopose.errors import OptionError
 from zoopose.pose.augment import Augmentation
 from zoopose.pose.checkpoints import load
@@ -24,7 +25,7 @@ from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.skeleton import Skeleton
 from zoopose.train import train
 from zoopose.train.options import TrainOptions
-from zoopose.train.selftraining.labeller import fingerprint
+from zoopose.train.selftraining.labeller import Execution, fingerprint
 
 SIZE, CELLS, PAD = 64, 16, 13
 PADDED = SIZE + 2 * PAD
@@ -55,7 +56,7 @@ def crops(*frames) -> torch.Tensor:
     return torch.stack([torch.from_numpy(dots(np.array(xy) + PAD, PADDED)).permute(2, 0, 1) for xy in frames])
 
 
-class Stills:
+class Stills(PoseDataset):
     """Pictures of 140 px with three dots and boxes that are not centred alike; boxes are 70 px, crops 64."""
 
     crop_factor, labels = 1.0, None
@@ -80,9 +81,8 @@ class Stills:
 def labeller(stills: Stills, framings, views=None) -> Labeller:
     cache = CropCache(stills, PADDED, PADDED / SIZE, 1 << 26)
     still = Views(0, Augmentation(), Augmentation())
-    return Labeller(
-        cache, stills.shots, FORM, 0, torch.device("cpu"), views or still, Temporal("none"), framings=framings
-    )
+    rules = LabelRules(views=views or still, temporal=Temporal("none"), framings=framings)
+    return Labeller(cache, FORM, Execution(torch.device("cpu")), rules)
 
 
 @pytest.mark.parametrize("framing", FRAMINGS, ids=lambda f: f"{f.zoom}{f.shift:+}")
@@ -221,7 +221,7 @@ def test_the_first_round_finds_the_framing_and_the_network_keeps_its_mode(monkey
     assert made.label(model, 0).facts["framing"] == {"zoom": 1.25, "shift": 0.0, "agreement": [0.5]}
     assert made.label(model, 1).facts["framing"] == {"zoom": 1.25, "shift": 0.0, "agreement": []}
     assert seen == [False] and model.training
-    assert made.mark(model, 0) != labeller(Stills(), ()).mark(model, 0)
+    assert made.cache_key(model, 0) != labeller(Stills(), ()).cache_key(model, 0)
 
 
 def test_another_network_may_choose_the_framing(

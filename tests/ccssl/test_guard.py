@@ -21,16 +21,17 @@ from zoopose.ccssl.adaptation import LAST
 from zoopose.ccssl.CCSSL import run
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.ccssl.protocol import with_defaults
-from zoopose.datasets.sample import PoseSample
+from zoopose.datasets.sample import PoseDataset, PoseSample
 from zoopose.errors import OptionError
 from zoopose.evaluation import run_log as runlog
 from zoopose.evaluation.network import load_network
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.pose.skeleton import Skeleton
 from zoopose.pose.weights import read
 from zoopose.progress import log
 from zoopose.train import loop
 from zoopose.train.adaptation import guard_for
-from zoopose.train.guard import CHANGE, SENTENCE, SHRINK, START, Guard
+from zoopose.train.guard import CHANGE, SENTENCE, SHRINK, Guard
 
 BEST = "model_best.pth.tar"
 HARM = SENTENCE.format(how=SHRINK)
@@ -177,7 +178,7 @@ def test_killed_at_any_file_of_its_end_it_ends_the_same_way(tmp_path, command, r
 def test_a_limit_that_is_not_passed_changes_no_weight(tmp_path, command, run_state, free):
     """With distances as they are measured, whatever they are."""
     folder, without = free
-    assert not (folder / START).exists()
+    assert not (folder / RunFolder.START).exists()
     guarded = run_state(run(command(tmp_path, guard_limit=1e9)), LAST)
     for name in (LAST, BEST):
         for key in ("state_dict", "optimizer", "epoch", "best_acc", "best_epoch", "meter"):
@@ -200,12 +201,12 @@ def test_where_boxes_are_whole_pictures_it_says_that_it_cannot_be_computed(tmp_p
     whole = target_data.with_name("whole.json")
     whole.write_text(json.dumps(data))
     folder = run(command(tmp_path, num_epochs=1, target=f"coco:{whole}"))
-    assert "whole pictures" in caplog.text and not (folder / START).exists()
+    assert "whole pictures" in caplog.text and not (folder / RunFolder.START).exists()
     assert "guard/box_fill" not in runlog.read(folder)
     assert "cannot be computed" in json.loads((folder / "metrics.json").read_text())["guard"]["outcome"]
 
 
-class OneBox:
+class OneBox(PoseDataset):
     """A data set of one pose in one box, 100 times; `shown` frames of it have labels."""
 
     crop_factor, labels = 1.0, None
@@ -231,7 +232,7 @@ def watched(tmp_path, source=None, growth: float = 0.6, epoch: int = 0) -> Guard
     """A guard of a run that writes what it is told."""
     fabric = Fabric(accelerator="cpu", devices=1)
     told = SimpleNamespace(
-        folder=tmp_path, fabric=fabric, plain=None, epoch=epoch, step=0, best=0.5, best_epoch=1,
+        folder=RunFolder(tmp_path), fabric=fabric, plain=None, epoch=epoch, step=0, best=0.5, best_epoch=1,
         pack=lambda *facts: {"epoch": facts[0], "state_dict": {}}, facts=lambda state: {},
     )  # fmt: skip
     guard = Guard(source or OneBox(), OneBox(), None, told, growth)
@@ -254,7 +255,7 @@ def test_it_says_which_way_poses_went(tmp_path, monkeypatch, now, spread, how):
     guard.after_epoch()
     assert guard.stopped and guard.outcome == SENTENCE.format(how=how) and guard.run.best_epoch == 0
     assert guard.facts()["distances"] == [None if np.isnan(now) else now]
-    assert (tmp_path / BEST).read_bytes() == (tmp_path / START).read_bytes()
+    assert (tmp_path / BEST).read_bytes() == (tmp_path / RunFolder.START).read_bytes()
 
 
 def test_growth_up_to_the_limit_is_no_harm(tmp_path, monkeypatch):

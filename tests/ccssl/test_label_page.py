@@ -11,6 +11,7 @@ import pytest
 from zoopose.datasets.pseudo_labels import REASONS, PseudoLabels
 from zoopose.evaluation.report import page as report
 from zoopose.evaluation.report.labels import label_blocks
+from zoopose.evaluation.run_folder import RunFolder
 
 pytestmark = pytest.mark.browser
 
@@ -44,7 +45,7 @@ def browser(tmp_path_factory):
 def run_folder(tmp_path_factory, frames, label_files):
     folder, dataset = tmp_path_factory.mktemp("run"), frames(FRAMES)
     label_files(folder, dataset, ROUNDS)
-    blocks = label_blocks(folder, dataset, dataset.skeleton)
+    blocks = label_blocks(RunFolder(folder), dataset, dataset.skeleton)
     report.build_report(folder / "report.html", "CC-SSL: made up", "Labels of three rounds.", blocks)
     return folder
 

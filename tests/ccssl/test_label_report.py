@@ -13,6 +13,7 @@ from zoopose.errors import DataError
 from zoopose.evaluation.report import labels as label_report
 from zoopose.evaluation.report import page as report
 from zoopose.evaluation.report.labels import label_blocks
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.pose.geometry import apply, crop_matrix, square_box
 
 
@@ -21,7 +22,7 @@ def made(tmp_path_factory, frames, label_files):
     """Folder, data set and blocks of a run of 60 frames and three rounds."""
     folder, dataset = tmp_path_factory.mktemp("labels"), frames(60)
     label_files(folder, dataset)
-    return folder, dataset, label_blocks(folder, dataset, dataset.skeleton)
+    return folder, dataset, label_blocks(RunFolder(folder), dataset, dataset.skeleton)
 
 
 def block(blocks, title):
@@ -33,7 +34,7 @@ def labels_of(folder, number):
 
 
 def test_without_labels_there_is_nothing(tmp_path, frames):
-    assert label_blocks(tmp_path, frames(4), frames(4).skeleton) == []
+    assert label_blocks(RunFolder(tmp_path), frames(4), frames(4).skeleton) == []
 
 
 def test_shares_reasons_and_drift_are_those_of_the_files(made):
@@ -90,7 +91,7 @@ def test_strips_keep_the_order_of_a_shot(made):
 
 def test_the_same_run_gives_the_same_page(made, tmp_path):
     folder, dataset, blocks = made
-    again = label_blocks(folder, dataset, dataset.skeleton)
+    again = label_blocks(RunFolder(folder), dataset, dataset.skeleton)
     pages = [
         report.build_report(tmp_path / f"{i}.html", "t", "", b).read_bytes() for i, b in enumerate((blocks, again))
     ]
@@ -106,7 +107,7 @@ def test_one_round_and_no_shots(tmp_path, frames, label_files):
     dataset = frames(30)
     dataset.shots = [""] * 30
     label_files(tmp_path, dataset, 1)
-    titles = [b.title for b in label_blocks(tmp_path, dataset, dataset.skeleton)]
+    titles = [b.title for b in label_blocks(RunFolder(tmp_path), dataset, dataset.skeleton)]
     assert not any("Drift" in t or "Shots" in t for t in titles) and "Worst disagreements" in titles
 
 
@@ -117,19 +118,19 @@ def test_what_was_trained_on_is_shown_as_admitted(tmp_path, frames, label_files)
     labels = PseudoLabels.read(path)
     labels.reason[:] = REASONS.index("share")  # as before any admission
     labels.write(path)
-    bars = block(label_blocks(tmp_path, dataset, dataset.skeleton), "Why labels were left out, by round")
+    bars = block(label_blocks(RunFolder(tmp_path), dataset, dataset.skeleton), "Why labels were left out, by round")
     assert bars.rows["0"][0] == pytest.approx(labels.admitted.mean())
 
 
 def test_labels_of_other_frames_are_refused(tmp_path, frames, label_files):
     label_files(tmp_path, frames(30), 1)
     with pytest.raises(DataError, match="labels_round_00"):
-        label_blocks(tmp_path, frames(29), frames(29).skeleton)
+        label_blocks(RunFolder(tmp_path), frames(29), frames(29).skeleton)
     label_files(tmp_path / "two", frames(30), 2)
     label_files(tmp_path, frames(31), 1)
     (tmp_path / "labels_round_00.h5").replace(tmp_path / "two" / "labels_round_01.h5")
     with pytest.raises(DataError, match="labels_round_01"):
-        label_blocks(tmp_path / "two", frames(30), frames(30).skeleton)
+        label_blocks(RunFolder(tmp_path / "two"), frames(30), frames(30).skeleton)
 
 
 def test_chosen_frames_are_spread(frames):
@@ -146,7 +147,7 @@ def test_a_run_of_20000_frames_gives_a_page_below_20_mb(tmp_path, frames, label_
     """Pictures of noise are the largest there are."""
     dataset = frames(20_000)
     label_files(tmp_path, dataset, 6)
-    blocks = label_blocks(tmp_path, dataset, dataset.skeleton)
+    blocks = label_blocks(RunFolder(tmp_path), dataset, dataset.skeleton)
     path = report.build_report(tmp_path / "report.html", "t", "", blocks)
     assert path.stat().st_size < 20_000_000
     book = blocks[-1].book

@@ -10,15 +10,17 @@ from torch import nn
 
 from zoopose.ccssl import labelling
 from zoopose.ccssl.consistency import Views
-from zoopose.ccssl.labelling import Labeller, Temporal, fingerprint
+from zoopose.ccssl.labelling import Labeller, LabelRules, fingerprint
+from zoopose.ccssl.propagation import Temporal
 from zoopose.datasets.crops import CropCache, collate
 from zoopose.datasets.pictures import PictureError
-from zoopose.datasets.sample import PoseSample
+from zoopose.datasets.sample import PoseDataset, PoseSample
 from zoopose.pose import heatmap
 from zoopose.pose.augment import Augmentation, generator_for
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import Skeleton
+from zoopose.train.selftraining.labeller import Execution
 
 SIZE, CELLS, PAD = 64, 16, 13
 FORM = InputSpec("exact", SIZE, CELLS)
@@ -26,7 +28,7 @@ STILL = Views(0, Augmentation(), Augmentation())
 CORNER = 28.0  # of the animal's box in the picture
 
 
-class Video:
+class Video(PoseDataset):
     """Frames of 120 px with a square box: one texture that moves by `motion` px a frame, or noise where `cut` says."""
 
     crop_factor, labels = 1.0, None
@@ -80,7 +82,7 @@ class Script(nn.Module):
 
 def label(video: Video, model: nn.Module, flow: str = "lk", partial=None, seed: int = 0, views: Views = STILL):
     crops = CropCache(video, SIZE + 2 * PAD, 1 + 2 * PAD / SIZE, 1 << 26)
-    labeller = Labeller(crops, list(video.shots), FORM, seed, torch.device("cpu"), views, Temporal(flow))
+    labeller = Labeller(crops, FORM, Execution(torch.device("cpu")), LabelRules(seed, views, Temporal(flow)))
     return labeller.label(model, 0, partial)
 
 

@@ -20,7 +20,7 @@ from zoopose.ccssl.CCSSL import run
 from zoopose.ccssl.label_score import LabelScore
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.ccssl.original import labeller as published_labelling
-from zoopose.ccssl.original.labeller import OriginalLabeller
+from zoopose.ccssl.original.labeller import OriginalLabeller, OriginalLabelRules
 from zoopose.ccssl.original.labels import confidence_schedule, prediction_check, share_left_out
 from zoopose.ccssl.original.step import OriginalStep, OriginalTargetFeed, original_step
 from zoopose.ccssl.protocol import with_defaults
@@ -30,7 +30,7 @@ from zoopose.datasets.original_crops import LabelledCrops, OriginalCropCache, So
 from zoopose.datasets.original_items import OriginalItems
 from zoopose.datasets.pictures import PictureError
 from zoopose.datasets.pseudo_labels import REASONS, PseudoLabels
-from zoopose.datasets.sample import PoseSample
+from zoopose.datasets.sample import PoseDataset, PoseSample
 from zoopose.errors import OptionError
 from zoopose.pose import checkpoints
 from zoopose.pose.geometry import apply, invert
@@ -41,13 +41,14 @@ from zoopose.pose.original.augment import StandardDraw
 from zoopose.pose.original.crop import color_normalize, image_to_chw, original_crop
 from zoopose.pose.skeleton import TIGDOG18, Skeleton
 from zoopose.train import loop
+from zoopose.train.selftraining.labeller import Execution
 from zoopose.train.supervised import LOSSES
 
 MEAN = (0.4, 0.5, 0.3)
 CPU = torch.device("cpu")
 
 
-class Film:
+class Film(PoseDataset):
     """Frames of 100 x 120 px: a texture that moves by `motion` px a frame, boxes that do not; another texture from `cut` on."""
 
     crop_factor, labels = 1.25, None
@@ -94,7 +95,8 @@ class Blobs(nn.Module):
 
 def labeller_of(film: Film, side: int = 64, std=(1.0, 1.0, 1.0), seed: int = 5, **more) -> OriginalLabeller:
     spec = InputSpec("published", side, side // 4, MEAN, std)
-    return OriginalLabeller(OriginalCropCache(film, side, 1 << 26), spec, seed, CPU, **more)
+    crops = OriginalCropCache(film, side, 1 << 26)
+    return OriginalLabeller(crops, spec, Execution(CPU), OriginalLabelRules(seed, **more))
 
 
 def naive(film: Film, labeller: OriginalLabeller, model: nn.Module, round_: int = 0) -> tuple[np.ndarray, np.ndarray]:

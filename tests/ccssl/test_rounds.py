@@ -13,6 +13,7 @@ from zoopose.ccssl.protocol import refresh_of, with_defaults
 from zoopose.ccssl.setup import step_for
 from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.views import Unlabelled
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.pose import checkpoints
 from zoopose.pose.input_spec import InputSpec
 
@@ -23,7 +24,7 @@ class Task:
     patience = 0
 
     def __init__(self, folder, network):
-        self.folder, self.plain, self.restored = folder, network.model, {}
+        self.folder, self.plain, self.restored = RunFolder(folder), network.model, {}
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from zoopose.ccssl.sample import Sample
+from zoopose.ccssl.frame_sample import FrameSample
 from zoopose.ccssl.selfcheck import SelfCheck
 from zoopose.ccssl.setup import Selection
 from zoopose.datasets.crops import CropCache
 from zoopose.datasets.pictures import PictureError
-from zoopose.datasets.sample import PoseSample
+from zoopose.datasets.sample import PoseDataset, PoseSample
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.skeleton import Skeleton
 
@@ -24,7 +24,7 @@ SIZE, CELLS, PAD = 64, 16, 13
 FORM = InputSpec("exact", SIZE, CELLS, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
-class Film:
+class Film(PoseDataset):
     """A texture with three dots on it, all of which move by `motion` px a frame."""
 
     crop_factor, labels = 1.0, None
@@ -138,7 +138,7 @@ def test_a_broken_frame_is_no_neighbour():
 @pytest.mark.parametrize(("n", "count"), [(100, 10), (7, 10), (11, 11), (1, 4)])
 def test_a_sample_is_spread_over_the_whole_set(n, count):
     crops = CropCache(Film(n, (0, 0)), SIZE, 1.0, 0)
-    found = Sample.of(crops, count)
+    found = FrameSample.spread(crops, count)
     assert found.rows[0] == 0 and found.rows[-1] == n - 1 and len(found.rows) == min(n, count)
     steps = np.diff(found.rows)
     assert (steps >= 1).all() and steps.max(initial=1) - steps.min(initial=n) <= 1
@@ -149,7 +149,7 @@ def test_a_sample_is_spread_over_the_whole_set(n, count):
 def test_frames_of_shots_are_sampled_with_their_successor():
     n, count = 60, 12
     linked = np.arange(n) % 6 > 0
-    found = Sample.of(CropCache(Film(n, (0, 0)), SIZE, 1.0, 0), count, linked)
+    found = FrameSample.spread(CropCache(Film(n, (0, 0)), SIZE, 1.0, 0), count, linked)
     rows = set(found.rows.tolist())
     pairs = [r for r in rows if linked[r] and r - 1 in rows]
     assert count // 2 <= len(pairs) and len(rows) <= count

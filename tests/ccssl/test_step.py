@@ -16,11 +16,11 @@ from zoopose.ccssl.step import CcsslStep
 from zoopose.ccssl.teacher import Teacher
 from zoopose.datasets.pseudo_labels import CHECKS, REASONS, PseudoLabels
 from zoopose.errors import DataError
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.skeleton import Skeleton
 from zoopose.train import loop
 from zoopose.train.run_state import Run
-from zoopose.train.selftraining.step import labels_path
 
 SKELETON = Skeleton("s", ("a", "b"))
 LIMIT = 0.25  # of 32 px
@@ -47,7 +47,7 @@ class Labeller:
     def __init__(self, *made: PseudoLabels):
         self.made, self.asked = made, []
 
-    def mark(self, model, round_):
+    def cache_key(self, model, round_):
         return f"m{round_}"
 
     def label(self, model, round_, partial):
@@ -60,7 +60,7 @@ def step_of(folder, *made, **more) -> CcsslStep:
     given = {"gamma": 1.0, "rounds": 2, "refresh": 1, "share": (0.5, 0.5), "per": "global", "limit": LIMIT, **more}
     state = given.pop("state", {})
     fabric = Fabric(accelerator="cpu", devices=1)
-    step = CcsslStep(feed, feed, Labeller(*made), fabric, None, folder=folder, **given)
+    step = CcsslStep(feed, feed, Labeller(*made), fabric, None, folder=RunFolder(folder), **given)
     step.load_state_dict(state)
     return step
 
@@ -72,7 +72,7 @@ def names(found: PseudoLabels) -> list[list[str]]:
 def test_the_most_confident_are_admitted_and_the_rest_wait_for_their_share(tmp_path):
     step = step_of(tmp_path, labels([[0.9, 0.1], [0.8, 0.2]]))
     step.before_epoch(0, nn.Linear(1, 1))
-    found = PseudoLabels.read(labels_path(tmp_path, 0))
+    found = PseudoLabels.read(RunFolder(tmp_path).labels(0))
     assert names(found) == [["admitted", "share"]] * 2 and found.admitted.tolist() == [[True, False]] * 2
     assert found.facts["share"] == 0.5 and found.facts["per"] == "global"
     np.testing.assert_array_equal(step.target.labels[1], found.admitted)
@@ -130,7 +130,7 @@ def test_a_label_that_lost_its_support_is_told_from_one_that_never_had_it(tmp_pa
     step = step_of(tmp_path, first, second)
     for epoch in range(2):
         step.before_epoch(epoch, nn.Linear(1, 1))
-    before, after = (PseudoLabels.read(labels_path(tmp_path, r)) for r in range(2))
+    before, after = (PseudoLabels.read(RunFolder(tmp_path).labels(r)) for r in range(2))
     assert before.admitted.tolist() == [[True, True], [False, False], [True, False]]
     # half of six labels; one of round 0 fails its check now, which says more than that it was admitted
     assert names(after) == [["admitted", "admitted"], ["admitted", "share"], ["invariance", "share"]]
@@ -150,7 +150,7 @@ def test_the_share_grows_with_the_rounds(tmp_path):
 def test_a_limit_that_nothing_keeps_is_waived_and_a_blind_network_named(tmp_path, caplog):
     strict = step_of(tmp_path, labels([[0.9, 0.8]], invariance=[[30.0, 30.0]]))
     strict.before_epoch(0, nn.Linear(1, 1))
-    assert names(PseudoLabels.read(labels_path(tmp_path, 0))) == [["admitted", "share"]]
+    assert names(PseudoLabels.read(RunFolder(tmp_path).labels(0))) == [["admitted", "share"]]
     assert "--check-limit" in caplog.text
     blind = step_of(tmp_path / "blind", labels([[0.0, 0.0]]))
     with pytest.raises(DataError, match="sees no joint"):
@@ -163,7 +163,7 @@ def test_confidence_is_calibrated_from_peak_and_agreement(tmp_path):
     asked = []
     step = step_of(tmp_path, made, calibrator=lambda model, round_: asked.append(round_) or calibration)
     step.before_epoch(0, nn.Linear(1, 1))
-    found = PseudoLabels.read(labels_path(tmp_path, 0))
+    found = PseudoLabels.read(RunFolder(tmp_path).labels(0))
     # 1.6 of 32 px
     expected = calibration.probability(found.peak, np.full((2, 2), 0.05))
     np.testing.assert_allclose(found.confidence, expected, rtol=1e-6)
@@ -174,7 +174,7 @@ def test_confidence_is_calibrated_from_peak_and_agreement(tmp_path):
 def test_without_anything_to_calibrate_on_confidence_is_the_peak(tmp_path):
     step = step_of(tmp_path, labels([[0.9, 0.3]]), calibrator=lambda model, round_: None)
     step.before_epoch(0, nn.Linear(1, 1))
-    found = PseudoLabels.read(labels_path(tmp_path, 0))
+    found = PseudoLabels.read(RunFolder(tmp_path).labels(0))
     np.testing.assert_array_equal(found.confidence, found.peak)
     assert "calibration" not in found.facts
 
@@ -185,7 +185,7 @@ def test_what_all_labels_moved_together_is_taken_back(tmp_path):
     step = step_of(tmp_path, first, second, share=(1.0, 1.0))
     for epoch in range(2):
         step.before_epoch(epoch, nn.Linear(1, 1))
-    found = PseudoLabels.read(labels_path(tmp_path, 1))
+    found = PseudoLabels.read(RunFolder(tmp_path).labels(1))
     np.testing.assert_allclose(found.xy_px, first.xy_px, atol=1e-5)
     np.testing.assert_allclose(found.facts["drift_px"], [3.0, -1.0], atol=1e-5)
 
@@ -195,7 +195,7 @@ def test_labels_of_an_interrupted_run_serve_only_the_same_confidence(tmp_path):
         step = step_of(tmp_path, labels([[0.9, 0.3]]), calibrator=calibrator)
         step.before_epoch(0, nn.Linear(1, 1))
         assert len(step.labeller.asked) == asked
-    assert PseudoLabels.read(labels_path(tmp_path, 0)).confidence[0, 0] != np.float32(0.9)
+    assert PseudoLabels.read(RunFolder(tmp_path).labels(0)).confidence[0, 0] != np.float32(0.9)
 
 
 def test_the_teacher_labels_in_the_networks_place_and_is_kept(tmp_path):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.ccssl.protocol import with_defaults
+from zoopose.commandline.flags import flags, why_ignored
 from zoopose.commandline.limits import flag_of
-from zoopose.commandline.parsing import DEAD, command, parse, plain, warn_of_dead_flags, why_dead
+from zoopose.commandline.parsing import command, parse, plain, warn_of_dead_flags
 from zoopose.errors import OptionError
 from zoopose.train.options import TrainOptions
 
@@ -185,14 +188,21 @@ def test_flags_that_are_not_given_are_not_warned_of(messages, options):
     assert messages == []
 
 
-def test_every_dead_flag_of_the_help_is_warned_of(capsys):
-    for options in (TrainOptions, CcsslOptions):
+@pytest.mark.parametrize("options", [TrainOptions, CcsslOptions])
+def test_the_help_shows_every_flag_that_does_something_and_no_other(capsys, options):
+    pages, about = {}, "What it does.\n\nExamples:\n\n    zoopose x --out a\n        --big"
+    for asked in ("--help", "-h", "--help-all"):
         with pytest.raises(SystemExit) as stop:
-            parse(options, ["--help"], "x", "What it does.\n\nExamples:\n\n    zoopose x")
+            parse(options, ["--stacks", "2", asked], "zoopose x", about)
         assert stop.value.code == 0
-        text = " ".join(capsys.readouterr().out.replace("│", " ").split())
-        assert text.count(DEAD) == len(options.DEAD_FLAGS)
-        assert "zoopose x" in text
+        pages[asked] = capsys.readouterr().out
+        assert "  zoopose x --out a --big\n" in pages[asked]
+    shown = {asked: set(re.findall(r"^  (--[\w-]+)", page, re.MULTILINE)) for asked, page in pages.items()}
+    live = [flag for flag in flags(options) if not flag.ignored]
+    assert shown["--help-all"] == {flag.names[0] for flag in live}
+    assert shown["--help"] == shown["-h"] == {flag.names[0] for flag in live if not flag.typing.expert}
+    assert f"{len(live) - len(shown['-h'])} more: zoopose x --help-all" in pages["--help"]
+    assert not {flag_of(name) for name in options.DEAD_FLAGS} & shown["--help-all"]
 
 
 @pytest.mark.parametrize(
@@ -259,5 +269,5 @@ def test_every_ignored_flag_of_every_command_says_why(messages):
             messages.clear()
             found = options(**{flag: "another value"})
             warn_of_dead_flags(found)
-            why = why_dead(options, flag)
+            why = why_ignored(options, flag)
             assert messages == [f"{flag_of(flag)} does nothing: {why}"] and len(why) > 10

@@ -23,6 +23,7 @@ from zoopose.evaluation.inference import Predictions
 from zoopose.evaluation.options import TestOptions as Options
 from zoopose.evaluation.pose_results import read_results
 from zoopose.evaluation.report.record import Record
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.evaluation.score_table import ScoreTable
 from zoopose.evaluation.sigmas import sigmas_of
 from zoopose.pose import checkpoints
@@ -303,7 +304,7 @@ def test_a_network_in_annotated_and_in_detected_boxes(coco_tree, network, capsys
     assert oks["boxes"] == "annotated" and oks["mirrored picture averaged in"] == "yes" and oks["NMS"] == "OKS 0.9"
     results = json.loads((folder / "keypoints_results.json").read_text())
     assert 0 < len(results) <= 5 and all(len(r["keypoints"]) == 51 for r in results)
-    page, scores = (folder / "report.html").read_text(), Record.read(folder)
+    page, scores = (folder / "report.html").read_text(), Record.read(RunFolder(folder))
     assert "COCO keypoints (OKS)" in page and [t.name for t in scores.tables] == ["oks"]
     assert cli.main(["report", str(folder)]) == 0 and (folder / "report.html").read_text() == page
 

@@ -15,6 +15,7 @@ import torch
 
 from zoopose.evaluation.options import TestOptions
 from zoopose.evaluation.report.record import Record
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.evaluation.test import run as run_test
 from zoopose.pose import checkpoints, weights
 from zoopose.pose.input_spec import InputSpec
@@ -31,7 +32,7 @@ OKS = {"sigmas": "0.2", "dataset": "coco:TWINS"}
 
 def in_record(name: str) -> Callable[[Path, str], bool]:
     """The value stands in predictions.h5, with which a report is made again."""
-    return lambda folder, said: name in Record.read(folder).options["options"]
+    return lambda folder, said: name in Record.read(RunFolder(folder)).options["options"]
 
 
 def nothing_else(folder: Path, said: str) -> bool:
@@ -43,7 +44,7 @@ def unused(folder: Path, said: str) -> bool:
     return not any(folder.iterdir())
 
 
-UNITS = elsewhere("tests/datasets/test_units.py", "only for files whose numbers do not look like pixels")
+UNITS = elsewhere("tests/datasets/test_unit_check.py", "only for files whose numbers do not look like pixels")
 DETECTED = elsewhere("tests/evaluation/test_reading_options.py", "detections are of people")
 # of commands that run a network and train nothing
 LOOKS = {
@@ -286,7 +287,7 @@ def _scored(folder: Path, _: Any) -> Any:
     place = folder if (folder / "predictions.h5").is_file() else Path("another")
     path = place / "metrics.json" if (place / "metrics.json").is_file() else Path("scores.json")
     poses = place / "keypoints_results.json"
-    record = Record.read(place).found
+    record = Record.read(RunFolder(place)).found
     return repr(_numbers(json.loads(path.read_text()))), record.xy_px.tobytes(), poses.is_file() and poses.read_text()
 
 

@@ -27,7 +27,7 @@ COMMON = {
     "partners": effect("nose:tail"),
     "mirror": effect("never"),
     "category": refused("wombat", says="wombat"),
-    "as_is": elsewhere("tests/datasets/test_units.py", "only for files whose numbers do not look like pixels"),
+    "as_is": elsewhere("tests/datasets/test_unit_check.py", "only for files whose numbers do not look like pixels"),
     "joints": refused("a,b,c,d,e,f", says="names its joints"),
     "classes": refused("dog", says="classes"),
     "min_size": refused(4.0, says="min-size"),

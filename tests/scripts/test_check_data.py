@@ -9,7 +9,7 @@ import pytest
 from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.images import ImageFolder
 from zoopose.datasets.pictures import PictureError
-from zoopose.datasets.sample import PoseSample
+from zoopose.datasets.sample import PoseDataset, PoseSample
 from zoopose.datasets.sample_sheet import TILE_PX, evenly_spaced, overlay_sheet
 from zoopose.datasets.views import Subset
 from zoopose.errors import DataError, OptionError
@@ -18,7 +18,7 @@ from zoopose.pose.skeleton import Skeleton
 from zoopose.scripts.check_data import CheckOptions, check_source, run, shown
 
 
-class Animals:
+class Animals(PoseDataset):
     """Six animals; the picture of number 4 is broken."""
 
     skeleton = Skeleton("s", ("nose", "left_eye", "right_eye", "l_paw", "tail"))

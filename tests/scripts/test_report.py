@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from zoopose import cli
-from zoopose.evaluation.report.record import NAME, Record
+from zoopose.evaluation.report.record import Record
+from zoopose.evaluation.run_folder import RunFolder
 
 SMALL = "--inp-res 32 --stacks 1 --width 4 --depth 1 --train-batch 4 --workers 0 --accelerator cpu".split()
 
@@ -78,27 +79,27 @@ def test_the_page_of_an_adaptation_shows_its_labels(work):
 
 def test_a_run_without_its_predictions_is_scored_again(work, copied):
     folder = copied("adapted")
-    (folder / NAME).unlink()
+    (folder / RunFolder.PREDICTIONS).unlink()
     assert cli.main(["report", str(folder), "--workers", "0", "--accelerator", "cpu"]) == 0
     page = (folder / "report.html").read_text()
     mean = json.loads((folder / "metrics.json").read_text())["mean"]
     assert f"{100 * mean:.1f} %" in page and "for this report" in page and "Pseudo-labels admitted" in page
-    assert not (folder / NAME).exists()  # the run may go on, and will write its own
+    assert not (folder / RunFolder.PREDICTIONS).exists()  # the run may go on, and will write its own
 
 
 def test_predictions_of_an_older_checkpoint_are_not_shown(copied):
     folder = copied("source")
-    record = Record.read(folder)
+    record = Record.read(RunFolder(folder))
     record.epoch -= 1
-    record.write(folder)
+    record.write(RunFolder(folder))
     assert cli.main(["report", str(folder), "--workers", "0", "--accelerator", "cpu"]) == 0
     assert "for this report" in (folder / "report.html").read_text()
 
 
 def test_a_record_comes_back_as_it_was(work, tmp_path):
-    first = Record.read(work / "runs/adapted")
-    first.write(tmp_path)
-    again = Record.read(tmp_path)
+    first = Record.read(RunFolder(work / "runs/adapted"))
+    first.write(RunFolder(tmp_path))
+    again = Record.read(RunFolder(tmp_path))
     for name, value in vars(first.found).items():
         same = (
             np.array_equal(value, getattr(again.found, name), equal_nan=True) if isinstance(value, np.ndarray) else None
@@ -118,11 +119,11 @@ def _empty_folder(folder: Path):
 
 
 def _damaged_predictions(folder: Path):
-    (folder / NAME).write_bytes((folder / NAME).read_bytes()[:500])
+    (folder / RunFolder.PREDICTIONS).write_bytes((folder / RunFolder.PREDICTIONS).read_bytes()[:500])
 
 
 def _other_predictions(folder: Path):
-    with h5py.File(folder / NAME, "r+") as file:
+    with h5py.File(folder / RunFolder.PREDICTIONS, "r+") as file:
         file.attrs["format"] = "something else"
 
 
@@ -136,7 +137,7 @@ def _damaged_facts(folder: Path):
 
 
 def _no_checkpoint(folder: Path):
-    (folder / NAME).unlink()
+    (folder / RunFolder.PREDICTIONS).unlink()
     (folder / "model_best.pth.tar").unlink()
 
 
@@ -147,9 +148,9 @@ def _data_gone(folder: Path):
 
 
 def _data_changed(folder: Path):
-    record = Record.read(folder)
+    record = Record.read(RunFolder(folder))
     record.found.ids[0] = "another"
-    record.write(folder)
+    record.write(RunFolder(folder))
 
 
 @pytest.mark.parametrize(
@@ -157,8 +158,8 @@ def _data_changed(folder: Path):
     [
         (_no_folder, "no folder"),
         (_empty_folder, "run.json"),
-        (_damaged_predictions, NAME),
-        (_other_predictions, NAME),
+        (_damaged_predictions, RunFolder.PREDICTIONS),
+        (_other_predictions, RunFolder.PREDICTIONS),
         (_damaged_labels, "labels_round_01.h5"),
         (_damaged_facts, "run.json"),
         (_no_checkpoint, "model_best.pth.tar"),

@@ -2,53 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shlex
 import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from zoopose.cli import COMMANDS
+from zoopose.tests.docs.command_lines import PROGRAMS, ROOT, CommandLine, faults, flags_of, zoopose_command
 
-ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted((ROOT / "scripts").rglob("*.sh"))
-# programs that are run by path or as a module -> module:class of their options
-PROGRAMS = {
-    "train/train.py": COMMANDS["train"][1],
-    "ccssl/CCSSL.py": COMMANDS["ccssl"][1],
-    "wscda/WSCDA.py": COMMANDS["wscda"][1],
-    "wscda/PPLO.py": COMMANDS["pplo"][1],
-    "evaluation/test.py": COMMANDS["test"][1],
-    "zoopose.benchmarks.adaptation": "benchmarks.adaptation.__main__:BenchmarkOptions",
-}
-NUMBER = re.compile(r"-?\d")
 
 
-def listing():
-    """The module that reads the options for the documentation."""
-    path = ROOT / "docs" / "_hooks" / "listing.py"
-    found = sys.modules.get("listing")
-    if found is None:
-        spec = importlib.util.spec_from_file_location("listing", path)
-        found = sys.modules["listing"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(found)
-    return found
-
-
-@dataclass(frozen=True)
-class Line:
-    """A command of ours in a script: what is run, `module:class` of its options, and its words."""
-
-    program: str
-    options: str
-    words: tuple[str, ...]
-
-
-def commands_of(script: str) -> list[Line]:
+def commands_of(script: str) -> list[CommandLine]:
     """All commands of ours in a shell script, and its arrays of flags, such as `trunk=(--trunk-weights FILE)`."""
     found = []
     for line in script.replace("\\\n", " ").splitlines():
@@ -60,42 +26,14 @@ def commands_of(script: str) -> list[Line]:
             continue
         array = re.fullmatch(r"\s*\w+=\((--.*)\)\s*", line)
         if array:
-            found.append(Line("array", "", tuple(shlex.split(array[1]))))
+            found.append(CommandLine("array", "", tuple(shlex.split(array[1]))))
         for i, word in enumerate(words):
             rest = words[i + 1 :]
             if word == "zoopose" and rest:
-                name = " ".join(rest[:2]) if " ".join(rest[:2]) in COMMANDS else rest[0]
-                assert name in COMMANDS, f"no command zoopose {name}"
-                found.append(Line(f"zoopose {name}", COMMANDS[name][1], tuple(rest[len(name.split()) :])))
+                found.append(zoopose_command(rest))
+                assert found[-1].options, f"no command {found[-1].program}"
             elif word in PROGRAMS:
-                found.append(Line(word, PROGRAMS[word], tuple(rest)))
-    return found
-
-
-def faults(line: Line) -> list[str]:
-    """What a command line says that its options do not know: flags, and words that are no choice."""
-    classes = [line.options] if line.options else [where for _, where, _ in COMMANDS.values()]
-    known = {
-        name: flag
-        for where in classes
-        for flag in listing().flags(listing().options_class(where))
-        for name in flag.names
-    }
-    found = []
-    for word, value in zip(line.words, [*line.words[1:], ""]):
-        if word in ("&", "|", ";"):
-            break
-        if not word.startswith("-") or NUMBER.match(word):
-            continue
-        name, _, given = word.partition("=")
-        if name not in known:
-            found.append(f"{line.program} has no {name}")
-            continue
-        choices, value = known[name].choices, given or value
-        if choices and "$" not in value and value not in choices:
-            found.append(f"{line.program} {name} {value}: not one of {', '.join(choices)}")
-        if known[name].ignored:
-            found.append(f"{line.program} {name} does nothing")
+                found.append(CommandLine(word, PROGRAMS[word], tuple(rest)))
     return found
 
 
@@ -138,7 +76,7 @@ def test_every_program_and_recipe_that_a_script_names_is_there(path):
 
 def test_a_long_list_of_flags_is_known():
     """The list that the checks stand on holds published names, aliases and switches that turn something off."""
-    known = {name for flag in listing().flags(listing().options_class(COMMANDS["ccssl"][1])) for name in flag.names}
+    known = set(flags_of(COMMANDS["ccssl"][1]))
     assert {
         "--resume",
         "-a",

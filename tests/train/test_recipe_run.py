@@ -12,6 +12,7 @@ import torch
 from zoopose import cli
 from zoopose.commandline.parsing import parse
 from zoopose.evaluation.network import compute_device
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.pose import checkpoints
 from zoopose.pose.skeleton import COCO17
 from zoopose.train import optim as rates
@@ -135,7 +136,7 @@ def test_a_stage_begins_with_the_best_weights_and_a_fresh_optimiser(tmp_path):
     optimizer = torch.optim.Adam(model.parameters(), 0.1)
     best = {k: torch.full_like(v, 7.0) for k, v in model.state_dict().items()}
     torch.save({"state_dict": best, "epoch": 1}, tmp_path / "model_best.pth.tar")
-    run = SimpleNamespace(folder=tmp_path, plain=model, optimizer=optimizer, step=0)
+    run = SimpleNamespace(folder=RunFolder(tmp_path), plain=model, optimizer=optimizer, step=0)
     step = SimpleNamespace(steps=3, before_epoch=lambda epoch, model: {"asked": epoch})
     staged = StagedStep(step, run, Schedule(0.1, epochs=2, stages=2))
 

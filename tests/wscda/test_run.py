@@ -16,6 +16,7 @@ from zoopose.ccssl import CCSSL
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.cli import main
 from zoopose.errors import DataError, OptionError
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.pose import checkpoints
 from zoopose.pose.skeleton import ANIMAL_POSE20
 from zoopose.train import loop, train
@@ -243,13 +244,11 @@ def test_pairs_given_when_the_start_was_trained_are_kept(tmp_path, command, tiny
 
 @pytest.mark.usefixtures("no_report")
 def test_a_folder_used_again_shows_nothing_of_the_run_before(tmp_path, command, domains, tiny_coco):
-    from zoopose.wscda.report import SAMPLE
-
     names, small = ("animal", "target"), tiny_coco(tmp_path / "small", n=6, seed=8)
     run(command(tmp_path / "run", names, num_epochs=1, probe=True))
-    before = json.loads((tmp_path / "run" / SAMPLE).read_text())
+    before = json.loads(RunFolder(tmp_path / "run").target_sample.read_text())
     folder = run(command(tmp_path / "run", names, num_epochs=1, target=f"coco:{small}", restart=True))
-    after = json.loads((folder / SAMPLE).read_text())
+    after = json.loads(RunFolder(folder).target_sample.read_text())
     assert not (folder / "probe.json").exists() and after["mark"] != before["mark"]
     assert max(after["rows"]) == 5
 

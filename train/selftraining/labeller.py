@@ -19,8 +19,10 @@ from ...datasets.loader import Loader
 from ...datasets.pictures import FaultLog, SafeDataset
 from ...datasets.sample import reading_processes
 from ...errors import WeightsError
+from ...evaluation.run_folder import RunFolder
 from ...files import atomic_path
 from ...pose import weights
+from ...pose.input_spec import InputSpec
 from ...pose.seal import is_whole, seal_zip
 from ...progress import Progress, Stopped, asked, deferring
 
@@ -42,23 +44,40 @@ class Partial:
     seconds: float = PARTIAL_SECONDS
 
 
-class ChunkLabeller:
-    """What labels a target frame by frame; a method gives what is done with a chunk.
+@dataclass(frozen=True)
+class Execution:
+    """Where a labelling runs.
 
     Attributes:
-        crops: the target's cached crops.
-        device: where the network is.
-        workers: processes that decode while crops are not kept yet.
-        strict: stop at the first unreadable picture; otherwise they are counted in `faults`.
+        device: of the network.
+        workers: processes that decode pictures while crops are not in memory yet.
+        strict: stop at the first unreadable picture; False counts such pictures.
         fabric: the ranks that share the work; None: this process alone.
     """
 
-    crops: CropCache
     device: torch.device
-    workers: int
-    strict: bool
-    faults: FaultLog
-    fabric: Fabric | None
+    workers: int = 0
+    strict: bool = False
+    fabric: Fabric | None = None
+
+
+class ChunkLabeller:
+    """Base of what labels a target chunk by chunk. A method says what is done with a chunk.
+
+    Args:
+        crops: the target's cached crops.
+        spec: input of the network.
+        execution: device, processes and ranks.
+    """
+
+    def __init__(self, crops: CropCache, spec: InputSpec, execution: Execution):
+        self.crops, self.spec, self.faults = crops, spec, FaultLog()
+        self.device, self.workers, self.strict, self.fabric = (
+            execution.device,
+            execution.workers,
+            execution.strict,
+            execution.fabric,
+        )
 
     @property
     def rank(self) -> int:
@@ -165,7 +184,7 @@ def fingerprint(model: nn.Module) -> str:
     return f"{crc:08x}"
 
 
-def network_of_mark(mark: str, model: nn.Module, folder: Path) -> tuple[nn.Module | None, str]:
+def network_of_mark(mark: str, model: nn.Module, folder: RunFolder) -> tuple[nn.Module | None, str]:
     """The network with a certain `fingerprint`: the one given, or one out of the whole checkpoints of a run folder.
 
     Args:
@@ -181,7 +200,7 @@ def network_of_mark(mark: str, model: nn.Module, folder: Path) -> tuple[nn.Modul
         while isinstance(getattr(bare, name, None), nn.Module):
             bare = getattr(bare, name)
     other = copy.deepcopy(bare)
-    for path in sorted(folder.glob("*.pth.tar")):
+    for path in folder.checkpoints():
         try:
             state = weights.read(path)
             extra = state.get("zoopose", {}).get("run", {}).get("extra", {})
@@ -199,6 +218,12 @@ def inner_from_image(crop_from_image: torch.Tensor, crop_size: int, size: int) -
     inner = crop_from_image.clone()
     inner[..., 2] -= (crop_size - size) / 2
     return inner
+
+
+def inner_images(crops: torch.Tensor, spec: InputSpec) -> torch.Tensor:
+    """Network input (B, 3, R, R) from the inner squares of padded crops (B, 3, S, S) uint8."""
+    pad = (crops.shape[-1] - spec.size) // 2
+    return spec.normalise_exact(crops[..., pad : pad + spec.size, pad : pad + spec.size].float() / 255)
 
 
 def keep_partial(path: Path, out: dict, mark: str, first: int, done: int, names: Sequence[str]) -> None:

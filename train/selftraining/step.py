@@ -15,6 +15,7 @@ from torch import nn
 
 from ...datasets.pseudo_labels import PseudoLabels
 from ...errors import DataError
+from ...evaluation.run_folder import RunFolder
 from ...progress import log
 from ..feeds.crops import CropFeed, stream
 from ..ranks import loss_factors
@@ -26,11 +27,6 @@ Pair = tuple[dict[str, torch.Tensor] | None, ...]
 PARTS = ("source", "target", "target_labels")
 
 
-def labels_path(folder: Path, round_: int) -> Path:
-    """Where a round's labels are kept."""
-    return folder / f"labels_round_{round_:02d}.h5"
-
-
 class RoundLabeller(Protocol):
     """What labels the target, for `SelfTrainingStep`."""
 
@@ -38,8 +34,8 @@ class RoundLabeller(Protocol):
         """All frames' labels, none admitted yet, on every rank; progress may be kept in `partial`, or beside it."""
         ...
 
-    def mark(self, model: nn.Module, round_: int) -> str:
-        """Short mark of all that these labels follow from."""
+    def cache_key(self, model: nn.Module, round_: int) -> str:
+        """Checksum of all that the labels of a round depend on."""
         ...
 
 
@@ -71,7 +67,7 @@ class SelfTrainingStep(ABC):
         gamma: float,
         rounds: int,
         refresh: int,
-        folder: Path,
+        folder: RunFolder,
         steps: int = 0,
     ):
         self.source, self.target, self.labeller, self.fabric, self.loss = source, target, labeller, fabric, loss
@@ -140,7 +136,7 @@ class SelfTrainingStep(ABC):
         round_ = self.round_of(epoch)
         if self.labels is not None and self.labels.facts["round"] == round_:
             return self.facts()
-        path = labels_path(self.folder, round_)
+        path = self.folder.labels(round_)
         if self.labelled_round == round_ and self._can_be_read(path):
             labels = self._read(path, self.labelled_by)
         else:
@@ -159,14 +155,13 @@ class SelfTrainingStep(ABC):
     def _make(self, path: Path, round_: int, model: nn.Module) -> None:
         """On all ranks: they label together; the first one writes."""
         first = self.fabric.is_global_zero
-        for kept in self.folder.glob("labels_round_*") if first else ():
-            if kept.name > f"labels_round_{round_:02d}~":
-                kept.unlink()  # of later rounds: an earlier run's, in a folder that is used again
-        labels = self._made(path, self.labeller.mark(model, round_)) if first else None
+        if first:
+            self.folder.remove_labels_after(round_)
+        labels = self._made(path, self.labeller.cache_key(model, round_)) if first else None
         made = self.fabric.broadcast(labels is not None)
         if not made:
             self.prepare(round_)
-            labels = self.labeller.label(model, round_, path.with_suffix(".partial.npz"))
+            labels = self.labeller.label(model, round_, self.folder.unfinished_labels(round_))
         if not first:
             return
         if not made:
@@ -177,8 +172,7 @@ class SelfTrainingStep(ABC):
         if fault:
             raise fault
         labels.write(path)
-        for partial in self.folder.glob(f"{path.stem}.partial*"):
-            partial.unlink()
+        self.folder.remove_unfinished_labels(round_)
 
     def nothing_admitted(self, labels: PseudoLabels) -> DataError | None:
         """The error where a round admits no label; None where the run goes on with its labelled pictures alone."""
@@ -248,7 +242,7 @@ class SelfTrainingStep(ABC):
         Raises:
             DataError: another network made them.
         """
-        path = labels_path(self.folder, round_)
+        path = self.folder.labels(round_)
         try:
             labels = PseudoLabels.read(path)
         except DataError as error:

@@ -1,141 +1,162 @@
-"""Predictions of a whole target set for PPLO: every frame and its mirror image, averaged, from the training's cached crops."""
+"""Pseudo-labels of a whole target set for PPLO: the mean of the maps of every frame and of its mirror image."""
 
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
 from ...datasets.crops import CropCache
-from ...datasets.pictures import FaultLog
 from ...datasets.pseudo_labels import PseudoLabels
 from ...pose import heatmap
 from ...pose.geometry import apply, invert
 from ...pose.input_spec import InputSpec
-from ...train.selftraining.labeller import PARTIAL_SECONDS, ChunkLabeller, Partial, fingerprint, inner_from_image
+from ...train.selftraining.labeller import (
+    PARTIAL_SECONDS,
+    ChunkLabeller,
+    Execution,
+    Partial,
+    fingerprint,
+    inner_from_image,
+    inner_images,
+)
 from .selection import confidence_of, score, similarity
 
 CHUNK = 32  # frames in one forward pass
 
 
-@dataclass
-class MirrorLabeller(ChunkLabeller):
-    """Labels a target set with the network as it stands.
+@dataclass(frozen=True)
+class MirrorRules:
+    """What the labels depend on, apart from the network and the frames.
 
-    Args:
-        crops: the target's cached crops, as wide as the input or wider by the same on every side.
-        form: input form of the network.
-        device: where the network is.
-        select: of `selection.score`.
-        sigma, encoding: of the training's target maps.
-        workers: processes that decode while crops are not kept yet.
-        strict: stop at the first unreadable picture.
-        fabric: the ranks that share the work; None: this process alone.
-        mirror: False takes the frames alone: nobody knows which joints change places in a mirror image.
-        held: labels of the round before. With `small_loss` the next labelling also finds out how well the network agrees with those
-            admitted, as `held_confidence` (N, K).
+    Attributes:
+        select: what is scored, see `selection.score`.
+        sigma, encoding: of the training's target maps; sigma in cells.
+        mirror: False uses the frames alone: left and right joints of the skeleton are not known.
     """
 
-    crops: CropCache
-    spec: InputSpec
-    device: torch.device
     select: str = "quantile"
     sigma: float = 1.0
     encoding: str = "gaussian"
-    workers: int = 0
-    strict: bool = False
-    faults: FaultLog = field(default_factory=FaultLog)
-    fabric: Fabric | None = None
     mirror: bool = True
-    held: PseudoLabels | None = None
-    held_confidence: np.ndarray | None = None
+
+
+class MirrorLabeller(ChunkLabeller):
+    """Labels a target set with the current network.
+
+    Attributes:
+        previous: labels of the round before; None in the first round. A caller sets it.
+        previous_confidence: (N, K) confidence of the admitted labels of `previous` by the current network. `label` sets it where
+            the rule is `small_loss`; otherwise None.
+
+    Args:
+        crops: the target's cached crops, as wide as the input or padded by the same number of px on every side.
+        spec: input of the network.
+        execution: device, processes and ranks.
+        rules: how labels are scored.
+    """
+
+    def __init__(self, crops: CropCache, spec: InputSpec, execution: Execution, rules: MirrorRules | None = None):
+        super().__init__(crops, spec, execution)
+        self.rules = rules or MirrorRules()
+        self.previous: PseudoLabels | None = None
+        self.previous_confidence: np.ndarray | None = None
 
     def label(self, model: nn.Module, round_: int, partial: Path | None = None) -> PseudoLabels:
-        """All frames, in order; nothing is admitted yet. To be called on all ranks, with the same network; all get all labels.
+        """Labels of all frames, in order; none is admitted yet. To be called on all ranks; every rank gets all labels.
 
         Args:
-            model: evaluated in eval mode and put back.
-            round_: number of the round, for marks and names.
-            partial: where progress is kept, see `train.selftraining.labeller.Partial`.
+            model: the same network on all ranks; put into eval mode and back.
+            round_: number of the round.
+            partial: file that keeps the progress, see `train.selftraining.labeller.Partial`.
 
         Returns:
-            Labels with `score`; `checks["equivariance"]` is the distance between the joints of a frame and of its mirror image.
+            Labels with `score`; `checks["equivariance"]` is the distance between the joints of a frame and of its mirror image, px.
         """
         dataset = self.crops.dataset
         n, k = len(dataset), len(dataset.skeleton)
-        none = np.full((n, k), np.nan, np.float32)
+        nan = np.full((n, k), np.nan, np.float32)
         out = {
             "xy": np.full((n, k, 2), np.nan, np.float32),
             "peak": np.zeros((n, k), np.float32),
             "crop_px": np.zeros(n, np.float32),
         }
-        out |= {name: none.copy() for name in ("score", "agreement", "equivariance", "held_score")}
-        mark = self.mark(model, round_)
-        kept = Partial(partial, mark, PARTIAL_SECONDS) if partial else None
+        out |= {name: nan.copy() for name in ("score", "agreement", "equivariance", "previous_score")}
+        cache_key = self.cache_key(model, round_)
         self.each_chunk(
             model,
             CHUNK,
-            lambda batch, _: self._chunk(model, batch, out),
+            lambda batch, _: self._label_chunk(model, batch, out),
             out,
             tuple(out),
             f"labelling, round {round_}",
-            kept,
+            Partial(partial, cache_key, PARTIAL_SECONDS) if partial else None,
         )
-        self.held_confidence = self._confidence(out["held_score"]) if self._judges_held else None
-        facts = {"round": round_, "network": fingerprint(model), "mark": mark, "views": 2, "flow": "none"}
+        previous_scored = self._previous_to_score() is not None
+        self.previous_confidence = self._confidence(out["previous_score"]) if previous_scored else None
+        facts = {"round": round_, "network": fingerprint(model), "mark": cache_key, "views": 2, "flow": "none"}
         return PseudoLabels(
-            list(dataset.ids), out["xy"], self._confidence(out["score"]), np.zeros((n, k), bool), out["agreement"],
-            np.zeros((n, k), bool), dataset.skeleton, facts, out["crop_px"], out["peak"], {"equivariance": out["equivariance"]},
-            score=out["score"], replaced=np.zeros((n, k), bool),
-        )  # fmt: skip
+            list(dataset.ids),
+            out["xy"],
+            self._confidence(out["score"]),
+            np.zeros((n, k), bool),
+            out["agreement"],
+            np.zeros((n, k), bool),
+            dataset.skeleton,
+            facts,
+            out["crop_px"],
+            out["peak"],
+            {"equivariance": out["equivariance"]},
+            score=out["score"],
+            replaced=np.zeros((n, k), bool),
+        )
 
-    def mark(self, model: nn.Module, round_: int) -> str:
-        """Short mark of all that the labels of a round follow from: network, frames, how they are scored."""
-        dataset = self.crops.dataset
+    def cache_key(self, model: nn.Module, round_: int) -> str:
+        """Checksum of all that the labels of a round depend on: network, frames, how they are scored."""
+        dataset, rules = self.crops.dataset, self.rules
         frames = (dataset.crop_factor, self.crops.size, self.crops.margin, *dataset.ids)
-        rules = (CHUNK, round_, self.spec, self.select, self.sigma, self.encoding, dataset.skeleton.to_dict())
-        rules += () if self.mirror else ("upright",)
-        return f"{fingerprint(model)}-{zlib.crc32(repr((rules, frames)).encode()):08x}"
+        settings: tuple[object, ...] = (CHUNK, round_, self.spec, rules.select, rules.sigma, rules.encoding)
+        settings += (dataset.skeleton.to_dict(), *(() if rules.mirror else ("upright",)))
+        return f"{fingerprint(model)}-{zlib.crc32(repr((settings, frames)).encode()):08x}"
 
-    @property
-    def _judges_held(self) -> bool:
-        return self.held is not None and self.select == "small_loss"
+    def _previous_to_score(self) -> PseudoLabels | None:
+        """Labels of the round before that the current network scores again; only `small_loss` needs that."""
+        return self.previous if self.rules.select == "small_loss" else None
 
     def _confidence(self, scores: np.ndarray) -> np.ndarray:
-        return confidence_of(self.select, scores, self.spec.heatmap_size**2, self.sigma)
+        return confidence_of(self.rules.select, scores, self.spec.heatmap_size**2, self.rules.sigma)
 
     @torch.no_grad()
-    def _chunk(self, model: nn.Module, batch: dict, out: dict[str, np.ndarray]) -> None:
-        spec, rows = self.spec, batch["index"].numpy()
+    def _label_chunk(self, model: nn.Module, batch: dict[str, Any], out: dict[str, np.ndarray]) -> None:
+        spec, rules, rows = self.spec, self.rules, batch["index"].numpy()
         upright, mirrored = self._maps(model, batch["crop"])
         mean = (upright + mirrored) / 2
         xy, peak = spec.decode(mean)
-        own, back = (spec.decode(maps)[0] for maps in (upright, mirrored))
+        upright_xy, mirrored_xy = (spec.decode(maps)[0] for maps in (upright, mirrored))
         to_image = spec.image_from_heatmap(inner_from_image(batch["crop_from_image"], self.crops.size, spec.size))
         out["xy"][rows] = apply(to_image, xy.cpu().double()).float().numpy()
         out["peak"][rows] = peak.clamp_min(0).cpu().numpy()
         out["crop_px"][rows] = batch["crop_from_image"][:, 0, 0].numpy()
-        out["score"][rows] = score(self.select, upright, mirrored, xy, self.sigma, self.encoding).cpu().numpy()
-        apart = ((own - xy).norm(dim=-1) + (back - xy).norm(dim=-1)) / 2
-        out["agreement"][rows] = apart.cpu().numpy() * spec.stride
-        out["equivariance"][rows] = (own - back).norm(dim=-1).cpu().numpy() * spec.stride
-        if self._judges_held:
-            xy_px = np.where(self.held.admitted[rows][..., None], self.held.xy_px[rows], np.nan)
+        out["score"][rows] = score(rules.select, upright, mirrored, xy, rules.sigma, rules.encoding).cpu().numpy()
+        distance = ((upright_xy - xy).norm(dim=-1) + (mirrored_xy - xy).norm(dim=-1)) / 2
+        out["agreement"][rows] = distance.cpu().numpy() * spec.stride
+        out["equivariance"][rows] = (upright_xy - mirrored_xy).norm(dim=-1).cpu().numpy() * spec.stride
+        previous = self._previous_to_score()
+        if previous is not None:
+            xy_px = np.where(previous.admitted[rows][..., None], previous.xy_px[rows], np.nan)
             at = apply(invert(to_image), torch.from_numpy(xy_px).double()).float().to(mean.device)
-            out["held_score"][rows] = similarity(mean, at, self.sigma, self.encoding).cpu().numpy()
+            out["previous_score"][rows] = similarity(mean, at, rules.sigma, rules.encoding).cpu().numpy()
 
     def _maps(self, model: nn.Module, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Maps (B, K, h, w) of the inner squares of crops (B, 3, S, S) uint8, and of their mirror images, brought back."""
+        """Maps (B, K, h, w) of the inner squares of crops (B, 3, S, S) uint8, and those of their mirror images, mirrored back."""
         spec, skeleton = self.spec, self.crops.dataset.skeleton
-        pad = (self.crops.size - spec.size) // 2
-        inner = crops[..., pad : pad + spec.size, pad : pad + spec.size].to(self.device).float() / 255
-        images = spec.normalise_exact(inner).contiguous(memory_format=torch.channels_last)
-        if not self.mirror:
+        images = inner_images(crops.to(self.device), spec).contiguous(memory_format=torch.channels_last)
+        if not self.rules.mirror:
             upright = spec.joint_maps(model(images), len(skeleton))
             return upright, upright
         upright, mirrored = (spec.joint_maps(model(each), len(skeleton)) for each in (images, images.flip(-1)))

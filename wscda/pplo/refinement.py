@@ -7,6 +7,7 @@ from pathlib import Path
 from ...commandline.folder_lock import alone_in
 from ...evaluation.mirroring import say_pairs
 from ...evaluation.report.labels import label_blocks_of_run
+from ...evaluation.run_folder import RunFolder
 from ...train import run as session
 from ...train import validation
 from ...train.adaptation import guard_for, open_adaptation, outcome_facts, say_end
@@ -14,7 +15,7 @@ from ..options import PploOptions
 from . import rounds
 from . import step as refinement
 
-LAST = "last.pth.tar"
+LAST = RunFolder.LAST
 CHOSEN = "best on the labelled validation animals; target labels were not read"
 
 
@@ -39,5 +40,5 @@ def refine(options: PploOptions) -> Path:
         more = label_blocks_of_run(task.folder, target, start.skeleton)
         facts = {"method": "PPLO", **outcome_facts(guard, CHOSEN), **data}
         validation.finish(update_best, task, options, facts, more)
-    say_end(options.target, task, guard, f"model_best.pth.tar: {CHOSEN}; last.pth.tar: the end of the refinement")
-    return task.folder
+    say_end(options.target, task, guard, f"{RunFolder.BEST}: {CHOSEN}; {LAST}: the end of the refinement")
+    return task.folder.path

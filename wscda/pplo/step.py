@@ -22,11 +22,12 @@ from ...train.feeds.crops import CropFeed, cache_for
 from ...train.feeds.labelled import augmentation_for, encoding_of, trains_hidden
 from ...train.run_state import Run
 from ...train.selftraining.curriculum import weight_at
+from ...train.selftraining.labeller import Execution
 from ...train.selftraining.step import SelfTrainingStep
 from ...train.step import TrainingEnded
 from ...train.supervised import LOSSES, loss_for
 from ..options import PploOptions
-from .labeller import MirrorLabeller
+from .labeller import MirrorLabeller, MirrorRules
 from .rounds import batch_sizes, round_at
 from .selection import Rule, keep_better, select_labels
 
@@ -87,7 +88,7 @@ class PploStep(SelfTrainingStep):
 
     def prepare(self, round_: int) -> None:
         """What was admitted in the round before is held against the new labels."""
-        self.labeller.held = self._before(round_)
+        self.labeller.previous = self._before(round_)
 
     def _before(self, round_: int) -> PseudoLabels | None:
         """Labels of the round before, None in the first."""
@@ -105,8 +106,8 @@ class PploStep(SelfTrainingStep):
         if first:
             drift = labels.remove_drift(first)
             labels.facts["drift_px"] = [float(v) for v in drift]
-        if self.labeller.held is not None:
-            keep_better(labels, self.labeller.held, self.labeller.held_confidence)
+        if self.labeller.previous is not None:
+            keep_better(labels, self.labeller.previous, self.labeller.previous_confidence)
 
     def admit(self, labels: PseudoLabels, round_: int) -> None:
         """The round's share of the labels."""
@@ -195,10 +196,9 @@ def step_for(
             zip((animals, target), (options.source_augment, options.target_augment), sizes)
         )
     )
-    labeller = MirrorLabeller(
-        feeds[1].crops, spec, fabric.device, options.select, spec.sigma, common["encoding"], options.workers,
-        options.strict_data, fabric=fabric, mirror=mirror,
-    )  # fmt: skip
+    execution = Execution(fabric.device, options.workers, options.strict_data, fabric)
+    rules = MirrorRules(options.select, spec.sigma, common["encoding"], mirror)
+    labeller = MirrorLabeller(feeds[1].crops, spec, execution, rules)
     rule = Rule(
         options.select, options.share_first, options.share_last, options.grow, options.per, options.threshold,
         options.check_limit * spec.size if options.check_limit else math.inf,

@@ -17,6 +17,7 @@ from zoopose import cli
 from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.pseudo_labels import PseudoLabels
 from zoopose.errors import OptionError
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.pose.checkpoints import load
 from zoopose.pose.weights import read
 from zoopose.train import loop, train
@@ -102,7 +103,7 @@ def fault():
 
 def test_labels_do_not_depend_on_the_augmentation_they_are_trained_with(tmp_path, command, domains, start, fabric):
     network, animals, target = load(start), CocoKeypoints(domains["animal"]), CocoKeypoints(domains["target"])
-    task = SimpleNamespace(folder=tmp_path, plain=network.model, restored={}, patience=0)
+    task = SimpleNamespace(folder=RunFolder(tmp_path), plain=network.model, restored={}, patience=0)
     found = []
     for augment in ("none", "strong"):
         options = with_defaults(command(tmp_path, target_augment=augment))
@@ -140,12 +141,12 @@ def test_broken_off_while_labelling_and_gone_on(tmp_path, monkeypatch, command, 
     options = command(tmp_path / "parts", select=select)
     whole = uninterrupted if select == "quantile" else run_state(run(command(tmp_path / "whole", select=select)), LAST)
     with monkeypatch.context() as patch:
-        after(patch, mirror_labels.MirrorLabeller, "_chunk", 6, fault)
+        after(patch, mirror_labels.MirrorLabeller, "_label_chunk", 6, fault)
         with pytest.raises(RuntimeError, match="broken off"):
             run(options)
     assert len(list((tmp_path / "parts").glob("*.partial.npz"))) == 1
-    calls, original = [], mirror_labels.MirrorLabeller._chunk
-    monkeypatch.setattr(mirror_labels.MirrorLabeller, "_chunk", lambda *a: calls.append(1) or original(*a))
+    calls, original = [], mirror_labels.MirrorLabeller._label_chunk
+    monkeypatch.setattr(mirror_labels.MirrorLabeller, "_label_chunk", lambda *a: calls.append(1) or original(*a))
     assert run_state(run(options), LAST) == whole
     assert len(calls) == 3 and not list((tmp_path / "parts").glob("*.npz"))
 

@@ -16,14 +16,15 @@ from zoopose.datasets.pseudo_labels import PseudoLabels
 from zoopose.errors import DataError
 from zoopose.evaluation.inference import predict
 from zoopose.evaluation.report.labels import label_blocks
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.pose import heatmap
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import Skeleton
-from zoopose.train.selftraining.step import labels_path
+from zoopose.train.selftraining.labeller import Execution
 from zoopose.train.step import TrainingEnded
 from zoopose.wscda.pplo import labeller as mirror_labels
-from zoopose.wscda.pplo.labeller import MirrorLabeller
+from zoopose.wscda.pplo.labeller import MirrorLabeller, MirrorRules
 from zoopose.wscda.pplo.selection import Rule, confidence_of, similarity
 from zoopose.wscda.pplo.step import PploStep
 
@@ -44,7 +45,7 @@ def network():
 
 def labeller_of(target, pad: int = 0, **more) -> MirrorLabeller:
     crops = CropCache(target, 32 + 2 * pad, 1 + 2 * pad / 32, 1 << 24)
-    return MirrorLabeller(crops, FORM, torch.device("cpu"), **more)
+    return MirrorLabeller(crops, FORM, Execution(torch.device("cpu")), MirrorRules(**more))
 
 
 def test_labels_are_what_is_predicted_with_the_mirrored_picture_averaged_in(target, network, monkeypatch):
@@ -71,11 +72,11 @@ def test_kept_crops_are_not_read_again(target, network, monkeypatch):
 def test_small_loss_asks_what_the_network_thinks_of_held_labels(target, network):
     labeller = labeller_of(target, select="small_loss")
     first = labeller.label(network, 0)
-    assert labeller.held_confidence is None
+    assert labeller.previous_confidence is None
     first.admitted[::2] = True
-    labeller.held = first
+    labeller.previous = first
     again = labeller.label(network, 1)
-    held = labeller.held_confidence
+    held = labeller.previous_confidence
     # by the same network at the same place the same; none where nothing is held
     np.testing.assert_allclose(held[::2], again.confidence[::2], atol=1e-5)
     assert not held[1::2].any()
@@ -87,7 +88,7 @@ def test_small_loss_asks_what_the_network_thinks_of_held_labels(target, network)
         maps = (network(images)[-1] + heatmap.flip_back(network(images.flip(-1))[-1], target.skeleton.flip_order)) / 2
     moved = torch.from_numpy((first.xy_px - (32 - 35)) * 8 / 70 - 0.5 + 4 / 70)
     expected = confidence_of("small_loss", similarity(maps, moved, 1.0).numpy(), 64, 1.0)
-    np.testing.assert_allclose(labeller.held_confidence[::2], expected[::2], atol=2e-3)
+    np.testing.assert_allclose(labeller.previous_confidence[::2], expected[::2], atol=2e-3)
     assert np.abs(expected - held)[::2].max() > 0.1
 
 
@@ -105,12 +106,12 @@ def made(scores, round_: int, at: float) -> PseudoLabels:
 class Labeller:
     """Hands out the labels it was given, one set a round."""
 
-    spec, held_confidence = FORM, None
+    spec, previous_confidence = FORM, None
 
     def __init__(self, *found: PseudoLabels):
-        self.found, self.held, self.asked = found, None, []
+        self.found, self.previous, self.asked = found, None, []
 
-    def mark(self, model, round_):
+    def cache_key(self, model, round_):
         return f"m{round_}"
 
     def label(self, model, round_, partial):
@@ -120,7 +121,7 @@ class Labeller:
 
 def step_of(folder, fabric, *found, **more) -> PploStep:
     feed = SimpleNamespace(steps=1, batch_size=1, labels=None, seed=0)
-    run, state = SimpleNamespace(folder=folder), more.pop("state", {})
+    run, state = SimpleNamespace(folder=RunFolder(folder)), more.pop("state", {})
     given = {"rounds": len(found), "epochs": len(found), "rule": Rule(first=1.0, last=1.0), **more}
     step = PploStep((feed, feed), Labeller(*found), fabric, run, "mean", **given)
     step.load_state_dict(state)
@@ -138,7 +139,7 @@ def test_better_labels_are_kept_over_rounds_and_counted(tmp_path, fabric):
     )
     step = step_of(tmp_path, fabric, *rounds, remove_drift=False)
     facts = [step.before_epoch(epoch, MODEL) for epoch in range(3)]
-    kept = [PseudoLabels.read(labels_path(tmp_path, r)) for r in range(3)]
+    kept = [PseudoLabels.read(RunFolder(tmp_path).labels(r)) for r in range(3)]
     assert kept[1].xy_px[..., 0].tolist() == [[2, 1], [1, 1]] and kept[2].xy_px[..., 0].tolist() == [[2, 3], [1, 1]]
     assert [f["labels/replaced"] for f in facts] == [0, 0.25, 0.25] and [f["labels/changed"] for f in facts] == [
         1,
@@ -161,7 +162,7 @@ def test_labels_are_held_where_they_were_unless_told_otherwise(tmp_path, fabric)
         )
         for epoch in range(2):
             step.before_epoch(epoch, MODEL)
-        found = PseudoLabels.read(labels_path(step.folder, 1))
+        found = PseudoLabels.read(step.folder.labels(1))
         np.testing.assert_allclose(found.xy_px, at)
         assert found.facts.get("drift_px") == ([3.0, 3.0] if remove_drift else None)
 
@@ -212,7 +213,7 @@ def test_the_report_shows_rounds_with_what_was_replaced(tmp_path, fabric, domain
     step = step_of(tmp_path, fabric, *found, rule=Rule())
     for epoch in range(2):
         step.before_epoch(epoch, MODEL)
-    table = label_blocks(tmp_path, target, target.skeleton)[0]
+    table = label_blocks(RunFolder(tmp_path), target, target.skeleton)[0]
     assert table.columns[-1] == "replaced, %"
-    admitted = PseudoLabels.read(labels_path(tmp_path, 0)).admitted
+    admitted = PseudoLabels.read(RunFolder(tmp_path).labels(0)).admitted
     assert [row[-1] for row in table.rows] == ["0.0", f"{100 * admitted.mean():.1f}"]

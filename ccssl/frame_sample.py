@@ -1,7 +1,8 @@
-"""Some frames of a data set, spread over all of it, as padded crops in memory: for looking at a network now and then."""
+"""Evenly spaced frames of a data set, held in memory as padded crops. The framing, the calibration and the self-check use them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,14 +12,23 @@ from ..datasets.crops import CropCache
 from ..datasets.pictures import Fault, SafeDataset
 
 
+def follows_previous(shots: Sequence[str]) -> np.ndarray:
+    """(N,) bool: whether a frame follows the frame before it in the same shot.
+
+    Args:
+        shots: N texts, see `PoseDataset.shots`; an empty text is a picture without a shot.
+    """
+    return np.array([i > 0 and bool(shot) and shot == shots[i - 1] for i, shot in enumerate(shots)], bool)
+
+
 @dataclass
-class Sample:
+class FrameSample:
     """F frames.
 
     Attributes:
-        rows: (F,) their numbers in the data set, ascending.
+        rows: (F,) row of each frame in the data set, ascending.
         crops: (F, 3, S, S) uint8 padded crops.
-        xy_crop, visible: (F, K, 2) joints in crop px, and (F, K); as in `CropDataset`.
+        xy_crop, visible: (F, K, 2) joints in crop px, and (F, K) flags; as in `CropDataset`.
         box_px: (F,) longer side of the box, px of the crop.
     """
 
@@ -29,11 +39,11 @@ class Sample:
     box_px: torch.Tensor
 
     @classmethod
-    def of(cls, crops: CropCache, count: int, linked: np.ndarray | None = None) -> Sample | None:
-        """Up to `count` frames that can be read, or None if none of those tried can.
+    def spread(cls, crops: CropCache, count: int, linked: np.ndarray | None = None) -> FrameSample | None:
+        """Up to `count` readable frames, evenly spaced over the data set; None where no frame can be read.
 
         Args:
-            linked: (N,) bool, which frames follow the one before in a shot; frames are then taken with their successor.
+            linked: (N,) bool of `follows_previous`; where given, the sample consists of pairs of neighbouring frames.
         """
         n = len(crops)
         rows = np.unique(np.linspace(0, n - 1, min(count, n)).astype(int))

@@ -1,0 +1,55 @@
+"""The folder of a training or an adaptation, once it has ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from ..evaluation.run_folder import RunFolder
+
+if TYPE_CHECKING:  # torch is loaded when a network is asked for
+    from ..evaluation.pose_model import PoseModel
+    from .scores import Scores
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """What `zoopose.train` and `zoopose.adapt` return.
+
+    Attributes:
+        folder: run folder: checkpoints, log.csv, report.html, pseudo-labels.
+        best: checkpoint that is best on the validation data; of an adaptation that did harm, the network that it began with.
+        last: checkpoint of the end.
+    """
+
+    folder: Path
+    best: Path
+    last: Path
+
+    @property
+    def metrics(self) -> Scores:
+        """Scores of the best checkpoint on the validation data: metrics.json.
+
+        Raises:
+            DataError: the file is missing or damaged.
+        """
+        from .scores import read_scores
+
+        return read_scores(RunFolder(self.folder).metrics)
+
+    @property
+    def report(self) -> Path:
+        """The page with curves, tables and pictures; any browser shows it."""
+        return RunFolder(self.folder).report
+
+    def model(self, device: Literal["auto", "cpu", "cuda"] = "auto") -> PoseModel:
+        """The network of the best checkpoint, ready to predict.
+
+        Raises:
+            WeightsError: the file cannot be read.
+            OptionError: no such device.
+        """
+        from ..evaluation.pose_model import load
+
+        return load(self.best, device=device)
