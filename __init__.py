@@ -63,20 +63,22 @@ def _public(name: str) -> "Any":
     return getattr(import_module(_MODULES[name], __name__), name)
 
 
-def __getattr__(name: str) -> object:
-    """Loads a public name at its first use.
+if not TYPE_CHECKING:  # so that type checkers find misspelt names
 
-    `train` is a package too. Python binds that name to the package as soon as a module of it is imported. So `zoopose.train` is
-    always the package, and a call of the package calls the function (see `train/__init__.py`).
-    """
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name == "train":
-        from importlib import import_module
+    def __getattr__(name: str) -> object:
+        """Loads a public name at its first use.
 
-        return import_module(".train", __name__)
-    value = globals()[name] = _public(name)
-    return value
+        `train` is a package too. Python binds that name to the package as soon as a module of it is imported. So `zoopose.train` is
+        always the package, and a call of the package calls the function (see `train/__init__.py`).
+        """
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if name == "train":
+            from importlib import import_module
+
+            return import_module(".train", __name__)
+        value = globals()[name] = _public(name)
+        return value
 
 
 def __dir__() -> list[str]:

@@ -13,7 +13,7 @@ from .progress import console, listening
 
 # name -> (module with `run` and a docstring, module:class of its options, one line)
 COMMANDS: dict[str, tuple[str, str, str]] = {
-    "demo": ("scripts.demo", "scripts.demo_plans:DemoOptions", "everything on made-up animals, in minutes"),
+    "demo": ("scripts.demo", "scripts.demo:DemoOptions", "everything on made-up animals, in minutes"),
     "train": ("train.train", "train.options:TrainOptions", "train a network on labelled animals"),
     "ccssl": ("ccssl.CCSSL", "ccssl.options:CcsslOptions", "adapt a network to unlabelled animals"),
     "wscda": (
@@ -28,21 +28,21 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "evaluation.options:PredictOptions",
         "joints of your own pictures or video",
     ),
-    "import": ("scripts.import_checkpoint", "scripts.import_checkpoint:ImportOptions", "take a published checkpoint"),
+    "import": ("scripts.import_checkpoint", "train.options:ImportOptions", "take a published checkpoint"),
     "export": (
         "scripts.export_checkpoint",
-        "scripts.export_checkpoint:ExportOptions",
+        "evaluation.options:ExportOptions",
         "write a network for other code",
     ),
     "report": ("scripts.report", "scripts.report:ReportOptions", "make the report of a run again"),
     "data make": (
         "scripts.make_animals",
-        "scripts.make_animals:MakeOptions",
+        "synthetic.options:MakeOptions",
         "make synthetic animals, with labels",
     ),
     "data three": (
         "scripts.make_domains",
-        "scripts.make_domains:ThreeOptions",
+        "synthetic.options:ThreeOptions",
         "make people and two kinds of animals, for adaptation across species",
     ),
     "data get": (
@@ -50,7 +50,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "scripts.get_data:GetOptions",
         "where a data set comes from; fetches it with --run",
     ),
-    "data check": ("scripts.check_data", "scripts.check_data:CheckOptions", "counts, boxes and a sheet of a data set"),
+    "data check": ("scripts.check_data", "datasets.options:CheckOptions", "counts, boxes and a sheet of a data set"),
     "doctor": ("scripts.doctor", "scripts.doctor:DoctorOptions", "versions, devices, data found"),
 }
 

@@ -28,7 +28,8 @@ from zoopose.datasets.sample import PoseDataset
 from zoopose.pose.augment import AUGMENTATIONS, generator_for
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.skeleton import TIGDOG18
-from zoopose.train.feeds.crops import CropFeed
+from zoopose.train.feeds.base import FeedConfig
+from zoopose.train.feeds.crops import CacheConfig, CropFeed
 
 COUNT, SIZE_WH = 24, (640, 480)
 
@@ -81,14 +82,13 @@ def report(size: int = 256, batch: int = 6) -> None:
         for ending in (".png", ".jpg"):
             dataset = make_pictures(folder, ending)
             print(f"  {'read ' + ending[1:].upper():<46}{rate(lambda i, d=dataset: d[i], COUNT):>8.0f}")
-            feed = CropFeed(dataset, spec, AUGMENTATIONS["strong"], batch, 0, cache_bytes=0)
+            feed = CropFeed(dataset, spec, AUGMENTATIONS["strong"], FeedConfig(batch, 0), cache=CacheConfig(0))
             crops = CropDataset(dataset, feed.crops.size, feed.margin)
             print(f"  {'read + crop ' + ending[1:].upper():<46}{rate(crops.__getitem__, COUNT):>8.0f}")
         raw = collate([crops[i] for i in range(batch)])
-        feed._sigma_now = feed.sigma
         for recipe in ("none", "standard", "strong"):
             feed.augmentation = AUGMENTATIONS[recipe]
-            speed = rate(lambda i: feed._views(raw, generator_for(0, 0, 0, i), torch.device("cpu")), 12, batch)
+            speed = rate(lambda i: feed.views(raw, generator_for(0, 0, 0, i), 1.0, torch.device("cpu")), 12, batch)
             print(f"  {f'augment + targets, {recipe}, batches of {batch}':<46}{speed:>8.0f}")
         for recipe in ("none", "standard", "strong"):
             items = OriginalItems(dataset, inp_res=size, out_res=size // 4, augment=recipe, mean=(0.4, 0.4, 0.4))

@@ -11,7 +11,7 @@ from ..evaluation.report.labels import label_blocks_of_run
 from ..evaluation.run_folder import RunFolder
 from ..train import run as session
 from ..train import validation
-from ..train.adaptation import guard_for, open_adaptation, outcome_facts, say_end
+from ..train.adaptation import guard_for, log_outcome, outcome_facts, prepare_adaptation
 from . import protocol
 from . import setup as adaptation
 from .options import CcsslOptions
@@ -25,7 +25,7 @@ def adapt(options: CcsslOptions) -> Path:
     """Adapt as the options say; returns the run folder."""
     options = protocol.with_defaults(options)
     fabric = session.open_fabric(options)
-    opening = open_adaptation(
+    opening = prepare_adaptation(
         options, "ccssl", options.source, "source", LAST, lambda given: protocol.network_for(options, given),
         fresh=lambda data: fresh_network(options, data),
     )  # fmt: skip
@@ -40,7 +40,6 @@ def adapt(options: CcsslOptions) -> Path:
     session.banner(task, start, data, options.num_epochs, [f"start      {start.note}"])
     say_pairs(options, start.skeleton)
     step = adaptation.step_for(options, source, valid, target, start, fabric, task, few)
-    step.scorer = adaptation.scorer_for(options, start)
     selection = adaptation.selection_for(options, valid, target, start, fabric, step)
     session.train_run(
         task, step, options, options.num_epochs, selection, selection.select, "CC-SSL", data, restore is not None, start,
@@ -51,5 +50,5 @@ def adapt(options: CcsslOptions) -> Path:
         more = label_blocks_of_run(task.folder, target, start.skeleton)
         chosen = outcome_facts(guard, notes)
         validation.finish(selection.validation, task, options, {"method": "CC-SSL", **chosen, **data}, more)
-    say_end(options.target, task, guard, f"{RunFolder.BEST}: {notes}; {LAST}: the end of the adaptation")
+    log_outcome(options.target, task, guard, f"{RunFolder.BEST}: {notes}; {LAST}: the end of the adaptation")
     return task.folder.path

@@ -15,11 +15,11 @@ from ..datasets.crops import CropCache
 from ..pose.augment import generator_for
 from ..pose.geometry import apply, resize_matrix
 from ..pose.input_spec import InputSpec
+from ..train.streams import Stream
 from .consistency import Views, label_views
 from .frame_sample import FrameSample
 
 FRAMES = 128  # source frames that are labelled in a calibration
-STREAM = 79  # random stream of these draws; feeds and labellers have other numbers
 CORRECT = 0.05  # largest error of a correct label, in shares of the box's longer side; the threshold of PCK@0.05
 BINS = 10  # of the reliability diagram
 # Weights of `features` before any label is seen: intercept, log peak, log disagreement of the views, mean log peak of the frame.
@@ -150,7 +150,10 @@ class Calibrator:
         model.eval()
         parts = []
         for at in range(0, len(sample.rows), 32):
-            crops, draws = sample.crops[at : at + 32].to(self.device), generator_for(self.seed, STREAM, round_, at)
+            crops, draws = (
+                sample.crops[at : at + 32].to(self.device),
+                generator_for(self.seed, Stream.CALIBRATION, round_, at),
+            )
             flip_order = self.crops.dataset.skeleton.flip_order
             labels = label_views(model, crops, self.crops.margin, self.spec, self.views, flip_order, draws)
             parts.append([v.cpu() for v in (labels.xy_heatmap, labels.peak, labels.agreement)])

@@ -31,13 +31,13 @@ from ..train.selftraining.labeller import (
     fingerprint,
     inner_from_image,
 )
+from ..train.streams import Stream
 from .consistency import Views, label_views
 from .frame_sample import FrameSample, follows_previous
 from .framing import Framing, choose
 from .propagation import CHANGED, DISTANCES, Frame, Propagation, Temporal
 
 CHUNK = 32  # frames labelled together; the draws depend on it, so it is no option
-STREAM = 77  # random stream of these draws; training has other numbers
 FRAMING_FRAMES = 256  # frames on which framings are compared
 FIRST_PASS = ("xy", "confidence", "peak", *DISTANCES, "crop_px")  # arrays that the first pass fills
 
@@ -181,7 +181,7 @@ class Labeller(ChunkLabeller):
         """The first pass: label every frame from its views."""
 
         def label(batch: dict[str, Any], first: int) -> None:
-            self._label_chunk(model, batch, generator_for(self.rules.seed, STREAM, round_, first), out)
+            self._label_chunk(model, batch, generator_for(self.rules.seed, Stream.LABELLING, round_, first), out)
 
         # a rank takes whole chunks, since a chunk's draws depend on its first frame
         self.each_chunk(model, CHUNK, label, out, FIRST_PASS, f"labelling, round {round_}", partial)

@@ -20,10 +20,13 @@ from ..pose.augment import Augmentation
 from ..pose.checkpoints import Loaded
 from ..pose.skeleton import Skeleton
 from ..train.adaptation import began_from_scratch
-from ..train.feeds.crops import CropFeed, cache_for, margin_px
-from ..train.feeds.labelled import augmentation_for, encoding_of, trains_hidden
+from ..train.feeds.base import FeedConfig
+from ..train.feeds.crops import CacheConfig, CropFeed, margin_px
+from ..train.feeds.labelled import augmentation_for, target_config
 from ..train.run_state import Run
 from ..train.selftraining.labeller import Execution
+from ..train.selftraining.step import SelfTrainingConfig, SelfTrainingFeeds
+from ..train.streams import Stream
 from ..train.supervised import LOSSES, loss_for
 from ..train.validation import Validation
 from .confidence import Calibrator
@@ -67,31 +70,31 @@ def step_for(
     """
     run.patience = options.patience * refresh_of(options)
     if options.protocol == "published":
-        step = original_step(options, source, target, network, fabric, run, few)
-        step.labelled_target = None if few is None else labelled_feed(options, few, network, fabric, {})
-        return step
+        return original_step(options, source, target, network, fabric, run, few, scorer_for(options, network))
     loss = loss_for(options, network)
-    common = {
-        "batch_size": options.train_batch,
-        "seed": options.seed,
-        "sigma": network.spec.sigma,
-        "encoding": encoding_of(options),
-        "workers": options.workers,
-        **cache_for(options, 1 / 2),
-        "strict": options.strict_data,
-        "hidden": trains_hidden(options, options.source),
-        "rank": fabric.global_rank,
-        "world": fabric.world_size,
-    }
+    cache = CacheConfig.of(options, 1 / 2)
+
+    def reading(stream: Stream) -> FeedConfig:
+        return FeedConfig.of(options, fabric, batch_size=options.train_batch, seed=options.seed, stream=stream)
+
+    targets = target_config(options, network.spec, options.source)
     seen = augmentation_for(options, options.target_augment, network.skeleton)
     if options.target_occlusion is not None:
         seen = replace(seen, occlusion=options.target_occlusion)
     drawn = augmentation_for(options, options.source_augment, network.skeleton)
-    feeds = [
-        CropFeed(source, network.spec, drawn, stream=0, **common),
+    feeds = SelfTrainingFeeds(
+        CropFeed(source, network.spec, drawn, reading(Stream.SOURCE), targets=targets, cache=cache),
         # labels are made on these crops too, and must not depend on what the training does to them
-        CropFeed(target, network.spec, seen, stream=1, padded=True, **common),
-    ]
+        CropFeed(
+            target,
+            network.spec,
+            seen,
+            reading(Stream.TARGET),
+            targets=targets,
+            cache=replace(cache, padded=True),
+        ),
+        None if few is None else labelled_feed(options, few, network, fabric),
+    )
     rules = LabelRules(
         options.seed,
         views_for(options, network.skeleton),
@@ -99,10 +102,10 @@ def step_for(
         FRAMINGS if mirrors(options, network.skeleton) and not options.no_framing else (),
     )
     execution = Execution(fabric.device, options.workers, options.strict_data, fabric)
-    labeller = Labeller(feeds[1].crops, network.spec, execution, rules, framing_network(options, network))
+    labeller = Labeller(feeds.target.crops, network.spec, execution, rules, framing_network(options, network))
     calibrator = None
     if options.confidence == "calibrated":
-        padded = CropCache(valid, feeds[1].crops.size, feeds[1].margin, 0)
+        padded = CropCache(valid, feeds.target.crops.size, feeds.target.margin, 0)
         calibrator = Calibrator(
             padded,
             network.spec,
@@ -111,18 +114,26 @@ def step_for(
             fabric.device,
             str(valid.describe().get("name", "")),
         )
-    few_feed = None if few is None else labelled_feed(options, few, network, fabric, common)
-    teacher = Teacher(run.plain, options.ema) if options.ema else None
     refresh = refresh_of(options)
-    rounds = math.ceil(options.num_epochs / refresh)
-    step = CcsslStep(
-        feeds[0], feeds[1], labeller, fabric, LOSSES[loss], gamma_of(options, loss), rounds, refresh,
-        (options.share_first, options.share_last), options.per, run.folder, options.steps,
-        teacher, calibrator, options.check_limit, options.target_style, began_from_scratch(network, run),
-        target_labels_state(options, few),
-    )  # fmt: skip
-    step.labelled_target = few_feed
-    return step
+    config = SelfTrainingConfig(
+        run.folder, math.ceil(options.num_epochs / refresh), refresh, gamma_of(options, loss), options.steps
+    )
+    return CcsslStep(
+        feeds,
+        labeller,
+        fabric,
+        LOSSES[loss],
+        config,
+        share=(options.share_first, options.share_last),
+        per=options.per,
+        teacher=Teacher(run.plain, options.ema) if options.ema else None,
+        calibrator=calibrator,
+        scorer=scorer_for(options, network),
+        limit=options.check_limit,
+        style=options.target_style,
+        from_scratch=began_from_scratch(network, run),
+        target_labels=target_labels_state(options, few),
+    )
 
 
 def framing_network(options: CcsslOptions, network: Loaded) -> nn.Module | None:
@@ -184,7 +195,7 @@ def selection_for(
 ) -> Selection:
     """What is scored after every epoch, and the score that chooses model_best."""
     if options.select_on_target:
-        data = open_selecting(options, network.skeleton)
+        data = open_selecting(options.select_on_target, options, network.skeleton)
         check_joints(data, network.skeleton, options.select_on_target)
         if data.labels is None:
             raise OptionError("labelled target data to select on", f"{options.select_on_target}, without labels")

@@ -16,12 +16,12 @@ from ..pose.checkpoints import Loaded
 from ..pose.skeleton import Skeleton
 from ..train import network as building
 from ..train.data import labelled_data
-from ..train.feeds.crops import CropFeed
-from ..train.feeds.labelled import augmentation_for, original_mean, trains_hidden
+from ..train.feeds.base import FeedConfig
+from ..train.feeds.crops import CacheConfig, CropFeed
+from ..train.feeds.labelled import augmentation_for, original_mean, target_config
 from ..train.feeds.original import OriginalFeed, original_items
+from ..train.streams import Stream
 from .options import CcsslOptions
-
-STREAM = 2  # of the labelled target pictures: keeps their draws apart from those of source (0) and target (1)
 
 
 def fresh_network(options: CcsslOptions, source: PoseDataset) -> Loaded:
@@ -71,23 +71,21 @@ def target_labels_state(options: CcsslOptions, data: PoseDataset | None) -> dict
     return None if data is None else {"data": options.target_labels, "marks": label_marks(data)}
 
 
-def labelled_feed(
-    options: CcsslOptions, data: PoseDataset, network: Loaded, fabric: Fabric, common: dict[str, Any]
-) -> CropFeed | OriginalFeed:
-    """Batches of the labelled target pictures, augmented like the source's.
-
-    Args:
-        common: arguments that the feeds of the run share (not of the published protocol).
-    """
+def labelled_feed(options: CcsslOptions, data: PoseDataset, network: Loaded, fabric: Fabric) -> CropFeed | OriginalFeed:
+    """Batches of the labelled target pictures, augmented like the source's."""
+    config = FeedConfig.of(
+        options, fabric, batch_size=options.train_batch, seed=options.seed, stream=Stream.TARGET_LABELS
+    )
     if options.protocol == "published":
         if options.source_augment == "strong" and not has_original_files(data):
             data = SourcePictures(data, int(options.cache_gib * 2**30 / 2))
-        items = original_items(data, network.spec, options, options.source_augment, flip=False, stream=STREAM)
-        return OriginalFeed(items, network.spec.std, options, fabric.global_rank, fabric.world_size)
-    own = common | {"hidden": trains_hidden(options, options.target_labels)}
-    return CropFeed(
-        data, network.spec, augmentation_for(options, options.source_augment, network.skeleton), stream=STREAM, **own
-    )
+        items = original_items(
+            data, network.spec, options, options.source_augment, flip=False, stream=Stream.TARGET_LABELS
+        )
+        return OriginalFeed(items, network.spec.std, config)
+    augmentation = augmentation_for(options, options.source_augment, network.skeleton)
+    targets = target_config(options, network.spec, options.target_labels)
+    return CropFeed(data, network.spec, augmentation, config, targets=targets, cache=CacheConfig.of(options, 1 / 2))
 
 
 def has_original_files(dataset: PoseDataset) -> bool:

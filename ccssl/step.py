@@ -12,20 +12,17 @@ from torch import nn
 
 from ..datasets.pseudo_labels import CHECKS, REASONS, PseudoLabels
 from ..errors import DataError
-from ..evaluation.run_folder import RunFolder
 from ..pose.augment import generator_for, restyle
 from ..progress import log
 from ..train.adaptation import FROM_SCRATCH
-from ..train.feeds.crops import CropFeed
 from ..train.selftraining.curriculum import admit, frame_confidence, share_at
-from ..train.selftraining.step import Pair, SelfTrainingStep
+from ..train.selftraining.step import Pair, SelfTrainingConfig, SelfTrainingFeeds, SelfTrainingStep
+from ..train.streams import Stream
 from ..train.supervised import MapLoss
 from .confidence import Calibration
 from .framing import Framing
 from .labelling import Labeller
 from .teacher import Teacher
-
-STYLE_STREAM = 78  # keeps these draws apart from those of feeds and labellings
 
 
 class CcsslStep(SelfTrainingStep):
@@ -36,6 +33,7 @@ class CcsslStep(SelfTrainingStep):
         per: see `curriculum.admit`.
         teacher: makes the labels in the network's place.
         calibrator: (network, views of the round) -> calibration of the labels' confidence; None: it is the peak.
+        scorer: (labels) -> share of them that is right, for the log alone; None: nobody asks.
         limit: of a check's disagreement, in shares of the crop's side; a label that misses by more is not admitted.
         style: share of the target's pictures that take the channel statistics of a source picture.
         from_scratch: the run began with fresh weights.
@@ -46,31 +44,27 @@ class CcsslStep(SelfTrainingStep):
 
     def __init__(
         self,
-        source: CropFeed,
-        target: CropFeed,
+        feeds: SelfTrainingFeeds,
         labeller: Labeller,
         fabric: Fabric,
         loss: MapLoss,
-        gamma: float,
-        rounds: int,
-        refresh: int,
+        config: SelfTrainingConfig,
+        *,
         share: tuple[float, float],
         per: str,
-        folder: RunFolder,
-        steps: int = 0,
         teacher: Teacher | None = None,
         calibrator: Callable[[nn.Module, int], Calibration | None] | None = None,
+        scorer: Callable[[PseudoLabels], float] | None = None,
         limit: float = math.inf,
         style: float = 0.0,
         from_scratch: bool = False,
         target_labels: Mapping[str, Any] | None = None,
     ):
-        super().__init__(source, target, labeller, fabric, loss, gamma, rounds, refresh, folder, steps)
-        self.share, self.per = share, per
-        self.scorer: Callable[[PseudoLabels], float] | None = None  # diagnosis of the labels, for the log alone
-        self.scored: dict[str, float] = {}
+        super().__init__(feeds, labeller, fabric, loss, config)
+        self.share, self.per, self.limit, self.style = share, per, limit, style
+        self.teacher, self.calibrator, self.scorer = teacher, calibrator, scorer
         self.from_scratch, self.target_labels = from_scratch, target_labels
-        self.teacher, self.calibrator, self.limit, self.style = teacher, calibrator, limit, style
+        self.scored: dict[str, float] = {}
 
     def state_dict(self) -> dict[str, Any]:
         """The running round, the teacher, and how the run began."""
@@ -207,7 +201,7 @@ class CcsslStep(SelfTrainingStep):
         """A share of the target's pictures in the style of the source's."""
         source, target = pair[:2]
         if self.style and source and target:
-            draws = generator_for(self.source.seed, STYLE_STREAM, at, self.fabric.global_rank)
+            draws = generator_for(self.source.seed, Stream.STYLE, at, self.fabric.global_rank)
             target["images"] = restyle(target["images"], source["images"], self.style, draws)
         return pair
 

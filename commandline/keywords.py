@@ -21,6 +21,7 @@ def options_from(
     given: Mapping[str, Any],
     function: str,
     arguments: Mapping[str, tuple[str, Any]] | None = None,
+    command: str = "",
 ) -> O:
     """The options of a command from keywords: names of fields, or aliases of their flags (`epochs` for `num_epochs`).
 
@@ -28,6 +29,7 @@ def options_from(
         options: dataclass of the command.
         given: keyword -> value. Paths may be texts or `Path`s, lists stand for tuples.
         function: what the user called, for the error: "zoopose.train".
+        command: whose `--help` lists the options.
         arguments: field -> (argument of the function that sets it, its value); these fields are refused as keywords.
 
     Raises:
@@ -40,7 +42,8 @@ def options_from(
         name = names.get(word)
         if name is None:
             near = difflib.get_close_matches(word, [w for w, n in names.items() if n not in arguments], 1, 0.5)
-            raise OptionError(f"an option of {function}", f"{word}=", f"{near[0]}=" if near else f"help({function})")
+            lists = f"`{command or function.replace('.', ' ')} --help`, which lists the options"
+            raise OptionError(f"an option of {function}", f"{word}=", f"{near[0]}=" if near else lists)
         if name in arguments:
             raise OptionError(f"{arguments[name][0]}= of {function}", f"{word}=", f"{arguments[name][0]}={value!r}")
         if name in found:

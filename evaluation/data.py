@@ -14,7 +14,7 @@ from ..datasets.views import Unlabelled
 from ..errors import OptionError
 from ..pose.skeleton import Skeleton
 from ..progress import log
-from .data_notes import say_data_notes
+from .data_warnings import warn_of_data
 from .options import DataOptions, PairOptions, TargetOptions
 
 AnyDataset = TypeVar("AnyDataset", bound=PoseDataset)
@@ -66,7 +66,7 @@ def open_with_options(
         if must_have:
             raise
         dataset = opened(**own | {"category": None})
-    say_data_notes(dataset)
+    warn_of_data(dataset)
     return dataset if skeleton is None else use_pairs_of(dataset, skeleton, options)
 
 

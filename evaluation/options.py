@@ -12,36 +12,7 @@ from typing import Annotated, ClassVar, Literal
 
 from ..commandline.flags import dead, expert, flag
 from ..commandline.limits import COUNT_OR_ZERO, PROCESSES, SHARE, SIDE, Limits, zero_or
-
-
-@dataclass(frozen=True)
-class PairOptions:
-    """Which joints are the left and the right one of a pair."""
-
-    TITLE: ClassVar[str] = "Data"
-
-    partners: Annotated[str, flag(metavar="LEFT:RIGHT,...")] = ""
-    """pairs of left and right joints, for a COCO file whose joint names do not say them"""
-
-
-@dataclass(frozen=True)
-class DataOptions(PairOptions):
-    """Where data sets are, and what is taken of them."""
-
-    TITLE: ClassVar[str] = "Data"
-
-    image_path: Annotated[str, flag(metavar="FOLDER")] = "./animal_data/"
-    """root folder of the published data sets"""
-    animal: Annotated[str, flag(metavar="SPECIES")] = "horse"
-    """species to take from a data set with several species"""
-    classes: Annotated[str, flag(metavar="NAME,...")] = ""
-    """classes to take from animal_pose or coco_animals, e.g. dog,cat; default: all"""
-    min_size: Annotated[float | None, Limits(0, 1_000_000), flag(metavar="PX", expert=True)] = None
-    """smallest box to take from coco_animals: length of its shorter side in px; default: 32"""
-    category: Annotated[str, flag(metavar="NAME,...")] = ""
-    """categories to take from a COCO file, by name or id; needed where categories differ in their joints"""
-    as_is: Annotated[bool, expert()] = False
-    """read joints and boxes of a COCO file as pixels, even where the numbers look like shares, percent or box corners"""
+from ..datasets.options import DataOptions, PairOptions, SpeciesOptions
 
 
 @dataclass(frozen=True)
@@ -265,3 +236,20 @@ class PredictOptions(NetworkUseOptions):
     json: Annotated[str, dead(why=NO_SCORES)] = ""
 
     DEAD_FLAGS: ClassVar[tuple[str, ...]] = ("test_batch", "json")
+
+
+@dataclass(frozen=True)
+class ExportOptions(SpeciesOptions):
+    """`zoopose export`."""
+
+    TITLE: ClassVar[str] = "Export"
+
+    resume: Annotated[str, flag(metavar="FILE")] = ""
+    """checkpoint of the network"""
+    published: Annotated[str, flag(metavar="FILE")] = ""
+    """file to write for the published code of CC-SSL"""
+    trained_on: Annotated[str, flag(metavar="NAME")] = ""
+    """real_animal: write for the published loader of that name, with TigDog's mean colour and, for tigers, its joint order;
+    default: write for its other loaders, with the mean colour of the renderings and the joint order of horses"""
+    animal: Annotated[str, flag(metavar="SPECIES")] = "horse"
+    """species whose mean colour the published code subtracts from pictures"""

@@ -12,10 +12,11 @@ import numpy as np
 import torch
 
 from ..datasets.catalogue import SOURCES
-from ..datasets.given_pictures import GivenPictures, Picture
 from ..datasets.images import SUFFIXES
-from ..datasets.open import Unlabelled, check_joints, has_splits
+from ..datasets.open import check_joints, has_splits
+from ..datasets.python_pictures import GivenPictures, Picture
 from ..datasets.sample import PoseDataset
+from ..datasets.views import Unlabelled
 from ..errors import OptionError
 from ..pose.checkpoints import Loaded
 from .data import open_with_options
@@ -35,6 +36,7 @@ class PoseModel:
 
     Attributes:
         path: the checkpoint.
+        trained_on: data that the network was trained on, as given to `load`; empty where the checkpoint says it.
         skeleton: joints, left/right pairs, limbs.
         device: where it computes.
 
@@ -47,8 +49,10 @@ class PoseModel:
         (32, 32)
     """
 
-    def __init__(self, path: Path, network: Loaded, device: torch.device, options: NetworkUseOptions):
-        self.path, self.skeleton, self.device = path, network.skeleton, device
+    def __init__(
+        self, path: Path, network: Loaded, device: torch.device, options: NetworkUseOptions, trained_on: str = ""
+    ):
+        self.path, self.skeleton, self.device, self.trained_on = path, network.skeleton, device, trained_on
         self._network, self._options = network, options
         network.model.to(device)
 
@@ -61,6 +65,12 @@ class PoseModel:
     def input_size(self) -> tuple[int, int]:
         """Rows and columns of the crops that the network takes, px. Pictures may have any size."""
         return self._network.spec.size_hw
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """Arguments of `load` that say what the checkpoint does not, as options of the commands that read it again."""
+        given = {name: getattr(self._options, name) for name in ("animal", "joints", "partners")}
+        return {name: value for name, value in given.items() if value}
 
     def __str__(self) -> str:
         names = ", ".join(self.joints[:6]) + (", ..." if len(self.joints) > 6 else "")
@@ -87,7 +97,8 @@ class PoseModel:
 
         Args:
             images: one of
-                - a picture file, or an array (H, W, 3) of uint8, RGB;
+
+                - a picture file, an array (H, W, 3) of uint8, RGB, or a picture of Pillow;
                 - a list of files and arrays, or an array (P, H, W, 3);
                 - a folder: all pictures in it, at any depth, in natural order;
                 - a video file: all of its frames;
@@ -139,6 +150,8 @@ class PoseModel:
             dataset = open_with_options(text, split, self._options, labelled=False, skeleton=self.skeleton)
             check_joints(dataset, self.skeleton, text)
             return dataset
+        if hasattr(images, "__array_interface__"):  # Pillow's pictures too
+            images = np.asarray(images)
         if isinstance(images, np.ndarray) and images.ndim != 4:
             return GivenPictures([images], _boxes_of_one(boxes), self.skeleton)
         if isinstance(images, np.ndarray | list | tuple):
@@ -216,7 +229,7 @@ def load(
         partners=",".join(f"{left}:{right}" for left, right in partners or ()),
     )
     network = load_network(str(path), trained_on, options)
-    return PoseModel(Path(path), network, compute_device(device), options)
+    return PoseModel(Path(path), network, compute_device(device), options, trained_on)
 
 
 def _named(path: str | Path) -> str:

@@ -117,7 +117,7 @@ class RunLog:
             Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def read(folder: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+def read_log(folder: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Columns of a run's log: name -> (rows,) float64, nan where a cell is empty; `epoch` is int64.
 
     Args:

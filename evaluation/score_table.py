@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import DataError
-from .report.page import Table, shown
+from .report.blocks import TableBlock
+from .report.rendering import cell_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +45,7 @@ class ScoreTable:
     @property
     def sentence(self) -> str:
         """The protocol on one line."""
-        return "; ".join(f"{name}: {shown(value)}" for name, value in self.protocol.items())
+        return "; ".join(f"{name}: {cell_text(value)}" for name, value in self.protocol.items())
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for metrics.json; null where nothing was scored."""
@@ -87,14 +88,14 @@ class ScoreTable:
             "\n".join([f"{self.title}, in percent", "", line(head), rule, *map(line, body), "", self.sentence]) + "\n"
         )
 
-    def block(self) -> Table:
+    def block(self) -> TableBlock:
         """The table for the report."""
         columns = ["", *self.numbers, *(["n"] if self.n else [])]
         rows = []
         for row in self.rows:
             cells = [_points(column.get(row)) for column in self.numbers.values()]
             rows.append([row, *cells, *([self.n.get(row)] if self.n else [])])
-        return Table(f"{self.title}, %", columns, rows, self.sentence)
+        return TableBlock(f"{self.title}, %", columns, rows, self.sentence)
 
 
 def _percent(share: float | None) -> str:

@@ -12,10 +12,9 @@ from ..datasets.open import check_joints, has_splits, warn_of_idle_data, warn_of
 from ..errors import OptionError
 from ..pose.checkpoints import Loaded
 from ..progress import log
+from .checkpoint_scores import score_checkpoints
 from .data import open_with_options
-from .folder_scores import score_folder
-from .given_scores import score_detections, score_given
-from .human_scores import check_options, network_tables, shown, usable_sigmas
+from .keypoint_tables import check_options, log_tables, network_tables, usable_sigmas
 from .mirroring import flips, say_pairs
 from .network import (
     compute_device,
@@ -26,9 +25,10 @@ from .network import (
 )
 from .options import TestOptions
 from .part_iou import counter_for
+from .prediction_scores import score_detections, score_prediction_file
 from .published_results import comparison, measured, read_results
-from .report.record import Record
-from .report.runs import frame_overlays, test_report
+from .report.run_report import frame_overlays, test_report
+from .report.saved_predictions import SavedPredictions
 from .run_folder import RunFolder
 from .score import score_network, write_scores
 
@@ -50,7 +50,7 @@ def score_checkpoint(options: TestOptions) -> dict:
         )
     check_options(options)
     if not options.predictions and Path(options.resume).is_dir():
-        return score_folder(options, score_checkpoint)
+        return score_checkpoints(options, score_checkpoint)
     warn_of_idle_split(options.split, source)
     split = options.split if options.split != "auto" else "valid" if has_splits(source) else "all"
     folder = RunFolder(options.checkpoint or _folder(options))
@@ -59,7 +59,7 @@ def score_checkpoint(options: TestOptions) -> dict:
         warn_of_idle_data(options)
         warn_of_idle(options, [(name, lambda o: True, "with --predictions: no network runs") for name in OF_NETWORKS])
         skeleton, facts = dataset.skeleton, {"predictions": options.predictions}
-        scores, found, tables = score_given(dataset, options)
+        scores, found, tables = score_prediction_file(dataset, options)
     else:
         network = load_network(options.resume, options.dataset1 or source, options)
         warn_of_other_network(options, network)
@@ -82,7 +82,7 @@ def score_checkpoint(options: TestOptions) -> dict:
             parts = counter_for(dataset, network)
             scores, found = score_network(network, dataset, device, options, folder, parts and parts.observe)
             tables = network_tables(found, dataset, sigmas, network.spec, options, folder)
-            tables += shown([parts.table({"data": source})] if parts else [])
+            tables += log_tables([parts.table({"data": source})] if parts else [])
         else:
             scores, found, tables = score_detections(network, dataset, source, split, sigmas, device, options, folder)
         results = read_results(network.state.get("zoopose", {}).get("run", {}).get("results"))
@@ -93,7 +93,7 @@ def score_checkpoint(options: TestOptions) -> dict:
     write_scores(Path(options.json) if options.json else folder.metrics, scores, tables)
     facts["data"] = dict(dataset.describe())
     opened = {"data": source, "split": split, "options": plain(options), "started_in": os.getcwd()}
-    Record("test", found, scores, skeleton, facts, opened, tables=tables).write(folder)
+    SavedPredictions("test", found, scores, skeleton, facts, opened, tables=tables).write(folder)
     log.info("report: %s", test_report(folder, dataset, found, scores, skeleton, facts, tables))
     if options.debug:
         frame_overlays(folder.overlays, dataset, found, skeleton)

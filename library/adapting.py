@@ -11,10 +11,10 @@ from ..ccssl.options import CcsslOptions
 from ..commandline.keywords import options_from
 from ..errors import OptionError
 from ..evaluation.run_folder import RunFolder
-from ..progress import console
 from ..wscda.options import PploOptions, WscdaOptions
 from ..wscda.PPLO import run as run_pplo
 from ..wscda.WSCDA import run as run_wscda
+from .printing import printing
 from .trained_run import TrainedRun
 
 if TYPE_CHECKING:
@@ -73,23 +73,23 @@ def adapt(
     if method not in METHODS:
         near = difflib.get_close_matches(str(method), METHODS, 1, 0.5)
         raise OptionError(f"method= of {FUNCTION} as one of {', '.join(METHODS)}", repr(method), *near)
-    start = "" if model is None else str(getattr(model, "path", model))
+    start = str(model or "") if isinstance(model, str | Path | None) else str(model.path)
     arguments = {
         "resume": ("model", start),
         "source": ("source", source),
         "target": ("target", target),
         "checkpoint": ("folder", str(folder)),
     }
-    if not quiet:
-        console()
-    place = _run(method, options, arguments)
+    facts = {} if isinstance(model, str | Path | None) else model.facts
+    with printing(quiet):
+        place = _run(method, {**facts, **options}, arguments)
     return TrainedRun(place, place / RunFolder.BEST, place / RunFolder.LAST)
 
 
 def _run(method: Method, given: dict[str, Any], arguments: dict[str, tuple[str, Any]]) -> Path:
     """Run the command of a method; returns the run folder."""
     if method == "ccssl":
-        return run_ccssl(options_from(CcsslOptions, given, FUNCTION, arguments))
+        return run_ccssl(options_from(CcsslOptions, given, FUNCTION, arguments, f"zoopose {method}"))
     if method == "wscda":
-        return run_wscda(options_from(WscdaOptions, given, FUNCTION, arguments))
-    return run_pplo(options_from(PploOptions, given, FUNCTION, arguments))
+        return run_wscda(options_from(WscdaOptions, given, FUNCTION, arguments, f"zoopose {method}"))
+    return run_pplo(options_from(PploOptions, given, FUNCTION, arguments, f"zoopose {method}"))

@@ -23,7 +23,7 @@ from ..evaluation.score import score_predictions, scores_json
 from ..evaluation.test import run
 from .scores import Scores, read_scores
 
-FUNCTION = "zoopose.score"
+FUNCTION, COMMAND = "zoopose.score", "zoopose test"
 RESULTS_OF_OTHERS = (".json", ".mat")  # COCO keypoint results, MPII's preds*.mat
 
 
@@ -39,6 +39,7 @@ def score(
 
     Args:
         predicted: one of
+
             - a model of `zoopose.load`, or a checkpoint file;
             - a file of predictions: COCO keypoint results (.json), or preds*.mat of MPII;
             - `Poses` that a model predicted for the same data: PCK alone, no file is written.
@@ -66,7 +67,7 @@ def score(
     if isinstance(predicted, Poses):
         if folder is not None:
             raise OptionError("a folder with a model or a file of predictions only", "folder= with Poses")
-        return _score_poses(predicted, data, options_from(TestOptions, options, FUNCTION, fixed))
+        return _score_poses(predicted, data, options_from(TestOptions, options, FUNCTION, fixed, COMMAND))
     path = predicted.path if isinstance(predicted, PoseModel) else Path(predicted)
     if path.is_dir():
         raise OptionError("a checkpoint, or a file of predictions", f"{path}, a folder", str(RunFolder(path).best))
@@ -74,8 +75,9 @@ def score(
     with nullcontext(str(folder)) if folder is not None else tempfile.TemporaryDirectory() as place:
         fixed["checkpoint"] = ("folder", place)
         if isinstance(predicted, PoseModel):
-            options = {"accelerator": predicted.device.type, **options}
-        run(options_from(TestOptions, options, FUNCTION, fixed))
+            facts = {"accelerator": predicted.device.type, "dataset1": predicted.trained_on, **predicted.facts}
+            options = {**facts, **options}
+        run(options_from(TestOptions, options, FUNCTION, fixed, COMMAND))
         return read_scores(RunFolder(place).metrics)
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from ..commandline.keywords import options_from
 from ..evaluation.run_folder import RunFolder
-from ..progress import console
 from ..train.options import TrainOptions
 from ..train.train import run
+from .printing import printing
 from .trained_run import TrainedRun
 
 FUNCTION = "zoopose.train"
@@ -60,7 +60,6 @@ def train(
         chosen = TrainOptions.with_recipe(
             chosen.recipe, **{name: value for name, (_, value) in arguments.items()}, **given
         )
-    if not quiet:
-        console()
-    place = run(chosen)
+    with printing(quiet):
+        place = run(chosen)
     return TrainedRun(place, place / RunFolder.BEST, place / RunFolder.LAST)

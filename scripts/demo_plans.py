@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from zoopose.ccssl import CCSSL
 from zoopose.ccssl.adaptation import LAST
 from zoopose.ccssl.options import CcsslOptions
-from zoopose.commandline.flags import flag
-from zoopose.commandline.limits import COUNT, SEED, Limits
 from zoopose.datasets.sample import PoseDataset
 from zoopose.errors import OptionError
 from zoopose.evaluation.box_fill import outcome_of
 from zoopose.evaluation.data import open_with_options
+from zoopose.evaluation.report.blocks import Block
 from zoopose.evaluation.report.labels import label_blocks
-from zoopose.evaluation.report.page import Block
 from zoopose.evaluation.run_folder import RunFolder
 from zoopose.pose import weights
 from zoopose.pose.models import options_of
 from zoopose.pose.skeleton import Skeleton
-from zoopose.scripts import make_animals as make
-from zoopose.scripts import make_domains as three
+from zoopose.scripts import make_animals, make_domains
+from zoopose.scripts.demo import DemoOptions
+from zoopose.synthetic.options import MakeOptions, ThreeOptions
 from zoopose.train import train
 from zoopose.train.options import FitOptions, TrainOptions
 from zoopose.train.training import LAST as TRAIN_LAST
@@ -34,45 +33,6 @@ from zoopose.wscda.options import PploOptions, WscdaOptions
 SIZE = (112, 144)  # height and width of the pictures: crops are taken at 64 px
 BEST = RunFolder.BEST
 Step = tuple[str, Callable[[Any], Any], Callable[[], FitOptions]]
-
-
-@dataclass(frozen=True)
-class DemoOptions:
-    """`zoopose demo`. Numbers that are not given are those of the method."""
-
-    method: Literal["ccssl", "wscda"] = "ccssl"
-    """ccssl: from renderings to video of the same animal; wscda: from people and labelled species to video of another species, then
-    PPLO"""
-    arch: Annotated[str, flag("-a")] = ""
-    """network; unless given, an hourglass small enough for a few minutes on a CPU. Any other learns at a quarter of the rate"""
-    out: str = "zoopose_demo"
-    """folder for data, runs and report"""
-    seed: Annotated[int, SEED] = 0
-    """of the animals and of the training"""
-    animal: Literal["horse", "tiger"] | None = None
-    """whose renderings and videos, for ccssl: horse, unless given"""
-    people: Annotated[int | None, COUNT] = None
-    """labelled pictures of people, for wscda: 400, unless given"""
-    pictures: Annotated[int | None, COUNT] = None
-    """labelled pictures of animals"""
-    shots: Annotated[int, COUNT] = 60
-    """target videos; a fifth is held out for the test"""
-    frames: Annotated[int, COUNT] = 8
-    """frames a video"""
-    gap: Annotated[float | None, Limits(0, 2)] = None
-    """how far the target's world lies from the source's, 0 to 2"""
-    source_epochs: Annotated[int | None, COUNT] = None
-    """epochs of the source model"""
-    rounds: Annotated[int | None, Limits(1, 100)] = None
-    """rounds of labelling while adapting"""
-    steps: Annotated[int | None, COUNT] = None
-    """batches a round"""
-    oracle_epochs: Annotated[int, COUNT] = 10
-    """epochs of the oracle, from the source model"""
-    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
-    """where to compute"""
-    workers: Annotated[int, Limits(1, 512)] = 2
-    """processes that draw the animals"""
 
 
 NUMBERS: Mapping[str, Mapping[str, Any]] = {
@@ -197,8 +157,8 @@ class CcsslPlan(Plan):
 
     def make(self) -> None:
         demo = self.demo
-        make.run(
-            make.MakeOptions(
+        make_animals.run(
+            MakeOptions(
                 self.out / "animal_data", (demo.animal,), demo.pictures, demo.shots, demo.frames, demo.seed, SIZE, SIZE,
                 views="side", site=True, gap=demo.gap, zoom=1.2, workers=demo.workers,
             )
@@ -262,7 +222,7 @@ class WscdaPlan(Plan):
 
     def __init__(self, options: DemoOptions):
         super().__init__(options)
-        self.data = three.ThreeOptions(
+        self.data = ThreeOptions(
             self.out / "three_domains", people=options.people, pictures=options.pictures, shots=options.shots,
             frames=options.frames, seed=options.seed, size=SIZE, gap=options.gap, workers=options.workers,
         )  # fmt: skip
@@ -278,7 +238,7 @@ class WscdaPlan(Plan):
         )
 
     def make(self) -> None:
-        three.run(self.data)
+        make_domains.run(self.data)
 
     def file(self, domain: str, split: str) -> str:
         return f"coco:{self.data.out / domain / split}.json"

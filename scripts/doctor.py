@@ -18,11 +18,9 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
-import torch
-
-from zoopose.commandline.flags import sized
+from zoopose.commandline.flags import flag, sized
 from zoopose.commandline.limits import Limits, check_limits
 from zoopose.commandline.parsing import command, warn_of_idle
 from zoopose.errors import OptionError
@@ -38,20 +36,23 @@ PACKAGES = (
 class DoctorOptions:
     """`zoopose doctor`."""
 
-    image_path: str = "./animal_data/"
-    """root of the published data sets"""
+    TITLE: ClassVar[str] = "Doctor"
+
+    image_path: Annotated[str, flag(metavar="FOLDER")] = "./animal_data/"
+    """root folder of the published data sets"""
     models: bool = False
-    """also the networks: parameters, multiply-adds of a picture, options for --arch-options; and the recipes with their published
-    figures and ours"""
+    """list the networks too (parameters, multiply-adds, --arch-options), and the recipes with published figures and ours"""
     inp_res: Annotated[int | tuple[int, int], Limits(8, 8192), sized()] = (256, 192)
-    """for --models: side of the input, px, or rows and columns"""
+    """for --models: input size in px: a side, or rows and columns"""
     joints: Annotated[int, Limits(1, 10_000)] = 17
-    """for --models: joints of the networks"""
+    """for --models: number of joints"""
 
 
 def run(options: DoctorOptions) -> None:
     """Print what is found."""
     check_limits(options)
+    import torch
+
     warn_of_idle(options, [(name, lambda o: not o.models, "without --models") for name in ("inp_res", "joints")])
     log.info("python      %s on %s, %d cores", platform.python_version(), platform.platform(), os.cpu_count() or 0)
     for name in ("zoopose", *PACKAGES):
@@ -75,6 +76,8 @@ def run(options: DoctorOptions) -> None:
 
 
 def _models(options: DoctorOptions) -> None:
+    import torch
+
     from zoopose.pose.complexity import complexity
     from zoopose.pose.geometry import hw_of
     from zoopose.pose.models import MODELS, build_model, option_text, options_of

@@ -17,29 +17,30 @@ import difflib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from zoopose.commandline.flags import positional
+from zoopose.commandline.flags import flag, positional
 from zoopose.commandline.parsing import command, warn_of_idle
 from zoopose.errors import OptionError
 from zoopose.progress import log
-from zoopose.scripts.download import fetch, unpack
 
 
 @dataclass(frozen=True)
 class GetOptions:
     """`zoopose data get`."""
 
+    TITLE: ClassVar[str] = "Data set"
+
     data: Annotated[str, positional("NAME")]
     """the data set's name"""
-    root: str = ""
-    """folder to put it in; default: a folder of ./animal_data/ named after the set"""
+    root: Annotated[str, flag(metavar="FOLDER")] = ""
+    """folder for the data set; default: a folder of ./animal_data/ with its name"""
     split: Literal["train", "valid", "all"] = "all"
-    """pictures of which part, where they come apart"""
+    """part whose pictures are fetched, where the parts are separate files"""
     run: bool = False
-    """fetch it, instead of printing what to type"""
+    """fetch the data set; default: print what to type"""
     keep: bool = False
-    """keep the archives"""
+    """keep the archives after unpacking"""
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class DownloadSource:
 
 
 _COCO = "http://images.cocodataset.org"
-_COCO_WAY = DownloadSource(
+_COCO_SOURCE = DownloadSource(
     "coco2017",
     "https://cocodataset.org/#download",
     (
@@ -92,23 +93,23 @@ _COCO_WAY = DownloadSource(
         Archive(f"{_COCO}/zips/train2017.zip", "18 GB", ("train2017",), "train"),
     ),
 )  # fmt: skip
-_TIGDOG_WAY = DownloadSource(
+_TIGDOG_SOURCE = DownloadSource(
     "",
     "http://calvin-vision.net/datasets/tigdog/",
     by_hand="No address of its archive is known that can be fetched by a program: download it from its page, unpack it, and put\n"
     "behaviorDiscovery2.0 into ROOT. Where the page is gone ask its authors (L. Del Pero, V. Ferrari).",
 )
-_RENDERED_WAY = DownloadSource(
+_RENDERED_SOURCE = DownloadSource(
     "",
     "https://github.com/JitengMu/Learning-from-Synthetic-Animals",
     by_hand="The published links are reported dead: ask the authors (J. Mu, A. Yuille; issue 17 of that page).\n"
     "`zoopose data make` draws animals of our own into the same tree.",
 )
 DOWNLOAD_SOURCES: dict[str, DownloadSource] = {
-    "coco_person": _COCO_WAY,
-    "coco_animals": _COCO_WAY,
-    "synthetic_animal_sp_multitask": _RENDERED_WAY,
-    "synthetic_animal_multitask": _RENDERED_WAY,
+    "coco_person": _COCO_SOURCE,
+    "coco_animals": _COCO_SOURCE,
+    "synthetic_animal_sp_multitask": _RENDERED_SOURCE,
+    "synthetic_animal_multitask": _RENDERED_SOURCE,
     "mpii": DownloadSource(
         "mpii",
         "http://human-pose.mpi-inf.mpg.de",
@@ -127,16 +128,16 @@ DOWNLOAD_SOURCES: dict[str, DownloadSource] = {
         by_hand="It lies on Google Drive, linked from its page, from where it is downloaded in a browser: take `Part I`, and put\n"
         "keypoints.json and images/ into ROOT. Where the link is gone ask its authors (J. Cao), as the page says.",
     ),
-    "real_animal": _TIGDOG_WAY,
-    "real_animal_sp": _TIGDOG_WAY,
+    "real_animal": _TIGDOG_SOURCE,
+    "real_animal_sp": _TIGDOG_SOURCE,
     "real_animal_crop": DownloadSource(
         "",
-        _TIGDOG_WAY.page,
+        _TIGDOG_SOURCE.page,
         by_hand="It is cut from TigDog (zoopose data get real_animal):\n"
         "python -c \"from zoopose.datasets.tigdog import write_crops; write_crops('ROOT', 'horse')\"",
     ),
-    "synthetic_animal": _RENDERED_WAY,
-    "synthetic_animal_sp": _RENDERED_WAY,
+    "synthetic_animal": _RENDERED_SOURCE,
+    "synthetic_animal_sp": _RENDERED_SOURCE,
 }
 
 
@@ -152,10 +153,10 @@ def run(options: GetOptions) -> list[Path]:
         near = difflib.get_close_matches(name, DOWNLOAD_SOURCES, 1, 0.5)
         expected = f"a data set out of {', '.join(DOWNLOAD_SOURCES)} (coco, images and video are your own)"
         raise OptionError(expected, repr(options.data), f"zoopose data get {near[0]}" if near else "")
-    way = DOWNLOAD_SOURCES[name]
-    root = Path(options.root or path or Path("animal_data") / way.folder).expanduser()
+    source = DOWNLOAD_SOURCES[name]
+    root = Path(options.root or path or Path("animal_data") / source.folder).expanduser()
     rules = [
-        ("split", lambda o: not any(a.split for a in way.archives), f"with {name}: its parts do not come apart"),
+        ("split", lambda o: not any(a.split for a in source.archives), f"with {name}: its parts do not come apart"),
         ("keep", lambda o: not o.run, "without --run: nothing is fetched"),
     ]
     warn_of_idle(options, rules)
@@ -163,19 +164,19 @@ def run(options: GetOptions) -> list[Path]:
         raise OptionError(
             "one folder", f"--root {options.root} and {options.data}", f"zoopose data get {name} --root {path}"
         )
-    wanted = [a for a in way.archives if options.split == "all" or a.split in ("", options.split)]
+    wanted = [a for a in source.archives if options.split == "all" or a.split in ("", options.split)]
     missing = [a for a in wanted if not all((root / entry).exists() for entry in a.makes)]
-    log.info("%s: %s", name, way.page)
+    log.info("%s: %s", name, source.page)
     for archive in wanted:
         if archive not in missing:
             log.info("there:  %s", ", ".join(str(root / entry) for entry in archive.makes))
-    if options.run and not way.archives:
-        raise OptionError("a data set with a public address", f"{name} has none", way.by_hand)
+    if options.run and not source.archives:
+        raise OptionError("a data set with a public address", f"{name} has none", source.by_hand)
     new = [path for archive in missing for path in _get(archive, root, options.keep)] if options.run else []
     if missing and not options.run:
         _print_commands(missing, root, name, options.split)
-    if way.by_hand:
-        log.info("by hand, with ROOT %s:\n%s", root, way.by_hand)
+    if source.by_hand:
+        log.info("by hand, with ROOT %s:\n%s", root, source.by_hand)
     log.info("then:   zoopose data check %s:%s", name, root)
     return new
 
@@ -192,6 +193,8 @@ def _print_commands(archives: list[Archive], root: Path, name: str, split: str) 
 
 
 def _get(archive: Archive, root: Path, keep: bool) -> list[Path]:
+    from zoopose.scripts.download import fetch, unpack
+
     root.mkdir(parents=True, exist_ok=True)
     file_name = archive.url.rpartition("/")[2]
     log.info("fetching %s (%s)", archive.url, archive.size)

@@ -16,230 +16,28 @@ Examples:
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING
 
 from zoopose.commandline.folder_lock import alone_in
-from zoopose.commandline.limits import COUNT, SEED, Limits, check_limits
 from zoopose.commandline.parsing import command
-from zoopose.errors import OptionError
-from zoopose.pose.skeleton import COCO17, TIGDOG18
-from zoopose.progress import Progress, log
-from zoopose.scripts.make_animals import process_pool, same_as_before
-from zoopose.synthetic.coco_set import CocoSet, Drawn, category, write_set
-from zoopose.synthetic.people import render_person
-from zoopose.synthetic.plans import ANIMALS, body_of
-from zoopose.synthetic.source import check_size, render_source
-from zoopose.synthetic.target import TargetShot
-from zoopose.synthetic.writers import Pool
+from zoopose.progress import log
+from zoopose.synthetic.options import ThreeOptions
 
-
-@dataclass(frozen=True)
-class ThreeOptions:
-    """`zoopose data three`."""
-
-    out: Path = Path("three_domains")
-    """folder that gets coco/, animals/ and target/"""
-    animal: tuple[str, ...] = ("horse", "hound")
-    """species with labels"""
-    target: str = "cow"
-    """species without"""
-    people: Annotated[int, COUNT] = 500
-    """labelled pictures of people"""
-    pictures: Annotated[int, COUNT] = 500
-    """labelled pictures of animals, of all species together"""
-    shots: Annotated[int, COUNT] = 60
-    """videos of the target"""
-    frames: Annotated[int, COUNT] = 8
-    """frames in a video"""
-    held_out: Annotated[int, Limits(2, 1_000_000_000)] = 5
-    """one of so many pictures, and videos, is held out"""
-    seed: Annotated[int, SEED] = 0
-    """the same seed makes the same bytes"""
-    size: Annotated[tuple[int, int], Limits(32, 2048)] = (112, 144)
-    """height and width of pictures of animals; those of people stand upright, width and height exchanged"""
-    views: Literal["all", "side"] = "side"
-    """labelled animals from all around or from the side, as animals are filmed"""
-    gap: Annotated[float, Limits(0, 2)] = 1.0
-    """how far the target's world lies from the labelled one, 0 to 2"""
-    site: bool = True
-    """one place, one light and one camera for all videos; --no-site gives each its own"""
-    zoom: Annotated[float, Limits(0.2, 5)] = 1.2
-    """factor on the size of the animal"""
-    workers: Annotated[int, Limits(1, 512)] = 1
-    """processes"""
-
-
-@dataclass(frozen=True)
-class ThreeDomains:
-    """The files of the three domains.
-
-    Attributes:
-        people: ROOT of the COCO person tree, for `coco_person:ROOT`.
-        people_train, people_valid: its annotation files.
-        animals_train, animals_valid, target_train, target_valid: for `coco:FILE`.
-    """
-
-    people: Path
-    people_train: Path
-    people_valid: Path
-    animals_train: Path
-    animals_valid: Path
-    target_train: Path
-    target_valid: Path
+if TYPE_CHECKING:
+    from zoopose.synthetic.make_domains import ThreeDomains
 
 
 @alone_in("out")
 def run(options: ThreeOptions) -> ThreeDomains:
-    """Make as the options say, with progress."""
-    bars: dict[str, Progress] = {}
+    """Make as the options say, with progress; returns the files."""
+    from zoopose.synthetic.make_domains import make_three
+    from zoopose.synthetic.making import bars
 
-    def show(what: str, done: int, total: int) -> None:
-        if what not in bars:
-            bars[what] = Progress(f"drawing {what}", total, "videos" if "videos" in what else "pictures")
-            bars[what].skip(done)
-        bar = bars[what]
-        bar.add(done - bar.done)
-        if done == total:
-            bar.close()
-
-    made = make_three(options, show)
+    made = make_three(options, bars())
     log.info("coco_person:%s", made.people)
     for path in (made.animals_train, made.animals_valid, made.target_train, made.target_valid):
         log.info("coco:%s", path)
     return made
-
-
-def check(options: ThreeOptions) -> None:
-    """Refuse what cannot work before anything is written.
-
-    Raises:
-        OptionError: naming the option.
-    """
-    check_limits(options)
-    o = options
-    if not o.animal or len(set(o.animal)) != len(o.animal):
-        raise OptionError(
-            "labelled species, each once", " ".join(o.animal) or "none", f"--animal out of {', '.join(ANIMALS)}"
-        )
-    for animal in (*o.animal, o.target):
-        body_of(animal)
-    if o.target in o.animal:
-        raise OptionError("a --target that is not among the labelled species", o.target, "--target tiger")
-    for name, least in (("people", o.held_out), ("pictures", o.held_out * len(o.animal)), ("shots", o.held_out)):
-        if getattr(o, name) < least:
-            raise OptionError(
-                f"--{name} of {least} or more, so that some are held out", f"{getattr(o, name)}", f"--{name} {least}"
-            )
-
-
-def make_three(options: ThreeOptions, progress: Callable[[str, int, int], None] | None = None) -> ThreeDomains:
-    """Make what is missing.
-
-    Args:
-        options: what to make.
-        progress: called with (what, pictures or videos there, wanted).
-
-    Returns:
-        The files.
-
-    Raises:
-        OptionError: for options that cannot work, or a folder made with other ones. Only more pictures and videos may be added.
-        DataError: when the folder cannot be written.
-    """
-    check(options)
-    names = ("animal", "target", "frames", "held_out", "seed", "size", "views", "gap", "site", "zoom")
-    same_as_before(Path(options.out), options, names)
-    with process_pool(options.workers) as pool:
-        people = _write("people", people_set(options), progress, pool)
-        animals = _write("labelled animals", animal_set(options), progress, pool)
-        target = _write("target videos", target_set(options), progress, pool)
-    return ThreeDomains(Path(options.out) / "coco", *people, *animals, *target)
-
-
-def _write(what: str, plan: CocoSet, progress: Callable[[str, int, int], None] | None, pool: Pool) -> list[Path]:
-    return write_set(plan, None if progress is None else partial(progress, what), pool)
-
-
-def people_set(o: ThreeOptions) -> CocoSet:
-    """People as the published COCO tree, joints of COCO17."""
-    return CocoSet(
-        folder=Path(o.out) / "coco",
-        files={
-            "train": "annotations/person_keypoints_train2017.json",
-            "valid": "annotations/person_keypoints_val2017.json",
-        },
-        pictures={"train": "train2017", "valid": "val2017"},
-        categories=[category(COCO17, 1, "person", "person")],
-        pieces=o.people,
-        per_piece=1,
-        held_out=o.held_out,
-        draw=partial(_draw_person, o.seed, check_size(o.size)[::-1]),
-        about="people drawn by zoopose",
-    )
-
-
-def _draw_person(seed: int, size_hw: tuple[int, int], piece: int) -> list[Drawn]:
-    return [Drawn(f"{piece + 1:012d}.jpg", render_person(seed, piece, size_hw), 1, {})]
-
-
-def animal_set(o: ThreeOptions) -> CocoSet:
-    """Labelled animals, the species in turn, joints of TIGDOG18."""
-    draw = partial(_draw_animal, tuple(o.animal), o.seed, check_size(o.size), o.zoom, o.views)
-    return _animal_files(Path(o.out) / "animals", tuple(o.animal), o, o.pictures, 1, draw, len(o.animal))
-
-
-def _draw_animal(
-    animals: tuple[str, ...], seed: int, size_hw: tuple[int, int], zoom: float, views: str, piece: int
-) -> list[Drawn]:
-    index, which = divmod(piece, len(animals))
-    frame = render_source(animals[which], seed, index, size_hw, zoom, views)
-    return [Drawn(f"images/{animals[which]}_{index:06d}.jpg", frame, _number(animals[which]), {})]
-
-
-def target_set(o: ThreeOptions) -> CocoSet:
-    """Videos of the target species, joints of TIGDOG18."""
-    draw = partial(_draw_shot, o.target, o.seed, check_size(o.size), o.gap, o.zoom, o.site, o.frames)
-    return _animal_files(Path(o.out) / "target", (o.target,), o, o.shots, o.frames, draw, 1)
-
-
-def _draw_shot(
-    animal: str, seed: int, size_hw: tuple[int, int], gap: float, zoom: float, site: bool, frames: int, piece: int
-) -> list[Drawn]:
-    shot, name = TargetShot(animal, seed, piece, size_hw, gap=gap, zoom=zoom, site=site), f"shot_{piece:05d}"
-    return [
-        Drawn(
-            f"images/{name}/{k:05d}.jpg",
-            shot[k],
-            _number(animal),
-            {"video_id": piece + 1, "frame_id": k, "group": name},
-        )
-        for k in range(frames)
-    ]
-
-
-def _number(animal: str) -> int:
-    return ANIMALS.index(animal) + 1
-
-
-def _animal_files(
-    folder: Path, animals: tuple[str, ...], o: ThreeOptions, pieces: int, per_piece: int, draw: Callable, round_: int
-) -> CocoSet:
-    return CocoSet(
-        folder=folder,
-        files={"train": "train.json", "valid": "valid.json"},
-        pictures={"train": ".", "valid": "."},
-        categories=[category(TIGDOG18, _number(animal), animal, "animal") for animal in animals],
-        pieces=pieces,
-        per_piece=per_piece,
-        held_out=o.held_out,
-        draw=draw,
-        round=round_,
-        about=f"{' and '.join(animals)} drawn by zoopose",
-    )
 
 
 if __name__ == "__main__":

@@ -6,237 +6,44 @@ Examples:
 
     zoopose report runs/horse_to_cattle/test
 
+    zoopose report runs/stopped --accelerator cpu --workers 2
+
 Training, adaptation and test runs alike. A run that was stopped is reported as far as it went: with its best checkpoint so far, its
 curves and its pseudo-labels. Only the pictures must still be where they were; a finished run needs no network any more.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import sys
-from collections.abc import Mapping
-from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, ClassVar, Literal
 
-from zoopose.ccssl.options import CcsslOptions
 from zoopose.commandline.flags import flag, positional
-from zoopose.commandline.limits import PROCESSES, check_limits
-from zoopose.commandline.parsing import command, warn_of_idle
-from zoopose.datasets.sample import PoseDataset
-from zoopose.errors import DataError
-from zoopose.evaluation.data import open_selecting, open_target, open_with_options, use_pairs_of
-from zoopose.evaluation.inference import predict
-from zoopose.evaluation.mirroring import flips
-from zoopose.evaluation.network import compute_device
-from zoopose.evaluation.options import TestOptions
-from zoopose.evaluation.report.labels import label_blocks
-from zoopose.evaluation.report.page import Block
-from zoopose.evaluation.report.record import Record
-from zoopose.evaluation.report.runs import run_facts, test_report, training_report
-from zoopose.evaluation.run_folder import RunFolder
-from zoopose.evaluation.score import BATCH, score_predictions
-from zoopose.pose import checkpoints
-from zoopose.pose.checkpoints import Loaded
-from zoopose.pose.skeleton import Skeleton
-from zoopose.progress import log
-from zoopose.train.data import validation_data
-from zoopose.train.options import FitOptions, TrainOptions
-from zoopose.wscda.options import PploOptions, WscdaOptions
-from zoopose.wscda.report import domain_blocks
-
-O = TypeVar("O")  # noqa: E741
-
-SCORED = "here: the run has been scored, no network runs"
-# name in run.json -> its options, and the option that names the labelled data
-METHODS: Mapping[str, tuple[type[FitOptions], str]] = {
-    "train": (TrainOptions, "dataset"),
-    "CC-SSL": (CcsslOptions, "source"),
-    "WS-CDA": (WscdaOptions, "labelled"),
-    "PPLO": (PploOptions, "source"),
-}
+from zoopose.commandline.limits import PROCESSES
+from zoopose.commandline.parsing import command
 
 
 @dataclass(frozen=True)
 class ReportOptions:
     """`zoopose report`."""
 
+    TITLE: ClassVar[str] = "Report"
+
     run: Annotated[str, positional("RUN")]
     """run folder of zoopose train, ccssl, wscda, pplo or test"""
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
-    """where to compute, when a run that was stopped must be scored first"""
+    """device to compute on, where a stopped run must be scored first"""
     workers: Annotated[int, PROCESSES, flag("-j")] = min(4, os.cpu_count() or 1)
-    """processes that read pictures then"""
+    """number of processes that read pictures, where a stopped run must be scored first"""
 
 
 def run(options: ReportOptions) -> Path:
-    """Write report.html of a run folder anew; returns its path.
+    """Write report.html of a run folder anew; returns its path."""
+    from zoopose.scripts.rebuild_report import rebuild_report
 
-    Raises:
-        DataError: no run folder, or data that are no longer what the run saw.
-    """
-    check_limits(options)
-    folder = RunFolder(Path(options.run).expanduser().resolve())
-    facts = run_facts(folder)
-    record = Record.read(folder) if folder.predictions.is_file() else None
-    if record is not None and record.kind == "test":
-        warn_of_idle(options, [(name, lambda o: True, SCORED) for name in ("accelerator", "workers")])
-        path = _test(folder, record)
-    elif facts.get("method") in METHODS:
-        path = _training(folder, facts, record, options)
-    else:
-        raise _no_run(folder)
-    log.info("report: %s", path)
-    return path
-
-
-def _no_run(folder: RunFolder) -> DataError:
-    path, files = folder.path, f"{RunFolder.RUN_JSON} or {RunFolder.PREDICTIONS}"
-    inside = sorted(p.parent.name for p in path.glob(f"*/{RunFolder.RUN_JSON}")) if path.is_dir() else []
-    names = sorted(p.name for p in path.iterdir())[:8] if path.is_dir() else []
-    found = f"{path} with {', '.join(names) or 'nothing in it'}" if path.is_dir() else f"no folder {path}"
-    remedy = f"zoopose report {folder / inside[0]}" if inside else "the folder that --checkpoint of the run named"
-    return DataError(f"a run folder, with the {files} that train, ccssl, wscda, pplo and test write", found, remedy)
-
-
-def _test(folder: RunFolder, record: Record) -> Path:
-    options = _options(TestOptions, record.options["options"])
-    with _where(record.options):
-        dataset = open_with_options(
-            record.options["data"],
-            record.options["split"],
-            options,
-            skeleton=record.skeleton,
-            need_pictures=not options.predictions,
-        )
-        _same_frames(dataset, record, record.options["data"])
-        return test_report(folder, dataset, record.found, record.scores, record.skeleton, record.facts, record.tables)
-
-
-def _training(folder: RunFolder, facts: Mapping[str, Any], record: Record | None, asked: ReportOptions) -> Path:
-    """The report of a training or adaptation run, scored first where its best checkpoint has not been scored."""
-    kind, labelled = METHODS[facts["method"]]
-    options = _options(kind, facts["options"])
-    network = checkpoints.load(folder.best) if folder.best.is_file() else None
-    if record is not None and network is not None and record.epoch != int(network.state.get("epoch", 0)):
-        log.info("the best checkpoint is newer than its scores: scoring it")
-        record = None  # gone on since
-    if record is not None:
-        idle = ["workers"] if isinstance(options, WscdaOptions) else ["accelerator", "workers"]
-        warn_of_idle(asked, [(name, lambda o: True, SCORED) for name in idle])
-    if record is None and network is None:
-        raise DataError(
-            f"a checkpoint in {folder}", f"no {RunFolder.BEST}: the run was stopped before its first", "let it run on"
-        )
-    skeleton = record.skeleton if record else network.skeleton
-    with _where(facts):
-        judged, name = _judged(options, getattr(options, labelled), skeleton)
-        if record is None:
-            record = _scored(judged, network, facts, options, asked)
-        else:
-            _same_frames(judged, record, name)
-        more = _target_blocks(folder, options, skeleton, asked) if getattr(options, "target", "") else []
-        more = [*[table.block() for table in record.tables], *more]
-        return training_report(folder, judged, record.found, record.scores, skeleton, record.facts, more)
-
-
-def _judged(options: FitOptions, labelled: str, skeleton: Skeleton) -> tuple[PoseDataset, str]:
-    """The data that chose the best checkpoint, and their name."""
-    on_target = getattr(options, "select_on_target", "")
-    if on_target:
-        return open_selecting(on_target, options, skeleton), on_target
-    dataset = use_pairs_of(validation_data(labelled, options.valid, options), skeleton, options)
-    return dataset, options.valid or labelled
-
-
-def _target_blocks(folder: RunFolder, options: FitOptions, skeleton: Skeleton, asked: ReportOptions) -> list[Block]:
-    target = open_target(options, skeleton)
-    if isinstance(options, WscdaOptions):
-        return domain_blocks(folder, target, compute_device(asked.accelerator))
-    return label_blocks(folder, target, skeleton)
-
-
-def _scored(
-    dataset: PoseDataset, network: Loaded, facts: Mapping[str, Any], options: FitOptions, asked: ReportOptions
-) -> Record:
-    """Predictions and scores of a run's best checkpoint, as the run itself would take them at its end."""
-    device = compute_device(asked.accelerator)
-    found = predict(
-        network.model.to(device), dataset, network.spec, device, BATCH, asked.workers, flips(options, dataset.skeleton), None,
-        options.strict_data, "scoring",
-    )  # fmt: skip
-    notes = ("mirrored picture averaged in",) if flips(options, dataset.skeleton) else ()
-    name = str(dataset.describe().get("name", ""))
-    scores = score_predictions(found, network.skeleton, network.spec.original_cells, name, options.test_batch, notes)
-    told = {
-        "method": facts["method"],
-        "scored": f"epoch {network.state.get('epoch')}, for this report",
-        **facts["data"],
-    }
-    return Record("run", found, scores, network.skeleton, told)
-
-
-def _same_frames(dataset: PoseDataset, record: Record, name: str) -> None:
-    if list(dataset.ids) != record.found.ids:
-        raise DataError(
-            f"the {len(record.found.ids)} animals of {name} that the run was scored on",
-            f"{len(dataset.ids)} animals, not the same ones",
-            "give the data back, or score anew: zoopose test",
-        )
-
-
-def _options(kind: type[O], values: Mapping[str, Any]) -> O:
-    """Options as a run has written them; those that this version does not know are left out.
-
-    Raises:
-        DataError: one of another type than the option has.
-    """
-    hints, found = get_type_hints(kind), {}
-    if issubclass(kind, FitOptions):
-        values = kind.under_todays_names(values)
-    for f in dataclasses.fields(kind):
-        if f.name not in values:
-            continue
-        value = values[f.name]
-        value = tuple(value) if isinstance(value, list) else value
-        if not _is(value, hints[f.name]):
-            raise DataError(
-                "the options of a run, as it has written them into its folder",
-                f"--{f.name.replace('_', '-')} {value!r:.60}, of another type than the option",
-                "run the command of the run again",
-            )
-        found[f.name] = value
-    return kind(**found)
-
-
-def _is(value: Any, hint: Any) -> bool:
-    """Whether a value is of the type that an option is declared with."""
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin is Literal:
-        return any(value == one and type(value) is type(one) for one in inner)
-    if origin in (Union, UnionType):
-        return any(_is(value, one) for one in inner)
-    if origin is tuple:
-        if not isinstance(value, tuple):
-            return False
-        each = [inner[0]] * len(value) if inner[-1:] == (Ellipsis,) else inner
-        return len(value) == len(each) and all(map(_is, value, each))
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if hint is str:
-        return isinstance(value, str) and "\0" not in value
-    if isinstance(hint, type):
-        return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
-    return hint is Any
-
-
-def _where(facts: Mapping[str, Any]) -> chdir:
-    """The folder that the run was started in, from which its paths may count; this one where that is gone."""
-    folder = Path(facts.get("started_in") or ".")
-    return chdir(folder if folder.is_dir() else ".")
+    return rebuild_report(options)
 
 
 if __name__ == "__main__":

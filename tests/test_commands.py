@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from zoopose import cli
-from zoopose.scripts.make_animals import MakeOptions, make
+from zoopose.synthetic.make_animals import make
+from zoopose.synthetic.options import MakeOptions
 
 ROOT = Path(__file__).parents[1]
 SMALL = "--inp-res 32 --stacks 1 --blocks 1 --width 8 --train-batch 4 --workers 0 --accelerator cpu".split()

@@ -26,7 +26,7 @@ from zoopose.evaluation.options import PredictOptions
 from zoopose.evaluation.options import TestOptions as ScoreOptions
 from zoopose.files import atomic_json, atomic_path, atomic_picture
 from zoopose.pose import weights
-from zoopose.scripts.make_animals import MakeOptions
+from zoopose.synthetic.options import MakeOptions
 from zoopose.train.options import TrainOptions
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import doctest
 import inspect
+import logging
 import os
 import pickle
 import subprocess
@@ -15,6 +16,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import zoopose
 from zoopose.commandline.keywords import options_from
@@ -23,7 +25,8 @@ from zoopose.evaluation import options as evaluation_options
 from zoopose.evaluation.options import PredictOptions
 from zoopose.evaluation.predict import run as predict_command
 from zoopose.evaluation.test import run as score_command
-from zoopose.library import training
+from zoopose.library import scoring, training
+from zoopose.library.printing import printing
 from zoopose.train import loop
 from zoopose.train.options import TrainOptions
 
@@ -163,7 +166,7 @@ def test_pictures_may_be_files_arrays_or_both(model, inside):
     path = inside / "photos/cow.png"
     picture = cv2.imread(str(path))[..., ::-1]
     expected = model.predict(path)
-    for images in (str(path), picture, [picture], np.stack([picture]), (path,)):
+    for images in (str(path), picture, [picture], np.stack([picture]), (path,), Image.open(path), [Image.open(path)]):
         poses = model.predict(images)
         np.testing.assert_array_equal(poses.xy, expected.xy)
     both = model.predict([path, picture])
@@ -224,7 +227,13 @@ def test_files_of_the_same_name_in_several_folders_stay_apart(model, tmp_path, i
         (tmp_path / name).mkdir()
         (tmp_path / name / "cow.png").write_bytes((inside / "photos/cow.png").read_bytes())
     poses = model.predict([tmp_path / "a/cow.png", tmp_path / "b/cow.png"])
-    assert len(set(poses.pictures)) == 2 and poses.frame.tolist() == [0, 1] and poses.individual.tolist() == [0, 0]
+    assert (
+        poses.pictures == (str(tmp_path / "a/cow.png"), str(tmp_path / "b/cow.png"))
+        and poses.frame.tolist() == [0, 1]
+        and poses.individual.tolist() == [0, 0]
+    )
+    twice = model.predict(["photos/cow.png", "photos/cow.png"])
+    assert twice.pictures == ("000000_cow.png", "000001_cow.png")
 
 
 def test_a_model_says_what_it_is(model):
@@ -307,11 +316,35 @@ def test_poses_of_other_pictures_are_not_scored(model):
         zoopose.score(model.predict("cows.mp4"), "coco:horses/labels.json")
 
 
+def test_quiet_runs_print_warnings_alone(folder):
+    log = logging.getLogger("zoopose")
+    before = log.level
+    with printing(quiet=True):
+        assert log.isEnabledFor(logging.WARNING) and not log.isEnabledFor(logging.INFO)
+    assert log.level == before
+
+
+def test_the_arguments_of_load_go_on_to_the_score(inside, monkeypatch):
+    seen = []
+    monkeypatch.setattr(scoring, "run", lambda options: seen.append(options) or 1 / 0)
+    model = zoopose.load("model_best.pth.tar", device="cpu", animal="tiger", partners=[("l_hip", "r_hip")])
+    with pytest.raises(ZeroDivisionError):
+        zoopose.score(model, "coco:horses/labels.json", flip=True)
+    assert (seen[0].animal, seen[0].partners, seen[0].accelerator, seen[0].flip) == (
+        "tiger",
+        "l_hip:r_hip",
+        "cpu",
+        True,
+    )
+
+
 def test_misspelt_options_and_methods_are_named():
     with pytest.raises(OptionError, match="flip="):
         zoopose.score("model_best.pth.tar", "coco:horses/labels.json", flp=True)
     with pytest.raises(OptionError, match="view_rotation="):
         zoopose.adapt("m.pth.tar", source="coco:a.json", target="images:b", folder="x", view_rotate=3)
+    with pytest.raises(OptionError, match="zoopose pplo --help"):
+        zoopose.adapt("m.pth.tar", source="coco:a.json", target="images:b", folder="x", method="pplo", qqq=3)
     with pytest.raises(OptionError, match="wscda"):
         zoopose.adapt("m.pth.tar", source="coco:a.json", target="images:b", folder="x", method="wsdca")
 

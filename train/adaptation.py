@@ -30,7 +30,7 @@ def began_from_scratch(start: Loaded, run: Run) -> bool:
     return not start.state or bool(run.restored.get(FROM_SCRATCH))
 
 
-class Opening(NamedTuple):
+class AdaptationStart(NamedTuple):
     """What an adaptation starts from.
 
     Attributes:
@@ -55,7 +55,7 @@ class Opening(NamedTuple):
         }
 
 
-def open_adaptation(
+def prepare_adaptation(
     options: FitOptions,
     method: str,
     labelled: str,
@@ -64,7 +64,7 @@ def open_adaptation(
     refine: Callable[[Loaded], Loaded] = lambda start: start,
     *,
     fresh: Callable[[PoseDataset], Loaded] | None = None,
-) -> Opening:
+) -> AdaptationStart:
     """Open data and network of a run that begins or goes on.
 
     Args:
@@ -105,7 +105,7 @@ def open_adaptation(
     target = open_target(options, start.skeleton)
     for dataset, name in ((data, labelled), (valid, options.valid or labelled), (target, options.target)):
         check_joints(dataset, start.skeleton, name)
-    return Opening(data, valid, target, start, restore)
+    return AdaptationStart(data, valid, target, start, restore)
 
 
 def check_adaptable(network: Loaded) -> None:
@@ -128,7 +128,7 @@ def check_adaptable(network: Loaded) -> None:
         )
 
 
-def guard_for(options: FitOptions, opening: Opening, start: Loaded, run: Run) -> Guard | None:
+def guard_for(options: FitOptions, opening: AdaptationStart, start: Loaded, run: Run) -> Guard | None:
     """What ends the run where it does harm; None where the options want none.
 
     Args:
@@ -167,7 +167,7 @@ def outcome_facts(guard: Guard | None, chosen: str) -> dict[str, Any]:
     return {"model_best": "the network the run began with" if guard.stopped else chosen, "guard": guard.facts()}
 
 
-def say_end(target: str, run: Run, guard: Guard | None, about: str) -> None:
+def log_outcome(target: str, run: Run, guard: Guard | None, about: str) -> None:
     """The last lines of an adaptation: what the checkpoints are, and what to do with them.
 
     Args:
@@ -176,12 +176,12 @@ def say_end(target: str, run: Run, guard: Guard | None, about: str) -> None:
     """
     stopped = guard is not None and guard.stopped
     log.info(f"{run.last_name}: the network at which the run was stopped" if stopped else about)
-    say_next(target, run.folder.best if stopped else run.folder / run.last_name)
+    log_next_command(target, run.folder.best if stopped else run.folder / run.last_name)
     if stopped:
         log.info(guard.outcome)
 
 
-def say_next(target: str, checkpoint: Path) -> None:
+def log_next_command(target: str, checkpoint: Path) -> None:
     """What to do with the network that an adaptation leaves."""
     unlabelled = target.partition(":")[0] in ("images", "video")
     verb = "predict --data" if unlabelled else "test --dataset"

@@ -14,7 +14,7 @@ from torch import nn
 from ..errors import DivergenceError, OptionError
 from ..evaluation.run_log import RunLog
 from ..progress import Progress, Stopped, asked, deferring, duration, log
-from .finite import bad_losses, bad_weights
+from .divergence import non_finite_losses, non_finite_weights
 from .guard import Guard
 from .meter import Meter
 from .ranks import mean_losses
@@ -134,15 +134,15 @@ def _scores(run: Run, validate: Validate, save: Callable[[], None]) -> dict[str,
         DivergenceError: the network is no longer one of finite numbers.
     """
     stopped, scores = False, dict[str, float]()
-    if bad := bad_weights(run.plain):
-        raise run.diverged(bad)
+    if bad := non_finite_weights(run.plain):
+        raise run.divergence_error(bad)
     try:
         with deferring(False):
             scores = dict(validate(run.model, None))
     except Stopped:
         stopped = True
     except DivergenceError as error:
-        raise run.diverged(error.found) from error
+        raise run.divergence_error(error.found) from error
     if run.any_rank(stopped):
         save()
         raise Interrupted
@@ -194,9 +194,9 @@ def _optimise(run: Run, step: Step, batch: Any) -> None:
     run.optimizer.step()
     step.after_step(run.plain)
     numbers = run.meter.add(mean_losses(run.fabric, losses))  # the same on every rank
-    if bad := bad_losses(numbers):
+    if bad := non_finite_losses(numbers):
         run.step += 1
-        raise run.diverged(bad)
+        raise run.divergence_error(bad)
 
 
 def _batch_line(run: Run, epochs: int, steps: int) -> str:

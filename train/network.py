@@ -100,13 +100,13 @@ def check_batch(network: nn.Module, pictures: int, spec: InputSpec) -> None:
     try:
         shadow(torch.zeros(pictures, 3, *spec.size_hw, device="meta"))
     except ValueError as error:
-        raise one_value(spec) if ONE_VALUE in str(error) else error from error
+        raise one_value_error(spec) if ONE_VALUE in str(error) else error from error
 
 
 ONE_VALUE = "Expected more than 1 value per channel"  # torch, of a batch norm in training
 
 
-def one_value(spec: InputSpec) -> OptionError:
+def one_value_error(spec: InputSpec) -> OptionError:
     """The error of a batch norm that gets one value."""
     return OptionError(
         "two pictures or more in every batch, or maps of more than one cell inside the network: batch norm needs two values",

@@ -49,11 +49,11 @@ def optimizer_of(model: nn.Module, options: FitOptions) -> torch.optim.Optimizer
     )
 
 
-def epochs_of(options: FitOptions, steps: int) -> int:
+def total_epochs(options: FitOptions, steps: int) -> int:
     """Epochs of a supervised training in all, with `steps` batches an epoch."""
     if not (getattr(options, "iterations", 0) or stages(options) > 1):
         return options.epochs
-    whole = schedule_of(options, options.epochs).total_epochs(steps)
+    whole = schedule_for(options, options.epochs).total_epochs(steps)
     if options.iterations and options.epochs != type(options).epochs:
         log.warning(
             "--iterations %d (%d epochs) counts, not --epochs %d; with --iterations 0 it does, and --schedule is in epochs",
@@ -67,7 +67,7 @@ def stages(options: FitOptions) -> int:
     return getattr(options, "stages", 1)
 
 
-def schedule_of(options: FitOptions, epochs: int) -> Schedule:
+def schedule_for(options: FitOptions, epochs: int) -> Schedule:
     """The learning rate of options with a warm-up, a straight line, a length in batches or several stages.
 
     Args:
@@ -92,14 +92,14 @@ def schedule_of(options: FitOptions, epochs: int) -> Schedule:
         raise OptionError("a schedule that is possible", str(error)) from error
 
 
-def rate_at(options: FitOptions, epochs: int) -> Callable[[int, int], float]:
+def learning_rate(options: FitOptions, epochs: int) -> Callable[[int, int], float]:
     """(batches since the first epoch began, batches an epoch) -> learning rate of the next batch."""
     if (
         options.decay == "linear"
         or any(getattr(options, name, 0) for name in ("iterations", "warmup"))
         or stages(options) > 1
     ):
-        return schedule_of(options, epochs).rate
+        return schedule_for(options, epochs).rate
     if options.decay == "cosine":
         return lambda at, steps: options.lr * max(0.02, (1 + math.cos(math.pi * (at // steps) / max(epochs, 1))) / 2)
     return lambda at, steps: options.lr * options.gamma ** sum(at // steps >= mark for mark in options.schedule)

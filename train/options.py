@@ -152,7 +152,10 @@ class FitOptions(
 
     valid: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
     """validation data"""
+    resume: Annotated[str | None, flag(metavar="FILE")] = ""
+    """checkpoint to start from"""
 
+    DEAD_FLAGS: ClassVar[tuple[str, ...]] = ()  # accepted from published commands, without effect
     # resuming with another value of these does not change what is computed, or is what resuming is for
     FREE: ClassVar[frozenset[str]] = frozenset(
         "epochs num_epochs workers resume init_weights evaluate debug json checkpoint restart snapshot strict_data cache_gib "
@@ -206,7 +209,7 @@ class LabelOptions(AdaptOptions):
     no_guard: Annotated[bool, expert()] = False
     """go on where poses shrink in their boxes; default: end the run, and give back the start network as model_best"""
     # growth of the box-fill distance, as a share of the start network's; chosen on five runs of benchmarks/adaptation and on three
-    # of the pairs in docs/methods.md, "The guard": runs that gained grew by at most 49 %, but for a target at a third of its size
+    # of the pairs in docs/methods/guard.md: runs that gained grew by at most 49 %, but for a target at a third of its size
     guard_limit: Annotated[float, Limits(0, inf), expert()] = 0.6
     """growth of the distance between box fill of poses and of the source's labels at which the run ends, as a share of the start
     network's distance; less where that is large"""
@@ -280,3 +283,21 @@ class TrainOptions(FitOptions):
         found |= more
         devices = int(found.get("devices", 1))
         return cls(**{"train_batch": max(1, recipe.batch * recipe.gpus // devices), **found})
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """`zoopose import`."""
+
+    TITLE: ClassVar[str] = "Import"
+
+    weights: Annotated[str, flag(metavar="FILE")] = ""
+    """published file: a state dict, or a checkpoint that contains one"""
+    recipe: Annotated[str, flag(metavar="NAME")] = ""
+    """published training of these weights, e.g. coco/hrnet_w32_256x192"""
+    arch_options: Annotated[str, flag(metavar="NAME=VALUE,...")] = ""
+    """numbers of the network that differ from the recipe's, e.g. wasp=v1 for OmniPose's published weights"""
+    joints: Annotated[str, flag(metavar="NAME,...|FILE")] = ""
+    """joint names, in order, where they differ from the recipe's data; FILE: one name a line"""
+    out: Annotated[str, flag(metavar="FILE")] = ""
+    """file to write; default: WEIGHTS.zoopose.pth.tar"""

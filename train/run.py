@@ -26,12 +26,12 @@ from ..pose import checkpoints
 from ..progress import Stopped, log
 from . import network as building
 from .compiled import Compiled
+from .damaged_checkpoints import load_newest_undamaged, replace_damaged
 from .debug_sheets import DrawnStep
-from .fallback import load_newest_intact, mend
 from .guard import Guard
 from .loop import Interrupted, Validate, fit
 from .no_effect import RULES
-from .optim import optimizer_of, rate_at
+from .optim import learning_rate, optimizer_of
 from .options import FitOptions
 from .ranks import share_statistics
 from .recipes import recipe_results
@@ -86,7 +86,7 @@ def earlier_run(options: FitOptions, method: str, last_name: str) -> checkpoints
     if options.restart or path is None:
         return None
     kept = path.name
-    path, loaded = load_newest_intact(path, method)
+    path, loaded = load_newest_undamaged(path, method)
     if same_run(loaded, options, method) and kept != last_name:
         return None  # killed within its first save: what a resume reads is written last
     if not same_run(loaded, options, method):
@@ -111,7 +111,7 @@ def same_run(loaded: checkpoints.Loaded, options: FitOptions, method: str) -> bo
     return before.get("method") == method and all(then[k] == now[k] for k in now if k in then)
 
 
-def goes_on(options: FitOptions, path: Path) -> str:
+def resume_note(options: FitOptions, path: Path) -> str:
     """What to say when a run was stopped."""
     saved = f"saved {path}" if path.is_file() else "stopped before the first checkpoint"
     return f"{saved}; the same command{' without --restart' if options.restart else ''} goes on from there"
@@ -175,11 +175,11 @@ def open_run(
     folder = RunFolder(options.checkpoint)
     if fabric.is_global_zero and folder.path.is_dir():
         sweep(folder.path)
-    run = Run(folder, fabric, model, plain_model, optimizer, rate_at(options, epochs), pack, last_name, aliases)
+    run = Run(folder, fabric, model, plain_model, optimizer, learning_rate(options, epochs), pack, last_name, aliases)
     run.snapshot, run.print_freq = options.snapshot, options.print_freq
     if restore is not None:
         run.restore(restore)
-        mend(run, epochs)
+        replace_damaged(run, epochs)
     return run
 
 
@@ -200,7 +200,7 @@ def train_run(
 
     Args:
         network: describes joints and form.
-        method, data: for run.json, see `write_facts`.
+        method, data: for run.json, see `write_run_facts`.
         restored: the run goes on, and so does its log.
         guard: see `fit`.
 
@@ -214,16 +214,16 @@ def train_run(
         building.check_batch(run.plain, options.train_batch if apart else step.pictures, network.spec)
     runlog = None
     if run.fabric.is_global_zero:
-        write_facts(run.folder, options, method, data)
+        write_run_facts(run.folder, options, method, data)
         runlog = RunLog(run.folder, resume_epoch=run.epoch + 1 if restored else None)
         if options.debug:
             step = DrawnStep(step, network, run.plain, run.folder.sheets, options.debug)
     try:
         fit(run, step, epochs, validate, select, runlog, guard)
     except Interrupted:
-        raise Stopped(goes_on(options, run.folder / run.last_name)) from None
+        raise Stopped(resume_note(options, run.folder / run.last_name)) from None
     except ValueError as error:  # a batch of which all pictures but one cannot be read, or the last of an epoch
-        raise building.one_value(network.spec) if building.ONE_VALUE in str(error) else error from error
+        raise building.one_value_error(network.spec) if building.ONE_VALUE in str(error) else error from error
     finally:
         if runlog:
             runlog.close()
@@ -252,7 +252,7 @@ def banner(
         log.info("  run folder %s, fresh, %d epochs", run.folder, epochs)
 
 
-def write_facts(folder: RunFolder, options: FitOptions, method: str, data: Mapping[str, Any]) -> None:
+def write_run_facts(folder: RunFolder, options: FitOptions, method: str, data: Mapping[str, Any]) -> None:
     """run.json: options, exact command, versions: what one needs to repeat the run."""
     facts = {
         "method": method,

@@ -16,7 +16,7 @@ from ..errors import DivergenceError, WeightsError
 from ..evaluation.run_folder import RunFolder
 from ..pose import weights
 from ..pose.checkpoints import copy_checkpoint
-from .finite import bad_weights, diverged
+from .divergence import divergence_error, non_finite_weights
 from .meter import Meter
 from .optim import restore_optimizer
 
@@ -76,8 +76,8 @@ class Run:
             DivergenceError: a weight is NaN or infinite, which no checkpoint may hold.
             StorageError: the disk is full or gone; what was saved before stays.
         """
-        if bad := bad_weights(self.plain):
-            raise self.diverged(bad)
+        if bad := non_finite_weights(self.plain):
+            raise self.divergence_error(bad)
         if self.fabric.is_global_zero:
             names = list(self.aliases)
             if best:
@@ -93,12 +93,12 @@ class Run:
             folder_lock.check(self.folder.path)
         self.fabric.barrier()
 
-    def diverged(self, found: str) -> DivergenceError:
+    def divergence_error(self, found: str) -> DivergenceError:
         """The error where a number of the batch just done is NaN or infinite; `found` says which."""
         steps = max(self.steps, 1)
         epoch, batch = (self.epoch, self.step) if self.step else (self.epoch - 1, steps)
         lr = self.optimizer.param_groups[0]["lr"]
-        return diverged(found, epoch + 1, batch, steps, lr, self.folder / self.last_name)
+        return divergence_error(found, epoch + 1, batch, steps, lr, self.folder / self.last_name)
 
     def facts(self, state: Mapping[str, Any]) -> dict[str, Any]:
         """What a checkpoint says of the run in addition to its weights and its optimiser.

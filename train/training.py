@@ -61,12 +61,12 @@ def train_network(options: TrainOptions) -> Path:
     start = read_as(start, options)
     check_joints(training, start.skeleton, options.dataset)
     step = supervised.step_for(options, training, start, fabric, multitask.step_class(options, training, start))
-    epochs = rates.epochs_of(options, step.steps)
+    epochs = rates.total_epochs(options, step.steps)
     task = session.open_run(
         options, fabric, "train", start, options.epochs, restore.state if restore else None, LAST, ALIASES
     )
     if options.stages > 1:
-        step = StagedStep(step, task, rates.schedule_of(options, options.epochs))
+        step = StagedStep(step, task, rates.schedule_for(options, options.epochs))
     if options.start_epoch and earlier is None:
         task.epoch, task.step = options.start_epoch, 0
     data = {"training": training.describe(), "validation": valid.describe()}

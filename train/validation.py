@@ -11,15 +11,15 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from ..datasets.sample import PoseDataset
-from ..evaluation.human_scores import shown
 from ..evaluation.inference import Predictions, predict
+from ..evaluation.keypoint_tables import log_tables
 from ..evaluation.mirroring import flips
 from ..evaluation.original_pck import area_under_curve, joint_distances
 from ..evaluation.part_iou import counter_for
 from ..evaluation.protocol import Score
-from ..evaluation.report.page import Block
-from ..evaluation.report.record import Record
-from ..evaluation.report.runs import training_report
+from ..evaluation.report.blocks import Block
+from ..evaluation.report.run_report import training_report
+from ..evaluation.report.saved_predictions import SavedPredictions
 from ..evaluation.run_folder import RunFolder
 from ..evaluation.score import MAIN, print_scores, score_predictions, write_predictions, write_scores
 from ..pose import weights
@@ -27,9 +27,9 @@ from ..pose.checkpoints import Loaded
 from ..pose.geometry import apply, compose
 from ..pose.heatmap import in_frame
 from ..progress import log
-from .feeds.crops import targets
+from .check_labels import check_labels
+from .feeds.crops import target_maps
 from .feeds.labelled import encoding_of
-from .label_check import check_labels
 from .options import FitOptions
 from .run_state import Run
 from .supervised import LOSSES, loss_for, stage_loss
@@ -93,7 +93,7 @@ class Validation:
         to_map = compose(spec.heatmap_from_crop(batch["matrix"]), batch["matrix"])
         xy_heatmap = apply(to_map, torch.nan_to_num(batch["xy"].double())).float()
         weight = ((batch["visible"] > 0) & in_frame(xy_heatmap, size)).float()
-        target = targets(spec, xy_heatmap, weight, spec.sigma, encoding_of(options))
+        target = target_maps(spec, xy_heatmap, weight, spec.sigma, encoding_of(options))
         loss = LOSSES[loss_for(options, self.network)]
         if loss.whole:  # of several outputs, of which the last is here
             loss, target = LOSSES["mean"], target[:, -1]
@@ -109,7 +109,7 @@ def finish(
     parts = counter_for(validation.dataset, validation.network)
     found = validation.predict(run.plain, observe=parts and parts.observe)
     scores = validation.scores(found)
-    tables = shown([parts.table({"data": str(validation.dataset.describe().get("name", ""))})] if parts else [])
+    tables = log_tables([parts.table({"data": str(validation.dataset.describe().get("name", ""))})] if parts else [])
     chosen = f"epoch {run.best_epoch}" if run.best_epoch else "the network the run began with"
     log.info("%s: %s", RunFolder.BEST, chosen)
     print_scores(scores)
@@ -118,7 +118,9 @@ def finish(
     write_predictions(run.folder.preds_best, found)
     skeleton = validation.network.skeleton
     facts = {**facts, "input": validation.network.spec.describe()}
-    Record("run", found, scores, skeleton, facts, epoch=int(best.get("epoch", 0)), tables=tables).write(run.folder)
+    SavedPredictions("run", found, scores, skeleton, facts, epoch=int(best.get("epoch", 0)), tables=tables).write(
+        run.folder
+    )
     more = [*[table.block() for table in tables], *more]
     path = training_report(run.folder, validation.dataset, found, scores, skeleton, facts, more)
     log.info("report: %s", path)

@@ -8,59 +8,60 @@ from ..commandline.folder_lock import alone_in
 from ..evaluation.mirroring import say_pairs
 from ..evaluation.run_folder import RunFolder
 from ..progress import log
-from ..train import run as session
-from ..train import validation
 from ..train.adaptation import check_adaptable
-from . import setup as adaptation
+from ..train.run import banner, earlier_run, open_fabric, open_run, same_run, train_run
+from ..train.validation import Validation, finish
+from .domains import open_domains
 from .options import WscdaOptions
-from .report import domain_blocks, forget
-from .step import sizes_of
+from .report import domain_blocks, remove_report_files
+from .setup import build_network, check, probe, probe_at_the_end, start_of, step_for, with_defaults
+from .step import STATE
 
 LAST = RunFolder.LAST
+CHOSEN = "best on the labelled validation animals; target labels were not read"
 
 
 @alone_in("checkpoint")
 def adapt(options: WscdaOptions) -> Path:
     """Adapt as the options say; returns the run folder."""
-    options = adaptation.with_defaults(options)
-    fabric = session.open_fabric(options)
-    adaptation.check(options)
-    restore = session.earlier_run(options, "wscda", LAST)
-    domains = adaptation.open_domains(options)
-    start, given, note = adaptation.start_of(options, domains, restore)
-    check_adaptable(start)
-    if restore is None and session.same_run(start, options, "wscda"):
-        restore = start  # the last checkpoint of this very run: go on with it
-    domains = domains.with_pairs_of(start.skeleton, options)
-    whole = adaptation.build_network(domains, start, given)
-    task = session.open_run(
-        options, fabric, "wscda", start, options.num_epochs, restore and restore.state, LAST, whole=whole
-    )
-    parts = {**task.restored.get("wscda", {}), "parts": whole.parts(), "human": domains.human_skeleton()}
+    options = with_defaults(options)
+    fabric = open_fabric(options)
+    check(options)
+    restore = earlier_run(options, "wscda", LAST)
+    domains = open_domains(options)
+    start = start_of(options, domains, restore)
+    pose_network = start.network
+    check_adaptable(pose_network)
+    if restore is None and same_run(pose_network, options, "wscda"):
+        restore = pose_network  # --resume names the last checkpoint of this run: continue it
+    domains = domains.with_pairs_of(pose_network.skeleton, options)
+    network = build_network(domains, start)
+    state = None if restore is None else restore.state
+    run = open_run(options, fabric, "wscda", pose_network, options.num_epochs, state, LAST, whole=network)
+    parts = {**run.restored.get(STATE, {}), "parts": network.parts(), "human": domains.human_skeleton()}
     data = domains.describe()
-    sizes = ", ".join(f"{name} {count / 1e6:.2f} M" for name, count in sizes_of(whole).items())
-    session.banner(task, start, data, options.num_epochs, [f"start      {note}", f"parts      {sizes}"])
+    sizes = ", ".join(f"{name} {count / 1e6:.2f} M" for name, count in network.sizes().items())
+    banner(run, pose_network, data, options.num_epochs, [f"start      {start.note}", f"parts      {sizes}"])
     for skeleton in domains.skeletons():
         say_pairs(options, skeleton)
-    if not task.epoch and not task.step:
-        forget(task.folder)
+    if not run.epoch and not run.step:
+        remove_report_files(run.folder)
         if options.probe:
-            parts["probe"] = adaptation.probe(options, domains, start, fabric).to_dict()
-    step = adaptation.step_for(options, domains, whole, start.spec, task, parts)
-    update_best = validation.Validation(domains.valid, start, fabric, options)
-    session.train_run(
-        task, step, options, options.num_epochs, update_best, "val/pck", "WS-CDA", data, restore is not None, start
+            parts["probe"] = probe(options, domains, pose_network, fabric).to_dict()
+    step = step_for(options, domains, network, pose_network.spec, run, parts)
+    validation = Validation(domains.valid, pose_network, fabric, options)
+    train_run(
+        run, step, options, options.num_epochs, validation, "val/pck", "WS-CDA", data, restore is not None, pose_network
     )
     if fabric.is_global_zero:
         if options.probe:
-            adaptation.probe_at_the_end(options, domains, task, parts["probe"])
-        more = domain_blocks(task.folder, domains.target, fabric.device)
-        chosen = "best on the labelled validation animals; target labels were not read"
-        validation.finish(update_best, task, options, {"method": "WS-CDA", "model_best": chosen, **data}, more)
+            probe_at_the_end(options, domains, run, parts["probe"])
+        blocks = domain_blocks(run.folder, domains.target, fabric.device)
+        finish(validation, run, options, {"method": "WS-CDA", "model_best": CHOSEN, **data}, blocks)
     if options.source and options.target:
         valid = f" --valid {options.valid}" if options.valid else ""
-        best = task.folder.best
+        best = run.folder.best
         log.info(
             "next: zoopose pplo --source %s%s --target %s --resume %s", options.source, valid, options.target, best
         )
-    return task.folder.path
+    return run.folder.path

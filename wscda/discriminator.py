@@ -1,4 +1,4 @@
-"""The domain discriminator of WS-CDA: which domain a feature map is from, and further steps that train it alone."""
+"""The domain discriminator of WS-CDA: which domain a feature map is from, and additional training steps for it alone."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-WIDTH = 128
+WIDTH = 128  # channels of every layer
 LAYERS = 3
 
 
 class Discriminator(nn.Module):
-    """Feature map (B, C, h, w) -> logits (B, 2): animal rather than human, unlabelled rather than labelled animal.
+    """Feature map (B, C, h, w) -> logits (B, 2): animal (not human), unlabelled animal (not labelled animal).
 
-    The paper gives no layout; ours: strided 3 x 3 convolutions with LeakyReLU, the mean over what is left of the map, one linear
-    layer. No batch norm: its statistics would be those of a mixture of the domains that it is to tell apart.
+    The paper does not give a layout. Ours: strided 3 x 3 convolutions with LeakyReLU, the mean over the remaining map, and one
+    linear layer. There is no batch norm, since its statistics would mix the domains that the network has to tell apart.
 
     Args:
         channels: C.
@@ -36,14 +36,14 @@ class Discriminator(nn.Module):
 
 
 class DiscriminatorTrainer:
-    """After every batch the discriminator takes `steps` more of its own on the batch's features, by an Adam of its own.
+    """Trains the discriminator for `steps` additional steps after every batch, on the batch's features, with Adam.
 
-    Adversaries that move at the same pace go round in circles: the features deceive the discriminator as it is, and any other
-    classifier still tells the domains apart. One that is nearly the best at every moment leaves nothing but features that are alike
-    (Goodfellow et al., NeurIPS 2014, algorithm 1).
+    If discriminator and features are trained at the same pace, the features deceive the current discriminator, while another
+    classifier still tells the domains apart. A discriminator that is nearly optimal at every moment forces the features of the
+    domains to become alike (Goodfellow et al., NeurIPS 2014, algorithm 1).
 
     Args:
-        discriminator: as trained.
+        discriminator: trained in place.
         steps: after every batch.
         rate: learning rate.
         fabric: the ranks, whose gradients are averaged.
@@ -52,28 +52,36 @@ class DiscriminatorTrainer:
     def __init__(self, discriminator: Discriminator, steps: int, rate: float, fabric: Fabric):
         self.discriminator, self.steps, self.fabric = discriminator, steps, fabric
         self.optimizer = torch.optim.Adam(discriminator.parameters(), rate)
-        self._seen: tuple[torch.Tensor, Callable[[torch.Tensor], torch.Tensor]] | None = None
+        self._batch: tuple[torch.Tensor, Callable[[torch.Tensor], torch.Tensor]] | None = None
 
     def state_dict(self) -> dict[str, Any]:
-        """The optimiser's averages."""
+        """State of the optimiser."""
         return self.optimizer.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
         self.optimizer.load_state_dict(dict(state))
 
-    def see(self, features: torch.Tensor, loss: Callable[[torch.Tensor], torch.Tensor]) -> None:
-        """Take a batch's features (N, C, h, w), which are not trained here, and the domain loss of logits (N, 2) on them."""
-        kind = self.discriminator.logits.weight.dtype  # in mixed precision the features come in another
-        self._seen = features.detach().to(kind), loss
+    def set_batch(self, features: torch.Tensor, loss: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        """Set what the next `train` trains on.
 
-    def follow(self) -> None:
-        """The further steps on what was seen last."""
-        features, loss = self._seen
+        Args:
+            features: (N, C, h, w); no gradient reaches them.
+            loss: domain loss of the logits (N, 2) of these features.
+        """
+        dtype = self.discriminator.logits.weight.dtype  # features of mixed precision have another one
+        self._batch = features.detach().to(dtype), loss
+
+    def train(self) -> None:
+        """Make the additional steps on the batch that was set last."""
+        if self._batch is None:
+            return
+        features, loss = self._batch
         for _ in range(self.steps):
             self.optimizer.zero_grad(set_to_none=True)
             loss(self.discriminator(features)).backward()
             if self.fabric.world_size > 1:
                 for parameter in self.discriminator.parameters():
-                    parameter.grad = self.fabric.all_reduce(parameter.grad, reduce_op="mean")
+                    parameter.grad = torch.as_tensor(self.fabric.all_reduce(parameter.grad, reduce_op="mean"))
             self.optimizer.step()
-        self._seen = None
+        self._batch = None

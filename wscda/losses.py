@@ -1,12 +1,13 @@
-"""The losses of WS-CDA (Cao et al., ICCV 2019, section 3), and the layer that turns a gradient round.
+"""The losses of WS-CDA (Cao et al., ICCV 2019, section 3), and the layer that reverses a gradient.
 
-The paper's sums run over the pictures of a batch. Here every one of them is divided by their number N, which changes no ratio
-between the terms and makes alpha = -1, beta = 500 mean the same for every batch size.
+The paper's sums run over the pictures of a batch. Here each sum is divided by the number N of pictures. This changes no ratio
+between the terms, and gives alpha = -1 and beta = 500 the same meaning for every batch size.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -14,20 +15,20 @@ import torch.nn.functional as F
 
 class _Reversal(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x: torch.Tensor, strength: float) -> torch.Tensor:
+    def forward(ctx: Any, x: torch.Tensor, strength: float) -> torch.Tensor:
         ctx.strength = strength
         return x.view_as(x)
 
     @staticmethod
-    def backward(ctx, grad: torch.Tensor) -> tuple[torch.Tensor, None]:
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None]:
         return grad * -ctx.strength, None
 
 
 def reverse_gradient(x: torch.Tensor, strength: float) -> torch.Tensor:
-    """`x` itself; its gradient is multiplied by -`strength` (Ganin and Lempitsky, ICML 2015).
+    """Return `x`, and multiply its gradient by -`strength` (Ganin and Lempitsky, ICML 2015).
 
-    In front of the discriminator this lets one backward pass do both: the discriminator goes down on its loss, what is in front
-    of it goes up.
+    With this in front of the discriminator, one backward pass minimises the loss for the discriminator and maximises it for the
+    parts before it.
     """
     return _Reversal.apply(x, strength)
 
@@ -37,23 +38,23 @@ def ramp(progress: float) -> float:
     return 2 / (1 + math.exp(-10 * min(max(progress, 0.0), 1.0))) - 1
 
 
-def human_animal(logits: torch.Tensor, animal: torch.Tensor) -> torch.Tensor:
+def human_animal_loss(logits: torch.Tensor, animal: torch.Tensor) -> torch.Tensor:
     """First term of L_DDL without w1: -1/N sum_i [y_i log y_hat_i + (1 - y_i) log(1 - y_hat_i)].
 
     Args:
-        logits: (N, 2) of the discriminator; sigmoid of the first is y_hat.
+        logits: (N, 2) of the discriminator; y_hat is the sigmoid of the first column.
         animal: (N,) y, 1 for an animal and 0 for a human.
     """
     return F.binary_cross_entropy_with_logits(logits[:, 0], animal.to(logits.dtype))
 
 
-def labelled_unlabelled(logits: torch.Tensor, animal: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Second term of L_DDL: -1/N sum_i y_i [z_i log z_hat_i + (1 - z_i) log(1 - z_hat_i)]. Humans do not count in it.
+def labelled_unlabelled_loss(logits: torch.Tensor, animal: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Second term of L_DDL: -1/N sum_i y_i [z_i log z_hat_i + (1 - z_i) log(1 - z_hat_i)]. Humans do not count.
 
     Args:
-        logits: (N, 2); sigmoid of the second is z_hat.
+        logits: (N, 2); z_hat is the sigmoid of the second column.
         animal: (N,) y.
-        target: (N,) z, 1 for an animal of the unlabelled domain; of humans it means nothing.
+        target: (N,) z, 1 for an unlabelled animal; any value for a human.
     """
     each = F.binary_cross_entropy_with_logits(logits[:, 1], target.to(logits.dtype), reduction="none")
     return (each * animal).sum() / len(logits)
@@ -61,6 +62,6 @@ def labelled_unlabelled(logits: torch.Tensor, animal: torch.Tensor, target: torc
 
 @torch.no_grad()
 def balanced_accuracy(logit: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    """Mean of the shares of both classes told rightly: 0.5 is a guess, however many there are of each. (n,), (n,) -> ()."""
-    right, truth = ((logit > 0) == (truth > 0)).float(), truth > 0
-    return (right[truth].mean() + right[~truth].mean()) / 2
+    """Mean of the accuracies on both classes: 0.5 is chance level, whatever the sizes of the classes. (n,), (n,) -> ()."""
+    correct, truth = ((logit > 0) == (truth > 0)).float(), truth > 0
+    return (correct[truth].mean() + correct[~truth].mean()) / 2

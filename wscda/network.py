@@ -1,9 +1,10 @@
-"""The four parts of WS-CDA in one module: extractor, discriminator, heads of humans and animals, adaptation network."""
+"""The four parts of WS-CDA in one module: feature extractor, discriminator, heads of humans and animals, adaptation network."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from itertools import chain
 from typing import NamedTuple
 
 import torch
@@ -15,7 +16,7 @@ from .losses import reverse_gradient
 
 
 class Counts(NamedTuple):
-    """How many pictures of a batch are of each domain, in this order."""
+    """Number of pictures of each domain in a batch. A batch holds them in this order."""
 
     human: int
     animal: int
@@ -23,81 +24,106 @@ class Counts(NamedTuple):
 
 
 class Outputs(NamedTuple):
-    """What the parts make of a batch of N pictures.
+    """Outputs of all parts for a batch of N pictures.
 
     Attributes:
-        maps: of every stage of the main network (n, K, h, w), for the labelled pictures of its own joints.
-        human: (n_human, K_human, h, w), None without a human head.
-        logits: (N, 2) of the discriminator, None without one.
-        features: (N, C, h, w), the extractor's last feature map.
+        maps: for every stage of the pose network, maps (n, K, h, w) of the n labelled pictures with its joints.
+        human_maps: (n_human, K_human, h, w); None without a human head.
+        logits: (N, 2) of the discriminator; None without one.
+        features: (N, C, h, w), the last feature map of the extractor.
     """
 
     maps: list[torch.Tensor]
-    human: torch.Tensor | None
+    human_maps: torch.Tensor | None
     logits: torch.Tensor | None
     features: torch.Tensor
 
 
 class WscdaNetwork(nn.Module):
-    """What WS-CDA trains; what it leaves is the main network alone.
+    """The network that WS-CDA trains. The checkpoint's network is the pose network alone.
 
-    The main network is extractor, adaptation network and head of the animals (of the humans where no animal is labelled): any
-    network of the table that can be cut at its last feature map. The human head reads the same map without the adaptation network;
-    the discriminator reads it through a reversal of the gradient.
+    The pose network consists of extractor, adaptation network and animal head (human head where no animal is labelled). It is any
+    network of the table that can be cut at its last feature map. The human head takes that map without the adaptation network; the
+    discriminator takes it through a reversal of the gradient.
 
     Args:
-        main: the network that is saved.
-        human: the human head, (B, C, h, w) -> (B, K_human, h, w), see `human_head`; None: humans have no head of their own.
-        discriminate: whether there are domains to tell apart.
+        pose_network: the network that is saved.
+        human_head: (B, C, h, w) -> (B, K_human, h, w), see `new_human_head`; None: humans have no separate head.
+        discriminate: build a discriminator; False where there is one domain only.
     """
 
-    def __init__(self, main: PoseNetwork, human: nn.Module | None, discriminate: bool):
+    def __init__(self, pose_network: PoseNetwork, human_head: nn.Module | None, discriminate: bool):
         super().__init__()
-        self.main, self.human = main, human
-        self.discriminator = Discriminator(main.feature_channels) if discriminate else None
+        self.pose_network, self.human_head = pose_network, human_head
+        self.discriminator = Discriminator(pose_network.feature_channels) if discriminate else None
 
     def forward(
         self, images: torch.Tensor, counts: Counts | None = None, strength: float = 0.0
     ) -> Outputs | list[torch.Tensor]:
-        """Maps of the main network for pictures alone; everything there is for a training batch.
+        """Maps of the pose network for pictures alone; outputs of all parts for a training batch.
 
         Args:
-            images: (N, 3, H, W): first humans, then labelled animals, then unlabelled ones.
-            counts: of each; None: only the main network's maps are wanted.
+            images: (N, 3, H, W): humans, then labelled animals, then unlabelled animals.
+            counts: number of pictures of each domain; None: return the maps of the pose network only.
             strength: of the reversal, |alpha|.
         """
+        main = self.pose_network
         if counts is None:
-            return self.main(images)
-        earlier, features = self.main.features(images)
+            maps: list[torch.Tensor] = main(images)
+            return maps
+        earlier, features = main.features(images)
         logits = self.discriminator(reverse_gradient(features, strength)) if self.discriminator else None
-        if self.human is None and counts.human:
-            own = slice(0, counts.human)  # humans are the main network's own; its adaptation network sees them alone
-            maps = self.main.head(self.main.adapter(features[own]))
-            return Outputs([*(stage[own] for stage in earlier), maps], None, logits, features)
-        human = self.human(features[: counts.human]) if counts.human else None
-        # the adaptation network's batch norm keeps statistics of both kinds of animals: it will meet both
-        maps = self.main.head(self.main.adapter(features[counts.human :]))[: counts.animal]
-        own = slice(counts.human, counts.human + counts.animal)
-        return Outputs([*(stage[own] for stage in earlier), maps], human, logits, features)
+        if self.human_head is None and counts.human:
+            humans = slice(
+                0, counts.human
+            )  # the pose network's joints are the humans'; its adaptation network gets humans only
+            last = main.head(main.adapter(features[humans]))
+            return Outputs([*(stage[humans] for stage in earlier), last], None, logits, features)
+        human_maps = self.human_head(features[: counts.human]) if self.human_head and counts.human else None
+        # labelled and unlabelled animals go through the adaptation network: its batch norm keeps statistics of both
+        last = main.head(main.adapter(features[counts.human :]))[: counts.animal]
+        animals = slice(counts.human, counts.human + counts.animal)
+        return Outputs([*(stage[animals] for stage in earlier), last], human_maps, logits, features)
 
     def parts(self) -> dict[str, dict[str, torch.Tensor]]:
-        """State of what trains beside the main network, for a checkpoint: live tensors, not copies."""
-        beside = {"human": self.human, "discriminator": self.discriminator}
-        return {name: part.state_dict() for name, part in beside.items() if part is not None}
+        """State of the parts outside the pose network, for a checkpoint; the tensors are not copies."""
+        return {name: part.state_dict() for name, part in self._parts().items()}
 
     def load_parts(self, state: Mapping[str, Mapping[str, torch.Tensor]]) -> list[str]:
-        """Take over the parts that are there and fit; returns their names."""
-        taken = []
-        for name in self.parts():
-            own, found = self.parts()[name], state.get(name, {})
-            if own.keys() == found.keys() and all(own[k].shape == found[k].shape for k in own):
-                getattr(self, name).load_state_dict(found)
-                taken.append(name)
-        return taken
+        """Load the parts whose names and shapes fit; returns the names of the loaded parts."""
+        loaded = []
+        for name, part in self._parts().items():
+            current, saved = part.state_dict(), state.get(name, {})
+            if current.keys() == saved.keys() and all(current[k].shape == saved[k].shape for k in current):
+                part.load_state_dict(saved)
+                loaded.append(name)
+        return loaded
+
+    def _parts(self) -> dict[str, nn.Module]:
+        """The parts outside the pose network, by their keys in a checkpoint."""
+        parts = {"human": self.human_head, "discriminator": self.discriminator}
+        return {name: part for name, part in parts.items() if part is not None}
+
+    def sizes(self) -> dict[str, int]:
+        """Number of weights of extractor, adaptation network and discriminator; parts without weights are left out."""
+        main = self.pose_network
+        behind = {id(p) for p in chain(main.adapter.parameters(), main.last_layer.parameters())}
+        parts = {
+            "extractor": [p for p in main.parameters() if id(p) not in behind],
+            "adaptation network": [*main.adapter.parameters()],
+            "discriminator": [*self.discriminator.parameters()] if self.discriminator else [],
+        }
+        return {name: sum(p.numel() for p in weights) for name, weights in parts.items() if weights}
 
 
-def human_head(main: PoseNetwork, num_joints: int, trained: PoseNetwork | None) -> nn.Module:
-    """All behind the last feature map, for humans: a copy of that of a network trained on them, or a fresh one of the same kind."""
+def new_human_head(main: PoseNetwork, num_joints: int, trained: PoseNetwork | None) -> nn.Module:
+    """A last layer for humans on the feature map of `main`.
+
+    Args:
+        main: the pose network.
+        num_joints: of the humans.
+        trained: network trained on these humans, whose last layer is copied; None: fresh weights.
+    """
     if trained is not None:
         return copy.deepcopy(trained.last_layer)
     return main.new_last_layer(num_joints)

@@ -25,11 +25,11 @@ from zoopose.datasets.pseudo_labels import PseudoLabels
 from zoopose.datasets.sample import PoseDataset
 from zoopose.errors import DataError
 from zoopose.evaluation import metrics
-from zoopose.evaluation import run_log as runlog
 from zoopose.evaluation.box_fill import outcome_of
 from zoopose.evaluation.inference import predict
 from zoopose.evaluation.network import compute_device
 from zoopose.evaluation.run_folder import RunFolder
+from zoopose.evaluation.run_log import read_log
 from zoopose.evaluation.score import BATCH, THRESHOLD
 from zoopose.files import atomic_path
 from zoopose.pose import weights
@@ -79,7 +79,7 @@ def measure(cell: Mapping[str, Any], accelerator: str = "auto") -> dict[str, Any
         folder = Path(cell["labels"])
         files = RunFolder(folder).label_files()
         found["rounds"] = [label_quality(PseudoLabels.read(path), truth) for path in files]
-        columns = runlog.read(folder)
+        columns = read_log(folder)
         for name in (SELF_SCORE, SOURCE_SCORE):
             if name in columns:
                 pairs = zip(columns["epoch"].tolist(), columns[name].tolist())

@@ -29,10 +29,10 @@ from ...pose.original.crop import color_normalize
 from ...pose.original.heatmap import peaks
 from ...progress import Progress
 from ...train.selftraining.labeller import PARTIAL_SECONDS, ChunkLabeller, Execution, Partial, fingerprint
+from ...train.streams import Stream
 from .labels import label_of, label_views, temporal_step, upright_maps
 
 CHUNK = 8  # frames in one forward pass; no label depends on it
-STREAM = 78  # random stream of these draws; training has other numbers
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,9 @@ class OriginalLabeller(ChunkLabeller):
 
     def views_of(self, round_: int, row: int) -> tuple[np.ndarray, np.ndarray]:
         """Scales and turns (V + 1,) of a frame's views, the crop itself first."""
-        normals = draw_views(np.random.default_rng([self.rules.seed, STREAM, round_, row]), self.rules.count)
+        normals = draw_views(
+            np.random.default_rng([self.rules.seed, Stream.ORIGINAL_LABELLING, round_, row]), self.rules.count
+        )
         return views(normals, self.rules.scale_factor, self.rules.rot_factor)
 
     @torch.no_grad()

@@ -16,17 +16,19 @@ from ...datasets.pseudo_labels import REASONS, PseudoLabels
 from ...datasets.sample import PoseDataset
 from ...pose.checkpoints import Loaded
 from ...train.adaptation import began_from_scratch
-from ...train.feeds.crops import stream
+from ...train.check_labels import check_labels
+from ...train.feeds.base import FeedConfig, continued_batches
 from ...train.feeds.original import OriginalFeed, original_items
-from ...train.label_check import check_labels
 from ...train.ranks import loss_factors
 from ...train.run_state import Run
 from ...train.selftraining.labeller import Execution
-from ...train.selftraining.step import Pair
+from ...train.selftraining.step import Pair, SelfTrainingConfig, SelfTrainingFeeds
+from ...train.streams import Stream
 from ...train.supervised import LOSSES, cell_accuracy, loss_for, mean_over, stage_loss
+from ..label_score import LabelScore
 from ..options import CcsslOptions
 from ..protocol import ROUND_EPOCHS, gamma_of, refresh_of
-from ..starts import has_original_files, target_labels_state
+from ..starts import has_original_files, labelled_feed, target_labels_state
 from ..step import CcsslStep
 from .labeller import OriginalLabeller, OriginalLabelRules
 from .labels import confidence_schedule
@@ -77,13 +79,13 @@ class OriginalStep(CcsslStep):
         parts = [self._of(self.source, epoch, start), self._of(self.target, epoch, start)]
         if self.labelled_target:  # few pictures: through them as often as the epoch has steps
             at, count = epoch * self.steps + start, self.steps - start
-            parts.append(stream(self.labelled_target, at, count, self.fabric.device))
+            parts.append(continued_batches(self.labelled_target, at, count, self.fabric.device))
         for pair in zip(*parts):
             yield pair if all(batch is not None for batch in pair) else None
 
     def _of(self, feed: OriginalFeed, epoch: int, start: int) -> Iterator[dict[str, torch.Tensor] | None]:
         if self.steps > feed.steps:
-            return stream(feed, epoch * self.steps + start, self.steps - start, self.fabric.device)
+            return continued_batches(feed, epoch * self.steps + start, self.steps - start, self.fabric.device)
         return islice(feed.batches(epoch, start, self.fabric.device), self.steps - start)
 
     def __call__(self, model: nn.Module, batch: Pair) -> dict[str, torch.Tensor]:
@@ -114,6 +116,7 @@ def original_step(
     fabric: Fabric,
     run: Run,
     few: PoseDataset | None = None,
+    scorer: LabelScore | None = None,
 ) -> OriginalStep:
     """The published adaptation step of a run.
 
@@ -129,9 +132,13 @@ def original_step(
     crops = OriginalCropCache(target, spec.size, limit)
     # the source loader of the published adaptation does not mirror, its target loader does
     items = original_items(source, spec, options, options.source_augment, flip=False)
-    labelled = original_items(LabelledCrops(crops), spec, options, options.target_augment, stream=1)
-    common = (spec.std, options, fabric.global_rank, fabric.world_size)
-    feeds = OriginalFeed(items, *common), OriginalTargetFeed(labelled, *common)
+    labelled = original_items(LabelledCrops(crops), spec, options, options.target_augment, stream=Stream.TARGET)
+    reading = FeedConfig.of(options, fabric, batch_size=options.train_batch, seed=options.seed)
+    feeds = SelfTrainingFeeds(
+        OriginalFeed(items, spec.std, reading),
+        OriginalTargetFeed(labelled, spec.std, reading),
+        None if few is None else labelled_feed(options, few, network, fabric),
+    )
     rules = OriginalLabelRules(
         options.seed, options.views, options.view_scale, options.view_rotation, options.flow == "lk"
     )
@@ -139,9 +146,22 @@ def original_step(
     labeller = OriginalLabeller(crops, spec, execution, rules)
     refresh = refresh_of(options)
     loss = loss_for(options, network)
+    config = SelfTrainingConfig(
+        run.folder,
+        math.ceil(options.num_epochs / refresh),
+        refresh,
+        gamma_of(options, loss),
+        options.steps or min(feeds.source.steps, feeds.target.steps),
+    )
     return OriginalStep(
-        *feeds, labeller, fabric, LOSSES[loss], gamma_of(options, loss),
-        math.ceil(options.num_epochs / refresh), refresh, (options.share_first, options.share_last), options.per, run.folder,
-        options.steps or min(feed.steps for feed in feeds),
-        from_scratch=began_from_scratch(network, run), target_labels=target_labels_state(options, few),
-    )  # fmt: skip
+        feeds,
+        labeller,
+        fabric,
+        LOSSES[loss],
+        config,
+        share=(options.share_first, options.share_last),
+        per=options.per,
+        scorer=scorer,
+        from_scratch=began_from_scratch(network, run),
+        target_labels=target_labels_state(options, few),
+    )

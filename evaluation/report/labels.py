@@ -15,8 +15,18 @@ from ...errors import DataError
 from ...pose.skeleton import Skeleton
 from ...progress import log
 from ..run_folder import RunFolder
-from . import page as report
-from .label_book import LabelBook, crops_of
+from .blocks import (
+    BarsBlock,
+    Block,
+    ColouredTableBlock,
+    CurvesBlock,
+    LabelsBlock,
+    ReliabilityBlock,
+    TableBlock,
+    TextBlock,
+)
+from .label_frames import LabelFrames, crops_of
+from .rendering import cell_text
 
 FRAMES = 360  # in the gallery at most
 WORST = 48  # disagreements shown
@@ -51,18 +61,16 @@ class _Round:
     examples: list[tuple[int, int]] = field(default_factory=list)  # (how rare, row) for each reason of each joint
 
 
-def label_blocks_of_run(folder: RunFolder, target: PoseDataset, skeleton: Skeleton) -> list[report.Block]:
+def label_blocks_of_run(folder: RunFolder, target: PoseDataset, skeleton: Skeleton) -> list[Block]:
     """As `label_blocks`, at the end of a run: damaged labels of an earlier round are said, and do not take its report away."""
     try:
         return label_blocks(folder, target, skeleton)
     except DataError as error:
         log.warning("the report goes without pseudo-labels: %s", error.found)
-        return [report.Text("Pseudo-labels", f"Left out, since they cannot be read: {error.found}")]
+        return [TextBlock("Pseudo-labels", f"Left out, since they cannot be read: {error.found}")]
 
 
-def label_blocks(
-    folder: RunFolder, target: PoseDataset, skeleton: Skeleton, name: str = "labels"
-) -> list[report.Block]:
+def label_blocks(folder: RunFolder, target: PoseDataset, skeleton: Skeleton, name: str = "labels") -> list[Block]:
     """Blocks on the labels of every round; none without labels.
 
     One round is read at a time. Pictures and numbers in the page are bounded, whatever the run's size, and chosen by rule: the same
@@ -107,7 +115,7 @@ def label_blocks(
     picked = _picked(confidence, [(rare, int(at[row])) for r in rounds for rare, row in r.examples], most)
     crops = crops_of(target, [*needed, *picked])
     picked = _within(crops, needed, picked)
-    book = LabelBook(target, {row: crops[row] for row in {*needed, *picked}}, picked)
+    book = LabelFrames(target, {row: crops[row] for row in {*needed, *picked}}, picked)
     for i in drawn:
         book.add_round(rounds[i].number, _read(paths[i]), rows)
     return [*_tables(rounds, skeleton), *_views(book, name, drawn, worst, at, strips, len(target))]
@@ -246,12 +254,12 @@ def _within(crops: dict[int, Any], needed: list[int], picked: list[int]) -> list
     return kept
 
 
-def _tables(rounds: list[_Round], skeleton: Skeleton) -> list[report.Block]:
+def _tables(rounds: list[_Round], skeleton: Skeleton) -> list[Block]:
     numbers = [r.number for r in rounds]
     heads = [f"round {number}" for number in numbers]
     kept = any(r.replaced is not None for r in rounds)  # labels are kept over rounds
-    blocks: list[report.Block] = [
-        report.Table(
+    blocks: list[Block] = [
+        TableBlock(
             "Rounds of labelling",
             [*ROUND_COLUMNS, *(["replaced, %"] if kept else [])],
             [_row(r, kept) for r in rounds],
@@ -260,7 +268,7 @@ def _tables(rounds: list[_Round], skeleton: Skeleton) -> list[report.Block]:
             "Brier score: of the calibrated confidence, on labelled data."
             + (" replaced: admitted before, and another label now, of all labels." if kept else ""),
         ),
-        report.Heat(
+        ColouredTableBlock(
             "Pseudo-labels admitted",
             "joint",
             heads,
@@ -273,14 +281,14 @@ def _tables(rounds: list[_Round], skeleton: Skeleton) -> list[report.Block]:
     ]
     colours = {reason: f"r-{reason}" for reason in REASONS}
     blocks += [
-        report.Bars(
+        BarsBlock(
             "Why labels were left out, by round",
             "round",
             colours,
             {str(r.number): r.reasons.mean(0).tolist() for r in rounds},
             "percent of all labels; every label counts once, under the first check that it misses",
         ),
-        report.Bars(
+        BarsBlock(
             f"Why labels were left out, by joint, round {numbers[-1]}",
             "joint",
             colours,
@@ -307,7 +315,7 @@ def _row(r: _Round, kept: bool) -> list[Any]:
     ]
 
 
-def _drift(rounds: list[_Round], skeleton: Skeleton) -> list[report.Block]:
+def _drift(rounds: list[_Round], skeleton: Skeleton) -> list[Block]:
     """How far labels moved from round to round."""
     known = [r for r in rounds if r.moved_px is not None]
     if not known:
@@ -323,13 +331,13 @@ def _drift(rounds: list[_Round], skeleton: Skeleton) -> list[report.Block]:
     series = {"median": (x, [float(r.moved_all_px[0]) for r in known])}
     series["90th percentile"] = (x, [float(r.moved_all_px[1]) for r in known])
     note = "px of the crop since the round before; small: 90th percentile"
-    blocks: list[report.Block] = [report.Heat("Drift of the labels", "joint", [f"to {i}" for i in x], rows, note)]
+    blocks: list[Block] = [ColouredTableBlock("Drift of the labels", "joint", [f"to {i}" for i in x], rows, note)]
     if len(known) > 1:
-        blocks.insert(0, report.Curves("Drift of the labels, all joints", series, "round", "moved, px of the crop"))
+        blocks.insert(0, CurvesBlock("Drift of the labels, all joints", series, "round", "moved, px of the crop"))
     return blocks
 
 
-def _calibration(rounds: list[_Round]) -> list[report.Block]:
+def _calibration(rounds: list[_Round]) -> list[Block]:
     """Reliability diagram of the last round that was calibrated."""
     found = [(r.number, r.facts["calibration"]) for r in rounds if r.facts.get("calibration")]
     if not found:
@@ -339,21 +347,21 @@ def _calibration(rounds: list[_Round]) -> list[report.Block]:
     if last.get("brier") is not None:
         told.append(f"Brier score {last['brier']:.3f}")
     if last.get("limit") is not None:
-        told.append(f"right: within {report.shown(last['limit'])}")
+        told.append(f"right: within {cell_text(last['limit'])}")
     note = (
         "; ".join(filter(None, told))
         + ". On the dashed line confidence is the share right; dots grow with their labels."
     )
-    return [report.Reliability("Calibration of the confidence", last["bins"], note)]
+    return [ReliabilityBlock("Calibration of the confidence", last["bins"], note)]
 
 
-def _views(book: LabelBook, name: str, drawn, worst, at: np.ndarray, strips, frames: int) -> list[report.Block]:
+def _views(book: LabelFrames, name: str, drawn, worst, at: np.ndarray, strips, frames: int) -> list[Block]:
     """Gallery, worst disagreements and strips, all of one book."""
     place = {i: number for number, i in enumerate(drawn)}
     picked = len(book.data["picked"])
     which = "all" if picked == frames else f"{picked} of the {frames}"
-    blocks: list[report.Block] = [
-        report.Labels(
+    blocks: list[Block] = [
+        LabelsBlock(
             "Pseudo-labels",
             name,
             book.data,
@@ -364,9 +372,9 @@ def _views(book: LabelBook, name: str, drawn, worst, at: np.ndarray, strips, fra
     if worst:
         items = [(book.index(at[row]), place[i], joint, check, round(px, 1)) for i, row, joint, check, px in worst]
         note = "The joints that a check found furthest apart, in every round and check; px of the crop."
-        blocks.append(report.Labels("Worst disagreements", name, book.data, "worst", items, note))
+        blocks.append(LabelsBlock("Worst disagreements", name, book.data, "worst", items, note))
     if strips:
         items = [(shot, [book.index(row) for row in rows], total) for shot, rows, total in strips]
         note = "Frames of a shot in their order."
-        blocks.append(report.Labels("Shots over time", name, book.data, "strips", items, note))
+        blocks.append(LabelsBlock("Shots over time", name, book.data, "strips", items, note))
     return blocks

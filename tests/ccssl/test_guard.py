@@ -23,9 +23,9 @@ from zoopose.ccssl.options import CcsslOptions
 from zoopose.ccssl.protocol import with_defaults
 from zoopose.datasets.sample import PoseDataset, PoseSample
 from zoopose.errors import OptionError
-from zoopose.evaluation import run_log as runlog
 from zoopose.evaluation.network import load_network
 from zoopose.evaluation.run_folder import RunFolder
+from zoopose.evaluation.run_log import read_log
 from zoopose.pose.skeleton import Skeleton
 from zoopose.pose.weights import read
 from zoopose.progress import log
@@ -103,7 +103,7 @@ def test_a_run_that_passes_its_limit_ends_and_gives_the_start_back(harmful, sour
     folder, _, said = harmful
     assert same(folder / BEST, source_model) and not same(folder / LAST, source_model)
     assert read(folder / BEST)["epoch"] == 0 and read(folder / LAST)["epoch"] == 2
-    columns = runlog.read(folder)
+    columns = read_log(folder)
     np.testing.assert_allclose(columns["guard/box_fill"], [3.1, 3.3])
     np.testing.assert_allclose(columns["guard/limit"], 3.2)
     np.testing.assert_allclose(columns["guard/start"], 2.0)
@@ -202,7 +202,7 @@ def test_where_boxes_are_whole_pictures_it_says_that_it_cannot_be_computed(tmp_p
     whole.write_text(json.dumps(data))
     folder = run(command(tmp_path, num_epochs=1, target=f"coco:{whole}"))
     assert "whole pictures" in caplog.text and not (folder / RunFolder.START).exists()
-    assert "guard/box_fill" not in runlog.read(folder)
+    assert "guard/box_fill" not in read_log(folder)
     assert "cannot be computed" in json.loads((folder / "metrics.json").read_text())["guard"]["outcome"]
 
 

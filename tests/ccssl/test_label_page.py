@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from zoopose.datasets.pseudo_labels import REASONS, PseudoLabels
-from zoopose.evaluation.report import page as report
 from zoopose.evaluation.report.labels import label_blocks
+from zoopose.evaluation.report.page import build_report
 from zoopose.evaluation.run_folder import RunFolder
 
 pytestmark = pytest.mark.browser
@@ -46,7 +46,7 @@ def run_folder(tmp_path_factory, frames, label_files):
     folder, dataset = tmp_path_factory.mktemp("run"), frames(FRAMES)
     label_files(folder, dataset, ROUNDS)
     blocks = label_blocks(RunFolder(folder), dataset, dataset.skeleton)
-    report.build_report(folder / "report.html", "CC-SSL: made up", "Labels of three rounds.", blocks)
+    build_report(folder / "report.html", "CC-SSL: made up", "Labels of three rounds.", blocks)
     return folder
 
 

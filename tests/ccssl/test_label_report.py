@@ -11,8 +11,8 @@ import pytest
 from zoopose.datasets.pseudo_labels import REASONS, PseudoLabels
 from zoopose.errors import DataError
 from zoopose.evaluation.report import labels as label_report
-from zoopose.evaluation.report import page as report
 from zoopose.evaluation.report.labels import label_blocks
+from zoopose.evaluation.report.page import build_report
 from zoopose.evaluation.run_folder import RunFolder
 from zoopose.pose.geometry import apply, crop_matrix, square_box
 
@@ -92,9 +92,7 @@ def test_strips_keep_the_order_of_a_shot(made):
 def test_the_same_run_gives_the_same_page(made, tmp_path):
     folder, dataset, blocks = made
     again = label_blocks(RunFolder(folder), dataset, dataset.skeleton)
-    pages = [
-        report.build_report(tmp_path / f"{i}.html", "t", "", b).read_bytes() for i, b in enumerate((blocks, again))
-    ]
+    pages = [build_report(tmp_path / f"{i}.html", "t", "", b).read_bytes() for i, b in enumerate((blocks, again))]
     assert pages[0] == pages[1]
     html = pages[0].decode()
     assert not re.search(r"(?:src|href)=\"?https?:", html) and "@import" not in html and "url(" not in html
@@ -148,7 +146,7 @@ def test_a_run_of_20000_frames_gives_a_page_below_20_mb(tmp_path, frames, label_
     dataset = frames(20_000)
     label_files(tmp_path, dataset, 6)
     blocks = label_blocks(RunFolder(tmp_path), dataset, dataset.skeleton)
-    path = report.build_report(tmp_path / "report.html", "t", "", blocks)
+    path = build_report(tmp_path / "report.html", "t", "", blocks)
     assert path.stat().st_size < 20_000_000
     book = blocks[-1].book
     assert len(book["picked"]) > 100 and len(book["rounds"]) == 6

@@ -21,6 +21,7 @@ from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import Skeleton
 from zoopose.train.selftraining.labeller import Execution
+from zoopose.train.streams import Stream
 
 SIZE, CELLS, PAD = 64, 16, 13
 FORM = InputSpec("exact", SIZE, CELLS)
@@ -234,7 +235,7 @@ def test_every_check_is_made_in_px_of_the_crop(network):
         FORM,
         Views(3),
         np.array([1, 0, 2]),
-        generator_for(0, labelling.STREAM, 0, 0),
+        generator_for(0, Stream.LABELLING, 0, 0),
     )
     for name in ("invariance", "equivariance"):
         np.testing.assert_allclose(labels.checks[name], getattr(found, name) * SIZE / CELLS, rtol=1e-6)

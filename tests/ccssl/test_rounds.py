@@ -55,7 +55,7 @@ def test_labels_do_not_depend_on_the_augmentation_they_are_trained_with(made, pr
         if (protocol, augment) == ("published", "strong"):
             continue  # needs imgaug
         step, network = made(protocol=protocol, target_augment=augment)
-        found.append((step.labeller.label(network.model, 0), step.labeller.mark(network.model, 0)))
+        found.append((step.labeller.label(network.model, 0), step.labeller.cache_key(network.model, 0)))
     labels, mark = found[0]
     assert np.isfinite(labels.xy_px).all() and len(np.unique(labels.peak)) > 9
     for other, other_mark in found[1:]:

@@ -24,7 +24,7 @@ from zoopose.errors import DataError, OptionError
 from zoopose.evaluation import options as test_options
 from zoopose.evaluation import test as test_command
 from zoopose.pose import checkpoints
-from zoopose.train.selftraining.step import SelfTrainingStep
+from zoopose.train.selftraining.step import SelfTrainingConfig, SelfTrainingFeeds, SelfTrainingStep
 from zoopose.train.supervised import LOSSES
 
 PROTOCOLS = ("zoopose", "published")
@@ -190,8 +190,8 @@ class OnesStep(SelfTrainingStep):
 def test_the_parts_of_a_batch_add_up():
     fabric = SimpleNamespace(world_size=1, device=torch.device("cpu"))
     feeds = SimpleNamespace(batch_size=2, steps=3), SimpleNamespace(batch_size=4, steps=3)
-    step = OnesStep(*feeds, None, fabric, LOSSES["mean"], 10.0, 1, 1, None)
-    step.labelled_target = SimpleNamespace(batch_size=3)
+    feeds = SelfTrainingFeeds(*feeds, SimpleNamespace(batch_size=3))
+    step = OnesStep(feeds, None, fabric, LOSSES["mean"], SelfTrainingConfig(None, 1, 1, 10.0))
     assert step.pictures == 9
     step.labels = SimpleNamespace(admitted=np.zeros((2, 2), bool))
     assert step.pictures == 5 and not step.has_labels

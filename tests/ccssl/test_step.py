@@ -21,6 +21,7 @@ from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.skeleton import Skeleton
 from zoopose.train import loop
 from zoopose.train.run_state import Run
+from zoopose.train.selftraining.step import SelfTrainingConfig, SelfTrainingFeeds
 
 SKELETON = Skeleton("s", ("a", "b"))
 LIMIT = 0.25  # of 32 px
@@ -60,7 +61,8 @@ def step_of(folder, *made, **more) -> CcsslStep:
     given = {"gamma": 1.0, "rounds": 2, "refresh": 1, "share": (0.5, 0.5), "per": "global", "limit": LIMIT, **more}
     state = given.pop("state", {})
     fabric = Fabric(accelerator="cpu", devices=1)
-    step = CcsslStep(feed, feed, Labeller(*made), fabric, None, folder=RunFolder(folder), **given)
+    config = SelfTrainingConfig(RunFolder(folder), given.pop("rounds"), given.pop("refresh"), given.pop("gamma"))
+    step = CcsslStep(SelfTrainingFeeds(feed, feed), Labeller(*made), fabric, None, config, **given)
     step.load_state_dict(state)
     return step
 

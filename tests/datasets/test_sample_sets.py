@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from zoopose.datasets.check import check_source
 from zoopose.datasets.open import open_data
 from zoopose.errors import DataError
-from zoopose.scripts.check_data import check_source
 
 ROOT = Path(os.environ.get("ZOOPOSE_DATA", "")) / "samples/small_sets/tests/data"
 pytestmark = [

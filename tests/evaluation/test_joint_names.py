@@ -7,12 +7,15 @@ import torch
 
 from zoopose.errors import OptionError
 from zoopose.evaluation import predict as prediction
+from zoopose.evaluation import test as scoring
 from zoopose.evaluation.network import joint_names, load_network, refuse_joints
-from zoopose.evaluation.options import LoadingOptions, PredictOptions
+from zoopose.evaluation.options import LoadingOptions, PredictOptions, TestOptions
 from zoopose.pose import checkpoints, weights
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import Skeleton
+from zoopose.train import train
+from zoopose.train.options import TrainOptions
 
 NUMBERS = {"num_stacks": 1, "num_blocks": 1, "width": 4, "depth": 1}
 
@@ -71,3 +74,24 @@ def test_predict_with_an_unknown_animal(tmp_path, ours, tiny_coco):
     options = {"accelerator": "cpu", "workers": 0, "overlays": 0, "resume": str(ours), "data": pictures}
     found = prediction.run(PredictOptions(animal="wombat", checkpoint=str(tmp_path / "out"), **options))
     assert len(found.ids) == 2
+
+
+@pytest.mark.parametrize("command", ["predict", "test", "train", "evaluate"])
+def test_a_checkpoint_of_ours_needs_no_facts_of_the_species(tmp_path, tiny_coco, tiny_options, monkeypatch, command):
+    """--animal names a species of which no published mean colour is known."""
+    monkeypatch.setattr("zoopose.train.validation.training_report", lambda folder, *_: folder / "report.html")
+    data, dog = f"coco:{tiny_coco(tmp_path / 'data')}", {"animal": "dog", "workers": 0, "accelerator": "cpu"}
+    labelled = {"dataset": data, "valid": data, "epochs": 1, "animal": "dog"}
+    checkpoint = str(train.run(TrainOptions(**tiny_options(tmp_path / "start", **labelled))) / "model_best.pth.tar")
+    out = str(tmp_path / "out")
+    if command == "predict":
+        found = prediction.run(PredictOptions(data=data, resume=checkpoint, checkpoint=out, overlays=0, **dog))
+        assert len(found.ids) == 12
+    elif command == "test":
+        assert scoring.run(TestOptions(dataset=data, resume=checkpoint, checkpoint=out, **dog))
+    elif command == "train":
+        folder = train.run(TrainOptions(**tiny_options(tmp_path / "run", **labelled, init_weights=checkpoint)))
+        assert (folder / "model_best.pth.tar").is_file()
+    else:
+        folder = train.run(TrainOptions(**tiny_options(tmp_path / "run", **labelled, resume=checkpoint, evaluate=True)))
+        assert (folder / "metrics.json").is_file()

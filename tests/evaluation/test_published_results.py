@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from zoopose.errors import OptionError
-from zoopose.evaluation.human_scores import pckh_table
+from zoopose.evaluation.keypoint_tables import pckh_table
 from zoopose.evaluation.published_results import MEASURES, PublishedResult, comparison, measured, read_results
 from zoopose.evaluation.score_table import ScoreTable
 from zoopose.progress import log

@@ -10,10 +10,10 @@ import torch
 
 from zoopose.errors import DataError, OptionError
 from zoopose.evaluation import options as options_module
-from zoopose.evaluation.given_scores import chosen_detections
-from zoopose.evaluation.human_scores import check_options
+from zoopose.evaluation.keypoint_tables import check_options
 from zoopose.evaluation.network import read_as, warn_of_reading
 from zoopose.evaluation.options import NetworkUseOptions
+from zoopose.evaluation.prediction_scores import chosen_detections
 from zoopose.pose import heatmap
 from zoopose.pose.checkpoints import Loaded
 from zoopose.pose.heatmap.smoothing import opencv_kernel

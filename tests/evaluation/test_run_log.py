@@ -3,8 +3,7 @@ import pytest
 import torch
 
 from zoopose.errors import DataError
-from zoopose.evaluation import run_log as runlog
-from zoopose.evaluation.run_log import RunLog
+from zoopose.evaluation.run_log import RunLog, read_log
 
 
 def test_columns_grow_and_read_back(tmp_path):
@@ -12,7 +11,7 @@ def test_columns_grow_and_read_back(tmp_path):
         log.write(1, {"lr": 2.5e-4, "train/loss": torch.tensor(0.5)})
         log.write(2, {"lr": 1e-5, "train/loss": np.float32(0.1), "val/pck@0.05/crop": 1 / 3})
         log.write(2, {"seconds": 12})
-    columns = runlog.read(tmp_path / "run")
+    columns = read_log(tmp_path / "run")
     assert list(columns) == ["epoch", "lr", "train/loss", "val/pck@0.05/crop", "seconds"]
     assert columns["epoch"].tolist() == [1, 2] and columns["epoch"].dtype == np.int64
     assert columns["train/loss"][1] == np.float32(0.1) and columns["lr"][1] == 1e-5
@@ -25,19 +24,19 @@ def test_resume_drops_what_is_done_again(tmp_path):
             log.write(epoch, {"loss": epoch})
     with RunLog(tmp_path, resume_epoch=4, tensorboard=False) as log:
         log.write(4, {"loss": 40, "more": 1})
-    columns = runlog.read(tmp_path)
+    columns = read_log(tmp_path)
     assert columns["epoch"].tolist() == [0, 1, 2, 3, 4]
     assert columns["loss"].tolist() == [0, 1, 2, 3, 40]
     assert len((tmp_path / "log.txt").read_text().splitlines()) == 6
     with RunLog(tmp_path, tensorboard=False) as log:  # a new run starts a new log
         log.write(0, {"loss": 7})
-    assert runlog.read(tmp_path)["loss"].tolist() == [7]
+    assert read_log(tmp_path)["loss"].tolist() == [7]
 
 
 def test_resume_without_a_log(tmp_path):
     with RunLog(tmp_path, resume_epoch=3, tensorboard=False) as log:
         log.write(3, {"loss": 1})
-    assert runlog.read(tmp_path)["epoch"].tolist() == [3]
+    assert read_log(tmp_path)["epoch"].tolist() == [3]
 
 
 def test_the_text_has_published_headings_over_published_numbers_only(tmp_path):
@@ -72,6 +71,6 @@ def test_tensorboard_gets_the_same_numbers(tmp_path):
 def test_a_log_that_is_none(tmp_path, text):
     (tmp_path / "log.csv").write_text(text)
     with pytest.raises(DataError):
-        runlog.read(tmp_path)
+        read_log(tmp_path)
     with pytest.raises(DataError, match="no such file"):
-        runlog.read(tmp_path / "elsewhere")
+        read_log(tmp_path / "elsewhere")

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from zoopose.evaluation.options import TestOptions
-from zoopose.evaluation.report.record import Record
+from zoopose.evaluation.report.saved_predictions import SavedPredictions
 from zoopose.evaluation.run_folder import RunFolder
 from zoopose.evaluation.test import run as run_test
 from zoopose.pose import checkpoints, weights
@@ -22,7 +22,8 @@ from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import TIGDOG18, Skeleton
 from zoopose.scripts import get_data as get
-from zoopose.scripts.demo_plans import PLANS, DemoOptions, with_defaults
+from zoopose.scripts.demo import DemoOptions
+from zoopose.scripts.demo_plans import PLANS, with_defaults
 from zoopose.tests.every_option.ways import effect, elsewhere, free, refused, there, warns
 
 JOINTS = ("nose", "left_ear", "right_ear", "l_hip", "r_hip", "tail")
@@ -32,7 +33,7 @@ OKS = {"sigmas": "0.2", "dataset": "coco:TWINS"}
 
 def in_record(name: str) -> Callable[[Path, str], bool]:
     """The value stands in predictions.h5, with which a report is made again."""
-    return lambda folder, said: name in Record.read(RunFolder(folder)).options["options"]
+    return lambda folder, said: name in SavedPredictions.read(RunFolder(folder)).options["options"]
 
 
 def nothing_else(folder: Path, said: str) -> bool:
@@ -287,7 +288,7 @@ def _scored(folder: Path, _: Any) -> Any:
     place = folder if (folder / "predictions.h5").is_file() else Path("another")
     path = place / "metrics.json" if (place / "metrics.json").is_file() else Path("scores.json")
     poses = place / "keypoints_results.json"
-    record = Record.read(RunFolder(place)).found
+    record = SavedPredictions.read(RunFolder(place)).found
     return repr(_numbers(json.loads(path.read_text()))), record.xy_px.tobytes(), poses.is_file() and poses.read_text()
 
 
@@ -314,7 +315,7 @@ RESULTS: dict[str, Callable[[Path, Any], Any]] = {
 def _planned(monkeypatch: pytest.MonkeyPatch) -> Callable[[DemoOptions], str]:
     """What `zoopose demo` would do: the options of its data and of its runs."""
     drawn: list[Any] = []
-    for name in ("make.run", "three.run"):
+    for name in ("make_animals.run", "make_domains.run"):
         monkeypatch.setattr(f"zoopose.scripts.demo_plans.{name}", drawn.append)
 
     def plan(options: DemoOptions) -> str:

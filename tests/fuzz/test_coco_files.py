@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from zoopose.datasets.annotated_pictures import AnnotatedPictures
+from zoopose.datasets.check import check_source, shown
 from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.coco.truth import coco_truth
 from zoopose.datasets.open import open_data
@@ -20,7 +21,6 @@ from zoopose.errors import ZooposeError
 from zoopose.evaluation.coco_scores import keypoint_numbers
 from zoopose.evaluation.pose_results import read_results
 from zoopose.pose.skeleton import ANIMAL_POSE20, COCO17
-from zoopose.scripts.check_data import check_source, shown
 from zoopose.tests.fuzz.mutate import mutants
 
 LIMIT_S = 5.0

@@ -23,7 +23,7 @@ from zoopose.evaluation import test
 from zoopose.evaluation.network import load_network
 from zoopose.evaluation.options import PredictOptions, TestOptions
 from zoopose.evaluation.protocol import read_metrics
-from zoopose.evaluation.report.record import Record
+from zoopose.evaluation.report.saved_predictions import SavedPredictions
 from zoopose.evaluation.run_folder import RunFolder
 from zoopose.pose import checkpoints, weights
 from zoopose.pose.input_spec import InputSpec
@@ -151,7 +151,7 @@ def seen():
 @pytest.mark.golden(FOLDER)
 def test_the_test_command(scene, seen, stretched_tolerance):
     found = test.run(TestOptions(dataset="real_animal", checkpoint=str(scene.folder / "scores"), **scene.options))
-    record = Record.read(RunFolder(scene.folder / "scores"))
+    record = SavedPredictions.read(RunFolder(scene.folder / "scores"))
     scene.check_pictures(seen[0], scene.published["rgb_mean"], stretched_tolerance)
     scene.check_cells(record.found.cells, record.found.target_cells)
     scene.check_score(found["published"].mean, found["published"].joints)

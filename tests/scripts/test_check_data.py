@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
+from zoopose.datasets.check import check_source, shown
 from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.images import ImageFolder
+from zoopose.datasets.options import CheckOptions
 from zoopose.datasets.pictures import PictureError
 from zoopose.datasets.sample import PoseDataset, PoseSample
 from zoopose.datasets.sample_sheet import TILE_PX, evenly_spaced, overlay_sheet
@@ -15,7 +17,7 @@ from zoopose.datasets.views import Subset
 from zoopose.errors import DataError, OptionError
 from zoopose.pose.draw import LEFT
 from zoopose.pose.skeleton import Skeleton
-from zoopose.scripts.check_data import CheckOptions, check_source, run, shown
+from zoopose.scripts.check_data import run
 
 
 class Animals(PoseDataset):
@@ -137,7 +139,7 @@ def missing_some(folder: Path, missing: int) -> Path:
 def test_annotations_are_counted_without_their_pictures(tmp_path, caplog):
     path = missing_some(tmp_path, 3)
     with caplog.at_level("INFO", "zoopose"), pytest.raises(DataError, match="3 of 3 are missing, the first: .*0.png"):
-        run(CheckOptions(f"coco:{path}", sheet=str(tmp_path / "sheet.png"), json=str(tmp_path / "facts.json")))
+        run(CheckOptions(data=f"coco:{path}", sheet=str(tmp_path / "sheet.png"), json=str(tmp_path / "facts.json")))
     facts = json.loads((tmp_path / "facts.json").read_text())
     assert facts["classes"] == {"cat": 4} and facts["skipped"] == {"a crowd": 1} and facts["items"] == 3
     assert facts["missing_pictures"] | {"first": 0} == {"count": 3, "of": 3, "first": 0}
@@ -151,7 +153,7 @@ def test_annotations_are_counted_without_their_pictures(tmp_path, caplog):
 def test_pictures_that_are_there_are_read_and_drawn(tmp_path, caplog):
     path = missing_some(tmp_path, 1)
     with caplog.at_level("INFO", "zoopose"):
-        facts = run(CheckOptions(f"coco:{path}", sheet=str(tmp_path / "sheet.png")))
+        facts = run(CheckOptions(data=f"coco:{path}", sheet=str(tmp_path / "sheet.png")))
     assert facts["missing_pictures"]["count"] == 1 and facts["missing_pictures"]["first"] == [str(tmp_path / "0.png")]
     assert "1 of 3 are missing" in caplog.text
     assert facts["read"] == 2 and facts["outside_picture"]["joints"] == 2 and facts["faulty"] == []
@@ -163,7 +165,7 @@ def test_options_for_sets_that_have_them_only(tmp_path):
     path = missing_some(tmp_path, 0)
     for option in ({"classes": "cat"}, {"min_size": 3.0}):
         with pytest.raises(OptionError, match="for a set that has it"):
-            run(CheckOptions(f"coco:{path}", **option))
+            run(CheckOptions(data=f"coco:{path}", **option))
 
 
 def test_long_lists_are_cut_and_say_so():

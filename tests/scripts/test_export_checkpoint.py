@@ -12,13 +12,13 @@ import torch
 from zoopose.cli import main
 from zoopose.errors import OptionError
 from zoopose.evaluation.network import load_network
-from zoopose.evaluation.options import LoadingOptions
+from zoopose.evaluation.options import ExportOptions, LoadingOptions
 from zoopose.pose import checkpoints, weights
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
 from zoopose.pose.original.export import first_layer
 from zoopose.pose.skeleton import COCO17, TIGDOG18, TIGER_TO_MODEL
-from zoopose.scripts.export_checkpoint import ExportOptions, run
+from zoopose.scripts.export_checkpoint import run
 
 SIDE = 64  # the smallest that four halvings take
 OPTIONS = LoadingOptions(animal="tiger", image_path="nowhere")

@@ -10,7 +10,8 @@ from scipy.io import loadmat
 from zoopose.datasets.synthetic_animal import VERTICES
 from zoopose.errors import DataError, OptionError
 from zoopose.pose.skeleton import TIGER_TO_MODEL
-from zoopose.scripts.make_animals import MakeOptions, make
+from zoopose.synthetic.make_animals import make
+from zoopose.synthetic.options import MakeOptions
 from zoopose.synthetic.source import render_source
 from zoopose.synthetic.target import TargetShot
 from zoopose.synthetic.writers import JOINT_ROWS, write_synthetic_animal, write_tigdog

@@ -11,9 +11,11 @@ from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.open import open_data
 from zoopose.errors import OptionError
 from zoopose.pose.skeleton import COCO17, TIGDOG18
-from zoopose.scripts.make_animals import process_pool
-from zoopose.scripts.make_domains import ThreeOptions, animal_set, make_three, people_set, run, target_set
+from zoopose.scripts.make_domains import run
 from zoopose.synthetic.coco_set import annotation_of, write_set
+from zoopose.synthetic.make_domains import animal_set, make_three, people_set, target_set
+from zoopose.synthetic.making import process_pool
+from zoopose.synthetic.options import ThreeOptions
 from zoopose.synthetic.people import render_person
 from zoopose.synthetic.target import TargetShot
 

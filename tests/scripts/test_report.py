@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from zoopose import cli
-from zoopose.evaluation.report.record import Record
+from zoopose.evaluation.report.saved_predictions import SavedPredictions
 from zoopose.evaluation.run_folder import RunFolder
 
 SMALL = "--inp-res 32 --stacks 1 --width 4 --depth 1 --train-batch 4 --workers 0 --accelerator cpu".split()
@@ -89,7 +89,7 @@ def test_a_run_without_its_predictions_is_scored_again(work, copied):
 
 def test_predictions_of_an_older_checkpoint_are_not_shown(copied):
     folder = copied("source")
-    record = Record.read(RunFolder(folder))
+    record = SavedPredictions.read(RunFolder(folder))
     record.epoch -= 1
     record.write(RunFolder(folder))
     assert cli.main(["report", str(folder), "--workers", "0", "--accelerator", "cpu"]) == 0
@@ -97,9 +97,9 @@ def test_predictions_of_an_older_checkpoint_are_not_shown(copied):
 
 
 def test_a_record_comes_back_as_it_was(work, tmp_path):
-    first = Record.read(RunFolder(work / "runs/adapted"))
+    first = SavedPredictions.read(RunFolder(work / "runs/adapted"))
     first.write(RunFolder(tmp_path))
-    again = Record.read(RunFolder(tmp_path))
+    again = SavedPredictions.read(RunFolder(tmp_path))
     for name, value in vars(first.found).items():
         same = (
             np.array_equal(value, getattr(again.found, name), equal_nan=True) if isinstance(value, np.ndarray) else None
@@ -148,7 +148,7 @@ def _data_gone(folder: Path):
 
 
 def _data_changed(folder: Path):
-    record = Record.read(RunFolder(folder))
+    record = SavedPredictions.read(RunFolder(folder))
     record.found.ids[0] = "another"
     record.write(RunFolder(folder))
 

@@ -19,7 +19,8 @@ from zoopose.errors import DataError
 from zoopose.evaluation.part_iou import PartCounter, part_iou
 from zoopose.pose.geometry import view_matrix
 from zoopose.pose.models.hourglass import part_maps
-from zoopose.scripts.make_animals import MakeOptions, make
+from zoopose.synthetic.make_animals import make
+from zoopose.synthetic.options import MakeOptions
 from zoopose.train.feeds.crops import part_views
 from zoopose.train.multitask import PART_WEIGHT, MultitaskStep, part_loss
 from zoopose.train.supervised import SupervisedStep

@@ -13,6 +13,7 @@ from torch import nn
 from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.pose.augment import AUGMENTATIONS
 from zoopose.pose.input_spec import InputSpec
+from zoopose.train.feeds.base import FeedConfig
 from zoopose.train.feeds.crops import CropFeed
 from zoopose.train.ranks import SharedBatchNorm2d, loss_factors, mean_losses, share_statistics
 
@@ -121,7 +122,7 @@ def test_ranks_together_make_the_batches_of_one_process(tmp_path, tiny_coco, aug
     dataset, spec = CocoKeypoints(tiny_coco(tmp_path, n=n)), InputSpec("exact", 32, 8)
 
     def batches(rank: int, world: int) -> list[dict]:
-        feed = CropFeed(dataset, spec, AUGMENTATIONS[augmentation], 4 // world, 0, rank=rank, world=world)
+        feed = CropFeed(dataset, spec, AUGMENTATIONS[augmentation], FeedConfig(4 // world, 0, rank=rank, world=world))
         return list(feed.batches(1, 0, torch.device("cpu")))
 
     whole, shares = batches(0, 1), [batches(r, WORLD) for r in range(WORLD)]
@@ -135,7 +136,8 @@ def test_ranks_together_make_the_batches_of_one_process(tmp_path, tiny_coco, aug
 def test_a_rank_without_a_picture_counts_nothing(tmp_path, tiny_coco):
     dataset = CocoKeypoints(tiny_coco(tmp_path, n=1))
     feeds = [
-        CropFeed(dataset, InputSpec("exact", 32, 8), AUGMENTATIONS["strong"], 2, 0, rank=r, world=2) for r in (0, 1)
+        CropFeed(dataset, InputSpec("exact", 32, 8), AUGMENTATIONS["strong"], FeedConfig(2, 0, rank=r, world=2))
+        for r in (0, 1)
     ]
     first, second = (next(iter(f.batches(0, 0, torch.device("cpu")))) for f in feeds)
     assert first["weight"].sum() > 0 and len(second["images"]) == 1 and second["weight"].sum() == 0

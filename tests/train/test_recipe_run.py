@@ -160,5 +160,5 @@ def test_norms_and_biases_are_spared_the_penalty(tmp_path):
     options = TrainOptions.with_recipe(str(recipe(tmp_path)))
     groups = rates.optimizer_of(model, options).param_groups
     assert [(len(g["params"]), g["weight_decay"]) for g in groups] == [(1, 1e-4), (3, 0.0)]
-    assert load_recipe(str(recipe(tmp_path))).schedule == rates.schedule_of(options, options.epochs)
+    assert load_recipe(str(recipe(tmp_path))).schedule == rates.schedule_for(options, options.epochs)
     assert compute_device("cpu").type == "cpu"

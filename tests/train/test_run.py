@@ -129,9 +129,9 @@ def _with_optimizer(folder, finished):
 
 
 def test_rates_fall_as_the_schedule_says():
-    rate = rates.rate_at(FitOptions(lr=1.0, schedule=(2, 4), gamma=0.1), 6)
+    rate = rates.learning_rate(FitOptions(lr=1.0, schedule=(2, 4), gamma=0.1), 6)
     np.testing.assert_allclose([rate(e * 3 + 2, 3) for e in range(6)], [1, 1, 0.1, 0.1, 0.01, 0.01])
-    rate = rates.rate_at(FitOptions(lr=2.0, decay="cosine"), 10)
+    rate = rates.learning_rate(FitOptions(lr=2.0, decay="cosine"), 10)
     values = [rate(e * 3, 3) for e in range(11)]
     assert values[0] == 2 and values[5] == pytest.approx(1) and values[10] == pytest.approx(0.04)
     assert all(a >= b for a, b in zip(values, values[1:]))

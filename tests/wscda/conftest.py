@@ -12,8 +12,8 @@ from lightning_fabric import Fabric
 
 from zoopose.pose.models import build_model
 from zoopose.train.supervised import LOSSES
-from zoopose.wscda.network import WscdaNetwork, human_head
-from zoopose.wscda.step import WscdaStep
+from zoopose.wscda.network import WscdaNetwork, new_human_head
+from zoopose.wscda.step import WscdaLoss, WscdaStep
 
 HUMAN_JOINTS = ("nose", "left_ear", "right_ear", "left_hand", "right_hand")
 K, K_HUMAN, SIDE = 6, 5, 32
@@ -61,8 +61,10 @@ def step_of(fabric):
     """(names of domains, further arguments) -> a step without feeds, of plain mean losses."""
 
     def make(names=("human", "animal", "target"), **more):
-        settings = {"alpha": -1.0, "beta": 500.0, "w1": 1.0, "w2": None, "warmup": 0.0, "epochs": 1, **more}
-        return WscdaStep({name: NoFeed() for name in names}, fabric, LOSSES["mean"], **settings)
+        trainer, epochs = more.pop("discriminator_trainer", None), more.pop("epochs", 1)
+        loss = WscdaLoss(LOSSES["mean"], **{"warmup": 0.0, **more})
+        feeds = {name: NoFeed() for name in names}
+        return WscdaStep(feeds, fabric, loss, epochs=epochs, discriminator_trainer=trainer)
 
     return make
 
@@ -76,7 +78,7 @@ def network_of():
         main = build_model("hg", K, num_stacks=2, width=4, depth=1, adapter=1)
         with torch.no_grad():  # past its beginning as the identity
             main.adapter[0].conv3.weight.normal_(0, 0.1)
-        head = human_head(main, K_HUMAN, None) if "human" in names and "animal" in names else None
+        head = new_human_head(main, K_HUMAN, None) if "human" in names and "animal" in names else None
         return WscdaNetwork(main, head, len(names) > 1).to(dtype)
 
     return make

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from zoopose.wscda.discriminator import DiscriminatorTrainer
-from zoopose.wscda.losses import balanced_accuracy, human_animal, labelled_unlabelled, ramp, reverse_gradient
+from zoopose.wscda.losses import balanced_accuracy, human_animal_loss, labelled_unlabelled_loss, ramp, reverse_gradient
 
 
 def sigmoid(x):
@@ -43,11 +43,11 @@ def test_values_equal_the_formulas(step_of, network_of, parts_of, w1, w2):
     network, parts = network_of().eval(), parts_of()
     losses = {k: v.detach() for k, v in step_of(w1=w1, w2=w2)(network, (0, parts)).items()}
     with torch.no_grad():
-        each = {name: network.main.features(p["images"]) for name, p in parts.items()}
+        each = {name: network.pose_network.features(p["images"]) for name, p in parts.items()}
         logits = torch.cat([network.discriminator(f) for _, f in each.values()]).numpy()
         earlier, last = each["animal"]
-        animal = [*(m.numpy() for m in earlier), network.main.head(network.main.adapter(last)).numpy()]
-        human = [network.human(each["human"][1]).numpy()]
+        animal = [*(m.numpy() for m in earlier), network.pose_network.head(network.pose_network.adapter(last)).numpy()]
+        human = [network.human_head(each["human"][1]).numpy()]
     y, z = np.array([0, 0, 1, 1, 1, 1]), np.array([0, 0, 0, 0, 1, 1])
     labels = {name: (p["target"].numpy(), p["weight"].numpy()) for name, p in parts.items()}
     # two pictures of each domain in a batch of six: a sum over a domain's pictures is twice their mean
@@ -74,7 +74,7 @@ def test_gradients_are_those_of_the_two_objectives(step_of, network_of, parts_of
     once = {n: p.grad.clone() for n, p in network.named_parameters()}
 
     images = torch.cat([p["images"] for p in parts.values()])
-    earlier, features = network.main.features(images)
+    earlier, features = network.pose_network.features(images)
     prob = 1 / (1 + torch.exp(-network.discriminator(features)))
     ddl = -(w1 * (torch.log(1 - prob[:2, 0]).sum() + torch.log(prob[2:, 0]).sum())
             + torch.log(1 - prob[2:4, 1]).sum() + torch.log(prob[4:, 1]).sum()) / 6  # fmt: skip
@@ -83,9 +83,9 @@ def test_gradients_are_those_of_the_two_objectives(step_of, network_of, parts_of
         cells = ((maps - part["target"]) ** 2).mean((2, 3)) * part["weight"]
         return cells.sum() / part["weight"].sum()
 
-    maps = network.main.head(network.main.adapter(features[2:]))[:2]
+    maps = network.pose_network.head(network.pose_network.adapter(features[2:]))[:2]
     pose = sum(squares(m, parts["animal"]) for m in [earlier[0][2:4], maps]) / 3
-    pose = pose + squares(network.human(features[:2]), parts["human"]) / 3
+    pose = pose + squares(network.human_head(features[:2]), parts["human"]) / 3
     rest, own = gradients(network, alpha * ddl + beta * pose), gradients(network, ddl)
     for name, gradient in once.items():
         expected = own[name] if name.startswith("discriminator.") else rest[name]
@@ -105,10 +105,10 @@ def test_one_step_of_the_reversal_is_one_step_of_two_optimisers(step_of, network
     pose = losses["pose_animal"] + losses["pose_human"]
     down = torch.autograd.grad(domain, inside, retain_graph=True)
     # the same domain loss, seen by the extractor without a reversal
-    twice_features = twice.main.features(torch.cat([p["images"] for p in parts.values()]))[1]
+    twice_features = twice.pose_network.features(torch.cat([p["images"] for p in parts.values()]))[1]
     logits = twice.discriminator(twice_features)
     kind = torch.tensor([0, 0, 1, 1, 2, 2])
-    seen = human_animal(logits, kind > 0) + labelled_unlabelled(logits, kind > 0, kind == 2)
+    seen = human_animal_loss(logits, kind > 0) + labelled_unlabelled_loss(logits, kind > 0, kind == 2)
     up = torch.autograd.grad(-seen, outside, retain_graph=True, allow_unused=True)
     pull = torch.autograd.grad(500 * pose, outside, allow_unused=True)
     with torch.no_grad():
@@ -125,8 +125,11 @@ def test_no_part_is_dead_and_each_goes_its_own_way(step_of, network_of, parts_of
     before = step(network, (0, parts))
     before["total"].backward()
     before = {k: v.detach() for k, v in before.items()}
-    for name, part in (("extractor", network.main.hg), ("adaptation", network.main.adapter), ("animals", network.main.score),
-                       ("humans", network.human), ("discriminator", network.discriminator)):  # fmt: skip
+    main = network.pose_network
+    for name, part in {
+        "extractor": main.hg, "adaptation": main.adapter, "animals": main.score,
+        "humans": network.human_head, "discriminator": network.discriminator,
+    }.items():  # fmt: skip
         assert sum(float(p.grad.abs().sum()) for p in part.parameters()) > 0, name
 
     def moved(part, sign):
@@ -141,19 +144,19 @@ def test_no_part_is_dead_and_each_goes_its_own_way(step_of, network_of, parts_of
     domain = ("domain_human_animal", "domain_labelled_unlabelled")
     told = sum(float(before[d]) for d in domain)
     assert sum(float(moved("discriminator", 1)[d]) for d in domain) < told, "the discriminator learns the domains"
-    assert float(moved("human", 1)["pose_human"]) < float(before["pose_human"])
+    assert float(moved("human_head", 1)["pose_human"]) < float(before["pose_human"])
 
 
 def test_the_extractor_is_pushed_to_confuse(step_of, network_of, parts_of):
     network, parts = network_of(), parts_of()
     losses = step_of()(network, (0, parts))
     domain = losses["domain_human_animal"] + losses["domain_labelled_unlabelled"]
-    extractor = list(network.main.hg.parameters())
+    extractor = list(network.pose_network.hg.parameters())
     through = torch.autograd.grad(domain, extractor)
     images = torch.cat([p["images"] for p in parts.values()])
-    logits = network.discriminator(network.main.features(images)[1])
+    logits = network.discriminator(network.pose_network.features(images)[1])
     kind = torch.tensor([0, 0, 1, 1, 2, 2])
-    plain = human_animal(logits, kind > 0) + labelled_unlabelled(logits, kind > 0, kind == 2)
+    plain = human_animal_loss(logits, kind > 0) + labelled_unlabelled_loss(logits, kind > 0, kind == 2)
     for a, b in zip(through, torch.autograd.grad(plain, extractor)):
         torch.testing.assert_close(a, -b, atol=1e-9, rtol=1e-7)
 
@@ -211,7 +214,7 @@ def test_a_discriminator_in_pursuit_comes_nearer_to_the_best(step_of, network_of
     before = {n: p.detach().clone() for n, p in network.named_parameters()}
     domain = ("domain_human_animal", "domain_labelled_unlabelled")
     first = step(network, (0, parts))
-    step.after_step(network.main)
+    step.after_step(network.pose_network)
     moved = {n for n, p in network.named_parameters() if not torch.equal(p, before[n])}
     assert moved and all(n.startswith("discriminator.") for n in moved)
     second = step(network, (0, parts))

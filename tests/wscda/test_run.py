@@ -63,7 +63,7 @@ def test_every_mixture_of_domains_runs_and_reports(tmp_path, command, names, dom
     assert ("train/acc_labelled_unlabelled" in log[0]) == ({"animal", "target"} <= set(names))
     page = (folder / "report.html").read_text()
     assert ("Domain discriminator" in page) == (len(names) > 1)
-    assert ("Unlabelled animals, as model_best sees them" in page) == ("target" in names)
+    assert ("Joints that model_best predicts for unlabelled animals" in page) == ("target" in names)
     found = checkpoints.load(folder / LAST)
     assert len(found.skeleton) == (6 if "animal" in names else 5)
     assert ("adapter" in found.numbers) == ("animal" in names)
@@ -97,7 +97,7 @@ def test_a_network_of_humans_starts_it_and_becomes_their_head(tmp_path, command,
     caplog.set_level("INFO", logger="zoopose")
     options = command(tmp_path, resume=str(human_model / "model_best.pth.tar"), lr=0.0)
     run(options)
-    assert "3 of its 5 joints carried over" in caplog.text
+    assert "3 of its 5 joints transferred" in caplog.text
     state = torch.load(tmp_path / LAST, weights_only=True)
     old = torch.load(human_model / "model_best.pth.tar", weights_only=True)["state_dict"]
     assert torch.equal(state["state_dict"]["layer1.0.conv1.weight"], old["layer1.0.conv1.weight"])
@@ -180,7 +180,7 @@ def test_the_probe_is_kept_and_shown(tmp_path, command):
     probes = json.loads((folder / "probe.json").read_text())
     assert list(probes) == ["start", "model_best", "last"]
     assert all(0 <= p["accuracy"] <= 1 and p["pictures"] == [10, 14] for p in probes.values())
-    assert "Can labelled and unlabelled animals be told apart?" in (folder / "report.html").read_text()
+    assert "Can a classifier tell labelled from unlabelled animals?" in (folder / "report.html").read_text()
 
 
 @pytest.fixture

@@ -2,77 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.data import default_collate
 
-from ...datasets.loader import Loader
 from ...datasets.open import original_augmentation
 from ...datasets.original_items import OriginalItems
-from ...datasets.pictures import Fault, FaultLog, SafeDataset
+from ...datasets.pictures import Fault
 from ...datasets.sample import PoseDataset
 from ...evaluation.mirroring import mirrors
 from ...pose.input_spec import InputSpec
 from ..options import FitOptions, TrainOptions
+from ..streams import Stream
+from .base import Batch, Draw, Feed, FeedConfig
 
 
-class OriginalFeed:
-    """Batches of `OriginalItems`, in the order and with the draws that (seed, stream, epoch) give; interface of `CropFeed`.
+class OriginalFeed(Feed):
+    """Batches of `OriginalItems`. The last, smaller batch of an epoch is one too, as published.
 
     Args:
-        items: see `original_items`.
+        items: see `original_items`; its own stream counts, not that of `config`.
         std: (3,) what the network's pictures are divided by, after the mean; the published networks' 1.
-        options: batch size, seed, workers.
-        rank, world: which share of every batch of world x batch_size this process makes.
+        config: how to draw and read.
     """
 
-    def __init__(self, items: OriginalItems, std: Sequence[float], options: FitOptions, rank: int = 0, world: int = 1):
+    drops_last = False
+
+    def __init__(self, items: OriginalItems, std: Sequence[float], config: FeedConfig):
+        super().__init__(len(items), config)
         self.items, self.std = items, torch.tensor(std, dtype=torch.float32).view(3, 1, 1)
-        self.batch_size, self.seed, self.workers = options.train_batch, options.seed, options.workers
-        self.rank, self.world, self.faults = rank, world, FaultLog()
-        self._safe = SafeDataset(self.items, options.strict_data)
 
-    @property
-    def steps(self) -> int:
-        """Batches an epoch, a last, smaller one among them, as published."""
-        return -(-len(self.items) // (self.batch_size * self.world))
-
-    def batches(self, epoch: int, start: int, device: torch.device) -> Iterator[dict[str, torch.Tensor] | None]:
-        """See `CropFeed.batches`."""
-        self.items.set_epoch(epoch)
+    def order(self, epoch: int) -> np.ndarray:
+        """(N,) the order of an epoch's items."""
         stream = [self.items.stream] if self.items.stream else []
-        order = np.random.default_rng([self.seed, *stream, epoch]).permutation(len(self.items))
-        span = self.batch_size * self.world
-        shares = [order[i * span : (i + 1) * span][self.rank :: self.world] for i in range(start, self.steps)]
-        # a rank without a picture computes along with one that counts nothing
-        empty = [not len(share) for share in shares]
-        shares = [share if len(share) else order[:1] for share in shares]
-        for without, raw in zip(empty, Loader(self._safe, shares, self.workers, _collate)):
-            batch = self.faults.take(raw)
-            if batch is None:
-                yield None
-                continue
-            images = (batch["images"] / self.std).to(device).contiguous(memory_format=torch.channels_last)
-            yield {
-                "images": images,
-                "target": batch["target"].to(device),
-                "weight": batch["weight"].to(device) * (not without),
-                "index": batch["index"],
-                "pictures": 0 if without else len(batch["index"]),
-            }
+        return np.random.default_rng([self.config.seed, *stream, epoch]).permutation(self.count)
+
+    def _items(self, epoch: int) -> tuple[Any, int, Callable[[Sequence[Any]], dict[str, Any]]]:
+        self.items.set_epoch(epoch)
+        return self.items, self.config.workers, _collate
+
+    def _make(self, read: dict[str, Any], draw: Draw, device: torch.device) -> Batch:
+        images = (read["images"] / self.std).to(device).contiguous(memory_format=torch.channels_last)
+        target, weight = read["target"].to(device), read["weight"].to(device)
+        return {"images": images, "target": target, "weight": weight, "index": read["index"]}
 
 
 def original_items(
-    dataset: PoseDataset, spec: InputSpec, options: FitOptions, augment: str, flip: bool = True, stream: int = 0
+    dataset: PoseDataset,
+    spec: InputSpec,
+    options: FitOptions,
+    augment: str,
+    flip: bool = True,
+    stream: int = Stream.SOURCE,
 ) -> OriginalItems:
-    """Items of a data set in a network's form, with the command's targets and ranges of the standard recipe.
+    """Items of a data set for a network's input, with the command's targets and ranges of the standard recipe.
 
     Args:
         augment: none, standard or strong, see `OriginalItems`.
         flip: mirror half of them, unless left and right are in doubt, see `mirrors`.
-        stream: tells the data sets of one run apart.
+        stream: of the data set; two sets of one run have different ones.
     """
     return OriginalItems(
         dataset, inp_res=spec.size, out_res=spec.heatmap_size, sigma=spec.sigma, scale_factor=options.scale_factor,
@@ -88,7 +79,7 @@ def training_items(dataset: PoseDataset, spec: InputSpec, options: TrainOptions)
     return original_items(dataset, spec, options, "strong" if strong else "standard")
 
 
-def _collate(items: list) -> dict:
+def _collate(items: Sequence[Any]) -> dict[str, Any]:
     whole = [i for i in items if not isinstance(i, Fault)]
     faults = [i for i in items if isinstance(i, Fault)]
     if not whole:

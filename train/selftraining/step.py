@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,14 +18,32 @@ from ...datasets.pseudo_labels import PseudoLabels
 from ...errors import DataError
 from ...evaluation.run_folder import RunFolder
 from ...progress import log
-from ..feeds.crops import CropFeed, stream
+from ..feeds.base import Batch, Batches, continued_batches
+from ..feeds.crops import Labels
 from ..ranks import loss_factors
 from ..supervised import MapLoss, cell_accuracy, mean_over, stage_loss
 from .labeller import network_of_mark
 
 # batches of source and target, and of labelled target pictures where a run has any; None: nothing of it in this step
-Pair = tuple[dict[str, torch.Tensor] | None, ...]
+Pair = tuple[Batch | None, ...]
 PARTS = ("source", "target", "target_labels")
+
+
+class TrainingFeed(Batches, Protocol):
+    """A feed with a size of its batches."""
+
+    @property
+    def batch_size(self) -> int: ...
+
+
+class TargetFeed(TrainingFeed, Protocol):
+    """A feed of pictures whose labels, xy_px (N, K, 2) and weight (N, K), may be set between epochs."""
+
+    @property
+    def labels(self) -> Labels | None: ...
+
+    @labels.setter
+    def labels(self, labels: Labels | None) -> None: ...
 
 
 class RoundLabeller(Protocol):
@@ -39,47 +58,73 @@ class RoundLabeller(Protocol):
         ...
 
 
-class SelfTrainingStep(ABC):
-    """Replay of the labelled source plus self-training on the target; a method gives the rules as `admit` and the other hooks.
+@dataclass(frozen=True)
+class SelfTrainingFeeds:
+    """Where a self-training takes its batches from.
 
-    Both domains go through the network as one batch, so that batch norm sees the mixture in training that it keeps for testing.
-    The labels of a round lie in one file: a run that goes on reads them again, one that was killed before its checkpoint takes
-    those that the same network has made.
+    Attributes:
+        source: labelled pictures.
+        target: target pictures; `SelfTrainingStep` gives it the labels of every round.
+        labelled_target: labelled target pictures, trained on like the source's; None: there are none.
+    """
 
-    Args:
-        source: labelled batches.
-        target: batches of target pictures; gets its labels here.
-        labeller: makes the pseudo-labels.
-        loss: of a stage's maps.
+    source: TrainingFeed
+    target: TargetFeed
+    labelled_target: TrainingFeed | None = None
+
+
+@dataclass(frozen=True)
+class SelfTrainingConfig:
+    """How long a self-training lasts and what it weighs.
+
+    Attributes:
+        folder: the run folder, where labels are written, one file a round.
+        rounds: of labelling.
+        refresh: epochs between two of them.
         gamma: weight of the target's loss.
-        rounds: of labelling; refresh: epochs between them.
-        folder: where labels are kept.
         steps: batches an epoch; 0 for a pass through the larger set.
     """
 
+    folder: RunFolder
+    rounds: int
+    refresh: int
+    gamma: float = 1.0
+    steps: int = 0
+
+
+class SelfTrainingStep(ABC):
+    """Replay of the labelled source plus self-training on the target. A method gives the rule of `admit` and the other hooks.
+
+    Both domains go through the network as one batch, so that batch norm sees the mixture in training that it has statistics of in
+    testing. The labels of a round are in one file: a run that goes on reads them again, one that was killed before its checkpoint
+    takes those that the same network has made.
+
+    Args:
+        feeds: where batches come from.
+        labeller: makes the pseudo-labels.
+        fabric: device and ranks.
+        loss: of a stage's maps.
+        config: length and weights.
+    """
+
+    ranked_by: str = "peak"  # what the labels' confidence is; labels of a killed run serve only the same
+
     def __init__(
         self,
-        source: CropFeed,
-        target: CropFeed,
+        feeds: SelfTrainingFeeds,
         labeller: RoundLabeller,
         fabric: Fabric,
         loss: MapLoss,
-        gamma: float,
-        rounds: int,
-        refresh: int,
-        folder: RunFolder,
-        steps: int = 0,
+        config: SelfTrainingConfig,
     ):
-        self.source, self.target, self.labeller, self.fabric, self.loss = source, target, labeller, fabric, loss
-        self.gamma, self.rounds, self.refresh, self.folder = gamma, rounds, refresh, folder
-        self.steps = steps or max(source.steps, target.steps)
+        self.source, self.target, self.labelled_target = feeds.source, feeds.target, feeds.labelled_target
+        self.labeller, self.fabric, self.loss = labeller, fabric, loss
+        self.folder, self.rounds, self.refresh, self.gamma = config.folder, config.rounds, config.refresh, config.gamma
+        self.steps = config.steps or max(self.source.steps, self.target.steps)
         self.labels: PseudoLabels | None = None
-        # of the labels that the run trains on: their round, and the mark of the network that made them
+        # of the labels that the run trains on: their round, and the fingerprint of the network that made them
         self.labelled_round: int | None = None
         self.labelled_by = ""
-        self.labelled_target: Any = None  # a feed of labelled target pictures, trained on like the source's
-
-    ranked_by = "peak"  # what the labels' confidence is; labels of a killed run serve only the same
 
     def state_dict(self) -> dict[str, Any]:
         """Which labels the running round trains on. Methods add keys of their own."""
@@ -263,7 +308,7 @@ class SelfTrainingStep(ABC):
         at, count = epoch * self.steps + start, self.steps - start
         feeds = [self.source, self.target if self.has_labels else None]
         feeds += [self.labelled_target] if self.labelled_target else []
-        streams = [stream(feed, at, count, self.fabric.device) if feed else repeat(None) for feed in feeds]
+        streams = [continued_batches(feed, at, count, self.fabric.device) if feed else repeat(None) for feed in feeds]
         for i, pair in enumerate(zip(*streams), at):
             pair = self.paired(pair, i)
             yield pair if any(pair) else None

@@ -10,7 +10,7 @@ from ...evaluation.report.labels import label_blocks_of_run
 from ...evaluation.run_folder import RunFolder
 from ...train import run as session
 from ...train import validation
-from ...train.adaptation import guard_for, open_adaptation, outcome_facts, say_end
+from ...train.adaptation import guard_for, log_outcome, outcome_facts, prepare_adaptation
 from ..options import PploOptions
 from . import rounds
 from . import step as refinement
@@ -24,7 +24,7 @@ def refine(options: PploOptions) -> Path:
     """Refine as the options say; returns the run folder."""
     options = rounds.with_defaults(options)
     fabric = session.open_fabric(options)
-    opening = open_adaptation(options, "pplo", options.source, "source", LAST)
+    opening = prepare_adaptation(options, "pplo", options.source, "source", LAST)
     target, start, restore = opening.target, opening.start, opening.restore
     task = session.open_run(options, fabric, "pplo", start, options.num_epochs, restore and restore.state, LAST)
     data = opening.describe()
@@ -40,5 +40,5 @@ def refine(options: PploOptions) -> Path:
         more = label_blocks_of_run(task.folder, target, start.skeleton)
         facts = {"method": "PPLO", **outcome_facts(guard, CHOSEN), **data}
         validation.finish(update_best, task, options, facts, more)
-    say_end(options.target, task, guard, f"{RunFolder.BEST}: {CHOSEN}; {LAST}: the end of the refinement")
+    log_outcome(options.target, task, guard, f"{RunFolder.BEST}: {CHOSEN}; {LAST}: the end of the refinement")
     return task.folder.path

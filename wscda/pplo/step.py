@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 from lightning_fabric import Fabric
 from torch import nn
@@ -18,14 +19,16 @@ from ...errors import DataError, OptionError
 from ...evaluation.mirroring import mirrors
 from ...pose.checkpoints import Loaded
 from ...progress import log
-from ...train.feeds.crops import CropFeed, cache_for
-from ...train.feeds.labelled import augmentation_for, encoding_of, trains_hidden
+from ...train.feeds.base import FeedConfig
+from ...train.feeds.crops import CacheConfig, CropFeed
+from ...train.feeds.labelled import augmentation_for, target_config
 from ...train.run_state import Run
 from ...train.selftraining.curriculum import weight_at
 from ...train.selftraining.labeller import Execution
-from ...train.selftraining.step import SelfTrainingStep
+from ...train.selftraining.step import SelfTrainingConfig, SelfTrainingFeeds, SelfTrainingStep
 from ...train.step import TrainingEnded
-from ...train.supervised import LOSSES, loss_for
+from ...train.streams import Stream
+from ...train.supervised import LOSSES, MapLoss, loss_for
 from ..options import PploOptions
 from .labeller import MirrorLabeller, MirrorRules
 from .rounds import batch_sizes, round_at
@@ -36,13 +39,9 @@ class PploStep(SelfTrainingStep):
     """Rounds of labelling and learning.
 
     Args:
-        feeds: labelled batches, and those of the target.
         labeller: predicts the target.
-        run: its folder is used.
-        loss: a key of `LOSSES`.
-        weight: of the target's loss, reached after `warmup` epochs.
-        rounds: of labelling in `epochs` epochs.
-        steps: batches an epoch; 0 for a pass through the larger set.
+        config: its `gamma` is reached after `warmup` epochs.
+        epochs: of the run in all, which the rounds divide.
         rule: what a round admits.
         hold: take back what all labels have moved together since the first round.
         stop_below: a run ends when two rounds in a row change a smaller share of the admitted labels.
@@ -52,23 +51,20 @@ class PploStep(SelfTrainingStep):
 
     def __init__(
         self,
-        feeds: tuple[CropFeed, CropFeed],
+        feeds: SelfTrainingFeeds,
         labeller: MirrorLabeller,
         fabric: Fabric,
-        run: Run,
-        loss: str,
-        rounds: int,
+        loss: MapLoss,
+        config: SelfTrainingConfig,
+        *,
         epochs: int,
         rule: Rule,
-        weight: float = 1.0,
         warmup: int = 0,
-        steps: int = 0,
         remove_drift: bool = True,
         stop_below: float = 0.0,
     ):
-        refresh = math.ceil(epochs / rounds)
-        super().__init__(*feeds, labeller, fabric, LOSSES[loss], weight, rounds, refresh, run.folder, steps)
-        self.weight, self.warmup, self.epochs, self.rule = weight, warmup, epochs, rule
+        super().__init__(feeds, labeller, fabric, loss, config)
+        self.weight, self.warmup, self.epochs, self.rule = config.gamma, warmup, epochs, rule
         self.remove_drift, self.stop_below = remove_drift, stop_below
         self.ranked_by = rule.select
 
@@ -170,40 +166,36 @@ def step_for(
         remedy = f"--partners {network.skeleton.suggested_partners() or 'LEFT:RIGHT,...'}, or leave {flag} out"
         raise OptionError(f"known left/right pairs for {flag}, which compares mirror images", "none known", remedy)
     sizes = batch_sizes(options.train_batch, options.source_ratio)
-    common = {
-        "seed": options.seed,
-        "sigma": spec.sigma,
-        "encoding": encoding_of(options),
-        "workers": options.workers,
-        **cache_for(options, 1 / 2),
-        "strict": options.strict_data,
-        "hidden": trains_hidden(options, options.source),
-        "rank": fabric.global_rank,
-        "world": fabric.world_size,
-    }
+    cache, targets = CacheConfig.of(options, 1 / 2), target_config(options, spec, options.source)
+
+    def feed(data: PoseDataset, augment: str, batch_size: int, stream: Stream, padded: bool = False) -> CropFeed:
+        config = FeedConfig.of(options, fabric, batch_size=batch_size, seed=options.seed, stream=stream)
+        augmentation = augmentation_for(options, augment, network.skeleton)
+        return CropFeed(data, spec, augmentation, config, targets=targets, cache=replace(cache, padded=padded))
+
     # labels are made on the target's crops too, and must not depend on what the training does to them
-    feeds = tuple(
-        CropFeed(
-            data,
-            spec,
-            augmentation_for(options, name, network.skeleton),
-            batch_size=size,
-            stream=stream,
-            padded=stream == 1,
-            **common,
-        )
-        for stream, (data, name, size) in enumerate(
-            zip((animals, target), (options.source_augment, options.target_augment), sizes)
-        )
+    feeds = SelfTrainingFeeds(
+        feed(animals, options.source_augment, sizes[0], Stream.SOURCE),
+        feed(target, options.target_augment, sizes[1], Stream.TARGET, padded=True),
     )
     execution = Execution(fabric.device, options.workers, options.strict_data, fabric)
-    rules = MirrorRules(options.select, spec.sigma, common["encoding"], mirror)
-    labeller = MirrorLabeller(feeds[1].crops, spec, execution, rules)
+    rules = MirrorRules(options.select, spec.sigma, targets.encoding, mirror)
+    labeller = MirrorLabeller(feeds.target.crops, spec, execution, rules)
     rule = Rule(
         options.select, options.share_first, options.share_last, options.grow, options.per, options.threshold,
         options.check_limit * spec.size if options.check_limit else math.inf,
     )  # fmt: skip
+    refresh = math.ceil(options.num_epochs / options.rounds)
+    config = SelfTrainingConfig(run.folder, options.rounds, refresh, options.target_weight, options.steps)
     return PploStep(
-        feeds, labeller, fabric, run, loss_for(options, network), options.rounds, options.num_epochs, rule,
-        options.target_weight, options.warmup_epochs, options.steps, not options.no_hold, options.stop_below,
-    )  # fmt: skip
+        feeds,
+        labeller,
+        fabric,
+        LOSSES[loss_for(options, network)],
+        config,
+        epochs=options.num_epochs,
+        rule=rule,
+        warmup=options.warmup_epochs,
+        remove_drift=not options.no_hold,
+        stop_below=options.stop_below,
+    )

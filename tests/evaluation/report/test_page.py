@@ -7,7 +7,17 @@ import pytest
 from zoopose.errors import ZooposeError
 from zoopose.evaluation.metrics import Pck
 from zoopose.evaluation.protocol import Protocol, Score
-from zoopose.evaluation.report.page import Curves, Facts, Gallery, Options, Picture, Scores, Table, Text, build_report
+from zoopose.evaluation.report.blocks import (
+    CurvesBlock,
+    FactsBlock,
+    GalleryBlock,
+    OptionsBlock,
+    Picture,
+    ScoresBlock,
+    TableBlock,
+    TextBlock,
+)
+from zoopose.evaluation.report.page import build_report
 from zoopose.pose.skeleton import TIGDOG18
 
 EVIL = "<script>alert('x')</script> \"&"
@@ -41,15 +51,17 @@ def score(share, n=10):
 def blocks(name="name"):
     noise = np.random.default_rng(0).integers(0, 255, (300, 200, 3), dtype=np.uint8)
     return [
-        Text(f"Text {name}", f"First of {name}.\n\nSecond."),
-        Facts(f"Facts {name}", {name: {"a": 1, "b": [1.23456, None]}, "resumed": False}),
-        Table(f"Table {name}", [name, "share"], [[name, 0.123456], ["b", None]], f"note {name}"),
-        Scores(f"Scores {name}", {"source only": score(0.2), name: score(0.7), "oracle": score(0.1)}, f"note {name}"),
-        Curves(f"Curves {name}", {name: ([1, 2, 3], [1, np.nan, 3])}, name, name),
-        Gallery(
+        TextBlock(f"Text {name}", f"First of {name}.\n\nSecond."),
+        FactsBlock(f"Facts {name}", {name: {"a": 1, "b": [1.23456, None]}, "resumed": False}),
+        TableBlock(f"Table {name}", [name, "share"], [[name, 0.123456], ["b", None]], f"note {name}"),
+        ScoresBlock(
+            f"Scores {name}", {"source only": score(0.2), name: score(0.7), "oracle": score(0.1)}, f"note {name}"
+        ),
+        CurvesBlock(f"Curves {name}", {name: ([1, 2, 3], [1, np.nan, 3])}, name, name),
+        GalleryBlock(
             f"Gallery {name}", [Picture(noise, name, {name: name, "round": 10}), Picture(noise, "b", {"round": 9})]
         ),
-        Options(f"Options {name}", {name: name, "lr": 2.5e-4}, f"zoopose train {name}", {name: name}),
+        OptionsBlock(f"Options {name}", {name: name, "lr": 2.5e-4}, f"zoopose train {name}", {name: name}),
     ]
 
 
@@ -77,7 +89,7 @@ def test_scores_show_differences_and_unseen_joints(tmp_path):
     heat = [a["style"] for tag, a in page.tags if "heat" in (a.get("class") or "").split()]
     assert set(heat) == {"--v:0.200", "--v:0.700", "--v:0.100"}
     assert "n 10" not in page.text  # all stand on the same joints: one column
-    other = Page(build(tmp_path, "t", "", [Scores("s", {"a": score(0.5), "b": score(0.5, 20)})]))
+    other = Page(build(tmp_path, "t", "", [ScoresBlock("s", {"a": score(0.5), "b": score(0.5, 20)})]))
     assert "n 10" in other.text and "n 20" in other.text
 
 
@@ -107,7 +119,9 @@ def test_gallery_filters(tmp_path):
     assert options == ["", "name", "", "9", "10"]
     image = next(a for tag, a in page.tags if tag == "img" and "src" in a)
     assert (image["width"], image["height"]) == ("200", "300")
-    small = Page(build(tmp_path, "t", "s", [Gallery("g", [Picture(np.zeros((100, 50, 3), np.uint8))], max_side_px=20)]))
+    small = Page(
+        build(tmp_path, "t", "s", [GalleryBlock("g", [Picture(np.zeros((100, 50, 3), np.uint8))], max_side_px=20)])
+    )
     image = next(a for tag, a in small.tags if tag == "img" and "src" in a)
     assert (image["width"], image["height"]) == ("10", "20")
 
@@ -121,8 +135,15 @@ def test_empty_blocks(tmp_path):
         tmp_path,
         "t",
         "",
-        [Text("a", []), Facts("b", {}), Table("c", [], []), Scores("d", {}), Gallery("e", []), Options("f", {})]
-        + [Curves("g", {}, "x", "y"), Curves("h", {"only gaps": ([1], [np.nan])}, "x", "y")],
+        [
+            TextBlock("a", []),
+            FactsBlock("b", {}),
+            TableBlock("c", [], []),
+            ScoresBlock("d", {}),
+            GalleryBlock("e", []),
+            OptionsBlock("f", {}),
+        ]
+        + [CurvesBlock("g", {}, "x", "y"), CurvesBlock("h", {"only gaps": ([1], [np.nan])}, "x", "y")],
     )
     assert "No pictures." in html and html.count("Nothing to draw yet.") == 2
 
@@ -130,10 +151,10 @@ def test_empty_blocks(tmp_path):
 @pytest.mark.parametrize(
     "block",
     [
-        Table("t", ["a", "b"], [[1]]),
-        Gallery("g", [Picture(np.zeros((4, 4, 3), np.float32))]),
-        Gallery("g", [Picture(np.zeros((4, 4), np.uint8))]),
-        Curves("c", {"a": ([1, 2], [1])}, "x", "y"),
+        TableBlock("t", ["a", "b"], [[1]]),
+        GalleryBlock("g", [Picture(np.zeros((4, 4, 3), np.float32))]),
+        GalleryBlock("g", [Picture(np.zeros((4, 4), np.uint8))]),
+        CurvesBlock("c", {"a": ([1, 2], [1])}, "x", "y"),
         type("Other", (), {"title": "o"})(),
     ],
 )

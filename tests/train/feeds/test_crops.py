@@ -17,7 +17,8 @@ from zoopose.pose.augment import AUGMENTATIONS
 from zoopose.pose.geometry import apply, compose, crop_matrix, invert, resize_matrix, square_box
 from zoopose.pose.heatmap import decode
 from zoopose.pose.input_spec import InputSpec
-from zoopose.train.feeds.crops import CropFeed, stream
+from zoopose.train.feeds.base import FeedConfig, continued_batches
+from zoopose.train.feeds.crops import CropFeed, TargetConfig
 
 CPU = torch.device("cpu")
 FORM = InputSpec("exact", 64, 16, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
@@ -29,7 +30,10 @@ def data(tmp_path_factory, tiny_coco):
 
 
 def feed(data, name="strong", **more) -> CropFeed:
-    return CropFeed(data, more.pop("form", FORM), AUGMENTATIONS[name], **{"batch_size": 3, "seed": 1, **more})
+    spec, labels = more.pop("form", FORM), more.pop("labels", None)
+    targets = TargetConfig(**{key: more.pop(key) for key in ("sigma", "sigma_decay") if key in more})
+    config = FeedConfig(**{"batch_size": 3, "seed": 1, **more})
+    return CropFeed(data, spec, AUGMENTATIONS[name], config, targets=targets, labels=labels)
 
 
 def same(a, b) -> bool:
@@ -49,7 +53,7 @@ def test_a_feed_runs_on_through_its_own_epochs_from_any_batch(data):
     made = feed(data)
     one_by_one = [batch for epoch in range(3) for batch in made.batches(epoch, 0, CPU)]
     for at, count in ((0, 7), (2, 5), (4, 0)):
-        found = list(stream(made, at, count, CPU))
+        found = list(continued_batches(made, at, count, CPU))
         assert len(found) == count and all(same(a, b) for a, b in zip(found, one_by_one[at:]))
 
 
@@ -113,7 +117,7 @@ def test_the_picture_moves_with_its_targets(tmp_path, tiny_coco):
         cv2.circle(picture, tuple(int(round(v * 16)) for v in nose), 3 * 16, (255, 255, 255), -1, cv2.LINE_AA, 4)
         cv2.imwrite(str(tmp_path / f"p{i:02d}.png"), picture)
     moves = replace(AUGMENTATIONS["standard"], colour=0.0, flip=1.0)
-    batch = next(CropFeed(data, FORM, moves, 6, 0).batches(0, 0, CPU))
+    batch = next(CropFeed(data, FORM, moves, FeedConfig(6, 0)).batches(0, 0, CPU))
     grey = batch["images"].mean(1)
     cell = torch.arange(64.0)
     centre = torch.stack([grey.sum(1) @ cell, grey.sum(2) @ cell], -1) / grey.sum((1, 2))[:, None]

@@ -19,6 +19,7 @@ from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.person_augment import PersonAugmentation
 from zoopose.pose.person_frames import heatmap_matrix
 from zoopose.pose.target_weight import target_weight
+from zoopose.train.feeds.base import FeedConfig
 from zoopose.train.feeds.person import PersonFeed
 
 CPU = torch.device("cpu")
@@ -38,7 +39,9 @@ def data(tmp_path_factory, tiny_coco):
 
 def feed(data, augmentation=HRNET, **more) -> PersonFeed:
     own = more.pop("spec", spec())
-    return PersonFeed(data, own, heatmap.encode, augmentation, **{"batch_size": 3, "seed": 1, **more})
+    choices = {key: more.pop(key) for key in ("hidden", "weighted") if key in more}
+    config = FeedConfig(**{"batch_size": 3, "seed": 1, **more})
+    return PersonFeed(data, own, augmentation, config, encode=heatmap.encode, **choices)
 
 
 def same(a, b) -> bool:
@@ -176,7 +179,7 @@ def test_data_and_forms_that_cannot_be_trained_on(data):
 def test_every_codec_makes_its_targets(data, codec):
     """What a batch holds decodes to where its joints are, to the codec's own bound."""
     known, wide = CODECS[codec], spec("megvii", codec, padding=(2.0, 2.0), sigma=1.0, size=(256, 192))
-    made = PersonFeed(data, wide, known.encode, PersonAugmentation(), 11, 1)
+    made = PersonFeed(data, wide, PersonAugmentation(), FeedConfig(11, 1))
     batch = next(made.batches(0, 0, CPU))
     target = batch["target"][:, -1] if known.levels > 1 else batch["target"]
     assert target.shape == (11, 6 * known.maps_per_joint, 64, 48)
@@ -195,5 +198,5 @@ def test_levels_and_sigma_reach_the_codec(data):
         return torch.stack([heatmap.encode(xy, visible, size_hw, sigma * (i + 1)) for i in range(levels)], 1)
 
     own = spec(sigma=1.5)
-    made = PersonFeed(data, own, partial(stacked, levels=4), HRNET, 3, 1)
+    made = PersonFeed(data, own, HRNET, FeedConfig(3, 1), encode=partial(stacked, levels=4))
     assert next(made.batches(0, 0, CPU))["target"].shape == (3, 4, 6, 16, 12)

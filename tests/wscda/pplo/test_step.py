@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -22,7 +23,9 @@ from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import Skeleton
 from zoopose.train.selftraining.labeller import Execution
+from zoopose.train.selftraining.step import SelfTrainingConfig, SelfTrainingFeeds
 from zoopose.train.step import TrainingEnded
+from zoopose.train.supervised import LOSSES
 from zoopose.wscda.pplo import labeller as mirror_labels
 from zoopose.wscda.pplo.labeller import MirrorLabeller, MirrorRules
 from zoopose.wscda.pplo.selection import Rule, confidence_of, similarity
@@ -121,9 +124,10 @@ class Labeller:
 
 def step_of(folder, fabric, *found, **more) -> PploStep:
     feed = SimpleNamespace(steps=1, batch_size=1, labels=None, seed=0)
-    run, state = SimpleNamespace(folder=RunFolder(folder)), more.pop("state", {})
-    given = {"rounds": len(found), "epochs": len(found), "rule": Rule(first=1.0, last=1.0), **more}
-    step = PploStep((feed, feed), Labeller(*found), fabric, run, "mean", **given)
+    state, rounds, weight = more.pop("state", {}), more.pop("rounds", len(found)), more.pop("weight", 1.0)
+    given = {"epochs": len(found), "rule": Rule(first=1.0, last=1.0), **more}
+    config = SelfTrainingConfig(RunFolder(folder), rounds, math.ceil(given["epochs"] / rounds), weight)
+    step = PploStep(SelfTrainingFeeds(feed, feed), Labeller(*found), fabric, LOSSES["mean"], config, **given)
     step.load_state_dict(state)
     return step
 

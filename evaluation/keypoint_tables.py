@@ -74,13 +74,13 @@ def network_tables(
         truth = read_mpii_truth(dataset)
         preds = truth.of_all(np.where(found.read[:, None, None], found.xy_px + 1, np.nan))
         write_preds(folder.mpii_preds, preds)
-        return shown([pckh_table(preds, truth, {"boxes": "annotated"} | _flip(options))])
+        return log_tables([pckh_table(preds, truth, {"boxes": "annotated"} | _flip(options))])
     if sigmas is None:
         return []
     truth = coco_truth(dataset)
     results = network_results(found, truth.items, np.ones(len(found.ids)), sigmas[0], spec, options)
     results.write(folder.keypoint_results)
-    return shown([oks_table(results, truth, *sigmas, {"boxes": "annotated"} | ranking(options))])
+    return log_tables([oks_table(results, truth, *sigmas, {"boxes": "annotated"} | ranking(options))])
 
 
 def usable_sigmas(dataset: PoseDataset, skeleton: Skeleton, options: TestOptions) -> tuple[np.ndarray, str] | None:
@@ -237,7 +237,7 @@ def pckh_table(preds: np.ndarray, truth: MpiiTruth, how: Mapping[str, Any]) -> S
     return ScoreTable("pckh", "MPII PCKh", numbers, ("HRNet@0.5", "mean"), protocol, n)
 
 
-def shown(tables: list[ScoreTable]) -> list[ScoreTable]:
+def log_tables(tables: list[ScoreTable]) -> list[ScoreTable]:
     """The same tables, after printing them."""
     for table in tables:
         for line in ["", *table.text().splitlines()]:

@@ -16,7 +16,7 @@ from zoopose.files import atomic_json, json_text
 from zoopose.pose import checkpoints, weights
 from zoopose.pose.input_spec import InputSpec
 from zoopose.train import loop
-from zoopose.train.finite import bad_losses, bad_weights
+from zoopose.train.divergence import non_finite_losses, non_finite_weights
 from zoopose.train.options import TrainOptions
 from zoopose.train.train import run
 from zoopose.train.training import LAST
@@ -106,7 +106,7 @@ def test_a_stop_does_not_save_them_either(tmp_path, options, monkeypatch):
     def poison(task, step):
         next(task.plain.parameters()).data[0, 0, 0, 0] = math.nan
         monkeypatch.setattr(loop, "asked", lambda: True)
-        monkeypatch.setattr(loop, "bad_losses", lambda losses: "")
+        monkeypatch.setattr(loop, "non_finite_losses", lambda losses: "")
         return step
 
     in_batch(monkeypatch, 2, poison)
@@ -116,12 +116,12 @@ def test_a_stop_does_not_save_them_either(tmp_path, options, monkeypatch):
 
 
 def test_what_is_bad_is_named():
-    assert bad_losses({"total": 1.0, "acc": math.nan}) == ""
-    assert bad_losses({"total": math.nan, "source": 1.0, "target": -math.inf}) == "loss nan (target -inf)"
+    assert non_finite_losses({"total": 1.0, "acc": math.nan}) == ""
+    assert non_finite_losses({"total": math.nan, "source": 1.0, "target": -math.inf}) == "loss nan (target -inf)"
     model = torch.nn.BatchNorm2d(2)
-    assert bad_weights(model) == "" and bad_weights(torch.nn.ReLU()) == ""
+    assert non_finite_weights(model) == "" and non_finite_weights(torch.nn.ReLU()) == ""
     model.running_var[1] = math.inf
-    assert "1 of 4 tensors" in bad_weights(model) and "running_var" in bad_weights(model)
+    assert "1 of 4 tensors" in non_finite_weights(model) and "running_var" in non_finite_weights(model)
 
 
 @pytest.fixture(scope="module")

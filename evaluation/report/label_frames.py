@@ -58,7 +58,7 @@ def crops_of(dataset: PoseDataset, frames: Sequence[int]) -> dict[int, tuple[byt
     return found
 
 
-class LabelBook:
+class LabelFrames:
     """Frames and labels of a page; see `report.Labels`.
 
     Args:

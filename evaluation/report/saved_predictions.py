@@ -27,7 +27,7 @@ _ABOUT = ("ids", "crop_factor", "faults")  # fields of Predictions that are no a
 
 
 @dataclass
-class Record:
+class SavedPredictions:
     """Predictions, and what was said of them.
 
     Attributes:
@@ -71,7 +71,7 @@ class Record:
                 file.create_dataset(name, data=getattr(self.found, name))
 
     @classmethod
-    def read(cls, folder: RunFolder) -> Record:
+    def read(cls, folder: RunFolder) -> SavedPredictions:
         """Read the file of a run folder.
 
         Raises:

@@ -8,7 +8,7 @@ from ..progress import log
 ORDINARY = ("a crowd", "no labelled joint", "iscrowd")  # which files in COCO's form have, and that are no mistakes
 
 
-def say_data_notes(dataset: PoseDataset) -> None:
+def warn_of_data(dataset: PoseDataset) -> None:
     """One line each on annotations that are left out, that are not taken as they stand, and that look wrong; none where there are
     none such."""
     name = getattr(dataset, "name", "the data")

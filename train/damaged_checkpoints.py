@@ -12,7 +12,7 @@ from ..progress import log
 from .run_state import Run
 
 
-def load_newest_intact(path: Path, method: str) -> tuple[Path, checkpoints.Loaded]:
+def load_newest_undamaged(path: Path, method: str) -> tuple[Path, checkpoints.Loaded]:
     """A checkpoint of a run folder; where it is damaged, the newest whole one of the same method beside it.
 
     Returns:
@@ -52,7 +52,7 @@ def _progress(path: Path, method: str) -> tuple[int, int, str]:
     return int(state.get("epoch", 0)), int(run.get("step", 0)), path.name
 
 
-def mend(run: Run, epochs: int) -> None:
+def replace_damaged(run: Run, epochs: int) -> None:
     """Do without the best checkpoint of a run that goes on, where it is missing or damaged; write a damaged last one again where
     the run will not do so itself. To be called on all ranks.
 

@@ -39,7 +39,7 @@ def checkpoints_of(folder: Path) -> list[tuple[Path, list[str]]]:
     return list(found.values())
 
 
-def score_folder(options: TestOptions, score: Callable[[TestOptions], dict[str, Score]]) -> dict[str, Score]:
+def score_checkpoints(options: TestOptions, score: Callable[[TestOptions], dict[str, Score]]) -> dict[str, Score]:
     """Score every checkpoint of the folder that --resume names; returns the scores of the best one.
 
     Each has a folder of its own below the test's, with all that a test writes. `checkpoints.json` holds the table, `metrics.json`

@@ -11,7 +11,7 @@ import pytest
 from zoopose import cli
 from zoopose.errors import WeightsError
 from zoopose.evaluation import options as options_module
-from zoopose.evaluation.folder_scores import checkpoints_of, score_folder
+from zoopose.evaluation.checkpoint_scores import checkpoints_of, score_checkpoints
 from zoopose.evaluation.protocol import write_metrics
 
 
@@ -51,7 +51,7 @@ def test_each_file_once_and_the_best_by_the_main_score(folder, messages):
     ]  # fmt: skip
     seen = []
     options = options_module.TestOptions(dataset="coco:x", resume=f"{folder}/")
-    found = score_folder(options, scorer({"a.pth.tar": 0.2, "b.pth.tar": 0.7, "c.pth": 0.5}, seen))
+    found = score_checkpoints(options, scorer({"a.pth.tar": 0.2, "b.pth.tar": 0.7, "c.pth": 0.5}, seen))
     assert seen == ["a.pth.tar", "b.pth.tar", "c.pth"] and found["exact/crop"].mean == 0.7
     table = json.loads((folder / "test" / "checkpoints.json").read_text())
     assert table["best"] == "b.pth.tar" and "chosen on these labels" in table["note"] and table["dataset"] == "coco:x"
@@ -67,12 +67,12 @@ def test_a_broken_file_is_named_and_the_others_are_scored(folder, tmp_path):
         dataset="coco:x", resume=str(folder), checkpoint=str(tmp_path / "out"), json=str(tmp_path / "m.json")
     )
     with pytest.raises(WeightsError, match=r"(?s)2 of them scored.*b\.pth\.tar.*cut short"):
-        score_folder(options, scorer({"a.pth.tar": 0.2, "b.pth.tar": None, "c.pth": 0.5}, []))
+        score_checkpoints(options, scorer({"a.pth.tar": 0.2, "b.pth.tar": None, "c.pth": 0.5}, []))
     table = json.loads((tmp_path / "out" / "checkpoints.json").read_text())
     assert table["best"] == "c.pth" and "cut short" in table["checkpoints"][1]["fault"]
     assert json.loads((tmp_path / "m.json").read_text())["mean"] == 0.5
     with pytest.raises(WeightsError, match="a readable checkpoint"):
-        score_folder(options, scorer(dict.fromkeys(("a.pth.tar", "b.pth.tar", "c.pth")), []))
+        score_checkpoints(options, scorer(dict.fromkeys(("a.pth.tar", "b.pth.tar", "c.pth")), []))
 
 
 def test_a_folder_without_checkpoints(tmp_path):

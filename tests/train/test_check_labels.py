@@ -11,8 +11,8 @@ from zoopose.datasets.sample import PoseDataset
 from zoopose.errors import DataError
 from zoopose.evaluation.mirroring import flips, mirrors, say_pairs
 from zoopose.pose.skeleton import Skeleton
+from zoopose.train.check_labels import check_labels
 from zoopose.train.feeds.labelled import augmentation_for, person_augmentation
-from zoopose.train.label_check import check_labels
 from zoopose.train.options import TrainOptions
 from zoopose.train.train import run
 

@@ -17,7 +17,7 @@ TRY = (
 )
 
 
-def diverged(found: str, epoch: int, batch: int, batches: int, lr: float, checkpoint: Path) -> DivergenceError:
+def divergence_error(found: str, epoch: int, batch: int, batches: int, lr: float, checkpoint: Path) -> DivergenceError:
     """The error for a run that cannot go on.
 
     Args:
@@ -34,7 +34,7 @@ def diverged(found: str, epoch: int, batch: int, batches: int, lr: float, checkp
     return DivergenceError("a training whose numbers are finite", f"{found} in {where}; {kept}", TRY.format(lr=lower))
 
 
-def bad_losses(losses: Mapping[str, float]) -> str:
+def non_finite_losses(losses: Mapping[str, float]) -> str:
     """What of the losses of a batch is no finite number, in words; empty while the total is one."""
     if math.isfinite(losses["total"]):
         return ""
@@ -43,7 +43,7 @@ def bad_losses(losses: Mapping[str, float]) -> str:
 
 
 @torch.no_grad()
-def bad_weights(model: nn.Module) -> str:
+def non_finite_weights(model: nn.Module) -> str:
     """What of a network's weights and statistics is no finite number, in words; empty where all are."""
     named = [(name, t) for name, t in model.state_dict().items() if t.is_floating_point()]
     if not named:

@@ -17,12 +17,12 @@ from zoopose.datasets.coco.categories import select_joints
 from zoopose.datasets.coco.truth import CocoTruth, coco_truth
 from zoopose.datasets.open import has_splits, open_data
 from zoopose.errors import DataError, OptionError, ZooposeError
-from zoopose.evaluation import given_scores, human_scores, test
+from zoopose.evaluation import keypoint_tables, prediction_scores, test
 from zoopose.evaluation.data import open_with_options
 from zoopose.evaluation.inference import Predictions
 from zoopose.evaluation.options import TestOptions as Options
 from zoopose.evaluation.pose_results import read_results
-from zoopose.evaluation.report.record import Record
+from zoopose.evaluation.report.saved_predictions import SavedPredictions
 from zoopose.evaluation.run_folder import RunFolder
 from zoopose.evaluation.score_table import ScoreTable
 from zoopose.evaluation.sigmas import sigmas_of
@@ -42,7 +42,7 @@ class Scored:
         options = Options(dataset=source, predictions=str(predictions), **options)
         split = options.split if options.split != "auto" else "valid" if has_splits(source) else "all"
         dataset = open_with_options(source, split, options, need_pictures=False)
-        self.scores, self.found, tables = given_scores.score_given(dataset, options)
+        self.scores, self.found, tables = prediction_scores.score_prediction_file(dataset, options)
         self.tables = {table.name: table for table in tables}
         self.pck = {name: score.mean for name, score in self.scores.items()}
 
@@ -154,12 +154,12 @@ def test_without_the_package_that_counts(tiny_coco, coco_tree, written, tmp_path
     monkeypatch.setitem(sys.modules, "faster_coco_eval", None)
     people, beasts = open_data(f"coco_person:{coco_tree}"), open_data(f"coco:{tiny_coco(tmp_path / 'beasts', n=2)}")
     with pytest.raises(ZooposeError, match="uv sync --extra coco"):
-        human_scores.usable_sigmas(people, COCO17, Options())
+        keypoint_tables.usable_sigmas(people, COCO17, Options())
     with pytest.raises(ZooposeError, match="uv sync --extra coco"):
-        human_scores.usable_sigmas(beasts, beasts.skeleton, Options(sigmas="0.1"))
+        keypoint_tables.usable_sigmas(beasts, beasts.skeleton, Options(sigmas="0.1"))
     known = select_joints(COCO17, COCO17.joints[:6])[1]
     with caplog.at_level("WARNING"):
-        assert human_scores.usable_sigmas(beasts, known, Options()) is None
+        assert keypoint_tables.usable_sigmas(beasts, known, Options()) is None
     assert "no OKS: expected the package" in caplog.text
 
 
@@ -199,8 +199,8 @@ def test_who_gets_which_result():
     def given(*results):
         image_ids, category_ids, x, scores = zip(*results)
         poses = np.array([[[v, 10, 1]] for v in x], float)
-        own = given_scores.PoseResults(list(image_ids), list(category_ids), poses, np.array(scores))
-        return given_scores.given_to_animals(own, items, xy_true, visible, boxes).tolist()
+        own = prediction_scores.PoseResults(list(image_ids), list(category_ids), poses, np.array(scores))
+        return prediction_scores.given_to_animals(own, items, xy_true, visible, boxes).tolist()
 
     assert given((1, 1, 48, 0.5), (1, 1, 12, 0.6)) == [1, 0, -1]
     # the best-scored one chooses first, and the next takes what is left
@@ -255,7 +255,7 @@ def test_options_that_do_not_go_together(coco_tree, mpii_tree, written):
     with pytest.raises(OptionError, match="--nms above 0"):
         test.run(Options(dataset=source, resume="x", nms=0))
     with pytest.raises(OptionError, match="scored by PCKh"):
-        human_scores.usable_sigmas(open_data(f"mpii:{mpii_tree()}"), MPII16, Options(soft_nms=True))
+        keypoint_tables.usable_sigmas(open_data(f"mpii:{mpii_tree()}"), MPII16, Options(soft_nms=True))
 
 
 # ---- a network
@@ -304,7 +304,7 @@ def test_a_network_in_annotated_and_in_detected_boxes(coco_tree, network, capsys
     assert oks["boxes"] == "annotated" and oks["mirrored picture averaged in"] == "yes" and oks["NMS"] == "OKS 0.9"
     results = json.loads((folder / "keypoints_results.json").read_text())
     assert 0 < len(results) <= 5 and all(len(r["keypoints"]) == 51 for r in results)
-    page, scores = (folder / "report.html").read_text(), Record.read(RunFolder(folder))
+    page, scores = (folder / "report.html").read_text(), SavedPredictions.read(RunFolder(folder))
     assert "COCO keypoints (OKS)" in page and [t.name for t in scores.tables] == ["oks"]
     assert cli.main(["report", str(folder)]) == 0 and (folder / "report.html").read_text() == page
 

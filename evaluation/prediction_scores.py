@@ -19,8 +19,8 @@ from ..errors import DataError, OptionError
 from ..pose.checkpoints import Loaded
 from ..progress import log
 from .data import use_pairs_of
-from .human_scores import network_results, oks_table, pckh_table, ranking, shown, usable_sigmas
 from .inference import Predictions
+from .keypoint_tables import log_tables, network_results, oks_table, pckh_table, ranking, usable_sigmas
 from .mpii_truth import read_mpii_truth, read_preds
 from .nms import box_nms
 from .options import TestOptions
@@ -66,7 +66,7 @@ def score_detections(
     results.write(folder.keypoint_results)
     skipped = summary({reason: len(ids) for reason, ids in detected.skipped.items()}, "detections")
     boxes = f"{len(detected)} detections of {options.boxes}" + (f" ({skipped})" if skipped else "")
-    tables = shown([oks_table(results, truth, *sigmas, {"boxes": boxes} | ranking(options))])
+    tables = log_tables([oks_table(results, truth, *sigmas, {"boxes": boxes} | ranking(options))])
     animals = animals_of(dataset, results, truth, found.faults)
     notes = (*(("mirrored picture averaged in",) if options.flip else ()), f"boxes: {boxes}", _GIVEN)
     scores = score_predictions(animals, network.skeleton, None, str(dataset.describe().get("name", "")), 6, notes)
@@ -101,7 +101,9 @@ def chosen_detections(detected: CocoPerson, least: float, overlap: float) -> Coc
     )
 
 
-def score_given(dataset: PoseDataset, options: TestOptions) -> tuple[dict[str, Score], Predictions, list[ScoreTable]]:
+def score_prediction_file(
+    dataset: PoseDataset, options: TestOptions
+) -> tuple[dict[str, Score], Predictions, list[ScoreTable]]:
     """Score a file of predictions as it stands: COCO results, or preds*.mat of MPII. Pictures are not needed.
 
     Raises:
@@ -113,7 +115,7 @@ def score_given(dataset: PoseDataset, options: TestOptions) -> tuple[dict[str, S
     if isinstance(dataset, Mpii):
         truth = read_mpii_truth(dataset)
         preds = read_preds(path, truth)
-        tables = shown([pckh_table(preds, truth, how)])
+        tables = log_tables([pckh_table(preds, truth, how)])
         animals = _animals(dataset, preds[truth.items] - 1, np.ones(preds[truth.items].shape[:2]))
         notes = (f"predictions of {path}",)
     else:
@@ -127,7 +129,7 @@ def score_given(dataset: PoseDataset, options: TestOptions) -> tuple[dict[str, S
             _check_pixels(results, truth, dataset, path)
         sigmas = usable_sigmas(dataset, dataset.skeleton, options)
         how |= {"score of a pose": "as given", "NMS": "none"}
-        tables = [] if sigmas is None else shown([oks_table(results, truth, *sigmas, how)])
+        tables = [] if sigmas is None else log_tables([oks_table(results, truth, *sigmas, how)])
         animals = animals_of(dataset, results, truth)
         notes = (f"predictions of {path}", _GIVEN)
     scores = score_predictions(animals, dataset.skeleton, None, name, 6, notes)

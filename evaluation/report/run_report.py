@@ -18,15 +18,16 @@ from ...pose.geometry import apply, crop_matrix, square_box
 from ...pose.schema import Mismatch, any_value, mapping_of, record, string
 from ...pose.skeleton import Skeleton
 from ...progress import track
-from .. import run_log as runlog
 from ..inference import Predictions
 from ..prediction_files import remove_overlays
 from ..protocol import Score
 from ..run_folder import RunFolder
+from ..run_log import read_log
 from ..score import MAIN, THRESHOLD, frame_errors
 from ..score_table import ScoreTable
-from . import page as report
+from .blocks import Block, CurvesBlock, FactsBlock, GalleryBlock, OptionsBlock, Picture, ScoresBlock, TextBlock
 from .overlays import best_and_worst, overlay
+from .page import build_report
 
 TILE = 192  # side of the pictures in a report, px
 
@@ -41,9 +42,9 @@ def crop_of(
     return crop_image(sample.image, square, size), [apply(matrix, np.asarray(p, np.float64)) for p in points]
 
 
-def curves_of(folder: RunFolder) -> list[report.Curves]:
+def curves_of(folder: RunFolder) -> list[CurvesBlock]:
     """Losses and scores over the epochs, from the run's log."""
-    columns = runlog.read(folder)
+    columns = read_log(folder)
     epoch = columns["epoch"]
     told = ("train/loss", "train/acc", "train/alpha")  # told beside, no losses
     losses = {
@@ -55,23 +56,23 @@ def curves_of(folder: RunFolder) -> list[report.Curves]:
     scores = {k: (epoch, 100 * v) for k, v in columns.items() if k.endswith(("/pck", "/acc", "_acc"))}
     own = {k.removeprefix("selfcheck/"): (epoch, v) for k, v in columns.items() if k.startswith("selfcheck/")}
     curves = [
-        report.Curves("Losses", losses, "epoch", "loss", "means over the epoch's batches"),
-        report.Curves(
+        CurvesBlock("Losses", losses, "epoch", "loss", "means over the epoch's batches"),
+        CurvesBlock(
             "Scores while training", scores, "epoch", "right, %", "pck: exact/crop; acc: on whole heatmap cells"
         ),
     ]
     if domains:
         note = "mean of the shares of both domains told rightly; 50 %: they look alike to it"
-        curves.append(report.Curves("Domain discriminator", domains, "epoch", "right, %", note))
+        curves.append(CurvesBlock("Domain discriminator", domains, "epoch", "right, %", note))
     if "guard/box_fill" in columns:
         curves.append(_box_fill(columns))
     if own:
         note = "taken without target labels"
-        curves.append(report.Curves("Label-free score", own, "epoch", "score", note))
+        curves.append(CurvesBlock("Label-free score", own, "epoch", "score", note))
     return curves
 
 
-def _box_fill(columns: Mapping[str, Any]) -> report.Curves:
+def _box_fill(columns: Mapping[str, Any]) -> CurvesBlock:
     """Distance of the box fill over the epochs, the start network's at epoch 0, and the limit."""
     epoch, limit = columns["epoch"], columns["guard/limit"]
     known = np.flatnonzero(np.isfinite(limit))
@@ -83,7 +84,7 @@ def _box_fill(columns: Mapping[str, Any]) -> report.Curves:
         "how far the poses on the target are from filling their boxes as the source's labelled poses do, in deviations of the "
         "source; no target label was read. Above the limit the run ends, and model_best is the network it began with"
     )
-    return report.Curves("Box fill", series, "epoch", "distance", note)
+    return CurvesBlock("Box fill", series, "epoch", "distance", note)
 
 
 def _sentence(text: str) -> str:
@@ -92,7 +93,7 @@ def _sentence(text: str) -> str:
 
 def overlays(
     title: str, dataset: PoseDataset, found: Predictions, skeleton: Skeleton, n: int = 6, note: str = ""
-) -> report.Gallery:
+) -> GalleryBlock:
     """The frames with the best and the worst predictions, prediction over truth."""
     errors, valid = frame_errors(found)
     chosen = best_and_worst(errors, valid, n)
@@ -101,8 +102,8 @@ def overlays(
         for i in rows:
             right = (errors[i] < THRESHOLD) & valid[i]
             caption = f"{found.ids[i]}: {right.sum()} of {valid[i].sum()} right"
-            items.append(report.Picture(_overlay(dataset, found, skeleton, int(i)), caption, {"frame": kind}))
-    return report.Gallery(
+            items.append(Picture(_overlay(dataset, found, skeleton, int(i)), caption, {"frame": kind}))
+    return GalleryBlock(
         title, items, note or "filled: predicted; hollow: label; a line joins a joint that is off to its label"
     )
 
@@ -132,19 +133,19 @@ def test_report(
     """Write the report of a test: scores in every protocol and overlays."""
     main = scores[MAIN]
     try:
-        frames: report.Block = overlays("Best and worst frames", dataset, found, skeleton)
+        frames: Block = overlays("Best and worst frames", dataset, found, skeleton)
     except PictureError as error:  # given predictions are scored without pictures too
-        frames = report.Text("Best and worst frames", f"left out, since {error.path} cannot be read: {error.reason}")
+        frames = TextBlock("Best and worst frames", f"left out, since {error.path} cannot be read: {error.reason}")
     blocks = [
         *[table.block() for table in tables],
-        report.Scores("PCK@0.05 per joint", dict(scores)),
+        ScoresBlock("PCK@0.05 per joint", dict(scores)),
         frames,
-        report.Facts("Network and data", facts),
+        FactsBlock("Network and data", facts),
     ]
     summary = f"{100 * main.mean:.1f} % of the visible joints right ({main.protocol.metric}, n = {main.n})"
     figures = {" ".join(table.headline): f"{100 * table.mean:.1f} %" for table in tables if math.isfinite(table.mean)}
     figures[MAIN] = f"{100 * main.mean:.1f} %"
-    return report.build_report(folder.report, "test", summary, blocks, figures)
+    return build_report(folder.report, "test", summary, blocks, figures)
 
 
 def run_facts(folder: RunFolder) -> dict[str, Any]:
@@ -177,24 +178,24 @@ def training_report(
     scores: Mapping[str, Score],
     skeleton: Skeleton,
     facts: Mapping[str, Any],
-    more: Sequence[report.Block] = (),
+    more: Sequence[Block] = (),
 ) -> Path:
     """Write the report of a run: scores in every protocol, curves, overlays, options and command."""
     run = run_facts(folder)
     main = scores[MAIN]
     blocks = [
-        report.Scores("PCK@0.05 per joint", dict(scores)),
+        ScoresBlock("PCK@0.05 per joint", dict(scores)),
         *more,
         *curves_of(folder),
         overlays("Best and worst frames", dataset, found, skeleton),
-        report.Facts("Data", {k: v if not isinstance(v, Mapping) else dict(v) for k, v in facts.items()}),
-        report.Options("Options", run.get("options", {}), run.get("command", "")),
+        FactsBlock("Data", {k: v if not isinstance(v, Mapping) else dict(v) for k, v in facts.items()}),
+        OptionsBlock("Options", run.get("options", {}), run.get("command", "")),
     ]
     summary = f"{100 * main.mean:.1f} % of the visible joints right ({main.protocol.metric}, n = {main.n})"
     guard = facts.get("guard", {})
     if guard.get("stopped after epoch"):
         summary = f"{_sentence(guard['outcome'])} The run was stopped after epoch {guard['stopped after epoch']}.\n\n{summary}"
-    return report.build_report(
+    return build_report(
         folder.report,
         f"{facts.get('method', 'run')}: {folder.path.name}",
         summary,
