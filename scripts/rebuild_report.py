@@ -124,8 +124,7 @@ def _judged(options: FitOptions, labelled: str, skeleton: Skeleton) -> tuple[Pos
     on_target = getattr(options, "select_on_target", "")
     if on_target:
         return open_selecting(on_target, options, skeleton), on_target
-    dataset = validation_data(labelled, options.valid, options)
-    use_pairs_of(dataset, skeleton, options)
+    dataset = use_pairs_of(validation_data(labelled, options.valid, options), skeleton, options)
     return dataset, options.valid or labelled
 
 
