@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 
@@ -21,6 +21,18 @@ from .sample import PoseDataset
 from .sample_sheet import evenly_spaced, overlay_sheet
 
 _SHOWN = 10
+Rows = Callable[[Iterable[int]], Iterable[int]]
+
+
+@runtime_checkable
+class HasFiles(Protocol):
+    """A data set of annotations, which says where each picture is."""
+
+    boxes: np.ndarray
+
+    def path_of(self, index: int) -> Path:
+        """File of an item's picture, which need not be there."""
+        ...
 
 
 def check_data(options: CheckOptions) -> dict[str, Any]:
@@ -93,7 +105,7 @@ def _short(value: Any) -> str:
 def check_source(
     dataset: PoseDataset,
     read: int | None = None,
-    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
+    progress: Rows = iter,
 ) -> dict[str, Any]:
     """Facts about a data set, found by reading its pictures.
 
@@ -117,9 +129,9 @@ def check_source(
     if dataset.skeleton is not None:
         facts |= _sides(dataset.skeleton)
     if dataset.labels is not None:
-        facts |= _label_counts(dataset)
+        facts |= _label_counts(dataset.labels, dataset.skeleton.joints)
     missing = missing_pictures(dataset)
-    if hasattr(dataset, "path_of"):
+    if isinstance(dataset, HasFiles):
         paths = {shown_name(dataset.path_of(i)): gone for i, gone in enumerate(missing)}
         lost = [path for path, gone in paths.items() if gone]
         facts["missing_pictures"] = {"count": len(lost), "of": len(paths), "first": lost[:5]}
@@ -128,7 +140,7 @@ def check_source(
 
 def missing_pictures(dataset: PoseDataset) -> list[bool]:
     """Whether the picture of each item is missing; False throughout for sets that do not say where their pictures are."""
-    if not hasattr(dataset, "path_of"):
+    if not isinstance(dataset, HasFiles):
         return [False] * len(dataset)
     known: dict[Path, bool] = {}
     found = []
@@ -141,16 +153,15 @@ def missing_pictures(dataset: PoseDataset) -> list[bool]:
 
 
 def _sides(skeleton: Skeleton) -> dict[str, Any]:
-    pairs = [[skeleton.joints[a], skeleton.joints[b]] for a, b in skeleton.partners]
+    pairs = [[skeleton.joints[a], skeleton.joints[b]] for a, b in skeleton.partners or ()]
     found = {"partners": pairs, "without_partner": list(skeleton.unpaired)}
     guess = skeleton.suggested_partners() if skeleton.unpaired else ""
     return found | ({"suggested": f"--partners {guess}"} if guess else {})
 
 
-def _label_counts(dataset: PoseDataset) -> dict[str, Any]:
-    visible = np.asarray(dataset.labels[1])
+def _label_counts(labels: tuple[np.ndarray, np.ndarray], names: Sequence[str]) -> dict[str, Any]:
+    visible = np.asarray(labels[1])
     labelled, hidden = (visible > 0).sum(0), (visible == 1).sum(0)
-    names = dataset.skeleton.joints
     return {
         "joints": {n: {"labelled": int(a), "hidden": int(b)} for n, a, b in zip(names, labelled, hidden)},
         "joints_per_item": _spread((visible > 0).sum(1)),
@@ -158,13 +169,19 @@ def _label_counts(dataset: PoseDataset) -> dict[str, Any]:
     }
 
 
-def _read_all(dataset: PoseDataset, indices: list[int], missing: list[bool], progress: Callable) -> dict[str, Any]:
-    faulty, sides, boxes, opened = [], [], [], 0
-    outside = {"outside_picture": {"joints": 0, "ids": []}, "outside_box": {"joints": 0, "ids": []}}
+def _read_all(dataset: PoseDataset, indices: list[int], missing: list[bool], progress: Rows) -> dict[str, Any]:
+    faulty: list[dict[str, str]] = []
+    sides: list[float] = []
+    boxes: list[float] = []
+    opened = 0
+    outside: dict[str, dict[str, Any]] = {
+        "outside_picture": {"joints": 0, "ids": []},
+        "outside_box": {"joints": 0, "ids": []},
+    }
     for i in progress(indices):
-        frames = {}
+        frames: dict[str, Sequence[float]] = {}
         if missing[i]:
-            box = dataset.boxes[i]
+            box = cast(HasFiles, dataset).boxes[i]
         else:
             opened += 1
             try:
@@ -179,23 +196,24 @@ def _read_all(dataset: PoseDataset, indices: list[int], missing: list[bool], pro
             boxes.append(max(box[2:]))
             frames["outside_box"] = box
         if dataset.labels is not None:
-            _count_outside(dataset, i, frames, outside)
+            xy, visible = (part[i] for part in dataset.labels)
+            _count_outside(xy[visible > 0], dataset.ids[i], frames, outside)
     for entry in outside.values():
         entry["ids"] = entry["ids"][:5]
     labels = outside if dataset.labels is not None else {}
     return {"read": opened, "faulty": faulty, "picture_px": _spread(sides), "box_px": _spread(boxes), **labels}
 
 
-def _count_outside(dataset: PoseDataset, index: int, frames: dict[str, Any], outside: dict[str, dict]) -> None:
-    xy, visible = (part[index] for part in dataset.labels)
-    xy = xy[visible > 0]
+def _count_outside(
+    xy: np.ndarray, name: str, frames: dict[str, Sequence[float]], outside: dict[str, dict[str, Any]]
+) -> None:
     # boxes and pictures are counted in pixel edges, joints in pixel centres
     for key, (x, y, wide, high) in frames.items():
         low, high_xy = np.array([x, y]) - 1, np.array([x + wide, y + high])
         count = int(((xy < low) | (xy > high_xy)).any(-1).sum())
         if count:
             outside[key]["joints"] += count
-            outside[key]["ids"].append(dataset.ids[index])
+            outside[key]["ids"].append(name)
 
 
 def _spread(values: Iterable[float]) -> dict[str, float] | None:
