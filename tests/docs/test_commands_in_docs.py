@@ -169,11 +169,28 @@ def test_every_module_that_a_page_names_is_there(page):
     assert [name for name in names if missing_module(name)] == []
 
 
+NAME_OF_FILE = re.compile(r"`(\w+)`(?:,? and `(\w+)`)?\s+(?:in|of)\s+`([\w/]+\.py)`")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_name_that_a_page_places_in_a_file_is_in_it(page):
+    missing = []
+    for *names, path in NAME_OF_FILE.findall(text_of(page)):
+        text = (ROOT / path).read_text(encoding="utf-8") if (ROOT / path).is_file() else ""
+        missing += [f"{name} in {path}" for name in names if name and not re.search(rf"\b{name}\b", text)]
+    assert missing == []
+
+
 def anchors(text: str) -> set[str]:
     """The anchors of a page's headings, as GitHub and the site make them; and the names after `:::`."""
     titles = re.findall(r"^#+ (.+)$", FENCED.sub("", text), re.MULTILINE)
     described = re.findall(r"^::: (\S+)$", text, re.MULTILINE)
-    return {re.sub(r"\s", "-", re.sub(r"[^\w\s-]", "", title.lower()).strip()) for title in titles} | set(described)
+    objects = re.findall(r"^::: (\S+)$", text, re.MULTILINE)  # the site makes an anchor for each
+    return (
+        {*objects}
+        | {re.sub(r"\s", "-", re.sub(r"[^\w\s-]", "", title.lower()).strip()) for title in titles}
+        | set(described)
+    )
 
 
 @pytest.mark.parametrize("page", PAGES)
