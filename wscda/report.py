@@ -16,7 +16,7 @@ from ..datasets.sample import PoseDataset
 from ..errors import DataError
 from ..evaluation.inference import predict
 from ..evaluation.report.blocks import Block, GalleryBlock, Picture, TableBlock
-from ..evaluation.report.run_report import crop_of
+from ..evaluation.report.overlay_gallery import crop_of
 from ..evaluation.run_folder import RunFolder
 from ..files import atomic_json
 from ..pose import checkpoints
