@@ -124,8 +124,7 @@ def _scored_data(options: FitOptions, labelled: str, skeleton: Skeleton) -> tupl
     """The data that chose the best checkpoint, and their name."""
     if isinstance(options, CcsslOptions) and options.select_on_target:
         return open_selecting(options.select_on_target, options, skeleton), options.select_on_target
-    dataset = validation_data(labelled, options.valid, options)
-    use_pairs_of(dataset, skeleton, options)
+    dataset = use_pairs_of(validation_data(labelled, options.valid, options), skeleton, options)
     return dataset, options.valid or labelled
 
 

@@ -96,13 +96,12 @@ def prepare_adaptation(
     if begins_fresh:
         start = fresh(data)
     else:
-        start = restore or load_network(options.resume, labelled, options, getattr(data, "mean", None))
+        start = restore or load_network(options.resume, labelled, options, data.mean)
     if restore is None and not begins_fresh and session.same_run(start, options, method):
         restore = start  # the last checkpoint of this very run: go on with it
     start = read_as(building.with_sigma(refine(start), options), options)
     check_adaptable(start)
-    for dataset in (data, valid):
-        use_pairs_of(dataset, start.skeleton, options)
+    data, valid = (use_pairs_of(dataset, start.skeleton, options) for dataset in (data, valid))
     target = open_target(options, start.skeleton)
     for dataset, name in ((data, labelled), (valid, options.valid or labelled), (target, options.target)):
         check_joints(dataset, start.skeleton, name)

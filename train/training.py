@@ -48,9 +48,7 @@ def train_network(options: TrainOptions) -> Path:
     given = options.resume or options.init_weights
     if given:
         building.refuse_new_network(options, given)
-    start = restore or (
-        load_network(given, options.dataset, options, getattr(training, "mean", None)) if given else None
-    )
+    start = restore or (load_network(given, options.dataset, options, training.mean) if given else None)
     if restore is None and options.resume:
         restore = start
     if start is not None and restore is None:
@@ -131,7 +129,7 @@ def _begun_from(given: checkpoints.Loaded, training: PoseDataset, options: Train
 def _evaluate(options: TrainOptions, fabric, training, valid) -> Path:
     if not options.resume:
         raise OptionError("a checkpoint to score", "--evaluate without --resume", f"--resume FOLDER/{RunFolder.BEST}")
-    loaded = load_network(options.resume, options.dataset, options, getattr(training, "mean", None))
+    loaded = load_network(options.resume, options.dataset, options, training.mean)
     check_joints(valid, loaded.skeleton, options.valid or options.dataset)
     log.info(loaded.note)
     if options.flip:

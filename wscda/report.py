@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..datasets.open import Subset, Unlabelled
 from ..datasets.sample import PoseDataset
+from ..datasets.views import Subset, Unlabelled
 from ..errors import DataError
 from ..evaluation.inference import predict
 from ..evaluation.report.blocks import Block, GalleryBlock, Picture, TableBlock
