@@ -9,6 +9,7 @@ import torch
 
 from ..progress import log
 from .checkpoints import Loaded
+from .fresh_weights import FreshWeights
 from .input_spec import InputSpec
 from .models import build_model
 from .skeleton import ANIMAL_POSE20, AP10K17, COCO17, MPII16, POSETRACK15, TIGDOG18, Skeleton
@@ -63,7 +64,7 @@ def _places(skeleton: Skeleton, known: bool) -> list[tuple[str, str] | str | Non
 
 
 def transfer_to_joints(
-    network: Loaded, skeleton: Skeleton, adapter: int, seed: int, spec: InputSpec | None = None
+    network: Loaded, skeleton: Skeleton, adapter: int, fresh: FreshWeights, spec: InputSpec | None = None
 ) -> tuple[Loaded, int]:
     """A network like `network` for another skeleton, or with an adaptation network, and the number of joints that carry over.
 
@@ -73,7 +74,7 @@ def transfer_to_joints(
     Args:
         skeleton: of the new network.
         adapter: blocks of an adaptation network, see `build_model`.
-        seed: of the fresh weights.
+        fresh: where fresh weights come from.
         form: of the new network; default: that of `network`. Where its codec takes other maps for a joint, no joint carries over.
     """
     spec = network.spec if spec is None else spec
@@ -90,8 +91,8 @@ def transfer_to_joints(
     elif not pairs:
         log.warning("no joint of %s is one of %s: the last layer begins anew", network.skeleton.name, skeleton.name)
     numbers = {k: v for k, v in numbers.items() if v != {"adapter": 0, "maps_per_joint": 1}.get(k)}
-    torch.manual_seed(seed)
-    model = build_model(network.arch, len(skeleton), **numbers)
+    with fresh.drawing():
+        model = build_model(network.arch, len(skeleton), **numbers)
     axes = _joint_axes(network.arch, numbers)
     ours, theirs = model.state_dict(), network.model.state_dict()
     old, new = (torch.tensor([p[i] for p in pairs], dtype=torch.int64) for i in (0, 1))
