@@ -7,7 +7,7 @@ from typing import Any
 
 from lightning_fabric import Fabric
 
-from ..datasets.open import Subset, Unlabelled, check_joints, has_splits, takes
+from ..datasets.open import check_joints, has_splits, takes
 from ..datasets.original_crops import SourcePictures
 from ..datasets.sample import PoseDataset
 from ..evaluation.data import use_pairs_of
@@ -55,7 +55,7 @@ def open_target_labels(options: CcsslOptions, skeleton: Skeleton) -> PoseDataset
     if options.target_classes and takes("classes", name):
         options = replace(options, classes=options.target_classes)
     data = labelled_data(name, "train" if has_splits(name) else "all", options, "train on as --target-labels")
-    use_pairs_of(data, skeleton, options)
+    data = use_pairs_of(data, skeleton, options)
     check_joints(data, skeleton, name)
     return data
 
@@ -93,6 +93,4 @@ def labelled_feed(options: CcsslOptions, data: PoseDataset, network: Loaded, fab
 
 def has_original_files(dataset: PoseDataset) -> bool:
     """Whether a data set knows the published annotation of its items, which the published strong augmentation works on."""
-    while isinstance(dataset, Subset | Unlabelled):
-        dataset = dataset.dataset
-    return hasattr(dataset, "original_annotation")
+    return dataset.has_original_annotations

@@ -13,15 +13,11 @@ import torch
 from ..commandline.flags import size_of, size_text
 from ..commandline.limits import flag_of
 from ..commandline.parsing import warn_of_idle
-from ..datasets import synthetic_animal, tigdog
-from ..datasets.open import SOURCES, partner_pairs
-from ..datasets.synthetic_animal import synthetic_mean
-from ..datasets.tigdog import real_mean
+from ..datasets.open import SOURCES, original_dataset, partner_pairs
 from ..errors import OptionError
 from ..pose.checkpoints import Loaded, load
 from ..pose.codecs import CODECS
 from ..pose.heatmap import SMOOTHED
-from ..pose.skeleton import TIGER_TO_MODEL
 from ..progress import log
 from .box_fill import outcome_of
 from .options import DataOptions, DecodingOptions, JointOptions, LoadingOptions, NetworkUseOptions
@@ -143,8 +139,8 @@ def mean_of(trained_on: str, options: DataOptions, path: str) -> np.ndarray:
     Raises:
         OptionError: a species of which it has none.
     """
-    real, species = trained_on.partition(":")[0] == "real_animal", options.animal
-    known = tigdog.MEANS if real else synthetic_animal.MEANS
+    published, species = original_dataset(trained_on), options.animal
+    known = published.means
     if species not in known:
         raise OptionError(
             f"--animal out of {', '.join(known)}: {path} does not say what it was trained on, "
@@ -152,13 +148,12 @@ def mean_of(trained_on: str, options: DataOptions, path: str) -> np.ndarray:
             repr(species),
             f"--animal {difflib.get_close_matches(species, known, 1, 0)[0]}",
         )
-    return (real_mean if real else synthetic_mean)(options.image_path, species)
+    return published.mean_of(options.image_path, species)
 
 
 def joint_order(trained_on: str, options: DataOptions) -> np.ndarray | None:
     """(18,) joint of each channel of a published network trained on a data set: TigDog's tigers have an order of their own."""
-    real = trained_on.partition(":")[0] == "real_animal"
-    return TIGER_TO_MODEL if real and options.animal == "tiger" else None
+    return original_dataset(trained_on).joint_order(options.animal)
 
 
 def joint_names(text: str) -> list[str] | None:

@@ -12,10 +12,11 @@ import numpy as np
 import torch
 
 from ..datasets.catalogue import SOURCES
-from ..datasets.given_pictures import GivenPictures, Picture
 from ..datasets.images import SUFFIXES
-from ..datasets.open import Unlabelled, check_joints, has_splits
+from ..datasets.open import check_joints, has_splits
+from ..datasets.python_pictures import GivenPictures, Picture
 from ..datasets.sample import PoseDataset
+from ..datasets.views import Unlabelled
 from ..errors import OptionError
 from ..pose.checkpoints import Loaded
 from .data import open_with_options

@@ -121,7 +121,7 @@ def draw_views(
     angle = torch.where(uniform(generator, (batch,)) < a.rotation_share, angle, 0.0)
     flip = uniform(generator, (batch,)) < a.flip
     shift = uniform(generator, (batch, 2), -a.shift, a.shift)
-    return view_matrix(size, scale, angle, flip, shift, crop_size, margin), flip
+    return view_matrix(size, scale, angle, flip, shift, from_size=crop_size, margin=margin), flip
 
 
 def augment(

@@ -1,4 +1,4 @@
-"""What a file of ours must say of a network: types and ranges of its skeleton, its input form, its numbers and its run."""
+"""Types and limits of a checkpoint's fields: skeleton, input spec, options of the network, and state of the run."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ RUN = record(
         "extra": _EXTRA,
     },
 )
-# what a resume takes from any checkpoint, ours or the published code's
+# fields that a resumed run reads from each checkpoint, of this project or of the published code
 PROGRESS: dict[str, Check] = {"epoch": integer(0), "best_acc": number(nan=True), "optimizer": optional(_optimizer)}
 CHECKPOINT = record(
     {
@@ -154,26 +154,26 @@ CHECKPOINT = record(
 
 
 def check_checkpoint(state: Mapping[str, Any]) -> None:
-    """Check the whole description of a checkpoint of ours, before anything is built from it.
+    """Check all fields of a checkpoint of this project, before a network is built from them.
 
     Raises:
-        Mismatch: with the place and what is wrong there.
+        Mismatch: names the place and the fault.
     """
     CHECKPOINT(state, "")
-    own, tensors = state["zoopose"], state["state_dict"].values()
-    # no count or width can exceed what the tensors have: a wrong number would build networks without end
+    ours, tensors = state["zoopose"], state["state_dict"].values()
+    # no count or width is larger than the sizes of the tensors; a wrong number could build a network without end
     largest = max([len(state["state_dict"]), *(side for one in tensors for side in one.shape)], default=0)
     known: dict[str, Any] = {"adapter": 0, "maps_per_joint": 1, **options_of(state["arch"])}
-    for name, value in own["numbers"].items():
+    for name, value in ours["numbers"].items():
         where = f"zoopose.numbers.{name}"
         if name not in known:
             raise Mismatch(where, f"a number that {state['arch']} has ({', '.join(known)})", value)
         _like(known[name], largest)(value, where)
-    integer(1, max(largest, 1))(len(own["skeleton"]["joints"]), "the number of zoopose.skeleton.joints")
+    integer(1, max(largest, 1))(len(ours["skeleton"]["joints"]), "the number of zoopose.skeleton.joints")
 
 
 def _like(default: Any, largest: int) -> Check:
-    """The type that a number of a network has, by its default."""
+    """The check for an option of a network, by the type of its default; no number above `largest`."""
     if isinstance(default, bool):
         return boolean
     if isinstance(default, int):
@@ -186,10 +186,10 @@ def _like(default: Any, largest: int) -> Check:
 
 
 def parse_skeleton(data: Any, where: str = "skeleton") -> Skeleton:
-    """The skeleton that a file describes.
+    """Build the skeleton that a file describes.
 
     Raises:
-        Mismatch: other types, or indices of joints that there are not.
+        Mismatch: wrong types, or indices that are not those of joints.
     """
     SKELETON(data, where)
     joints = len(data["joints"])
@@ -202,10 +202,10 @@ def parse_skeleton(data: Any, where: str = "skeleton") -> Skeleton:
 
 
 def parse_input_spec(data: Any, where: str = "form") -> InputSpec:
-    """The input form that a file describes.
+    """Build the input spec that a file describes.
 
     Raises:
-        Mismatch: other types, an unknown codec, or a name that no form has.
+        Mismatch: wrong types, an unknown codec, or an unknown name.
     """
     INPUT_SPEC(data, where)
     try:
@@ -213,4 +213,4 @@ def parse_input_spec(data: Any, where: str = "form") -> InputSpec:
     except ZooposeError as error:
         raise Mismatch(where, error.expected, error.found) from error
     except TypeError as error:
-        raise Mismatch(where, "the fields of an input form", str(error)) from error
+        raise Mismatch(where, "the fields of an input spec", str(error)) from error

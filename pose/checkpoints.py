@@ -1,4 +1,4 @@
-"""What a run's checkpoint holds, and building a network back from any checkpoint, ours or the published code's."""
+"""The content of a run's checkpoint, and the network of a checkpoint, of this project or of the published code."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ from .skeleton import TIGDOG18, Skeleton
 
 @dataclass
 class Loaded:
-    """A network with all that is needed to use it.
+    """A network with everything that is needed to use it.
 
     Attributes:
         model: with its weights, in eval mode, on the CPU.
-        arch, numbers: what `build_model` was given.
+        arch: its name in `MODELS`.
+        numbers: options that `build_model` was called with.
         skeleton: its joints.
-        form: how it takes pictures.
-        state: the whole checkpoint; `state["zoopose"]` is there only in our own.
-        note: a line for the banner: what was loaded, from where.
+        spec: how a picture becomes its input, and how its maps become joints.
+        state: the complete checkpoint; only checkpoints of this project have `state["zoopose"]`.
+        note: a line for the banner that says what was loaded, and from where.
     """
 
     model: nn.Module
@@ -47,6 +48,7 @@ class Loaded:
 
     @property
     def ours(self) -> bool:
+        """Whether the checkpoint is one of this project."""
         return "zoopose" in self.state
 
 
@@ -58,10 +60,22 @@ def pack(
     spec: InputSpec,
     epoch: int,
     best: float,
-    optimizer: Mapping | None,
+    optimizer: Mapping[str, Any] | None,
     run: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """A checkpoint: the published fields (epoch, arch, state_dict, best_acc, optimizer), and ours under `zoopose`."""
+    """Make a checkpoint: the published fields (epoch, arch, state_dict, best_acc, optimizer), and our fields under `zoopose`.
+
+    Args:
+        model: the network.
+        arch: its name in `MODELS`.
+        numbers: options that `build_model` was called with.
+        skeleton: its joints.
+        spec: its input spec.
+        epoch: finished epochs.
+        best: best score so far, saved as `best_acc`.
+        optimizer: state of the optimiser; None: not saved.
+        run: what a resumed run needs to know, see `checkpoint_schema.RUN`.
+    """
     return {
         "epoch": epoch,
         "arch": arch,
@@ -84,20 +98,20 @@ def load(
     channel_order: Sequence[int] | None = None,
     joints: Sequence[str] | None = None,
 ) -> Loaded:
-    """Network of a checkpoint file.
+    """Build and load the network of a checkpoint file.
 
     Args:
-        path: ours, the published code's (epoch, arch, state_dict, best_acc, optimizer), or a bare state dict of an hourglass.
-        published_mean: RGB mean that files of the published code were trained with; they do not hold it. Such files are taken
-            with published crops of 256 px. A function is called for such files only.
-        channel_order: (K,) which channel of such a file holds each joint of the skeleton, where its order is another: the
-            published networks trained on TigDog's tigers have the order of its files (`skeleton.TIGER_TO_MODEL`).
-        joints: K names of the joints of such a file, in the order of its channels; without them a file of 18 joints has TigDog's,
-            and others have joint_0, joint_1, ...
+        path: a checkpoint of this project, one of the published code (epoch, arch, state_dict, best_acc, optimizer), or a bare
+            state dict of an hourglass. The last two have no input spec; they get `published` crops of 256 px.
+        original_mean: RGB mean in 0..1 of a file without input spec. A function is called only for such a file.
+        channel_order: (K,) the channel of each joint in a file without input spec, where its order differs from the skeleton's. The
+            published networks for TigDog's tigers have the order of its tiger files (`skeleton.TIGER_TO_MODEL`).
+        joints: K names of the joints of a file without input spec, in the order of its channels. Without names, 18 joints are
+            TigDog's, and others are joint_0, joint_1, ...
 
     Raises:
-        WeightsError: unreadable, not a network of the table, or described in a way that cannot be.
-        OptionError: joint names for a checkpoint of ours with other names, or not as many as there are joints.
+        WeightsError: the file cannot be read, holds another network, or its description does not fit its tensors.
+        OptionError: names of joints that differ from the checkpoint's, or of another number.
     """
     state = weights.read(path)
     if "zoopose" not in state:
@@ -121,11 +135,16 @@ def load(
 
 
 def _built(
-    path: str | Path, arch: str, numbers: Mapping, skeleton: Skeleton, spec: InputSpec, state_dict: Mapping
+    path: str | Path,
+    arch: str,
+    numbers: Mapping[str, Any],
+    skeleton: Skeleton,
+    spec: InputSpec,
+    state_dict: Mapping[str, torch.Tensor],
 ) -> nn.Module:
-    """The network that a checkpoint of ours describes, with its tensors, in eval mode."""
+    """Build the network that a checkpoint of this project describes, with its tensors, in eval mode."""
     try:
-        with torch.device("meta"):  # takes neither memory nor time, whatever the numbers say
+        with torch.device("meta"):  # needs no memory and no time, also where the numbers are wrong and huge
             empty = build_model(arch, len(skeleton), **numbers)
         weights.check_fit(empty, state_dict, f"{path}, a checkpoint")
         multiple = empty.input_multiple
@@ -155,10 +174,10 @@ def _published(
     channel_order: Sequence[int] | None,
     joints: Sequence[str] | None,
 ) -> Loaded:
-    """A file of the published code, or a bare state dict: it says nothing of itself but what its tensors tell."""
+    """Build the network of a file of the published code, or of a bare state dict, from its tensors."""
     arch = state.get("arch")
     arch = arch if isinstance(arch, str) and arch else "hg"
-    # of progress only what is usable; a file that is given for its weights may say what it likes
+    # faulty fields about progress are removed: the file may be used only for its weights
     for name, check in PROGRESS.items():
         try:
             check(state.get(name), name)
@@ -168,12 +187,12 @@ def _published(
         scores = state["state_dict"].get("score.0.weight")
         if scores is not None and len(scores) != len(channel_order):
             raise WeightsError(
-                f"a network of the {len(channel_order)} joints of TigDog, whose tigers have an order of their own",
+                f"a network of the {len(channel_order)} joints of TigDog, since its tigers have another order of joints",
                 f"{path}: {len(scores)} joints",
-                "leave out what says that it was trained on them, such as --trained-on real_animal --animal tiger",
+                "leave out the options that say that it was trained on tigers, such as --trained-on real_animal --animal tiger",
             )
         state["state_dict"] = reordered(state["state_dict"], np.asarray(channel_order))
-        state.pop("optimizer", None)  # its averages are in the file's order
+        state.pop("optimizer", None)  # its averages are still in the file's order
     try:
         model = weights.build_from(state["state_dict"], "hg_multitask" if arch == "hg_multitask" else "hg")
     except WeightsError as error:
@@ -192,9 +211,9 @@ def _published(
         skeleton = TIGDOG18
     else:
         skeleton = Skeleton(f"joints{count}", tuple(f"joint_{i}" for i in range(count)))
-    mean = mean() if callable(mean) else mean
-    spec = InputSpec("published", mean=tuple(map(float, mean)), std=(1.0, 1.0, 1.0))
-    note = f"{path}: {len(state['state_dict'])} tensors of a published {arch}; taken with {spec.kind} crops of {spec.size} px"
+    red, green, blue = map(float, mean() if callable(mean) else mean)
+    spec = InputSpec("published", mean=(red, green, blue), std=(1.0, 1.0, 1.0))
+    note = f"{path}: {len(state['state_dict'])} tensors of a published {arch}; used with {spec.kind} crops of {spec.size} px"
     return Loaded(model, arch, numbers, skeleton, spec, state, note)
 
 
@@ -202,7 +221,12 @@ _OTHER_NETWORKS = "zoopose import --weights FILE --recipe NAME takes the publish
 
 
 def reordered(state_dict: Mapping[str, Any], order: np.ndarray) -> dict[str, Any]:
-    """The tensors of a stacked hourglass with its joint channels in another order."""
+    """Reorder the joint channels of a stacked hourglass: channel i of the result is channel order[i] of `state_dict`.
+
+    Args:
+        state_dict: tensors of the hourglass.
+        order: (K,).
+    """
     out = dict(state_dict)
     for key, tensor in state_dict.items():
         if re.fullmatch(r"score\.\d+\.(weight|bias)", key):
@@ -213,12 +237,12 @@ def reordered(state_dict: Mapping[str, Any], order: np.ndarray) -> dict[str, Any
 
 
 def copy_checkpoint(path: Path, name: str) -> None:
-    """Write the same checkpoint under another name beside it, whole or not at all.
+    """Copy a checkpoint to another name in the same folder, completely or not at all.
 
-    A file of its own, no hard link: damage to one then leaves the other whole.
+    The copy is a separate file, not a hard link, so damage to one does not damage the other.
 
     Raises:
-        StorageError: the disk is full or gone.
+        StorageError: the disk is full or not there.
     """
     with atomic_path(path.with_name(name), path.stat().st_size) as temporary:
         shutil.copyfile(path, temporary)

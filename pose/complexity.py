@@ -1,9 +1,10 @@
-"""How large a network is and how much it computes: parameters and multiply-adds at an input size."""
+"""The size of a network: its parameters, and its multiply-adds at an input size."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,31 +14,31 @@ _Norm = nn.modules.batchnorm._BatchNorm
 
 
 def complexity(model: nn.Module, size_hw: tuple[int, int]) -> tuple[int, int]:
-    """Parameters of a network, and multiply-adds of one picture through it.
+    """Count the parameters of a network, and its multiply-adds for one picture.
 
-    Counted are the layers that are convolutions or linear, and transposed convolutions by the size of their INPUT, each as often
-    as it is called (published counts that charge a transposed convolution by its output are four times too high for it). Not
-    counted: biases, norms, activations, pooling, up-sampling, sums, and products of two feature maps.
+    Convolutions and linear layers count, each as often as it is called. A transposed convolution counts by the size of its INPUT
+    (published counts by the size of its output are four times too high). Biases, norms, activations, pooling, upsampling, sums, and
+    products of two feature maps do not count.
 
-    Nothing is computed: shapes are sent through a copy without memory, and the network that is given stays as it is.
+    Nothing is computed: a copy of the network without memory passes on only shapes. The network itself does not change.
 
     Args:
         model: on any device; takes (B, 3, H, W).
-        size_hw: input size in pixels, each side a multiple of the network's `input_multiple`.
+        size_hw: (H, W) of the input in px, each a multiple of the network's `input_multiple`.
 
     Returns:
-        Number of parameters (frozen ones too, buffers not), number of multiply-adds.
+        Number of parameters (also those that do not train, without buffers), number of multiply-adds.
     """
-    shadows = {id(p): nn.Parameter(_empty(p), p.requires_grad) for p in model.parameters()}
-    shadows |= {id(b): _empty(b) for b in model.buffers()}
-    shell = copy.deepcopy(model, shadows).eval()
+    empty: dict[int, Any] = {id(p): nn.Parameter(_empty(p), p.requires_grad) for p in model.parameters()}
+    empty |= {id(b): _empty(b) for b in model.buffers()}
+    shell = copy.deepcopy(model, empty).eval()
     counts: list[int] = []
     for layer in shell.modules():
-        # torch's own convolutions and norms of shapes load half its compiler and take longer than all the rest
+        # on the meta device, torch's convolutions and norms load half its compiler and take longer than all other layers
         if isinstance(layer, _Conv):
-            layer.forward = _laid_out(layer, counts)
+            setattr(layer, "forward", _shape_of_convolution(layer, counts))  # noqa: B010  # mypy allows no plain assignment
         elif isinstance(layer, _Norm):
-            layer.forward = _as_it_is
+            setattr(layer, "forward", _unchanged)  # noqa: B010
         elif isinstance(layer, nn.Linear):
             layer.register_forward_hook(
                 lambda layer, _, output: counts.append(layer.weight.numel() * (output.numel() // layer.out_features))
@@ -51,17 +52,21 @@ def _empty(tensor: torch.Tensor) -> torch.Tensor:
     return torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
 
 
-def _as_it_is(x: torch.Tensor) -> torch.Tensor:
+def _unchanged(x: torch.Tensor) -> torch.Tensor:
     return x
 
 
-def _laid_out(layer: _Conv, counts: list[int]) -> Callable[[torch.Tensor], torch.Tensor]:
-    """What stands for a convolution: (B, C, ...) -> an empty tensor of the shape it gives; its multiply-adds go to `counts`."""
+def _shape_of_convolution(layer: _Conv, counts: list[int]) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Make a substitute for a convolution: (B, C, ...) -> an empty tensor of its output's shape.
+
+    Each call appends the multiply-adds to `counts`.
+    """
     numbers = list(zip(layer.kernel_size, layer.stride, layer.dilation, layer.output_padding))
-    if layer.padding == "same":
-        paddings = [d * (k - 1) / 2 for k, _, d, _ in numbers]
+    paddings: Sequence[float]
+    if isinstance(layer.padding, str):
+        paddings = [d * (k - 1) / 2 if layer.padding == "same" else 0 for k, _, d, _ in numbers]
     else:
-        paddings = [0] * len(numbers) if layer.padding == "valid" else layer.padding
+        paddings = layer.padding
 
     def forward(x: torch.Tensor) -> torch.Tensor:
         before, after = x.shape[2:], []

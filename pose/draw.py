@@ -1,4 +1,4 @@
-"""Drawing a pose on a picture."""
+"""Draw a pose on a picture."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import numpy as np
 
 from .skeleton import Skeleton
 
-# RGB; told apart by colour-blind eyes too, and from hay, hide and grass
+# RGB; colour-blind people can distinguish them, from each other and from hay, hide and grass
 LEFT, RIGHT, CENTRE = (255, 140, 0), (0, 160, 255), (240, 60, 220)
 _EDGE = (20, 20, 20)
-_SHIFT = 4  # cv2 draws at 1/16 px
+_SHIFT = 4  # fractional bits of cv2's coordinates: it draws at 1/16 px
 
 
 def joint_colours(skeleton: Skeleton) -> list[tuple[int, int, int]]:
-    """RGB of each joint: left, right, or neither."""
+    """RGB of each joint: the colour of left, of right, or of neither."""
     colours = [CENTRE] * len(skeleton)
     for left, right in skeleton.partners:
         colours[left], colours[right] = LEFT, RIGHT
@@ -28,14 +28,17 @@ def draw_pose(
     shown: np.ndarray | None = None,
     radius: float | None = None,
 ) -> np.ndarray:
-    """A copy of a picture with joints and limbs drawn in: left orange, right blue, what has no side pink.
+    """Copy a picture and draw joints and limbs on it: left orange, right blue, joints without a side pink.
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        xy: (K, 2) joint positions in px of this picture, pixel centres at integers.
-        skeleton: names the limbs and the sides.
-        shown: (K,) bool, which joints to draw; None for all. Positions that are not finite are never drawn.
-        radius: of a joint's dot in px; None: about a hundredth of the picture's shorter side.
+        xy: (K, 2) joints in px of this picture, pixel centres at integers.
+        skeleton: its limbs and left/right partners are used.
+        shown: (K,) bool, the joints to draw; None: all. Joints whose coordinates are not finite are not drawn.
+        radius: of a joint's dot in px; None: 1/90 of the picture's shorter side.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
     """
     out = np.array(image, np.uint8, order="C")
     if radius is None:
@@ -45,19 +48,23 @@ def draw_pose(
     if shown is not None:
         drawn &= np.asarray(shown, bool)
     colours = joint_colours(skeleton)
-    points = [tuple(int(round(v * 2**_SHIFT)) for v in p) if d else None for p, d in zip(xy, drawn)]
+    points = {int(i): (_fixed_point(xy[i, 0]), _fixed_point(xy[i, 1])) for i in np.flatnonzero(drawn)}
     width = max(1, round(radius * 0.8))
     for a, b in skeleton.limbs:
         if drawn[a] and drawn[b]:
             cv2.line(out, points[a], points[b], _limb_colour(colours[a], colours[b]), width, cv2.LINE_AA, _SHIFT)
-    for point, colour in zip(points, colours):
-        if point is not None:
-            for r, fill in ((radius + 1, _EDGE), (radius, colour)):
-                cv2.circle(out, point, int(round(r * 2**_SHIFT)), fill, -1, cv2.LINE_AA, _SHIFT)
+    for i, point in points.items():
+        for r, fill in ((radius + 1, _EDGE), (radius, colours[i])):
+            cv2.circle(out, point, _fixed_point(r), fill, -1, cv2.LINE_AA, _SHIFT)
     return out
 
 
+def _fixed_point(px: float) -> int:
+    """A coordinate in the units of cv2's drawing functions."""
+    return int(round(px * 2**_SHIFT))
+
+
 def _limb_colour(a: tuple[int, int, int], b: tuple[int, int, int]) -> tuple[int, int, int]:
-    # a limb between the middle and a side belongs to the side; one across both to neither
+    """The colour of the side that one end or both ends have; of neither where the limb joins left and right."""
     sides = {a, b} - {CENTRE}
     return sides.pop() if len(sides) == 1 else CENTRE

@@ -1,11 +1,11 @@
-"""The form in which a network takes its pictures and gives its joints; it travels in the checkpoint, so that a network is always
-fed, and read, alike."""
+"""The input spec of a network: how a picture becomes its input, and how its maps become joints. It is saved in the checkpoint."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -15,31 +15,34 @@ from . import heatmap
 from . import person_frames as frames
 from .codecs import CODECS
 from .geometry import apply, aspect_box, compose, crop_matrix, hw_of, invert, resize_matrix
+from .heatmap.flip import FlipOrder
 
+# RGB mean and deviation of ImageNet's pictures in 0..1, from torchvision
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 KINDS = ("exact", "published", *frames.FRAMES)
 
 
 @dataclass(frozen=True)
 class InputSpec:
-    """How a picture becomes the network's input, and the network's maps joints.
+    """How a picture becomes a network's input, and how the network's maps become joints.
 
     Attributes:
-        kind: `exact`: one sub-pixel matrix from the picture to the crop, edges on edges. `published`: the crop of the published
-            CC-SSL code, which cuts corners to integers and stretches every crop's contrast. `msra`, `megvii`, `dark`, `udp`: the
-            crops of the published human-pose systems, see `pose.person_frames`.
-        size_hw: rows and columns of the crop, px; a number stands for a square.
-        heatmap_hw: rows and columns of the heatmaps, cells; likewise.
-        mean, std: per channel as fed, of values in 0..1; subtracted, divided by.
-        bgr: channels are fed in the order blue, green, red.
-        codec: how maps mean joints, a name of `pose.codecs.CODECS`.
-        sigma: width of the target peaks that the network was trained with, cells.
-        decoder: a kind of `heatmap.decode` to read the maps with in place of the codec's own, number for number as published.
-        decoder_taps: of the smoothing before maps are read, where it takes another number; 0: its own.
-        flip_shift: cells that maps of a mirrored picture are moved to the right by; None: as the kind has it.
-        bias_px: taken off both coordinates of joints in the picture, px of the picture (LPN's BIAS).
-        padding: how many times its own width and height a box counts before the crop takes its shape around it; None: the data
-            set's factor for both.
+        kind: kind of the crops. `exact`: one sub-pixel matrix from the picture to the crop, edges on edges. `published`: the
+            crop of the 2020 CC-SSL code, which truncates corners to integers and stretches the contrast of each crop. `msra`,
+            `megvii`, `dark`, `udp`: the crops of published human-pose systems, see `pose.person_frames`.
+        size_hw: (H, W), rows and columns of the crop, px; a number is the side of a square.
+        heatmap_hw: (h, w), rows and columns of the heatmaps, cells; a number is the side of a square.
+        mean: for each channel in the network's order, of values in 0..1; it is subtracted.
+        std: for each channel in the network's order, of values in 0..1; the difference is divided by it.
+        bgr: the network takes channels in the order blue, green, red.
+        codec: a name in `pose.codecs.CODECS`.
+        sigma: width of the target peaks in the network's training, cells.
+        decoder: a kind of `heatmap.decode` that is used instead of the codec's decoder.
+        decoder_taps: taps of the smoothing before maps are decoded; 0: the decoder's default.
+        flip_shift: cells by which maps of a mirrored picture are moved to the right; None: the default of the kind.
+        bias_px: number that is subtracted from both coordinates of joints in the picture, px (LPN's BIAS).
+        padding: factors on the width and the height of a box before the crop's shape is fitted around it; None: the data set's
+            factor for both.
     """
 
     kind: str = "exact"
@@ -56,7 +59,7 @@ class InputSpec:
     flip_shift: int | None = None
     bias_px: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.codec not in CODECS:
             near = difflib.get_close_matches(self.codec, CODECS, 1)
             raise OptionError(
@@ -75,7 +78,7 @@ class InputSpec:
         """Side of a square crop, px.
 
         Raises:
-            OptionError: when the crop is no square.
+            OptionError: the crop is not square.
         """
         return self._side(self.size_hw)
 
@@ -84,7 +87,7 @@ class InputSpec:
         """Side of square heatmaps, cells.
 
         Raises:
-            OptionError: when they are no squares.
+            OptionError: the heatmaps are not square.
         """
         return self._side(self.heatmap_hw)
 
@@ -100,25 +103,29 @@ class InputSpec:
 
     @property
     def original_cells(self) -> int | None:
-        """Side of the maps whose cells the published CC-SSL protocol counts in; None where its crops and peaks have no sense."""
+        """Side of the maps in the protocol of the 2020 CC-SSL code, cells; None where this spec cannot use the protocol."""
         comparable = self.square and self.kind in ("exact", "published") and self.maps_per_joint == 1
         return self.heatmap_hw[0] if comparable else None
 
     @property
     def maps_per_joint(self) -> int:
-        """Maps that the codec takes for a joint."""
+        """M, the codec's number of maps for each joint."""
         return CODECS[self.codec].maps_per_joint
 
     @property
     def stride(self) -> float:
-        """Crop pixels per heatmap cell, along rows."""
+        """Crop pixels in a heatmap cell, from row to row."""
         return self.size_hw[0] / self.heatmap_hw[0]
 
     def crop_matrix(self, box_xywh: np.ndarray, crop_factor: float) -> np.ndarray:
-        """crop_from_image (..., 2, 3) float64 for boxes (..., 4) in picture px.
+        """Matrices from the picture to the crops of boxes.
 
         Args:
-            crop_factor: the data set's, where the form has no padding of its own.
+            box_xywh: (..., 4) left, top, width, height in px of the picture.
+            crop_factor: the data set's factor, used where the spec has no padding.
+
+        Returns:
+            crop_from_image (..., 2, 3) float64.
         """
         if self.kind in frames.FRAMES:
             h, w = self.size_hw
@@ -128,7 +135,7 @@ class InputSpec:
         return crop_matrix(self.rectangle(box_xywh, crop_factor), self.size_hw)
 
     def rectangle(self, box_xywh: np.ndarray, crop_factor: float) -> np.ndarray:
-        """(..., 3) left, top and width of the crop about boxes (..., 4), see `geometry.aspect_box`."""
+        """Left, top and width (..., 3) in px of the crops around boxes (..., 4), see `geometry.aspect_box`."""
         if self.padding is None:
             return aspect_box(box_xywh, crop_factor, self.size_hw)
         box = np.asarray(box_xywh, np.float64)
@@ -136,11 +143,21 @@ class InputSpec:
         corner = box[..., :2] + (box[..., 2:] - size_wh) / 2
         return aspect_box(np.concatenate([corner, size_wh], -1), 1.0, self.size_hw)
 
-    def heatmap_from_crop(self, like: torch.Tensor | None = None):
-        """(2, 3) matrix from crop px to heatmap cells: an array, or a tensor like `like`."""
+    @overload
+    def heatmap_from_crop(self, like: None = None) -> np.ndarray: ...
+    @overload
+    def heatmap_from_crop(self, like: torch.Tensor) -> torch.Tensor: ...
+    def heatmap_from_crop(self, like: torch.Tensor | None = None) -> np.ndarray | torch.Tensor:
+        """Matrix (2, 3) from crop px to heatmap cells.
+
+        Args:
+            like: a tensor whose type and device the matrix gets; None: an array.
+        """
         if self.kind in frames.FRAMES:
             matrix = frames.heatmap_matrix(self.kind, self.size_hw[::-1], self.heatmap_hw[::-1])
             return matrix if like is None else torch.as_tensor(matrix, dtype=like.dtype, device=like.device)
+        if like is None:
+            return resize_matrix(self.size_hw, self.heatmap_hw)
         return resize_matrix(self.size_hw, self.heatmap_hw, like)
 
     def crop_from_heatmap(self, xy_heatmap: torch.Tensor) -> torch.Tensor:
@@ -148,7 +165,7 @@ class InputSpec:
         return apply(invert(self.heatmap_from_crop(xy_heatmap)), xy_heatmap)
 
     def image_from_heatmap(self, crop_from_image: torch.Tensor) -> torch.Tensor:
-        """(..., 2, 3) from heatmap cells to picture px, of crop_from_image (..., 2, 3)."""
+        """Matrix from heatmap cells to picture px, (..., 2, 3), for crop_from_image (..., 2, 3)."""
         matrix = invert(compose(self.heatmap_from_crop(crop_from_image), crop_from_image))
         if self.bias_px:
             matrix = matrix.clone()
@@ -156,37 +173,47 @@ class InputSpec:
         return matrix
 
     def joint_maps(self, outputs: list[torch.Tensor], num_joints: int) -> torch.Tensor:
-        """The last of a network's outputs that holds maps of the joints (part maps come behind them), float32.
+        """Find the joint maps among a network's outputs.
+
+        Args:
+            outputs: of the network, one or more for each stage; part maps follow the joint maps.
+            num_joints: K.
+
+        Returns:
+            (B, K * M, h, w) float32, the last output with this shape.
 
         Raises:
-            DataError: when no output has these channels and cells.
-            DivergenceError: when the maps hold NaN or infinity, of which no joint can be read.
+            DataError: no output has this shape.
+            DivergenceError: the maps hold NaN or infinity, so no joint can be found in them.
         """
         shape = (num_joints * self.maps_per_joint, *self.heatmap_hw)
         maps = [o for o in outputs if tuple(o.shape[1:]) == shape]
         if not maps:
             h, w = self.heatmap_hw
             raise DataError(f"maps of {num_joints} joints and {h} x {w} cells", f"{[tuple(o.shape) for o in outputs]}")
-        found = maps[-1].float()
-        bad = int((~found.isfinite().flatten(1).all(1)).sum())
+        last = maps[-1].float()
+        bad = int((~last.isfinite().flatten(1).all(1)).sum())
         if bad:
             raise DivergenceError(
                 "heatmaps of finite numbers",
-                f"NaN or infinite numbers in the heatmaps of {bad} of {len(found)} pictures",
+                f"NaN or infinite numbers in the heatmaps of {bad} of {len(last)} pictures",
                 "a checkpoint from before its training diverged; a training with a lower --lr",
             )
-        return found
+        return last
 
     def decode(self, maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Maps (B, C, h, w) -> xy_heatmap (B, K, 2) in cells and score (B, K)."""
+        """Maps (B, K * M, h, w) -> xy_heatmap (B, K, 2) in cells and score (B, K)."""
         if self.decoder:
             return heatmap.decode(maps, self.decoder, **heatmap.tap_settings(self.decoder, self.decoder_taps))
         return CODECS[self.codec].decode(maps, self.sigma, self.decoder_taps)
 
-    def flip_back(self, maps: torch.Tensor, flip_order) -> torch.Tensor:
-        """Maps (B, C, h, w) of a mirrored picture, brought upright.
+    def flip_back(self, maps: torch.Tensor, flip_order: FlipOrder) -> torch.Tensor:
+        """Mirror the maps (B, K * M, h, w) of a mirrored picture back.
 
-        In the `msra` frame they come to lie beside those of the picture; as published they are moved by one cell.
+        In the `msra` frame the result is not in the same place as the maps of the picture; it is moved by one cell, as published.
+
+        Args:
+            flip_order: (K,) index of each joint's partner, see `Skeleton.flip_order`.
         """
         maps = CODECS[self.codec].flip_back(maps, flip_order)
         shift = self.flip_shift
@@ -195,9 +222,10 @@ class InputSpec:
         return heatmap.shift_right(maps, shift)
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
-        """Crops (B, 3, H, W) of this form, RGB in 0..1 -> the network's input.
+        """Crops (B, 3, H, W) of this spec's kind, RGB in 0..1 -> the network's input.
 
-        The contrast is left as it is: a published crop is stretched when it is cut, before its resize, and ends at 249 to 255.
+        The contrast does not change here. The contrast of a `published` crop is stretched when it is cut, before its resize;
+        after that its largest value is 249 to 255 of 255.
         """
         if self.bgr:
             images = images.flip(1)
@@ -206,25 +234,25 @@ class InputSpec:
         return (images - mean) / std
 
     def normalise_exact(self, images: torch.Tensor) -> torch.Tensor:
-        """Crops (B, 3, H, W) that were cut as for `exact`, whatever this form, RGB in 0..1 -> the network's input.
+        """Crops (B, 3, H, W) of kind `exact`, RGB in 0..1 -> the input of this spec's network, for each kind of spec.
 
-        A network of published crops has learnt from stretched ones: here each picture's values are stretched to 0..1, jointly over
-        the channels.
+        A network of `published` crops was trained with stretched contrast. For such a network each picture's values are
+        stretched to 0..1, with the same factor for all channels.
         """
         if self.kind == "published":
             low, high = images.amin((1, 2, 3), keepdim=True), images.amax((1, 2, 3), keepdim=True)
             images = (images - low) / (high - low).clamp_min(1e-6)
         return self.normalise(images)
 
-    def pictures(self, images: torch.Tensor) -> torch.Tensor:
-        """The network's input (B, 3, H, W) -> RGB in 0..1, to be looked at; the way back from `normalise`."""
+    def to_rgb(self, images: torch.Tensor) -> torch.Tensor:
+        """The network's input (B, 3, H, W) -> RGB in 0..1, for people to look at; inverse of `normalise`."""
         mean = torch.tensor(self.mean, device=images.device, dtype=images.dtype).view(3, 1, 1)
         std = torch.tensor(self.std, device=images.device, dtype=images.dtype).view(3, 1, 1)
         images = (images * std + mean).clamp(0, 1)
         return images.flip(1) if self.bgr else images
 
     def describe(self) -> str:
-        """In words, for banners and reports: crops, maps and codec."""
+        """A sentence for banners and reports: crops, maps and codec."""
         (h, w), (rows, columns) = self.size_hw, self.heatmap_hw
         taps = f" with {self.decoder_taps} taps" if self.decoder_taps else ""
         published = f", read as published ({self.decoder}{taps})" if self.decoder else f", read{taps}" if taps else ""
@@ -234,22 +262,27 @@ class InputSpec:
             published += f", {self.bias_px:g} px taken off joints"
         return f"{self.kind} crops of {h} x {w} px, {rows} x {columns} maps, {self.codec} codec of sigma {self.sigma:g}{published}"
 
-    def to_dict(self) -> dict:
-        """Plain data; `from_dict` is the way back."""
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain data for a checkpoint."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
     @classmethod
-    def from_dict(cls, data: Mapping) -> InputSpec:
-        """Inverse of `to_dict`; also of the form of checkpoints up to version 0.1.0, whose crops were squares."""
+    def from_dict(cls, data: Mapping[str, Any]) -> InputSpec:
+        """Inverse of `to_dict`. It also reads checkpoints of versions up to 0.1.0, whose crops were square."""
         older = {"size": "size_hw", "heatmap_size": "heatmap_hw"}
-        return cls(**{older.get(k, k): tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+        fields: dict[str, Any] = {older.get(k, k): tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        return cls(**fields)
 
 
 def depth_for(heatmap_size: int | tuple[int, int], deepest: int = 4) -> int:
-    """Halvings an hourglass can make on maps of this size, at most the published four.
+    """How often an hourglass can halve maps of this size without a remainder, at most `deepest` times.
+
+    Args:
+        heatmap_size: side of the maps in cells, or their rows and columns.
+        deepest: 4 in the published networks.
 
     Raises:
-        OptionError: when a side is odd.
+        OptionError: a side is odd.
     """
     depth, (h, w) = 0, hw_of(heatmap_size)
     while depth < deepest and h % 2 ** (depth + 1) == 0 and w % 2 ** (depth + 1) == 0:

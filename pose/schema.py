@@ -1,10 +1,12 @@
-"""What plain data must look like: one description a format, checked at the door, so that nothing behind it meets another type.
+"""Checks of plain data from a file: types and limits, checked once after reading, so that other code can rely on them.
 
 A check is a function (value, where) that raises `Mismatch`. `where` is the place in the file, as in "form.mean[0]".
 
-Example:
-    description = record({"epoch": integer(0), "names": list_of(string())})
-    description({"epoch": 3, "names": ["a", 7]}, "")  # Mismatch: names[1]: expected a text, found 7
+>>> check = record({"epoch": integer(0), "names": list_of(string())})
+>>> check({"epoch": 3, "names": ["a", 7]}, "")
+Traceback (most recent call last):
+...
+zoopose.pose.schema.Mismatch: names[1]: expected a text, found 7
 """
 
 from __future__ import annotations
@@ -14,11 +16,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 Check = Callable[[Any, str], None]
-LARGEST = 2**31 - 1  # no count, size or number of epochs of ours is larger
+LARGEST = 2**31 - 1  # no count, size or number of epochs is larger
 
 
 class Mismatch(ValueError):
-    """Data that do not fit: where, what was expected, what was found."""
+    """The data do not fit: where, what was expected, what was found."""
 
     def __init__(self, where: str, expected: str, value: Any):
         shown = repr(value) if isinstance(value, str | int | float | bool | None) else f"a {type(value).__name__}"
@@ -27,11 +29,11 @@ class Mismatch(ValueError):
 
 
 def any_value(value: Any, where: str) -> None:
-    """Fits everything."""
+    """Any value."""
 
 
 def string(longest: int = 1000) -> Check:
-    """A text of at most so many characters, none of them NUL."""
+    """A text of at most `longest` characters, none of them NUL."""
 
     def check(value: Any, where: str) -> None:
         if not isinstance(value, str):
@@ -59,7 +61,7 @@ def boolean(value: Any, where: str) -> None:
 
 
 def integer(least: int = -LARGEST, most: int = LARGEST) -> Check:
-    """A whole number within limits."""
+    """A whole number within limits, both included."""
 
     def check(value: Any, where: str) -> None:
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
@@ -69,7 +71,7 @@ def integer(least: int = -LARGEST, most: int = LARGEST) -> Check:
 
 
 def number(least: float = -math.inf, most: float = math.inf, nan: bool = False) -> Check:
-    """A number within limits, both included; not a number only where `nan` says so."""
+    """A number within limits, both included; NaN is allowed where `nan`."""
 
     def check(value: Any, where: str) -> None:
         if not isinstance(value, int | float) or isinstance(value, bool):
@@ -83,26 +85,32 @@ def number(least: float = -math.inf, most: float = math.inf, nan: bool = False) 
 
 
 def optional(item: Check) -> Check:
-    """None, or what fits `item`."""
-    return lambda value, where: None if value is None else item(value, where)
+    """None, or a value that fits `item`."""
+
+    def check(value: Any, where: str) -> None:
+        if value is not None:
+            item(value, where)
+
+    return check
 
 
 def any_of(*checks: Check) -> Check:
-    """What fits one of several checks; the error is that of the last."""
+    """A value that fits one of several checks; the error is that of the last one."""
 
     def check(value: Any, where: str) -> None:
         for one in checks[:-1]:
             try:
-                return one(value, where)
+                one(value, where)
+                return
             except Mismatch:
                 continue
-        return checks[-1](value, where)
+        checks[-1](value, where)
 
     return check
 
 
 def list_of(item: Check, length: int | None = None, least: int = 0) -> Check:
-    """A list (or tuple) of values that fit `item`; of exactly `length`, or of at least `least`."""
+    """A list or tuple of values that fit `item`, with exactly `length` or at least `least` values."""
 
     def check(value: Any, where: str) -> None:
         if not isinstance(value, list | tuple):
@@ -117,7 +125,7 @@ def list_of(item: Check, length: int | None = None, least: int = 0) -> Check:
 
 
 def mapping_of(item: Check) -> Check:
-    """An object with any names, whose values fit `item`."""
+    """An object with any names whose values fit `item`."""
 
     def check(value: Any, where: str) -> None:
         if not isinstance(value, Mapping):
@@ -131,7 +139,7 @@ def mapping_of(item: Check) -> Check:
 
 
 def record(required: Mapping[str, Check], optional: Mapping[str, Check] | None = None) -> Check:
-    """An object with certain names; further ones are left alone."""
+    """An object with certain names; values under other names are not checked."""
 
     def check(value: Any, where: str) -> None:
         mapping_of(any_value)(value, where)

@@ -1,8 +1,8 @@
-"""Seals: a checksum of a whole file inside that file, so that damage is noticed before any other library opens it.
+"""Seals: the checksum of a file inside the same file. Damage is found before any other library opens the file.
 
-A zip file (a checkpoint, an .npz) carries its seal as the comment of the archive, its last bytes. An HDF5 file carries it in its
-user block, its first 512 bytes. Other programs read sealed files as before: both places are free for such use in both formats.
-A file without a seal is an older one, or another program's; nothing is known about it.
+In a zip file (a checkpoint, an .npz) the seal is the comment of the archive, its last bytes. In an HDF5 file it is in the user
+block, its first 512 bytes. Both formats allow this, so other programs can read sealed files. A file without a seal was written by
+an older version or by another program, and cannot be checked by this module.
 """
 
 from __future__ import annotations
@@ -12,21 +12,20 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-USER_BLOCK = 512  # bytes at the head of an HDF5 file that HDF5 leaves alone; the smallest that it allows
+USER_BLOCK = 512  # bytes at the start of an HDF5 file that HDF5 does not use; the smallest size it allows
 _MARK = b"zoopose seal 1: blake2b-256 "
-_HDF5 = b"\x89HDF\r\n\x1a\n"  # begins every HDF5 file, behind its user block
+_HDF5 = b"\x89HDF\r\n\x1a\n"  # the first bytes of an HDF5 file behind its user block
 _LENGTH = len(_MARK) + 64 + 1  # mark, digest in hexadecimal, end of line
-_ZIP_END = (
-    b"PK\x05\x06"  # the last record of an archive: 22 bytes, of which the last two count the bytes of the comment
-)
-_ZIP_END_LENGTH = 22
+# the last record of an archive; its last two bytes are the length of the comment
+_ZIP_END = b"PK\x05\x06"
+_ZIP_END_LENGTH = 22  # bytes
 
 
-def seal_zip(path: str | os.PathLike) -> None:
-    """Add a seal to an archive that has no comment yet, as torch.save and np.savez write it.
+def seal_zip(path: str | os.PathLike[str]) -> None:
+    """Add a seal to an archive without a comment, as torch.save and np.savez write it.
 
     Raises:
-        ValueError: the file does not end as such an archive does.
+        ValueError: the file does not end like such an archive.
     """
     with open(path, "r+b") as file:
         file.seek(-_ZIP_END_LENGTH, os.SEEK_END)
@@ -40,8 +39,8 @@ def seal_zip(path: str | os.PathLike) -> None:
         file.write(seal)
 
 
-def seal_hdf5(path: str | os.PathLike) -> None:
-    """Fill in the seal of an HDF5 file that was written with `userblock_size=USER_BLOCK`.
+def seal_hdf5(path: str | os.PathLike[str]) -> None:
+    """Add a seal to an HDF5 file that was written with `userblock_size=USER_BLOCK`.
 
     Raises:
         ValueError: the file's user block is not empty.
@@ -54,17 +53,17 @@ def seal_hdf5(path: str | os.PathLike) -> None:
         file.write(seal)
 
 
-def is_whole(path: str | os.PathLike) -> bool | None:
-    """Whether a file is what was written: the question to ask before a file is read, or taken in place of a damaged one.
+def is_whole(path: str | os.PathLike[str]) -> bool | None:
+    """Check the seal of a file, before the file is read or used instead of a damaged one.
 
-    It reads the whole file once (0.1 s for 100 MB) and opens nothing else; no damage of the file can hang or crash it.
+    The file is read once (0.1 s for 100 MB) and not interpreted, so no damage can hang or crash this function.
 
     Returns:
-        True: it has a seal, and the seal fits. False: it has a seal that does not fit, so some byte has changed. None: it has no
-        seal; ask `weights.fault_of` for a checkpoint.
+        True: the seal fits. False: the seal does not fit, so some byte has changed. None: the file has no seal; for a
+        checkpoint see `weights.fault_of`.
 
     Raises:
-        OSError: no such file, or not to be read.
+        OSError: the file does not exist, or cannot be read.
     """
     with open(path, "rb") as file:
         head = file.read(_LENGTH)
@@ -73,7 +72,7 @@ def is_whole(path: str | os.PathLike) -> bool | None:
             return _seal(file) == head
         file.seek(USER_BLOCK)
         if file.read(len(_HDF5)) == _HDF5 and any(head):
-            return False  # a user block of ours is a seal, or empty while the file is being written: this was a seal
+            return False  # a user block is a seal, or empty while the file is being written: this one is a damaged seal
         size = Path(path).stat().st_size
         if size <= _LENGTH:
             return None
@@ -86,7 +85,7 @@ def is_whole(path: str | os.PathLike) -> bool | None:
 
 
 def _seal(file: BinaryIO, length: int | None = None) -> bytes:
-    """The seal of the next `length` bytes of a file, or of all that are left."""
+    """The seal of the next `length` bytes of a file; None: of all bytes that follow."""
     digest, left = hashlib.blake2b(digest_size=32), length
     while block := file.read(1 << 20 if left is None else min(left, 1 << 20)):
         digest.update(block)

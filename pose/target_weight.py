@@ -1,7 +1,7 @@
-"""Which joints a training target holds: the published rules for joints at, or beyond, the border of the crop.
+"""Loss weights of joints at, or beyond, the border of the crop, by the rules of the published codes.
 
-They differ. A Gaussian counts as long as its window of 3 sigma touches the map, however little of it is seen; a disc with offsets
-counts wherever it lies; MSPN and CPN forget a joint outside the crop.
+The rules differ. A Gaussian counts if its window of 3 sigma reaches into the map. A disc with offsets counts at each place.
+MSPN and CPN do not count a joint outside the crop.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ def target_weight(
     """Loss weights of the joints of a target.
 
     Args:
-        codec: one of `CODECS`. Gaussian peaks: 0 where the window about the nearest cell (DARK: about the joint itself) lies wholly
-            beside the map, see `heatmap.window_weight`. Discs with offsets: none is left out. Levels of kernels: 0 outside the
-            crop, and flags are kept, since the losses of MSPN and CPN read them.
-        xy_heatmap: (B, K, 2) cells.
-        visible: (B, K) 0 not labelled, 1 hidden, 2 seen.
-        size_hw: rows and columns of the map.
+        codec: a name in `CODECS`. Gaussian peaks: 0 where the window around the nearest cell (DARK: around the joint itself) is
+            completely outside the map, see `heatmap.window_weight`. Discs with offsets: all labelled joints count. Levels of
+            kernels: 0 outside the crop, else the flag, since the losses of MSPN and CPN need it.
+        xy_heatmap: (B, K, 2) joints in cells.
+        visible: (B, K) 0 not labelled, 1 labelled but hidden, 2 visible.
+        size_hw: (h, w), rows and columns of the map.
         sigma: width of the peaks, cells.
 
     Returns:
-        (B, K) float32: 0 or 1; 0, 1 or 2 for levels.
+        (B, K) float32: 0 or 1; for levels 0, 1 or 2.
     """
-    known = CODECS[codec]
-    if known.kernels:
+    targets = CODECS[codec]
+    if targets.kernels:
         size = xy_heatmap.new_tensor(size_hw[::-1])
         return visible.float() * ((xy_heatmap >= -0.5) & (xy_heatmap < size - 0.5)).all(-1)
     weight = (visible > 0).float()
-    return window_weight(xy_heatmap, weight, size_hw, sigma, known.encoding) if known.encoding else weight
+    return window_weight(xy_heatmap, weight, size_hw, sigma, targets.encoding) if targets.encoding else weight

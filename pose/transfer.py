@@ -1,4 +1,4 @@
-"""Which joints of two skeletons are the same place of a body, and a network for other joints than it was trained on."""
+"""A network for other joints than it was trained on, and the joints that two skeletons share."""
 
 from __future__ import annotations
 
@@ -14,112 +14,129 @@ from .input_spec import InputSpec
 from .models import build_model
 from .skeleton import ANIMAL_POSE20, AP10K17, COCO17, MPII16, POSETRACK15, TIGDOG18, Skeleton
 
-# Places of a body, one word a joint without its side: limbs are upper, middle and end of a fore or hind leg. A person's arm is a
-# fore leg. Which joint of a person is which of an animal is our reading of Cao et al., ICCV 2019, who name no table.
-_PERSON = {
-    "nose": "nose", "eye": "eye", "ear": "ear", "shoulder": "fore upper", "elbow": "fore middle", "wrist": "fore end",
-    "hip": "hind upper", "knee": "hind middle", "ankle": "hind end",
-}  # fmt: skip
-_PLACES: dict[str, Mapping[str, str]] = {
+# A row holds a skeleton's joints without their side, "-" where it has none. The columns are places of a body:
+#   nose eye ear | fore leg: upper middle end | hind leg: upper middle end | tail
+# A person's arm is a fore leg. Cao et al., ICCV 2019, print no table of the joints that people and animals share; this one follows
+# anatomy.
+_PERSON = "nose eye ear | shoulder elbow wrist | hip knee ankle | -"
+_NAMES = {
     COCO17.name: _PERSON,
     MPII16.name: _PERSON,
     POSETRACK15.name: _PERSON,
-    ANIMAL_POSE20.name: {
-        "nose": "nose", "eye": "eye", "ear_base": "ear", "front_elbow": "fore upper", "front_knee": "fore middle",
-        "front_paw": "fore end", "back_elbow": "hind upper", "back_knee": "hind middle", "back_paw": "hind end",
-        "tail_base": "tail",
-    },
-    TIGDOG18.name: {
-        "eye": "eye", "front_elbow": "fore upper", "front_knee": "fore middle", "front_hoof": "fore end",
-        "back_elbow": "hind upper", "back_knee": "hind middle", "back_hoof": "hind end",
-    },
-    AP10K17.name: {
-        "nose": "nose", "eye": "eye", "shoulder": "fore upper", "elbow": "fore middle", "front_paw": "fore end",
-        "hip": "hind upper", "knee": "hind middle", "back_paw": "hind end", "root_of_tail": "tail",
-    },
-}  # fmt: skip
+    ANIMAL_POSE20.name: "nose eye ear_base | front_elbow front_knee front_paw | back_elbow back_knee back_paw | tail_base",
+    TIGDOG18.name: "- eye - | front_elbow front_knee front_hoof | back_elbow back_knee back_hoof | -",
+    AP10K17.name: "nose eye - | shoulder elbow front_paw | hip knee back_paw | root_of_tail",
+}
 
 
 def corresponding_joints(source: Skeleton, target: Skeleton) -> list[tuple[int, int]]:
-    """Pairs (joint of `source`, joint of `target`) of the same place; by name where one of the two is no published skeleton.
+    """The joints that two skeletons share: at the same place of a body, or of the same name where a skeleton is not in the table.
 
-    Left stays left. COCO-17 and Animal-20 share all 17 of the former, Animal-20 and TigDog-18 fourteen.
+    Left joints correspond to left joints. COCO-17 and Animal-20 share all 17 joints of the former, Animal-20 and TigDog-18
+    share 14.
+
+    Returns:
+        Pairs (index in `source`, index in `target`).
     """
     if source.joints == target.joints:
         return [(i, i) for i in range(len(source))]
-    known = source.name in _PLACES and target.name in _PLACES
-    there = {place: i for i, place in enumerate(_places(target, known)) if place}
-    return [(i, there[place]) for i, place in enumerate(_places(source, known)) if place in there]
+    by_place = source.name in _NAMES and target.name in _NAMES
+    in_target = {place: i for i, place in enumerate(_places(target, by_place)) if place}
+    return [(i, in_target[place]) for i, place in enumerate(_places(source, by_place)) if place in in_target]
 
 
-def _places(skeleton: Skeleton, known: bool) -> list[tuple[str, str] | str | None]:
-    if not known:
+def _places(skeleton: Skeleton, by_place: bool) -> list[tuple[str, int] | str | None]:
+    """For each joint its side and its column in the table, or its name."""
+    if not by_place:
         return list(skeleton.joints)
-    found: list[tuple[str, str] | str | None] = []
+    columns = {name: i for i, name in enumerate(_NAMES[skeleton.name].split()) if name not in "-|"}
+    places: list[tuple[str, int] | str | None] = []
     for name in skeleton.joints:
         side, _, word = name.partition("_") if name.startswith(("left_", "right_")) else ("", "", name)
-        place = _PLACES[skeleton.name].get(word)
-        found.append((side, place) if place else None)
-    return found
+        places.append((side, columns[word]) if word in columns else None)
+    return places
 
 
 def transfer_to_joints(
     network: Loaded, skeleton: Skeleton, adapter: int, fresh: FreshWeights, spec: InputSpec | None = None
 ) -> tuple[Loaded, int]:
-    """A network like `network` for another skeleton, or with an adaptation network, and the number of joints that carry over.
+    """Build a network like `network` for another skeleton, or with an adaptation network.
 
-    All tensors that do not depend on the joints are taken over, and of the others the rows of the joints that correspond; what is
-    left begins with fresh weights. The adapter of a network that has one is kept.
+    Tensors that do not depend on the joints are copied. Of the other tensors the rows of the joints that both skeletons share are
+    copied; the rest has new random weights. An adaptation network that `network` has stays.
 
     Args:
+        network: is not changed.
         skeleton: of the new network.
         adapter: blocks of an adaptation network, see `build_model`.
-        fresh: where fresh weights come from.
-        form: of the new network; default: that of `network`. Where its codec takes other maps for a joint, no joint carries over.
+        fresh: where new random weights come from.
+        spec: of the new network; None: that of `network`. Where its codec has another number of maps for each joint, no rows of
+            joints are copied.
+
+    Returns:
+        The new network, and the number of joints that were copied.
     """
     spec = network.spec if spec is None else spec
-    own, per_joint = network.numbers.get("maps_per_joint", 1), spec.maps_per_joint
+    before, per_joint = network.numbers.get("maps_per_joint", 1), spec.maps_per_joint
     numbers = {**network.numbers, "adapter": network.numbers.get("adapter", 0) or adapter, "maps_per_joint": per_joint}
     pairs = corresponding_joints(network.skeleton, skeleton)
     if network.skeleton.joints == skeleton.joints:
-        skeleton = network.skeleton  # with the left/right pairs that it was trained with
-        if numbers["adapter"] == network.numbers.get("adapter", 0) and own == per_joint:
+        skeleton = network.skeleton  # with the left/right pairs of its training
+        if numbers["adapter"] == network.numbers.get("adapter", 0) and before == per_joint:
             return (network if spec == network.spec else replace(network, spec=spec)), len(pairs)
-    if own != per_joint:
-        log.warning("%d maps a joint, not %d: the last layer begins anew", per_joint, own)
+    if before != per_joint:
+        log.warning(
+            "the network had %d maps for each joint and now has %d: the last layer begins with new weights",
+            before,
+            per_joint,
+        )
         pairs = []
     elif not pairs:
-        log.warning("no joint of %s is one of %s: the last layer begins anew", network.skeleton.name, skeleton.name)
+        log.warning(
+            "%s and %s share no joint: the last layer begins with new weights", network.skeleton.name, skeleton.name
+        )
     numbers = {k: v for k, v in numbers.items() if v != {"adapter": 0, "maps_per_joint": 1}.get(k)}
     with fresh.drawing():
         model = build_model(network.arch, len(skeleton), **numbers)
     axes = _joint_axes(network.arch, numbers)
-    ours, theirs = model.state_dict(), network.model.state_dict()
+    tensors, sources = model.state_dict(), network.model.state_dict()
     old, new = (torch.tensor([p[i] for p in pairs], dtype=torch.int64) for i in (0, 1))
-    for name, tensor in ours.items():
-        if name not in theirs:
+    for name, tensor in tensors.items():
+        if name not in sources:
             continue
         if name not in axes:
-            tensor.copy_(theirs[name])
+            tensor.copy_(sources[name])
         elif len(pairs):
-            _copy_joints(tensor, new, theirs[name], old, axes[name])
+            _copy_joints(tensor, new, sources[name], old, axes[name])
     return replace(network, model=model.eval(), numbers=numbers, skeleton=skeleton, spec=spec), len(pairs)
 
 
 def _copy_joints(
-    ours: torch.Tensor, new: torch.Tensor, theirs: torch.Tensor, old: torch.Tensor, axes: dict[int, int]
+    target: torch.Tensor, new: torch.Tensor, source: torch.Tensor, old: torch.Tensor, axes: dict[int, int]
 ) -> None:
-    """Copy the joints `old` of a tensor to the joints `new` of another, along all axes of joints at once."""
-    places = [torch.arange(n) for n in ours.shape]
+    """Copy the joints `old` of a tensor to the joints `new` of another.
+
+    Args:
+        target: is changed.
+        new: (N,) indices of joints in `target`.
+        source: with as many axes as `target`.
+        old: (N,) indices of joints in `source`.
+        axes: axis that runs over joints -> its number of entries for each joint.
+    """
+    places = [torch.arange(n) for n in target.shape]
     for axis, each in axes.items():
-        own, given = (each * joints[:, None] + torch.arange(each) for joints in (new, old))
-        places[axis] = own.flatten()
-        theirs = theirs.index_select(axis, given.flatten())
-    ours[torch.meshgrid(*places, indexing="ij")] = theirs
+        to, from_ = (each * joints[:, None] + torch.arange(each) for joints in (new, old))
+        places[axis] = to.flatten()
+        source = source.index_select(axis, from_.flatten())
+    target[torch.meshgrid(*places, indexing="ij")] = source
 
 
 def _joint_axes(arch: str, numbers: Mapping[str, int]) -> dict[str, dict[int, int]]:
-    """Tensor -> its axes of joints and how many entries a joint has there: found by building the network for one joint more."""
+    """Find the axes of each tensor that run over joints, by comparing the network for two joints with that for three.
+
+    Returns:
+        Name of the tensor -> axis -> its number of entries for each joint.
+    """
     with torch.device("meta"):
         few, more = (build_model(arch, k, **numbers).state_dict() for k in (2, 3))
     axes = {}

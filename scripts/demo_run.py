@@ -15,8 +15,9 @@ from zoopose.evaluation.inference import Predictions, predict
 from zoopose.evaluation.network import compute_device
 from zoopose.evaluation.protocol import Score, text_table, write_metrics
 from zoopose.evaluation.report.blocks import Block, CurvesBlock, OptionsBlock, ScoresBlock, TextBlock
+from zoopose.evaluation.report.curves import curves_of
+from zoopose.evaluation.report.overlay_gallery import overlay_gallery
 from zoopose.evaluation.report.page import build_report
-from zoopose.evaluation.report.run_report import curves_of, overlays
 from zoopose.evaluation.run_folder import RunFolder
 from zoopose.evaluation.score import MAIN, score_predictions
 from zoopose.files import atomic_json
@@ -132,8 +133,8 @@ def _report(
         ScoresBlock(
             "The published protocol, for comparison", {n.replace("_", "-"): s["published"] for n, s in scores.items()}
         ),
-        overlays(f"{_title(last)}: best and worst frames", dataset, found[last], skeleton),
-        overlays("Source-only: best and worst frames", dataset, found["source_only"], skeleton),
+        overlay_gallery(f"{_title(last)}: best and worst frames", dataset, found[last], skeleton),
+        overlay_gallery("Source-only: best and worst frames", dataset, found["source_only"], skeleton),
         *plan.label_blocks(skeleton),
     ]
     for folder, title in plan.titles.items():

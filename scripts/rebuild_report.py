@@ -21,7 +21,7 @@ from zoopose.evaluation.network import compute_device
 from zoopose.evaluation.options import TestOptions
 from zoopose.evaluation.report.blocks import Block
 from zoopose.evaluation.report.labels import label_blocks
-from zoopose.evaluation.report.run_report import run_facts, test_report, training_report
+from zoopose.evaluation.report.run_report import read_run_json, test_report, training_report
 from zoopose.evaluation.report.saved_predictions import SavedPredictions
 from zoopose.evaluation.run_folder import RunFolder
 from zoopose.evaluation.score import BATCH, score_predictions
@@ -55,7 +55,7 @@ def rebuild_report(options: ReportOptions) -> Path:
     """
     check_limits(options)
     folder = RunFolder(Path(options.run).expanduser().resolve())
-    facts = run_facts(folder)
+    facts = read_run_json(folder)
     record = SavedPredictions.read(folder) if folder.predictions.is_file() else None
     if record is not None and record.kind == "test":
         warn_of_idle(options, [(name, lambda o: True, SCORED) for name in ("accelerator", "workers")])
@@ -88,7 +88,7 @@ def _test(folder: RunFolder, record: SavedPredictions) -> Path:
             need_pictures=not options.predictions,
         )
         _same_frames(dataset, record, record.options["data"])
-        return test_report(folder, dataset, record.found, record.scores, record.skeleton, record.facts, record.tables)
+        return test_report(folder, dataset, record)
 
 
 def _training(
@@ -116,8 +116,7 @@ def _training(
         else:
             _same_frames(judged, record, name)
         more = _target_blocks(folder, options, skeleton, asked) if getattr(options, "target", "") else []
-        more = [*[table.block() for table in record.tables], *more]
-        return training_report(folder, judged, record.found, record.scores, skeleton, record.facts, more)
+        return training_report(folder, judged, record, more)
 
 
 def _judged(options: FitOptions, labelled: str, skeleton: Skeleton) -> tuple[PoseDataset, str]:
@@ -125,8 +124,7 @@ def _judged(options: FitOptions, labelled: str, skeleton: Skeleton) -> tuple[Pos
     on_target = getattr(options, "select_on_target", "")
     if on_target:
         return open_selecting(on_target, options, skeleton), on_target
-    dataset = validation_data(labelled, options.valid, options)
-    use_pairs_of(dataset, skeleton, options)
+    dataset = use_pairs_of(validation_data(labelled, options.valid, options), skeleton, options)
     return dataset, options.valid or labelled
 
 
@@ -158,9 +156,9 @@ def _scored(
 
 
 def _same_frames(dataset: PoseDataset, record: SavedPredictions, name: str) -> None:
-    if list(dataset.ids) != record.found.ids:
+    if list(dataset.ids) != record.predictions.ids:
         raise DataError(
-            f"the {len(record.found.ids)} animals of {name} that the run was scored on",
+            f"the {len(record.predictions.ids)} animals of {name} that the run was scored on",
             f"{len(dataset.ids)} animals, not the same ones",
             "give the data back, or score anew: zoopose test",
         )

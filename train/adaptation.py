@@ -94,13 +94,12 @@ def prepare_adaptation(
     if begins_fresh:
         start = begins_fresh(data)
     else:
-        start = restore or load_network(resume, source, options, getattr(data, "mean", None))
+        start = restore or load_network(resume, source, options, data.mean)
     if restore is None and not begins_fresh and same_run(start, options, method):
         restore = start  # the last checkpoint of this very run: continue it
     start = read_as(with_sigma(refine(start), options), options)
     check_adaptable(start)
-    for dataset in (data, valid):
-        use_pairs_of(dataset, start.skeleton, options)
+    data, valid = (use_pairs_of(dataset, start.skeleton, options) for dataset in (data, valid))
     target = open_target(options, start.skeleton)
     for dataset, name in ((data, source), (valid, options.valid or source), (target, options.target)):
         check_joints(dataset, start.skeleton, name)

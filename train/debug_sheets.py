@@ -58,7 +58,7 @@ class DrawnStep(StepWrapper):
         images, target = part["images"][:PICTURES], part["target"][:PICTURES]
         target = target if target.ndim == 4 else target[:, -1]
         known = part["weight"][:PICTURES].cpu().numpy() > 0
-        pictures = (spec.pictures(images).cpu() * 255).byte().permute(0, 2, 3, 1).numpy()
+        pictures = (spec.to_rgb(images).cpu() * 255).byte().permute(0, 2, 3, 1).numpy()
         own = known.shape[1] == len(skeleton)
         predicted = self._predict(images, len(skeleton)) if own else None
         rows = []

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets.open import Subset
 from ..datasets.pictures import Fault, SafeDataset
 from ..datasets.sample import PoseDataset
+from ..datasets.views import Subset
 from ..evaluation.box_fill import BoxFill, limit_of, share_of_whole_pictures, tightened, zoom_of
 from ..evaluation.inference import Predictions, predict
 from ..evaluation.options import ReadingOptions

@@ -74,7 +74,7 @@ def step_class(options: TrainOptions, training: PoseDataset, network: Loaded) ->
         OptionError: an augmentation that moves no part maps.
         DataError: a network with another number of parts than the data.
     """
-    labels, count = getattr(training, "parts", None), getattr(network.model, "num_parts", 0)
+    labels, count = training.parts, getattr(network.model, "num_parts", 0)
     if not count:
         return SupervisedStep
     if labels is None:

@@ -101,7 +101,7 @@ def _start(options: TrainOptions, training: PoseDataset, earlier: Loaded | None)
     if earlier is not None:
         start = earlier
     elif given:
-        start = load_network(given, options.dataset, options, getattr(training, "mean", None))
+        start = load_network(given, options.dataset, options, training.mean)
         if options.resume:
             restore = start
         else:
@@ -156,8 +156,8 @@ def _with_weights_of(given: Loaded, training: PoseDataset, options: TrainOptions
 
 def _evaluate(options: TrainOptions, fabric: Fabric, training: PoseDataset, valid: PoseDataset) -> Path:
     if not options.resume:
-        raise OptionError("a checkpoint to score", "--evaluate without --resume", "--resume FOLDER/model_best.pth.tar")
-    loaded = load_network(options.resume, options.dataset, options, getattr(training, "mean", None))
+        raise OptionError("a checkpoint to score", "--evaluate without --resume", f"--resume FOLDER/{RunFolder.BEST}")
+    loaded = load_network(options.resume, options.dataset, options, training.mean)
     check_joints(valid, loaded.skeleton, options.valid or options.dataset)
     log.info(loaded.note)
     if options.flip:

@@ -120,12 +120,9 @@ def finish(
     write_predictions(run.folder.preds_best, found)
     skeleton = validation.network.skeleton
     facts = {**facts, "input": validation.network.spec.describe()}
-    SavedPredictions("run", found, scores, skeleton, facts, epoch=int(best.get("epoch", 0)), tables=tables).write(
-        run.folder
-    )
-    more = [*[table.block() for table in tables], *more]
-    path = training_report(run.folder, validation.dataset, found, scores, skeleton, facts, more)
-    log.info("report: %s", path)
+    saved = SavedPredictions("run", found, scores, skeleton, facts, epoch=int(best.get("epoch", 0)), tables=tables)
+    saved.write(run.folder)
+    log.info("report: %s", training_report(run.folder, validation.dataset, saved, more))
     if found.faults:
         log.warning(found.faults)
     return scores

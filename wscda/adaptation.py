@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..commandline.folder_lock import alone_in
-from ..evaluation.data import use_pairs_of
 from ..evaluation.mirroring import say_pairs
 from ..evaluation.run_folder import RunFolder
 from ..progress import log
@@ -37,9 +36,7 @@ def adapt(options: WscdaOptions) -> Path:
     check_adaptable(pose_network)
     if restore is None and same_run(pose_network, options, "wscda"):
         restore = pose_network  # --resume names the last checkpoint of this run: continue it
-    for dataset in (domains.main, domains.valid, domains.target):
-        if dataset is not None:
-            use_pairs_of(dataset, pose_network.skeleton, options)
+    domains = domains.with_pairs_of(pose_network.skeleton, options)
     network = build_network(domains, start)
     run = open_run(options, fabric, "wscda", pose_network, epochs=options.num_epochs, restore=restore, whole=network)
     parts = {**run.restored.get(STATE, {}), "parts": network.parts(), "human": domains.human_skeleton()}

@@ -124,7 +124,7 @@ def start_of(options: WscdaOptions, domains: Domains, restore: Loaded | None) ->
         note = "fresh weights; a network trained on humans is a better start (zoopose train, then --resume)"
         return Start(Loaded(model, options.arch, numbers, skeleton, spec, {}), None, note)
     refuse_new_network(options, options.resume)
-    given = load_network(options.resume, options.labelled, options, getattr(domains.main, "mean", None))
+    given = load_network(options.resume, options.labelled, options, domains.main.mean)
     network, transferred = transfer_to_joints(with_sigma(given, options), skeleton, adapter, fresh)
     fresh.continue_globally()
     note = given.note

@@ -1,7 +1,7 @@
 """Sub-pixel decoding on the logarithm of a smoothed map: DARK.
 
 F. Zhang et al., Distribution-Aware Coordinate Representation for Human Pose Estimation, CVPR 2020, section 3.2. `decode_dark` is
-the form of this project, whose step cannot run away; `decode_darkpose` repeats the published code number for number.
+this project's version, which limits the step; `decode_darkpose` gives the numbers of the published code.
 """
 
 from __future__ import annotations
@@ -11,17 +11,22 @@ import torch
 from .peaks import cell_reader, peaks
 from .smoothing import blur_near, chunks, fast_blur, gaussian_kernel, opencv_kernel
 
-DARKPOSE_FLOOR = 1e-10
+Gradient = tuple[torch.Tensor, torch.Tensor]
+Hessian = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+DARKPOSE_FLOOR = 1e-10  # least value of a map before its logarithm, in the published code
 
 
 def decode_dark(maps: torch.Tensor, modulate_sigma: float = 0.0, kernel: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    """The highest cell and a Newton step of at most half a cell an axis (the highest cell cannot be further off).
+    """The highest cell, and a Newton step of at most half a cell on each axis: the true peak lies no further away.
 
     Args:
         maps: (B, K, h, w).
-        kernel: smooth them with so many taps of OpenCV's Gaussian in its place; 0: by `modulate_sigma`.
-        modulate_sigma: smooth the maps with a Gaussian of this width first (the distribution modulation of the paper, its sigma
-            is the target's); 0 reads the maps as they are. Beyond the edge counts as 0.
+        modulate_sigma: width in cells of the Gaussian that smooths the maps first (the paper's distribution modulation, with the
+            sigma of the target); 0: no smoothing. Cells beyond the border count as 0.
+        kernel: taps of OpenCV's Gaussian that smooths the maps instead; 0: smooth by `modulate_sigma`.
+
+    Returns:
+        xy_heatmap (B, K, 2) in cells, and score (B, K), the map's maximum.
     """
     x, y, score = peaks(maps)
     near = blur_near(maps, x, y, opencv_kernel(kernel) if kernel else gaussian_kernel(modulate_sigma))
@@ -31,10 +36,19 @@ def decode_dark(maps: torch.Tensor, modulate_sigma: float = 0.0, kernel: int = 0
 
 
 def newton_step(near: torch.Tensor, inside_x: torch.Tensor, inside_y: torch.Tensor) -> torch.Tensor:
-    """(..., 2) float64 step from the middle of (..., 3, 3) cells to the top of their logarithm, at most half a cell an axis.
+    """The Newton step from the middle of 3 x 3 cells to the top of their logarithm, at most half a cell on each axis.
 
-    Where the surface is no dome (flat, not positive, or not inside) the axis that cannot be refined stays where it is.
+    Where the surface has no top (it is flat, not positive, or a neighbour is beyond the border) the step of that axis is 0.
+
+    Args:
+        near: (..., 3, 3) cells, indexed by row and column.
+        inside_x: (...) bool, whether the middle has neighbours on both sides in x.
+        inside_y: (...) bool, the same for y.
+
+    Returns:
+        (..., 2) float64, cells.
     """
+    # far below any value that moves the step, and above 0, where the logarithm is infinite
     floor = near[..., 1, 1].clamp_min(1e-10) * 1e-6
 
     def log_at(dx: int, dy: int) -> torch.Tensor:
@@ -59,16 +73,19 @@ def newton_step(near: torch.Tensor, inside_x: torch.Tensor, inside_y: torch.Tens
 
 
 def decode_darkpose(maps: torch.Tensor, kernel: int = 11, absent: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
-    """The published DARK (`get_final_preds` of DarkPose, also OmniPose's) before its transform to the picture.
+    """The published decoder of DARK (`get_final_preds` of DarkPose, also of OmniPose) before its transform to the picture.
 
-    Highest cell and score of the map as it is; the map smoothed, brought back to its maximum, not below 1e-10, its logarithm; one
-    Newton step without any limit, see `taylor`. Numbers differ from the published float32 where its rounding does. A map without
-    a value above 0 is at (0, 0) and not refined; where the published code divides by 0 (a map of zeros) this gives (0, 0) too.
+    Highest cell and score are those of the map itself. The map is smoothed, scaled to its maximum before, and limited to at least
+    1e-10; one Newton step on its logarithm follows, without a limit, see `taylor`. The published float32 code rounds in other
+    places. A map without a value above 0 is at (0, 0) without a step, also a map of zeros, where the published code divides by 0.
 
     Args:
         maps: (B, K, h, w).
         kernel: taps of the Gaussian: 11 in the published settings, 3 for inputs of 128 x 96.
-        absent: both coordinates of a map without a value above 0; mmpose has -1.
+        absent: both coordinates of a map without a value above 0; -1 in mmpose.
+
+    Returns:
+        xy_heatmap (B, K, 2) in cells, and score (B, K).
     """
     x, y, score = peaks(maps)
     known = score > 0
@@ -83,10 +100,10 @@ def decode_darkpose(maps: torch.Tensor, kernel: int = 11, absent: float = 0.0) -
 
 
 def _rescaled(maps: torch.Tensor, near: torch.Tensor, score: torch.Tensor, kernel: int) -> torch.Tensor:
-    """Cells of smoothed maps times what brings the smoothed map back to its maximum.
+    """Cells of smoothed maps times the factor that restores the map's maximum.
 
-    The factor cancels in a logarithm's derivatives, and matters only where a cell would be cut to the floor. It needs the whole
-    map smoothed, so on a CPU it is found only for maps with such a cell; it is 1 or more.
+    The derivatives of a logarithm do not depend on the factor; it matters only where a cell is below the floor. The factor,
+    which is 1 or more, needs the whole map smoothed, so on a CPU it is computed only for maps with such a cell.
     """
     flat, parts = maps.flatten(0, 1), near.flatten(0, 1)
     low = parts.flatten(1).amin(1) < DARKPOSE_FLOOR
@@ -133,11 +150,21 @@ def _taylor(near: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
     hxx = 0.25 * (at(2, 0) - 2 * at(0, 0) + at(-2, 0))
     hyy = 0.25 * (at(0, 2) - 2 * at(0, 0) + at(0, -2))
     hxy = 0.25 * (at(1, 1) - at(1, -1) - at(-1, 1) + at(-1, -1))
-    return unlimited_step(gx, gy, hxx, hxy, hyy, inside)
+    return unlimited_step((gx, gy), (hxx, hxy, hyy), inside)
 
 
-def unlimited_step(gx, gy, hxx, hxy, hyy, where: torch.Tensor) -> torch.Tensor:
-    """(..., 2) the step -H^-1 g, however long; 0 where the determinant is 0 or `where` is false."""
+def unlimited_step(gradient: Gradient, hessian: Hessian, where: torch.Tensor) -> torch.Tensor:
+    """The Newton step -H^-1 g without a limit; 0 where the determinant is 0 or `where` is false.
+
+    Args:
+        gradient: gx, gy, each (...).
+        hessian: hxx, hxy, hyy, each (...).
+        where: (...) bool.
+
+    Returns:
+        (..., 2), cells.
+    """
+    (gx, gy), (hxx, hxy, hyy) = gradient, hessian
     determinant = hxx * hyy - hxy**2
     usable = where & (determinant != 0)
     safe = torch.where(usable, determinant, 1.0)

@@ -1,4 +1,4 @@
-"""Maps to joints: one function for all kinds."""
+"""Maps to joints: one function for all decoders."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DECODERS: dict[str, Callable[..., tuple[torch.Tensor, torch.Tensor]]] = {
     "megvii_mmpose": decode_megvii_mmpose,
     "princeton": decode_princeton,
 }
-# kinds that smooth maps by a number of taps
+# decoders that smooth maps with a number of taps
 SMOOTHED = (
     "dark",
     "darkpose",
@@ -47,15 +47,19 @@ SMOOTHED = (
     "cpn",
     "megvii_mmpose",
 )
-# of one map a joint, the score its maximum, the place within three quarters of a cell from the highest (1-based: `published_`)
+# decoders of one map for each joint whose score is its maximum and whose place is at most 3/4 cell from the highest cell
 DECODINGS = ("argmax", "quarter", "dark", "published_argmax", "published_quarter")
 
 
 def tap_settings(kind: str, taps: int) -> dict[str, Any]:
-    """Settings of `decode` for a smoothing of so many taps; 0: the kind's own. `udp_offset` smooths its discs by 2 taps + 1.
+    """Settings of `decode` for a number of smoothing taps.
+
+    Args:
+        kind: a key of `DECODERS`.
+        taps: 0 means the decoder's default. `udp_offset` smooths its discs with 2 taps + 1, its offsets with this number.
 
     Raises:
-        ValueError: a kind that does not smooth.
+        ValueError: a decoder that does not smooth.
     """
     if not taps:
         return {}
@@ -65,19 +69,28 @@ def tap_settings(kind: str, taps: int) -> dict[str, Any]:
 
 
 def decode(
-    heatmaps: torch.Tensor, kind: str = "dark", modulate_sigma: float | None = None, **settings
+    heatmaps: torch.Tensor, kind: str = "dark", modulate_sigma: float | None = None, **settings: Any
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Joints of heatmaps.
+    """Find the joints of heatmaps.
 
     Args:
-        heatmaps: (B, K, h, w); (B, 3 K, h, w) for `udp_offset` and `grmi`. Half precision is read in float32.
+        heatmaps: (B, K, h, w); (B, 3 K, h, w) for `udp_offset` and `grmi`. Half precision is converted to float32.
         kind: a key of `DECODERS`, see `pose.heatmap`.
-        modulate_sigma: for `dark`, see `dark.decode_dark`.
-        settings: further arguments of the kind's function.
+        modulate_sigma: only for `dark`, see `dark.decode_dark`.
+        settings: further arguments of the decoder.
 
     Returns:
-        xy_heatmap (B, K, 2) in cells (1-based for the `published_` kinds) and score (B, K), the map's maximum unless the kind's
-        function says otherwise; float32, or float64 as the maps.
+        xy_heatmap (B, K, 2) in cells (1-based for `published_argmax` and `published_quarter`), and score (B, K): the map's
+        maximum if the decoder says nothing else. float32, or float64 for maps of float64.
+
+    Raises:
+        ValueError: an unknown decoder, or a setting that it does not have.
+
+    >>> from zoopose.pose.heatmap import encode
+    >>> maps = encode(torch.tensor([[[12.25, 7.5]]]), torch.ones(1, 1), size_hw=(16, 24), sigma=1.5)
+    >>> xy_heatmap, score = decode(maps)
+    >>> print([round(float(v), 2) for v in xy_heatmap[0, 0]])
+    [12.25, 7.5]
     """
     if kind not in DECODERS:
         raise ValueError(f"kind must be one of {', '.join(DECODERS)}, not {kind!r}")

@@ -1,4 +1,4 @@
-"""Joints to maps, one map a joint."""
+"""Joints to maps, one map for each joint."""
 
 from __future__ import annotations
 
@@ -18,17 +18,26 @@ def encode(
     sigma: float,
     kind: str = "gaussian",
 ) -> torch.Tensor:
-    """Target maps.
+    """Draw target maps.
 
     Args:
         xy_heatmap: (B, K, 2) joints in cells.
-        visible: (B, K); a joint with a false or zero flag gets an empty map, as one with a coordinate that is not finite does.
-        size_hw: rows and columns of the map.
+        visible: (B, K); a joint gets an empty map where its flag is false or 0, or a coordinate is not finite.
+        size_hw: (h, w), rows and columns of the map.
         sigma: width of the peak in cells.
         kind: one of `ENCODINGS`, see `pose.heatmap`.
 
     Returns:
         (B, K, h, w) float32.
+
+    Raises:
+        ValueError: an unknown kind.
+
+    >>> maps = encode(torch.tensor([[[2.0, 1.0]]]), torch.ones(1, 1), size_hw=(3, 4), sigma=1.0)
+    >>> maps[0, 0]
+    tensor([[0.0821, 0.3679, 0.6065, 0.3679],
+            [0.1353, 0.6065, 1.0000, 0.6065],
+            [0.0821, 0.3679, 0.6065, 0.3679]])
     """
     if kind not in ENCODINGS:
         raise ValueError(f"kind must be one of {', '.join(ENCODINGS)}, not {kind!r}")
@@ -44,10 +53,10 @@ def encode(
         dy2 = (torch.arange(h, device=xy.device) - y[..., None]) ** 2
         maps = (1 + (dx2[..., None, :] + dy2[..., :, None]) / sigma**2) ** -1.5
         return torch.where(shown[..., None, None], maps, 0.0).float()
-    if kind == "princeton":  # skips joints beyond the map's first column and row, and those at or left of 0
+    if kind == "princeton":  # the published code omits joints beyond the map, and those at or left of 0
         shown = shown & (x > 0) & (x < w) & (y > -1) & (y < h)
     axis = _WINDOWS.get(kind, _whole_axis)
-    # a Gaussian is the product of its two axes: h + w exponentials, not h * w
+    # a Gaussian is the product of one for each axis: h + w exponentials, not h * w
     across, down = axis(x, w, sigma), axis(y, h, sigma)
     across = torch.where(shown[..., None], across, 0.0)
     maps = new_maps((*xy.shape[:2], h, w), xy.device)
@@ -55,8 +64,10 @@ def encode(
 
 
 def new_maps(shape: tuple[int, ...], device: torch.device) -> torch.Tensor:
-    """Memory for float32 maps. On a CPU it is NumPy's, which asks for large pages: getting the thousands of small ones that torch
-    asks for takes longer than drawing on them.
+    """Allocate float32 maps without values.
+
+    On a CPU the memory is NumPy's, which asks for large pages. Torch asks for thousands of small ones, and these take longer to get
+    than the maps take to draw.
     """
     return torch.from_numpy(np.empty(shape, np.float32)) if device.type == "cpu" else torch.empty(shape, device=device)
 

@@ -1,12 +1,14 @@
-"""The highest cell of every map, and single values of maps."""
+"""The highest cell of each map, and single cells of maps."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 
 
 def peaks(maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Where every map is highest; the first cell, row by row, where several are.
+    """Find the highest cell of each map: the first one, row by row, where several are equal.
 
     Args:
         maps: (..., h, w).
@@ -25,8 +27,8 @@ def peaks(maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]
     return index % w, torch.div(index, w, rounding_mode="floor"), score
 
 
-def cell_reader(maps: torch.Tensor):
-    """A function (column, row) -> values (...) of maps (..., h, w) there; beyond the edge those of the nearest cell."""
+def cell_reader(maps: torch.Tensor) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """Make a function (column, row) -> values (...) of maps (..., h, w); beyond the border it reads the nearest cell."""
     h, w = maps.shape[-2:]
     flat = maps.flatten(-2)
 
@@ -38,7 +40,16 @@ def cell_reader(maps: torch.Tensor):
 
 
 def slope(maps: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """(..., 2) right minus left and below minus above the cell (x, y); 0 on the border."""
+    """Differences of the neighbours of cell (x, y): right minus left, below minus above; 0 on the border.
+
+    Args:
+        maps: (..., h, w).
+        x: (...) column.
+        y: (...) row.
+
+    Returns:
+        (..., 2).
+    """
     h, w = maps.shape[-2:]
     at = cell_reader(maps)
     inside_x, inside_y = (x > 0) & (x < w - 1), (y > 0) & (y < h - 1)

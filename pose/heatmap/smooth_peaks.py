@@ -1,4 +1,4 @@
-"""The highest cell of every map after smoothing, mostly by smoothing a few rows."""
+"""The highest cell of each smoothed map; for most maps only a few rows are smoothed."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import torch
 from .peaks import peaks
 from .smoothing import blur, blur_matrix, chunks, row_weights, stretches
 
-REACH = 6  # rows above and below the likely peak that are smoothed
-SLACK = 1e-5  # of the largest value in those rows: what rounding may do to a bound
+REACH = 6  # rows above and below the likely peak that are smoothed; more rows cost more time, fewer miss the peak more often
+SLACK = 1e-5  # by how much rounding may change a bound, as a share of the largest value in those rows
 
 
 def smooth_peaks(maps: torch.Tensor, kernel: tuple[float, ...]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Column, row and value of the highest cell of smoothed maps, their neighbourhood mirrored beyond the edge.
+    """Find the highest cell of smoothed maps; beyond the border the maps are mirrored.
 
-    A smoothed value is a mean over its surroundings, so the rows' maxima, smoothed, bound every row of the smoothed map from above.
-    The rows about the highest bound are smoothed; where no bound elsewhere comes up to the highest cell in them, it is the map's.
-    Only maps for which that is not so (no clear peak) are smoothed as a whole.
+    A smoothed value is a mean over its surroundings. So the maxima of the rows, smoothed, are upper bounds of the rows of the
+    smoothed map. The rows around the highest bound are smoothed. If no other row's bound reaches the highest cell found there,
+    this cell is the highest of the map. Only the other maps, which have no clear peak, are smoothed completely.
 
     Args:
         maps: (B, K, h, w).
@@ -51,11 +51,12 @@ def smooth_peaks(maps: torch.Tensor, kernel: tuple[float, ...]) -> tuple[torch.T
     for part in chunks(flat[rest]) if len(rest) else ():
         some = rest[part]
         x[some], y[some], score[some] = peaks(blur(flat[some], kernel, "reflect"))
-    return tuple(part.view(maps.shape[:2]) for part in (x, y, score))
+    shape = maps.shape[:2]
+    return x.view(shape), y.view(shape), score.view(shape)
 
 
 def _row_maxima(maps: torch.Tensor) -> torch.Tensor:
-    """(N, h) of every row of maps (N, h, w), or of two rows together: torch reduces longer rows three times as fast."""
+    """(N, h) maximum of each row of maps (N, h, w), or of two rows together: torch reduces longer rows three times as fast."""
     n, h, w = maps.shape
     joined = 2 if h % 2 == 0 else 1
     return maps.reshape(n, h // joined, joined * w).amax(2).repeat_interleave(joined, 1)

@@ -1,4 +1,4 @@
-"""Decoding by the expected place under a softmax over all cells.
+"""Decoding by the mean place under a softmax over all cells.
 
 F. Zhang et al., Simple and Lightweight Human Pose Estimation (LPN), arXiv 1911.10346, section 3.3 (beta-soft-argmax).
 """
@@ -9,19 +9,19 @@ import torch
 
 from .peaks import cell_reader, slope
 
-BETA = 160.0  # of the published evaluation; the published class has 100 unless told
+BETA = 160.0  # of the published evaluation; the default of the published class is 100
 
 
 def decode_soft_argmax(maps: torch.Tensor, beta: float = BETA) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean place of the softmax of beta times the map; differentiable. A flat map gives its middle.
+    """Mean place under the softmax of beta times the map; differentiable. The result for a flat map is its middle.
 
     Args:
         maps: (B, K, h, w).
-        beta: how sharply the highest cell counts.
+        beta: larger values give the highest cell more weight.
 
     Returns:
-        xy_heatmap (B, K, 2), and the map's value (B, K) at the cell nearest to it (halves go to the even one), which is not always
-        its maximum.
+        xy_heatmap (B, K, 2) in cells, and score (B, K): the map's value at the nearest cell (halves to the even one), which may
+        be less than its maximum.
     """
     h, w = maps.shape[-2:]
     share = (maps.flatten(-2) * beta).softmax(-1).view_as(maps)
@@ -33,8 +33,10 @@ def decode_soft_argmax(maps: torch.Tensor, beta: float = BETA) -> tuple[torch.Te
 
 
 def decode_lpn(maps: torch.Tensor, beta: float = BETA) -> tuple[torch.Tensor, torch.Tensor]:
-    """The published LPN (`get_final_preds_using_softargmax`) before its transform: the soft place, and from there a quarter cell
-    towards the higher neighbour of the nearest cell, for 1 < x < w - 1 and 1 < y < h - 1 only.
+    """The published decoder of LPN (`get_final_preds_using_softargmax`) before its transform to the picture.
+
+    The place of `decode_soft_argmax`, moved a quarter cell towards the higher neighbour of the nearest cell, only for 1 < x < w
+    - 1 and 1 < y < h - 1.
     """
     xy, score = decode_soft_argmax(maps, beta)
     h, w = maps.shape[-2:]

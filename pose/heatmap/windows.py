@@ -1,6 +1,6 @@
-"""Target maps drawn in a window about the joint, as published codes draw them.
+"""Target maps drawn in a window around the joint, as in published codes.
 
-Every one is a product of a row and a column of values, so it takes h + w exponentials a joint, and no loop.
+A map is the product of a row and a column of values: h + w exponentials for each joint, without a loop over joints.
 """
 
 from __future__ import annotations
@@ -9,22 +9,22 @@ import torch
 
 
 def nearest(place: torch.Tensor) -> torch.Tensor:
-    """The cell that published codes take a place for: half a cell on, cut toward zero."""
+    """The cell of a place in published codes: half a cell is added, the sum truncated toward zero."""
     return (place + 0.5).trunc()
 
 
 def reach_of(sigma: float) -> int:
-    """Cells from the middle of a published window to its edge; published settings have whole sigmas."""
+    """Cells from the middle of a published window to its edge: 3 sigma. Published settings have whole sigmas."""
     return round(3 * sigma)
 
 
 def msra_axis(place: torch.Tensor, n: int, sigma: float) -> torch.Tensor:
-    """(..., n) of SimpleBaseline and HRNet: a Gaussian about the nearest cell, in a window of 6 sigma + 1 cells."""
+    """(..., n) values of one axis in SimpleBaseline, HRNet: a Gaussian about the nearest cell, in a window of 6 sigma + 1 cells."""
     return _windowed(nearest(place), nearest(place), n, sigma)
 
 
 def udp_axis(place: torch.Tensor, n: int, sigma: float) -> torch.Tensor:
-    """(..., n) of UDP: the window of the nearest cell, the Gaussian about the place itself."""
+    """(..., n) values of one axis in UDP: the window of the nearest cell, the Gaussian about the place itself."""
     return _windowed(nearest(place), place, n, sigma)
 
 
@@ -35,8 +35,9 @@ def _windowed(cell: torch.Tensor, middle: torch.Tensor, n: int, sigma: float) ->
 
 
 def princeton_axis(place: torch.Tensor, n: int, sigma: float) -> torch.Tensor:
-    """(..., n) of the princeton-vl hourglass code: about the place cut toward zero, in a window of 6 sigma + 3 cells, whose first
-    cell is cut toward zero, too.
+    """(..., n) values of one axis in the princeton-vl hourglass code: about the truncated place, in a window of 6 sigma + 3 cells.
+
+    The window's first cell is also truncated toward zero.
     """
     reach = 3 * sigma + 1
     first, end = (place.trunc() - reach).trunc()[..., None], (place.trunc() + reach + 1).trunc()[..., None]
@@ -52,20 +53,23 @@ def window_weight(
     sigma: float,
     kind: str = "msra",
 ) -> torch.Tensor:
-    """What published codes weigh a joint with: `visible`, but 0 where the joint's window of 3 sigma lies wholly beside the map.
+    """The weight of a joint in published codes: `visible`, or 0 where the joint's window of 3 sigma is completely outside the map.
 
-    A window whose last cell is 0 (`msra`, `udp_gaussian`) counts as touching, though nothing of it is drawn.
+    A window that ends just before the first cell (`msra`, `udp_gaussian`) still counts as inside, though nothing of it is drawn.
 
     Args:
         xy_heatmap: (B, K, 2) joints in cells.
         visible: (B, K) flags or weights.
-        size_hw: rows and columns of the map.
+        size_hw: (h, w), rows and columns of the map.
         sigma: width of the peak in cells.
-        kind: `msra` or `udp_gaussian`: the window of the nearest cell; `gaussian`: DARK's, of the place itself. Codecs with offsets
-            do not do this.
+        kind: `msra` or `udp_gaussian`: the window of the nearest cell; `gaussian`: DARK's window, of the place itself. Codecs with
+            offsets do not have such weights.
 
     Returns:
-        (B, K) float32. Times factors of the joints (HRNet's `joints_weight`) where a training has them.
+        (B, K) float32.
+
+    Raises:
+        ValueError: another kind.
     """
     if kind not in ("msra", "udp_gaussian", "gaussian"):
         raise ValueError(f"kind must be msra, udp_gaussian or gaussian, not {kind!r}")
@@ -78,10 +82,17 @@ def window_weight(
 
 
 def original_maps(xy: torch.Tensor, size_hw: tuple[int, int], sigma: float, cauchy: bool) -> torch.Tensor:
-    """(B, K, h, w) of the published CC-SSL and bearpaw hourglass code (`draw_labelmap`), bit for bit."""
+    """Maps (B, K, h, w) float32 of the CC-SSL and bearpaw hourglass code (`draw_labelmap`), bit for bit.
+
+    Args:
+        xy: (B, K, 2) joints in cells.
+        size_hw: (h, w), rows and columns of the maps.
+        sigma: width of the peak, cells.
+        cauchy: a Cauchy peak in place of a Gaussian.
+    """
     h, w = size_hw
     xy = xy if xy.dtype in (torch.float32, torch.float64) else xy.double()
-    first = (xy - 3 * sigma).trunc().double()  # in the coordinates' own precision, as published
+    first = (xy - 3 * sigma).trunc().double()  # the subtraction in the coordinates' own precision, as published
     stop = (xy + 3 * sigma + 1).trunc().double()
     axes = []
     for axis, size in ((0, w), (1, h)):

@@ -203,6 +203,12 @@ def test_every_link_leads_somewhere(page):
     assert dead == []
 
 
+def test_every_page_that_the_code_names_is_there():
+    files = [p for p in (*ROOT.rglob("*.py"), *ROOT.rglob("*.sh")) if not p.relative_to(ROOT).parts[0].startswith(".")]
+    named = {(p.name, page) for p in files for page in re.findall(r"docs/[\w/]+\.md", p.read_text(encoding="utf-8"))}
+    assert [(name, page) for name, page in sorted(named) if not (ROOT / page).is_file()] == []
+
+
 @pytest.mark.parametrize(
     "text, fault",
     [

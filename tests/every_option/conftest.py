@@ -26,8 +26,8 @@ Every option changes the result, or warns, or is refused: say in the table of th
     "name": free(VALUE, "why", SEEN, other=...)  the result stays; SEEN(folder, said) is true of what it does instead
     "name": elsewhere("tests/FILE.py", "why")    another test shows what it does
     "name": (effect(VALUE), warns(VALUE, other=...))   several of them
-`other` are further options, under which it is tried. An option that does nothing must be mended: make it work,
-warn (train/no_effect.py, commandline.parsing.dead) or refuse it."""
+`other` are further options, under which it is tried. An option that does nothing must be changed: make it work,
+warn (train/no_effect.py, commandline.flags.dead) or refuse it."""
 
 
 def pairs(table: dict[str, Any]) -> list[tuple[str, Any]]:

@@ -288,7 +288,7 @@ def _scored(folder: Path, _: Any) -> Any:
     place = folder if (folder / "predictions.h5").is_file() else Path("another")
     path = place / "metrics.json" if (place / "metrics.json").is_file() else Path("scores.json")
     poses = place / "keypoints_results.json"
-    record = SavedPredictions.read(RunFolder(place)).found
+    record = SavedPredictions.read(RunFolder(place)).predictions
     return repr(_numbers(json.loads(path.read_text()))), record.xy_px.tobytes(), poses.is_file() and poses.read_text()
 
 

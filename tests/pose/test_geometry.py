@@ -137,7 +137,9 @@ def test_a_view_mirrored_twice_is_the_view():
 @given(st.sampled_from([32, 48]), st.integers(1, 12))
 def test_a_padded_crop_is_cut_to_its_inner_square(size, pad):
     margin, whole = 1 + 2 * pad / size, size + 2 * pad
-    matrix = geometry.view_matrix(size, torch.ones(1), torch.zeros(1), torch.tensor([False]), None, whole, margin)
+    matrix = geometry.view_matrix(
+        size, torch.ones(1), torch.zeros(1), torch.tensor([False]), from_size=whole, margin=margin
+    )
     expected = torch.tensor([[[1.0, 0.0, -pad], [0.0, 1.0, -pad]]])
     np.testing.assert_allclose(matrix, expected, atol=1e-4, rtol=0)
 
@@ -149,7 +151,7 @@ def test_warp_agrees_with_opencv_away_from_the_border(seed):
     picture = cv2.GaussianBlur(rng.random((60, 70)).astype(np.float32), (0, 0), 3)
     matrix = geometry.view_matrix(
         50, torch.tensor([rng.uniform(0.8, 1.2)]), torch.tensor([rng.uniform(-40, 40)]), torch.tensor([seed % 2 == 0]),
-        torch.tensor(rng.uniform(-0.1, 0.1, (1, 2)).astype(np.float32)), 60,
+        torch.tensor(rng.uniform(-0.1, 0.1, (1, 2)).astype(np.float32)), from_size=60,
     )  # fmt: skip
     ours = geometry.warp(torch.from_numpy(picture)[None, None], matrix, (50, 40))[0, 0].numpy()
     theirs = cv2.warpAffine(picture, matrix[0].double().numpy(), (40, 50), flags=cv2.INTER_LINEAR)

@@ -11,6 +11,7 @@ import numpy as np
 from lightning_fabric import Fabric
 
 from ...commandline.parsing import given, warn_nothing
+from ...datasets.open import original_augmentation, people_placed_hidden_joints
 from ...datasets.pictures import PictureError
 from ...datasets.sample import PoseDataset
 from ...errors import DataError, OptionError
@@ -67,7 +68,7 @@ def augmentation_name(options: TrainOptions, spec: InputSpec) -> str:
     """
     name: str = options.augment
     if name == "auto":
-        weak = options.dataset.partition(":")[0] in ("real_animal", "synthetic_animal")
+        weak = original_augmentation(options.dataset) == "standard"
         name = "recipe" if spec.kind in FRAMES else "standard" if weak else "strong"
     kinds = {"published": ("published",), "recipe": FRAMES}.get(name, ("exact", "published"))
     if spec.kind not in kinds:
@@ -140,13 +141,12 @@ def encoding_of(options: TargetMapOptions) -> str:
 
 def trains_hidden(options: TargetMapOptions, source: str) -> bool:
     """Whether joints of a source that are labelled but hidden are trained on."""
-    nobody_placed = source.partition(":")[0].startswith(("real_animal", "synthetic_animal"))
-    return options.hidden == "train" or (options.hidden == "auto" and not nobody_placed)
+    return options.hidden == "train" or (options.hidden == "auto" and people_placed_hidden_joints(source))
 
 
 def original_mean(training: PoseDataset) -> tuple[float, float, float]:
     """RGB mean that the published input form subtracts: the data set's own, or measured on up to 200 of its pictures."""
-    mean = getattr(training, "mean", None)
+    mean = training.mean
     if mean is not None:
         return _rgb(mean)
     means = []

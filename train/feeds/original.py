@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import default_collate
 
+from ...datasets.open import original_augmentation
 from ...datasets.original_items import OriginalItems
 from ...datasets.pictures import Fault
 from ...datasets.sample import PoseDataset
@@ -74,7 +75,7 @@ def original_items(
 
 def training_items(dataset: PoseDataset, spec: InputSpec, options: TrainOptions) -> OriginalItems:
     """Items of `train --augment published`: recipe 7b (strong) for names that end in _sp, else 7a (ccssl section 6)."""
-    strong = options.dataset.partition(":")[0].endswith("_sp")
+    strong = original_augmentation(options.dataset) == "strong"
     return original_items(dataset, spec, options, "strong" if strong else "standard")
 
 
