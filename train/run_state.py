@@ -84,7 +84,7 @@ class Run:
             if best:
                 names.append(RunFolder.BEST)
             if self.snapshot and self.step == 0 and self.epoch % self.snapshot == 0:
-                names.append(f"checkpoint_{self.epoch}.pth.tar")
+                names.append(RunFolder.epoch_name(self.epoch))
             # what a resume reads comes last: a run killed in between does the epoch again, and all the names with it
             first, *more = [*names, self.last_name]
             facts = self.facts({**self.restored, **(state or {})})
