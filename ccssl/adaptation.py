@@ -10,7 +10,8 @@ from ..evaluation.mirroring import say_pairs
 from ..evaluation.report.labels import label_blocks_of_run
 from ..evaluation.run_folder import RunFolder
 from ..train.adaptation import guard_for, log_outcome, outcome_facts, prepare_adaptation
-from ..train.run import banner, open_fabric, open_run, train_run
+from ..train.devices import open_fabric
+from ..train.run import log_banner, open_run, train_run
 from ..train.validation import finish
 from .model_selection import model_selection_for, selection_note
 from .options import CcsslOptions
@@ -29,20 +30,17 @@ def adapt(options: CcsslOptions) -> Path:
     inputs = prepare_adaptation(
         options,
         "ccssl",
-        options.source,
-        "source",
-        LAST,
         lambda network: start_network(options, network),
-        fresh=lambda data: fresh_network(options, data),
+        lambda data: fresh_network(options, data),
     )
     start, restore = inputs.start, inputs.restore
     aliases = (f"{options.source.partition(':')[0]}.pth.tar",) if has_splits(options.source) else ()
-    state = None if restore is None else restore.state
-    run = open_run(options, fabric, "ccssl", start, options.num_epochs, state, LAST, aliases)
+    run = open_run(options, fabric, "ccssl", start, epochs=options.num_epochs, restore=restore, aliases=aliases)
     few = open_target_labels(options, start.skeleton)
     data = {**inputs.describe(), **describe_target_labels(few), "protocol": describe(options)}
-    guard = guard_for(options, inputs, start, run)
-    banner(run, start, data, options.num_epochs, [f"start      {start.note}"])
+    original = options.protocol == "published"
+    guard = guard_for(options, inputs, run, original)
+    log_banner(run, start, data, options.num_epochs, [f"start      {start.note}"])
     say_pairs(options, start.skeleton)
     step = step_for(options, inputs, fabric, run, few)
     selection = model_selection_for(options, inputs, fabric, step)
@@ -50,14 +48,16 @@ def adapt(options: CcsslOptions) -> Path:
         run,
         step,
         options,
-        options.num_epochs,
-        selection,
-        selection.select,
-        "CC-SSL",
-        data,
-        restore is not None,
         start,
-        guard,
+        epochs=options.num_epochs,
+        validate=selection,
+        select=selection.select,
+        method="CC-SSL",
+        data=data,
+        restored=restore is not None,
+        guard=guard,
+        # the 2020 code gives the two domains to the network one after the other
+        pictures_at_once=options.train_batch if original else 0,
     )
     note = selection_note(options)
     if fabric.is_global_zero:

@@ -11,6 +11,7 @@ from ..commandline.parsing import warn_of_idle
 from ..datasets.sample import PoseDataset
 from ..errors import OptionError
 from ..pose.checkpoints import Loaded
+from ..pose.fresh_weights import FreshWeights
 from ..progress import log
 from ..train.feeds.labelled import original_mean
 from ..train.network import input_spec, new_network
@@ -175,7 +176,9 @@ def fresh_network(options: CcsslOptions, source: PoseDataset) -> Loaded:
     published = options.protocol == "published"
     mean = original_mean(source) if published else None
     spec = input_spec(options, "published" if published else "exact", mean)
-    model, numbers = new_network(options, source.skeleton, spec)
+    fresh = FreshWeights(options.seed)
+    model, numbers = new_network(options, source.skeleton, spec, fresh)
+    fresh.continue_globally()
     note = f"fresh weights of {options.arch}, seed {options.seed}: no source model (--resume '')"
     return Loaded(model, options.arch, numbers, source.skeleton, spec, {}, note)
 

@@ -9,7 +9,8 @@ from ...evaluation.mirroring import say_pairs
 from ...evaluation.report.labels import label_blocks_of_run
 from ...evaluation.run_folder import RunFolder
 from ...train.adaptation import guard_for, log_outcome, outcome_facts, prepare_adaptation
-from ...train.run import banner, open_fabric, open_run, train_run
+from ...train.devices import open_fabric
+from ...train.run import log_banner, open_run, train_run
 from ...train.validation import Validation, finish
 from ..options import PploOptions
 from .rounds import with_defaults
@@ -24,17 +25,27 @@ def refine(options: PploOptions) -> Path:
     """Refine as the options say; returns the run folder."""
     options = with_defaults(options)
     fabric = open_fabric(options)
-    inputs = prepare_adaptation(options, "pplo", options.source, "source", LAST)
+    inputs = prepare_adaptation(options, "pplo")
     start, restore = inputs.start, inputs.restore
-    run = open_run(options, fabric, "pplo", start, options.num_epochs, None if restore is None else restore.state, LAST)
+    run = open_run(options, fabric, "pplo", start, epochs=options.num_epochs, restore=restore)
     data = inputs.describe()
-    guard = guard_for(options, inputs, start, run)
-    banner(run, start, data, options.num_epochs, [f"start      {start.note}"])
+    guard = guard_for(options, inputs, run)
+    log_banner(run, start, data, options.num_epochs, [f"start      {start.note}"])
     say_pairs(options, start.skeleton)
     step = step_for(options, inputs, fabric, run)
     validation = Validation(inputs.valid, start, fabric, options)
     train_run(
-        run, step, options, options.num_epochs, validation, "val/pck", "PPLO", data, restore is not None, start, guard
+        run,
+        step,
+        options,
+        start,
+        epochs=options.num_epochs,
+        validate=validation,
+        select="val/pck",
+        method="PPLO",
+        data=data,
+        restored=restore is not None,
+        guard=guard,
     )
     if fabric.is_global_zero:
         blocks = label_blocks_of_run(run.folder, inputs.target, start.skeleton)
