@@ -51,6 +51,7 @@ def test_overlay_without_prediction_or_truth():
     pictures.overlay(CROP, XY * 1e9, XY, ALL, SKELETON)  # far outside, even of 32 bits
 
 
+@pytest.mark.parametrize("crop", [CROP[..., 0], CROP.astype(np.float32), np.zeros((0, 0, 3), np.uint8)])
 def test_not_a_picture(crop):
     with pytest.raises(ZooposeError, match="picture"):
         pictures.overlay(crop, XY, XY, ALL, SKELETON)
