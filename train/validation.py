@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from ..datasets.sample import PoseDataset
-from ..evaluation.inference import Predictions, predict
+from ..evaluation.inference import Observer, PredictConfig, Predictions, predict
 from ..evaluation.keypoint_tables import log_tables
 from ..evaluation.mirroring import flips
 from ..evaluation.original_pck import area_under_curve, joint_distances
@@ -49,12 +49,12 @@ class Validation:
         self.flip = flips(options, dataset.skeleton)
         check_labels(dataset, network.spec.size_hw, 2, "score on")
 
-    def predict(self, model: nn.Module, batches: int | None = None, observe: Callable | None = None) -> Predictions:
-        return predict(
-            model, self.dataset, self.network.spec, self.fabric.device, self.options.predict_batch,
-            self.options.workers if batches is None else 0,
-            self.flip, batches, self.options.strict_data, "validation", observe,
-        )  # fmt: skip
+    def predict(self, model: nn.Module, batches: int | None = None, observe: Observer | None = None) -> Predictions:
+        workers = self.options.workers if batches is None else 0
+        config = PredictConfig(
+            self.options.predict_batch, workers, self.flip, batches, self.options.strict_data, "validation"
+        )
+        return predict(model, self.dataset, self.network.spec, self.fabric.device, config, observe)
 
     def scores(self, found: Predictions) -> dict[str, Score]:
         name = self.dataset.describe().get("name", "")
@@ -107,7 +107,7 @@ def finish(
     best = weights.read(run.folder.best)
     weights.load_into(run.plain, best["state_dict"])
     parts = counter_for(validation.dataset, validation.network)
-    found = validation.predict(run.plain, observe=parts and parts.observe)
+    found = validation.predict(run.plain, observe=parts.observe if parts else None)
     scores = validation.scores(found)
     tables = log_tables([parts.table({"data": str(validation.dataset.describe().get("name", ""))})] if parts else [])
     chosen = f"epoch {run.best_epoch}" if run.best_epoch else "the network the run began with"
