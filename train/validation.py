@@ -34,8 +34,6 @@ from .options import FitOptions
 from .run_state import Run
 from .supervised import LOSSES, loss_for, stage_loss
 
-Observe = Callable[[torch.Tensor, dict[str, Any]], None]  # (maps, raw batch), see `inference.predict`
-
 
 class Validation:
     """Scores a network on labelled validation data; called by `fit` after every epoch.
@@ -51,21 +49,12 @@ class Validation:
         self.flip = flips(options, dataset.skeleton)
         check_labels(dataset, network.spec.size_hw, 2, "score on")
 
-<<<<<<< HEAD
     def predict(self, model: nn.Module, batches: int | None = None, observe: Observer | None = None) -> Predictions:
         workers = self.options.workers if batches is None else 0
         config = PredictConfig(
             self.options.predict_batch, workers, self.flip, batches, self.options.strict_data, "validation"
         )
         return predict(model, self.dataset, self.network.spec, self.fabric.device, config, observe)
-=======
-    def predict(self, model: nn.Module, batches: int | None = None, observe: Observe | None = None) -> Predictions:
-        return predict(
-            model, self.dataset, self.network.spec, self.fabric.device, self.options.predict_batch,
-            self.options.workers if batches is None else 0,
-            self.flip, batches, self.options.strict_data, "validation", observe,
-        )  # fmt: skip
->>>>>>> main
 
     def scores(self, found: Predictions) -> dict[str, Score]:
         name = self.dataset.describe().get("name", "")
