@@ -27,7 +27,7 @@ def flips(options: Any, skeleton: Skeleton | None) -> bool:
 
 def say_pairs(options: Any, skeleton: Skeleton, training: bool = True) -> None:
     """One line on the left/right pairs that mirrored pictures swap, and a warning where joints look sided and have no partner."""
-    pairs = [f"{skeleton.joints[a]}/{skeleton.joints[b]}" for a, b in skeleton.partners]
+    pairs = [f"{skeleton.joints[a]}/{skeleton.joints[b]}" for a, b in skeleton.partners or ()]
     shown = ", ".join(pairs[:_SHOWN]) + (f" and {len(pairs) - _SHOWN} more" if len(pairs) > _SHOWN else "")
     if training:
         log.info("  pairs      %s", shown or "none: no joint name says left or right")
