@@ -13,13 +13,14 @@ from ..datasets.sample import PoseDataset
 from ..evaluation.data import use_pairs_of
 from ..evaluation.score import label_marks
 from ..pose.checkpoints import Loaded
+from ..pose.fresh_weights import FreshWeights
 from ..pose.skeleton import Skeleton
-from ..train import network as building
 from ..train.data import labelled_data
 from ..train.feeds.base import FeedConfig
 from ..train.feeds.crops import CacheConfig, CropFeed
 from ..train.feeds.labelled import augmentation_for, original_mean, target_config
 from ..train.feeds.original import OriginalFeed, original_items
+from ..train.network import input_spec, new_network
 from ..train.streams import Stream
 from .options import CcsslOptions
 
@@ -34,8 +35,10 @@ def fresh_network(options: CcsslOptions, source: PoseDataset) -> Loaded:
     """
     published = options.protocol == "published"
     mean = original_mean(source) if published else None
-    spec = building.input_spec(options, "published" if published else "exact", mean)
-    model, numbers = building.new_network(options, source.skeleton, spec)
+    spec = input_spec(options, "published" if published else "exact", mean)
+    fresh = FreshWeights(options.seed)
+    model, numbers = new_network(options, source.skeleton, spec, fresh)
+    fresh.continue_globally()
     note = f"fresh weights of {options.arch}, seed {options.seed}: no source model (--resume '')"
     return Loaded(model, options.arch, numbers, source.skeleton, spec, {}, note)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from zoopose.commandline.folder_lock import alone_in
@@ -25,9 +26,12 @@ from zoopose.pose import checkpoints
 from zoopose.pose.skeleton import Skeleton
 from zoopose.progress import duration, log
 from zoopose.scripts.demo import DemoOptions
+from zoopose.scripts.demo_ccssl import CcsslPlan
 from zoopose.scripts.demo_picture import write_result
-from zoopose.scripts.demo_plans import PLANS, Plan, with_defaults
+from zoopose.scripts.demo_plan import Plan, with_defaults
+from zoopose.scripts.demo_wscda import WscdaPlan
 
+PLANS: Mapping[str, type[Plan]] = {"ccssl": CcsslPlan, "wscda": WscdaPlan}  # method -> its plan
 RESULT = "result.png"  # the same frames before and after adaptation
 
 

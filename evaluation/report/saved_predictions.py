@@ -132,7 +132,7 @@ _TEST_CHECK = record(
 )
 
 
-def _predictions_of(data: Mapping[str, Any], about: Mapping[str, Any], k: int) -> Predictions:
+def _predictions_of(data: dict[str, Any], about: Mapping[str, Any], k: int) -> Predictions:
     """The arrays of a file of predictions of K joints.
 
     Raises:

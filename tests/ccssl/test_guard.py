@@ -310,7 +310,7 @@ def test_a_limit_of_no_guard_is_refused(command, tmp_path):
 
 
 def test_the_published_protocol_says_once_that_it_has_none(caplog):
-    assert guard_for(with_defaults(CcsslOptions(protocol="published")), None, None, None) is None
+    assert guard_for(with_defaults(CcsslOptions(protocol="published")), None, None, True) is None
     assert caplog.text.count("no guard against harm") == 1
-    assert guard_for(with_defaults(CcsslOptions(protocol="published", no_guard=True)), None, None, None) is None
+    assert guard_for(with_defaults(CcsslOptions(protocol="published", no_guard=True)), None, None, True) is None
     assert caplog.text.count("no guard against harm") == 1

@@ -51,9 +51,9 @@ def feed_for(options: TrainOptions, training: PoseDataset, spec: InputSpec, fabr
         _warn_unused(options, ("scale_factor", "rot_factor"), name)
     if name == "recipe":
         _warn_unused(options, ("sigma_decay", "label_type"), "recipe")
-        augmentation = person_augmentation(options, training.skeleton)
+        ranges = person_augmentation(options, training.skeleton)
         hidden = trains_hidden(options, options.dataset)
-        return PersonFeed(training, spec, augmentation, config, hidden=hidden, weighted=options.joint_weights)
+        return PersonFeed(training, spec, ranges, config, hidden=hidden, weighted=options.joint_weights)
     _warn_unused(options, ("joint_weights",), name)
     targets = target_config(options, spec, options.dataset, options.sigma_decay)
     augmentation = augmentation_for(options, name, training.skeleton)

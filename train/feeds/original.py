@@ -69,7 +69,7 @@ def original_items(
         dataset, inp_res=spec.size, out_res=spec.heatmap_size, sigma=spec.sigma, scale_factor=options.scale_factor,
         rot_factor=options.rot_factor, label_type=options.label_type, augment=augment,
         flip=flip and mirrors(options, dataset.skeleton),
-        mean=np.array(spec.mean, np.float32), seed=options.seed, stream=stream,
+        mean=spec.mean, seed=options.seed, stream=stream,
     )  # fmt: skip
 
 
@@ -88,8 +88,8 @@ def _collate(items: Sequence[Any]) -> dict[str, Any]:
     weight = default_collate([np.asarray(m["target_weight"], np.float32).reshape(-1) for m in metas])
     index = torch.tensor([int(m["index"]) for m in metas])
     return {
-        "images": default_collate(images),
-        "target": default_collate(targets),
+        "images": default_collate(list(images)),
+        "target": default_collate(list(targets)),
         "weight": weight,
         "index": index,
         "faults": faults,
