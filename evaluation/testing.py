@@ -81,7 +81,7 @@ def score_checkpoint(options: TestOptions) -> dict:
         log.info("    %s", network.spec.describe())
         if options.boxes in ("", "gt"):
             parts = counter_for(dataset, network)
-            scores, found = score_network(network, dataset, device, options, folder, parts and parts.observe)
+            scores, found = score_network(network, dataset, device, options, folder, parts.observe if parts else None)
             tables = network_tables(found, dataset, sigmas, network.spec, options, folder)
             tables += log_tables([parts.table({"data": source})] if parts else [])
         else:
