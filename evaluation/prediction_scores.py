@@ -15,7 +15,7 @@ from ..datasets.mpii import Mpii
 from ..datasets.open import open_data
 from ..datasets.picture_paths import picture_size
 from ..datasets.sample import PoseDataset
-from ..datasets.unit_check import Numbers, check_results
+from ..datasets.unit_check import Coordinates, check_results
 from ..errors import DataError, OptionError
 from ..pose.checkpoints import Loaded
 from ..progress import log
@@ -158,7 +158,7 @@ def _check_pixels(results: PoseResults, truth: CocoTruth, dataset: AnnotatedPict
     """Refuse results whose joints are no pixels: each beside the first animal of its picture.
 
     Raises:
-        DataError: see `units.check_results`.
+        DataError: see `unit_check.check_results`.
     """
     boxes, size_hw = _frames(dataset)
     first: dict[Any, int] = {}
@@ -168,7 +168,7 @@ def _check_pixels(results: PoseResults, truth: CocoTruth, dataset: AnnotatedPict
     if pairs:
         own, animals = (np.array(rows) for rows in zip(*pairs))
         sizes = np.where(size_hw > 0, size_hw, np.nan)[animals, ::-1]
-        check_results(Numbers(boxes[animals].astype(float), results.poses[own, :, :2], sizes), path)
+        check_results(Coordinates(boxes[animals].astype(float), results.poses[own, :, :2], sizes), path)
 
 
 def animals_of(dataset: AnnotatedPictures, results: PoseResults, truth: CocoTruth, faults: str = "") -> Predictions:
