@@ -13,45 +13,49 @@ from .progress import console, listening
 
 # name -> (module with `run` and a docstring, module:class of its options, one line)
 COMMANDS: dict[str, tuple[str, str, str]] = {
-    "demo": ("scripts.demo", "scripts.demo:DemoOptions", "everything on made-up animals, in minutes"),
+    "demo": ("scripts.demo", "scripts.demo:DemoOptions", "show all steps on drawn animals, in minutes"),
     "train": ("train.train", "train.options:TrainOptions", "train a network on labelled animals"),
     "ccssl": ("ccssl.CCSSL", "ccssl.options:CcsslOptions", "adapt a network to unlabelled animals"),
     "wscda": (
         "wscda.WSCDA",
         "wscda.options:WscdaOptions",
-        "adapt it between humans, labelled and unlabelled animals",
+        "adapt a network with people, labelled and unlabelled animals",
     ),
-    "pplo": ("wscda.PPLO", "wscda.options:PploOptions", "refine a network on them by its own sure predictions"),
+    "pplo": ("wscda.PPLO", "wscda.options:PploOptions", "refine a network with its own best predictions"),
     "test": ("evaluation.test", "evaluation.options:TestOptions", "score a network: PCK@0.05 per joint, OKS, PCKh"),
     "predict": (
         "evaluation.predict",
         "evaluation.options:PredictOptions",
-        "joints of your own pictures or video",
+        "predict the joints in your own pictures or video",
     ),
-    "import": ("scripts.import_checkpoint", "train.options:ImportOptions", "take a published checkpoint"),
+    "import": ("scripts.import_checkpoint", "train.options:ImportOptions", "convert a published checkpoint"),
     "export": (
         "scripts.export_checkpoint",
         "evaluation.options:ExportOptions",
-        "write a network for other code",
+        "write a checkpoint for the published CC-SSL code",
     ),
     "report": ("scripts.report", "scripts.report:ReportOptions", "make the report of a run again"),
     "data make": (
         "scripts.make_animals",
         "synthetic.options:MakeOptions",
-        "make synthetic animals, with labels",
+        "draw animals with labels",
     ),
     "data three": (
         "scripts.make_domains",
         "synthetic.options:ThreeOptions",
-        "make people and two kinds of animals, for adaptation across species",
+        "draw people and animals, for adaptation across species",
     ),
     "data get": (
         "scripts.get_data",
         "scripts.get_data:GetOptions",
-        "where a data set comes from; fetches it with --run",
+        "say where a data set comes from, or download it",
     ),
-    "data check": ("scripts.check_data", "datasets.options:CheckOptions", "counts, boxes and a sheet of a data set"),
-    "doctor": ("scripts.doctor", "scripts.doctor:DoctorOptions", "versions, devices, data found"),
+    "data check": (
+        "scripts.check_data",
+        "datasets.options:CheckOptions",
+        "check a data set: counts, and a sheet of pictures",
+    ),
+    "doctor": ("scripts.doctor", "scripts.doctor:DoctorOptions", "print versions, devices and data sets"),
 }
 
 
@@ -95,7 +99,7 @@ def usage() -> str:
         "",
     ]
     lines += [f"  {name:<{width}}  {what}" for name, (_, _, what) in COMMANDS.items()]
-    lines += ["", "start here: zoopose demo", "then:       zoopose COMMAND --help opens with examples"]
+    lines += ["", "start here: zoopose demo", "then:       zoopose COMMAND --help begins with examples"]
     return "\n".join(lines)
 
 

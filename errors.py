@@ -18,12 +18,20 @@ from typing import Any
 
 
 class ZooposeError(Exception):
-    """A mistake the user can mend. Commands print it without a traceback and exit with code 2.
+    """A mistake that the user can correct. Commands print it without a traceback and exit with code 2.
 
     Args:
         expected: what zoopose needed.
         found: what it met instead.
-        remedy: what to type or change.
+        remedy: what to type or change; empty where there is nothing to suggest.
+
+    Example:
+        >>> import zoopose
+        >>> try:
+        ...     zoopose.load("model_best.pth.tar", device="gpu")
+        ... except zoopose.ZooposeError as error:
+        ...     print(error.expected, "|", error.found)
+        device 'auto', 'cpu' or 'cuda' | 'gpu'
     """
 
     exit_code = 2

@@ -22,7 +22,7 @@ import torch
 from zoopose.ccssl import labelling
 from zoopose.ccssl.labelling import Labeller
 from zoopose.datasets.crops import CropCache
-from zoopose.datasets.sample import PoseSample
+from zoopose.datasets.sample import PoseDataset, PoseSample
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import TIGDOG18
@@ -33,7 +33,7 @@ from zoopose.train.selftraining.labeller import Execution
 SHOT = 200  # frames
 
 
-class Drawn:
+class Drawn(PoseDataset):
     """Frames that exist only while they are looked at: one texture, moving by (1, 0.5) px a frame."""
 
     crop_factor, labels, skeleton = 1.0, None, TIGDOG18

@@ -24,13 +24,15 @@ from input_pipeline import report as report_pipeline
 from torch import nn
 
 from zoopose.pose.checkpoints import Loaded
+from zoopose.pose.fresh_weights import FreshWeights
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import TIGDOG18
 from zoopose.train import loop
-from zoopose.train import network as building
-from zoopose.train import run as session
+from zoopose.train.devices import open_fabric
+from zoopose.train.network import new_network
 from zoopose.train.options import TrainOptions
+from zoopose.train.run import open_run
 from zoopose.train.supervised import LOSSES, SupervisedStep, stage_loss
 
 # Only what the common weights give is held to a tolerance; after RMSprop's first step, as large for a tiny gradient as for a large
@@ -60,12 +62,12 @@ def plain_form(options: TrainOptions, weights: dict, batch: dict) -> Form:
 
 def our_form(options: TrainOptions, weights: dict, batch: dict) -> Form:
     """What `zoopose train` runs: the run that it opens, its supervised step, its loop's optimiser step with the log's means."""
-    fabric = session.open_fabric(options)
+    fabric = open_fabric(options)
     spec = InputSpec("exact", options.inp_res, options.inp_res // 4)
-    model, numbers = building.new_network(options, TIGDOG18, spec)
+    model, numbers = new_network(options, TIGDOG18, spec, FreshWeights(options.seed))
     model.load_state_dict(weights)
     network = Loaded(model, "hg", numbers, TIGDOG18, spec, {})
-    run = session.open_run(options, fabric, "train", network, options.epochs, None, "last.pth.tar")
+    run = open_run(options, fabric, "train", network, epochs=options.epochs)
     run.model.train()
     feed = SimpleNamespace(batch_size=options.train_batch, steps=1)
     supervised = SupervisedStep(feed, fabric, LOSS)

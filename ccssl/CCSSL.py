@@ -13,8 +13,8 @@ Examples:
     zoopose ccssl --source coco:horse/train.json --target coco:cattle_a/all.json --target-labels coco:cattle_a/few.json
         --resume runs/horse/model_best.pth.tar --checkpoint runs/horse_to_cattle_few
 
-The same command again goes on where an interrupted run stopped. The target's labels, if it has any, are never read, but those of
---target-labels. --resume '' begins without a source model, from fresh weights.
+Labels of --target are not read; those of --target-labels are. --resume '' begins with fresh weights, without a source model. A
+stopped run continues with the same command.
 """
 
 from __future__ import annotations

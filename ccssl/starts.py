@@ -7,19 +7,20 @@ from typing import Any
 
 from lightning_fabric import Fabric
 
-from ..datasets.open import Subset, Unlabelled, check_joints, has_splits, takes
+from ..datasets.open import check_joints, has_splits, takes
 from ..datasets.original_crops import SourcePictures
 from ..datasets.sample import PoseDataset
 from ..evaluation.data import use_pairs_of
 from ..evaluation.score import label_marks
 from ..pose.checkpoints import Loaded
+from ..pose.fresh_weights import FreshWeights
 from ..pose.skeleton import Skeleton
-from ..train import network as building
 from ..train.data import labelled_data
 from ..train.feeds.base import FeedConfig
 from ..train.feeds.crops import CacheConfig, CropFeed
 from ..train.feeds.labelled import augmentation_for, original_mean, target_config
 from ..train.feeds.original import OriginalFeed, original_items
+from ..train.network import input_spec, new_network
 from ..train.streams import Stream
 from .options import CcsslOptions
 
@@ -34,8 +35,10 @@ def fresh_network(options: CcsslOptions, source: PoseDataset) -> Loaded:
     """
     published = options.protocol == "published"
     mean = original_mean(source) if published else None
-    spec = building.input_spec(options, "published" if published else "exact", mean)
-    model, numbers = building.new_network(options, source.skeleton, spec)
+    spec = input_spec(options, "published" if published else "exact", mean)
+    fresh = FreshWeights(options.seed)
+    model, numbers = new_network(options, source.skeleton, spec, fresh)
+    fresh.continue_globally()
     note = f"fresh weights of {options.arch}, seed {options.seed}: no source model (--resume '')"
     return Loaded(model, options.arch, numbers, source.skeleton, spec, {}, note)
 
@@ -52,7 +55,7 @@ def open_target_labels(options: CcsslOptions, skeleton: Skeleton) -> PoseDataset
     if options.target_classes and takes("classes", name):
         options = replace(options, classes=options.target_classes)
     data = labelled_data(name, "train" if has_splits(name) else "all", options, "train on as --target-labels")
-    use_pairs_of(data, skeleton, options)
+    data = use_pairs_of(data, skeleton, options)
     check_joints(data, skeleton, name)
     return data
 
@@ -90,6 +93,4 @@ def labelled_feed(options: CcsslOptions, data: PoseDataset, network: Loaded, fab
 
 def has_original_files(dataset: PoseDataset) -> bool:
     """Whether a data set knows the published annotation of its items, which the published strong augmentation works on."""
-    while isinstance(dataset, Subset | Unlabelled):
-        dataset = dataset.dataset
-    return hasattr(dataset, "original_annotation")
+    return dataset.has_original_annotations

@@ -84,7 +84,7 @@ def _checked(word: str, value: Any, hint: Any, function: str) -> Any:
         value = tuple(value)
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
         value = value.item()  # a number of NumPy
-    if _fits(value, hint):
+    if fits(value, hint):
         return value
     choices = _choices(hint)
     near = difflib.get_close_matches(str(value), choices, 1, 0.5) if choices else []
@@ -92,20 +92,21 @@ def _checked(word: str, value: Any, hint: Any, function: str) -> Any:
     raise OptionError(expected, f"{word}={value!r}", f"{word}={near[0]!r}" if near else "")
 
 
-def _fits(value: Any, hint: Any) -> bool:
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a value is of the type that an annotation names."""
     origin, parts = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Annotated:
-        return _fits(value, parts[0])
+        return fits(value, parts[0])
     if origin in (typing.Union, types.UnionType):
-        return any(_fits(value, part) for part in parts)
+        return any(fits(value, part) for part in parts)
     if origin is typing.Literal:
-        return value in parts
+        return any(value == part and type(value) is type(part) for part in parts)
     if origin is tuple:
         if not isinstance(value, tuple):
             return False
         if len(parts) == 2 and parts[1] is Ellipsis:
-            return all(_fits(v, parts[0]) for v in value)
-        return len(value) == len(parts) and all(map(_fits, value, parts))
+            return all(fits(v, parts[0]) for v in value)
+        return len(value) == len(parts) and all(map(fits, value, parts))
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if hint is int:

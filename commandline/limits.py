@@ -6,7 +6,6 @@ import dataclasses
 import math
 import typing
 from dataclasses import dataclass
-from functools import cache
 from typing import Annotated, Any
 
 from ..errors import OptionError
@@ -57,7 +56,6 @@ def flag_of(name: str) -> str:
     return "--" + name.replace("_", "-").rstrip("-")
 
 
-@cache
 def numeric_fields(options: type) -> dict[str, Limits | None]:
     """Fields of an options class that hold numbers, with their limits; None where a field has none.
 

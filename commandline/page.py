@@ -89,7 +89,7 @@ def _flag(flag: Flag, width: int, every: bool) -> list[str]:
     head = "  " + ", ".join(names) + (f" {metavar}" if metavar and not flag.positional else "")
     if flag.choices and len(head) > COLUMN - 2:
         head, text = "  " + ", ".join(names) + " WORD", f"{metavar} {text}"
-    text = textwrap.wrap(text, width - COLUMN, break_on_hyphens=False, break_long_words=False)
-    if len(head) > COLUMN - 2:
-        return [head, *(" " * COLUMN + line for line in text)]
-    return [head.ljust(COLUMN) + (text[0] if text else ""), *(" " * COLUMN + line for line in text[1:])]
+    lines = textwrap.wrap(text, width - COLUMN, break_on_hyphens=False, break_long_words=False)
+    if len(head) <= COLUMN - 2 and lines:
+        head = head.ljust(COLUMN) + lines.pop(0)
+    return [head, *(" " * COLUMN + line for line in lines)]

@@ -8,7 +8,7 @@ import signal
 import sys
 import typing
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar, runtime_checkable
 
 from ..errors import ZooposeError, explained
 from ..progress import Stopped, console, listening, log
@@ -17,6 +17,25 @@ from .limits import check_limits, flag_of
 from .page import help_page
 
 O = TypeVar("O")  # noqa: E741
+
+
+@runtime_checkable
+class HasEarlierFlags(Protocol):
+    """An options class of which earlier versions had other flags."""
+
+    def under_todays_flags(self, words: Sequence[str]) -> list[str]:
+        """The words of a command line, with the flags of today."""
+        ...
+
+
+@runtime_checkable
+class HasRecipes(Protocol):
+    """An options class with published sets of values."""
+
+    def with_recipe(self, name: str, **more: Any) -> Any:
+        """The options of a recipe, and `more`."""
+        ...
+
 
 HELP, HELP_ALL = ("-h", "--help"), ("--help-all", "--help_all")
 
@@ -37,7 +56,7 @@ def parse(options: type[O], argv: Sequence[str] | None, prog: str, description: 
     if asked := set(words) & {*HELP, *HELP_ALL}:
         show(help_page(options, prog, description, every=bool(asked & set(HELP_ALL))))
         raise SystemExit(0)
-    if hasattr(options, "under_todays_flags"):
+    if isinstance(options, HasEarlierFlags):
         words = options.under_todays_flags(words)
     found = options(**_parsed(options, words, prog))
     check_limits(found)
@@ -62,13 +81,12 @@ def _parsed(options: type, words: Sequence[str], prog: str) -> dict[str, Any]:
     hints = typing.get_type_hints(options, include_extras=True)
     fields: list[tuple[str, Any, Any]] = []
     for field in dataclasses.fields(options):
-        copied = dataclasses.field(default=field.default, default_factory=field.default_factory)  # type: ignore[call-overload]
+        copied = dataclasses.field(default=field.default, default_factory=field.default_factory)
         fields.append((field.name, _for_tyro(options, field.name, hints[field.name]), copied))
     shadow = dataclasses.make_dataclass(options.__name__, fields, kw_only=True)
-    defaults = _defaults(options, words)
-    if defaults:
-        defaults = {"default": shadow(**vars(defaults["default"]))}
-    found = tyro.cli(Annotated[shadow, tyro.conf.FlagCreatePairsOff], args=list(words), prog=prog, **defaults)
+    recipe = _of_recipe(options, words)
+    defaults = {} if recipe is None else {"default": shadow(**vars(recipe))}
+    found = tyro.cli(shadow, args=list(words), prog=prog, config=(tyro.conf.FlagCreatePairsOff,), **defaults)
     return {field.name: getattr(found, field.name) for field in dataclasses.fields(options)}
 
 
@@ -86,25 +104,28 @@ def _for_tyro(options: type, name: str, hint: Any) -> Any:
     if typed.read is not None:
         marks.append(
             PrimitiveConstructorSpec(
-                nargs=typed.words, metavar=typed.metavar, instance_from_str=typed.read,
+                nargs=typed.words or 1, metavar=typed.metavar, instance_from_str=typed.read,
                 is_instance=lambda value: isinstance(value, int | tuple), str_from_instance=lambda value: [size_text(value)],
             )
         )  # fmt: skip
     return Annotated[(kind, *marks)]
 
 
-def _defaults(options: type, argv: Sequence[str]) -> dict[str, Any]:
-    """Options that name a recipe have its values where nothing else is given; its batch is divided among the devices."""
+def _of_recipe(options: type, argv: Sequence[str]) -> Any:
+    """The values of the recipe that is named, for options that are not given; its batch is divided among the devices.
+
+    None where no recipe is named.
+    """
     given = {
         flag: [b if a == flag else a.partition("=")[2] for a, b in zip(argv, [*argv[1:], ""])
                if a == flag or a.startswith(f"{flag}=")]
         for flag in ("--recipe", "--devices")
     }  # fmt: skip
-    if not given["--recipe"] or not hasattr(options, "with_recipe"):
-        return {}
+    if not given["--recipe"] or not isinstance(options, HasRecipes):
+        return None
     devices = given["--devices"][-1] if given["--devices"] else "1"
     more = {"devices": int(devices)} if devices.isdigit() and int(devices) else {}  # what is no number is told of later
-    return {"default": options.with_recipe(given["--recipe"][-1], **more)}
+    return options.with_recipe(given["--recipe"][-1], **more)
 
 
 def warn_of_dead_flags(options: Any) -> None:

@@ -1,22 +1,24 @@
-"""Animal-Pose: dogs, cats, sheep, horses and cows with 20 joints."""
+"""Animal-Pose: dogs, cats, sheep, horses and cows with 20 joints: `animal_pose:ROOT`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import OptionError
 from ..files import read_json
 from ..pose.skeleton import ANIMAL_POSE20
-from . import animal_pose_files as forms
+from . import animal_pose_files
 from .animal_pose_files import CLASSES, Record
 from .annotated_pictures import Animal, AnnotatedPictures, UnusableAnnotation, choose_classes
 from .coco.file import read_box, read_joints
 from .original_index import SPLITS
 from .picture_paths import is_file
-from .split_by_name import drawn, listed, stem
+from .split_by_name import is_validation_by_name, listed_stems, stem
 from .tree import missing_tree
 
 SALT = "zoopose animal_pose 0"
@@ -31,11 +33,14 @@ _COCO_ALL = (*_COCO_FILES["train"], *_COCO_FILES["valid"], "animalpose_test.json
 
 
 class AnimalPose(AnnotatedPictures):
-    """Animals of Animal-Pose in any of its three forms; which one is found by looking at ROOT.
+    """Animals of Animal-Pose in any of its three layouts, which ROOT shows.
 
     Source: J. Cao, H. Tang, H.-S. Fang, X. Shen, C. Lu, Y.-W. Tai, "Cross-Domain Adaptation for Animal Pose Estimation", ICCV 2019;
     github.com/noahcao/animal-pose-dataset. Licence: none stated; 3,608 pictures are PASCAL VOC's, the others are from the web.
-    4,608 pictures, 6,117 animals: 1,771 dogs, 1,466 cats, 1,078 sheep, 960 horses, 842 cows. 20 joints, `ANIMAL_POSE20`.
+    Pictures: 4,608, with 6,117 animals: 1,771 dogs, 1,466 cats, 1,078 sheep, 960 horses, 842 cows. Joints: 20, `ANIMAL_POSE20`.
+    Split: none is published. A fifth of the pictures is for validation, drawn by their names (`split_by_name`, listed in
+    splits/animal_pose_valid.txt), the same in all layouts. mmpose's files are used as the split that they are; its test file is
+    only in "all".
     Trees::
 
         ROOT/keypoints.json                                          as published in 2021
@@ -48,23 +53,20 @@ class AnimalPose(AnnotatedPictures):
 
         ROOT/annotations/animalpose_{train,val,test}.json            mmpose's, with the pictures of the first release
 
-    or one of the JSON files, its pictures beside it, in images/ beside it, or named from its folder's parent.
+    or one of the JSON files, its pictures in the same folder, in images/ in that, or named from its parent.
 
-    Joints are brought to the order of 2021 by name. A labelled joint counts as seen (flag 2): the set does not say more.
-    Validation is a fifth of the pictures, drawn by their names (`name_split`, listed in splits/animal_pose_valid.txt) in the
-    same way for all forms, since no split is published with the set; mmpose's own files are taken as the split they are, without
-    its test file, which only "all" includes.
+    Joints are put into the order of 2021 by name. A labelled joint counts as visible (flag 2): the files do not say more.
 
     Args:
         root: the folder, or a JSON file.
         split: "train", "valid" or "all".
-        labelled: False keeps the joints unread; animals without a labelled joint are then items too.
+        labelled: False: joints are not read; animals without a labelled joint are then items too.
         classes: some of dog, cat, sheep, horse, cow; None for all.
-        need_pictures: False allows annotations without their pictures, to look at what they say.
+        need_pictures: False allows annotations without their pictures, to read only what they say.
 
     Raises:
-        DataError: none of the three trees, files that are broken, no usable animal, no picture.
-        OptionError: another class or split.
+        DataError: none of the three trees is complete, files are broken, or there is no usable animal or picture.
+        OptionError: an unknown class or split.
     """
 
     skeleton = ANIMAL_POSE20
@@ -74,6 +76,7 @@ class AnimalPose(AnnotatedPictures):
         root: str | Path,
         split: str = "all",
         labelled: bool = True,
+        *,
         classes: Sequence[str] | None = None,
         need_pictures: bool = True,
     ):
@@ -93,18 +96,21 @@ class AnimalPose(AnnotatedPictures):
             if classes is not None and not record.kind:
                 self._note_skipped("class not told by the file", record.key)
             elif not record.kind or record.kind in chosen:
-                kind = record.kind or "not told"
-                self._add(record.key, kind, record.file_name, lambda r=record: _animal(r, labelled))
+                self._add(record.key, record.kind or "not told", record.file_name, partial(_animal, record, labelled))
         self._finish(self._find_folder(source), labelled, f"{source}: {len(records)} annotations")
         if need_pictures:
             self._require_pictures(HOW_TO_GET)
 
     def _read(self, split: str, labelled: bool) -> tuple[list[Record], Path, bool]:
-        """Records, what they are from, and whether the split is still to be drawn."""
+        """Records, the file or folder that they are from, and whether the split is drawn by name."""
         if self.root.suffix == ".json":
             return self._read_file(self.root, labelled), self.root, True
         if (self.root / "keypoints.json").is_file():
-            return forms.read_native(self.root / "keypoints.json", labelled), self.root / "keypoints.json", True
+            return (
+                animal_pose_files.read_keypoints_json(self.root / "keypoints.json", labelled),
+                self.root / "keypoints.json",
+                True,
+            )
         folder = self.root / "annotations"
         if any((folder / name).is_file() for name in _COCO_ALL):
             wanted = [folder / name for name in _COCO_FILES.get(split, _COCO_ALL)]
@@ -112,21 +118,29 @@ class AnimalPose(AnnotatedPictures):
             if not there:
                 entries = [(f"annotations/{p.name}", p.is_file()) for p in wanted]
                 raise missing_tree(f"Animal-Pose in mmpose's form, {split},", self.root, entries, HOW_TO_GET)
-            return [record for path in there for record in forms.read_coco_form(path, labelled)], there[0], False
-        if any((self.root / part).is_dir() for part in (forms.PART_1, forms.PART_2)):
-            return forms.read_xml(self.root, labelled), self.root, True
+            return (
+                [record for path in there for record in animal_pose_files.read_coco_json(path, labelled)],
+                there[0],
+                False,
+            )
+        if any((self.root / part).is_dir() for part in (animal_pose_files.PART_1, animal_pose_files.PART_2)):
+            return animal_pose_files.read_xml(self.root, labelled), self.root, True
         entries = [("keypoints.json", False), ("or annotations/animalpose_{train,val,test}.json", False)]
-        entries += [(f"or {forms.PART_1}/", False), (f"   {forms.PART_2}/", False)]
+        entries += [(f"or {animal_pose_files.PART_1}/", False), (f"   {animal_pose_files.PART_2}/", False)]
         raise missing_tree("Animal-Pose", self.root, entries, HOW_TO_GET)
 
     @staticmethod
     def _read_file(path: Path, labelled: bool) -> list[Record]:
         data = read_json(path, "a JSON file of Animal-Pose", HOW_TO_GET)
         native = isinstance(data, dict) and isinstance(data.get("images"), dict)
-        return forms.read_native(path, labelled) if native else forms.read_coco_form(path, labelled)
+        return (
+            animal_pose_files.read_keypoints_json(path, labelled)
+            if native
+            else animal_pose_files.read_coco_json(path, labelled)
+        )
 
     def _find_folder(self, source: Path) -> Path:
-        """Where file names start from: the first place that holds one of them, else the one of the published tree."""
+        """Folder that file names start from: the first of some that holds a picture, else that of the published tree."""
         if source.suffix != ".json":
             return self.root
         here = source.parent
@@ -137,22 +151,22 @@ class AnimalPose(AnnotatedPictures):
 
 
 def is_validation(file_name: str) -> bool:
-    """Whether a picture is in the validation part: as listed, and by the rule the list was drawn with for others."""
-    return stem(file_name) in listed(VALID_LIST) or drawn(SALT, file_name)
+    """Whether a picture is for validation: those listed, and others by the rule that the list was drawn with."""
+    return stem(file_name) in listed_stems(VALID_LIST) or is_validation_by_name(SALT, file_name)
 
 
 def _animal(record: Record, labelled: bool) -> Animal:
-    xy = visible = None
+    joints = None
     if labelled:
         if record.triples is None:
             raise UnusableAnnotation("no labelled joint")
-        xy, visible = read_joints({"keypoints": record.triples}, len(ANIMAL_POSE20))
+        joints = read_joints({"keypoints": record.triples}, len(ANIMAL_POSE20))
     box = read_box({"bbox": record.box_xywh}, record.size_wh)
     if box is None:
         raise UnusableAnnotation("no box")
-    meta = {"category": record.kind, "annotation": record.key}
+    meta: dict[str, Any] = {"category": record.kind, "annotation": record.key}
     if record.image_id is not None:
         meta["image_id"] = record.image_id
-    if visible is not None:
-        meta["num_keypoints"] = int(np.count_nonzero(visible))
-    return Animal(f"{record.file_name}#{record.key}", record.file_name, box, xy, visible, record.size_wh, meta=meta)
+    if joints is not None:
+        meta["num_keypoints"] = int(np.count_nonzero(joints[1]))
+    return Animal(f"{record.file_name}#{record.key}", record.file_name, box, joints, record.size_wh, meta=meta)

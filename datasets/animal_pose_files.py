@@ -1,4 +1,4 @@
-"""The three forms in which Animal-Pose is met, read as plain records; `animal_pose` makes items of them."""
+"""Reads the three layouts of Animal-Pose's files as plain records, of which `animal_pose` makes items."""
 
 from __future__ import annotations
 
@@ -20,72 +20,81 @@ from .tree import missing_tree
 CLASSES = ("dog", "cat", "sheep", "horse", "cow")
 _NATIVE = "Animal-Pose's keypoints.json: an object with 'images' (id: file name) and the list 'annotations'"
 _LETTERS = {name[:2]: name for name in CLASSES}  # do12.jpeg is a dog
-_WORDS = {"l": "left", "r": "right", "f": "front", "b": "back", "ear": "ear_base", "earbase": "ear_base",
-          "tail": "tail_base", "tailbase": "tail_base"}  # fmt: skip
-# where the pictures of the first release are found: as unpacked, and as mmpose wants them
-PICTURES_OF_PART_1 = ("JPEGImages", "VOC2012/JPEGImages", "VOC2011/JPEGImages", "VOCdevkit/VOC2012/JPEGImages",
-                      "VOCdevkit/VOC2011/JPEGImages", "TrainVal/VOCdevkit/VOC2011/JPEGImages", "images")  # fmt: skip
+_WORDS = {
+    **{"l": "left", "r": "right", "f": "front", "b": "back"},
+    **{"ear": "ear_base", "earbase": "ear_base", "tail": "tail_base", "tailbase": "tail_base"},
+}
+# folders of the pictures of the first release: as unpacked, and as mmpose expects them
+PICTURES_OF_PART_1 = (
+    "JPEGImages",
+    "VOC2012/JPEGImages",
+    "VOC2011/JPEGImages",
+    "VOCdevkit/VOC2012/JPEGImages",
+    "VOCdevkit/VOC2011/JPEGImages",
+    "TrainVal/VOCdevkit/VOC2011/JPEGImages",
+    "images",
+)
 PART_1, PART_2 = "PASCAL2011_animal_annotation", "animalpose_anno2"
 PICTURES_OF_PART_2 = ("animalpose_image_part2", "images")
 
 
 @dataclass
 class Record:
-    """One animal as a file has it, unchecked.
+    """One animal as a file describes it, unchecked.
 
     Attributes:
-        key: the file's name of the annotation, for what is left out.
+        key: name of the annotation in its file, for the list of those left out.
         file_name: the picture.
-        kind: class, "" where the form does not tell.
-        box_xywh: four values, whatever they are.
+        kind: class; "" where the file does not say it.
+        box_xywh: four values, of any type.
         triples: (x, y, flag) of the 20 joints in the order of ANIMAL_POSE20, flags 0 or 2; None without labels.
-        size_wh: where the form gives it.
-        image_id: of the picture, where the form gives it.
+        size_wh: where the file gives it.
+        image_id: of the picture, where the file gives it.
     """
 
     key: str
     file_name: str
     kind: str
     box_xywh: Any
-    triples: list | None
+    triples: list[Any] | None
     size_wh: tuple[int, int] | None = None
     image_id: Any = None
 
 
 def joint_order(names: Sequence[str], where: str) -> list[int]:
-    """Column of every joint of ANIMAL_POSE20 in a form's own order, by name: L_EarBase, l_ear and left_ear are the same joint.
+    """Column of every joint of ANIMAL_POSE20 in the order of a file, by name: L_EarBase, l_ear and left_ear are the same joint.
 
     Raises:
-        DataError: not the 20 joints.
+        DataError: the names are not those of the 20 joints.
     """
-    own = [joint_name(str(name)) for name in names]
-    if sorted(own) != sorted(ANIMAL_POSE20.joints):
-        extra = [str(n) for n, o in zip(names, own) if o not in ANIMAL_POSE20.joints]
-        missing = [j for j in ANIMAL_POSE20.joints if j not in own]
-        found = f"{where}: {len(own)} joints"
+    file_joints = [joint_name(str(name)) for name in names]
+    if sorted(file_joints) != sorted(ANIMAL_POSE20.joints):
+        extra = [str(n) for n, o in zip(names, file_joints) if o not in ANIMAL_POSE20.joints]
+        missing = [j for j in ANIMAL_POSE20.joints if j not in file_joints]
+        found = f"{where}: {len(file_joints)} joints"
         found += f", without {', '.join(missing)}" if missing else ""
         found += f", with {', '.join(extra)}" if extra else ""
         raise DataError(f"the 20 joints of Animal-Pose: {', '.join(ANIMAL_POSE20.joints)}", found)
-    return [own.index(joint) for joint in ANIMAL_POSE20.joints]
+    return [file_joints.index(joint) for joint in ANIMAL_POSE20.joints]
 
 
 def joint_name(name: str) -> str:
-    """A joint's name in any of the set's forms -> its name in ANIMAL_POSE20; other names come back in small letters."""
+    """A joint's name in any layout -> its name in ANIMAL_POSE20; other names in small letters."""
     words = re.split(r"[_\s-]+", name.strip().lower())
     text = "_".join(_WORDS.get(word, word) for word in words)
     return text.replace("ear_base_base", "ear_base").replace("tail_base_base", "tail_base")
 
 
 def _seen(triples: Any) -> Any:
-    """Flag 1 of the native form says labelled and seen, which is COCO's 2; values that are none pass, to be named later."""
+    """Replaces flag 1 (labelled) by COCO's 2. Values that are no triples pass: a later check names them."""
     try:
         return [(x, y, 2 if v == 1 else v) for x, y, v in triples]
     except (TypeError, ValueError):
         return triples
 
 
-def read_native(path: Path, labelled: bool) -> list[Record]:
-    """keypoints.json of 2021. Boxes are x1, y1, x2, y2; flags 0 and 1; `num_keypoints` is always 20 and not used.
+def read_keypoints_json(path: Path, labelled: bool) -> list[Record]:
+    """Reads keypoints.json of 2021. Boxes are x1, y1, x2, y2; flags 0 and 1; `num_keypoints` is always 20 and not used.
 
     Raises:
         DataError: another file, or one that contradicts itself.
@@ -111,11 +120,11 @@ def read_native(path: Path, labelled: bool) -> list[Record]:
     refuse_any("a file name for every picture", wrong, "picture", path)
     lost = [k for k, a in zip(keys, annotations) if str(a.get("category_id")) not in names]
     refuse_any("a category for every annotation's category_id", lost, "annotation", path)
-    order = range(20)
+    order: Sequence[int] = range(20)
     if labelled:
-        own = categories[0].get("keypoints") if categories else None
-        if isinstance(own, list) and own:
-            order = joint_order(own, str(path))
+        joints = categories[0].get("keypoints") if categories else None
+        if isinstance(joints, list) and joints:
+            order = joint_order(joints, str(path))
         _check_lengths(path, keys, [a.get("keypoints") for a in annotations])
     return [
         Record(
@@ -131,11 +140,11 @@ def read_native(path: Path, labelled: bool) -> list[Record]:
 
 
 def _id(value: Any) -> Any:
-    """A picture's id, which the native form writes as a number here and as text there."""
+    """A picture's id, which the file writes as a number in annotations and as a text in images."""
     return int(value) if str(value).isdigit() else value
 
 
-def _check_lengths(path: Path, keys: list[str], keypoints: list) -> None:
+def _check_lengths(path: Path, keys: list[str], keypoints: list[Any]) -> None:
     wrong = {key: k for key, k in zip(keys, keypoints) if not isinstance(k, list) or len(k) != 20}
     if wrong:
         first = next(iter(wrong.values()))
@@ -151,10 +160,10 @@ def _from_corners(box: Any) -> Any:
     return [x1, y1, x2 - x1, y2 - y1]
 
 
-def read_coco_form(path: Path, labelled: bool) -> list[Record]:
-    """One of mmpose's files: COCO keypoints in another order of joints. Most name one class for all five.
+def read_coco_json(path: Path, labelled: bool) -> list[Record]:
+    """Reads one of mmpose's files: COCO keypoints in another order of joints. Most name one class for all five.
 
-    The class is then read off the picture's folder or its two letters (`ho105.jpeg`); pictures of PASCAL VOC do not tell.
+    The class then follows from the picture's folder or its first two letters (`ho105.jpeg`); names of PASCAL VOC do not say it.
     """
     file = coco_file.read_coco(path, "give the folder that holds annotations/: animal_pose:ROOT")
     several = len({c.get("name") for c in file.categories.values()}) > 1
@@ -176,19 +185,20 @@ def read_coco_form(path: Path, labelled: bool) -> list[Record]:
 
 
 def class_of(name: str) -> str:
-    """Class that a picture's folder or first two letters tell; "" where neither does."""
+    """Class that a picture's folder or first two letters name; "" where neither does."""
     folders = [part for part in Path(name).parts[:-1] if part in CLASSES]
     letters = re.fullmatch(r"([a-z]{2})\d+", stem(name))
     return folders[-1] if folders else _LETTERS.get(letters[1] if letters else "", "")
 
 
 def read_xml(root: Path, labelled: bool) -> list[Record]:
-    """The first release, one XML file an animal, in two parts that name joints and boxes differently.
+    """Reads the first release: one XML file an animal, in two parts that name joints and boxes differently.
 
-    Part 2 writes the upper edge of a box as `xmax`. A joint is labelled where `visible` is 1; joints not in a file are not.
+    Part 2 writes the upper edge of a box as `xmax`. A joint is labelled where `visible` is 1; joints missing in a file are not
+    labelled.
 
     Raises:
-        DataError: a file that is no XML, or has other joints.
+        DataError: a file is no XML, or has other joints.
     """
     paths = [p for part in (PART_1, PART_2) for p in sorted((root / part).glob("*/*.xml"))]
     if not paths:
@@ -233,8 +243,8 @@ def _xml_box(tree: ElementTree.Element) -> Any:
     return [bounds.get("xmin"), top, bounds.get("width"), bounds.get("height")]
 
 
-def _xml_joints(tree: ElementTree.Element, path: Path) -> list:
-    found: dict[str, tuple] = {}
+def _xml_joints(tree: ElementTree.Element, path: Path) -> Any:
+    found: dict[str, tuple[Any, ...]] = {}
     for point in tree.iterfind("keypoints/keypoint"):
         name = joint_name(point.get("name", ""))
         if name not in ANIMAL_POSE20.joints or name in found:
@@ -247,7 +257,7 @@ def _xml_joints(tree: ElementTree.Element, path: Path) -> list:
     return _seen([_number(found.get(joint, (0, 0, 0))) for joint in ANIMAL_POSE20.joints])
 
 
-def _number(values: tuple) -> tuple:
+def _number(values: tuple[Any, ...]) -> tuple[Any, ...]:
     try:
         return tuple(float(v) for v in values)
     except (TypeError, ValueError):

@@ -1,8 +1,7 @@
-"""What the data sets of boxes in pictures have in common: items from annotations, what was left out, the reading of pictures."""
+"""Base class of the data sets with annotated boxes: turns annotations into items, counts those left out, and reads pictures."""
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,16 +12,15 @@ import numpy as np
 
 from ..errors import DataError, OptionError
 from ..files import plain, shown_name
-from ..pose.skeleton import Skeleton
 from .picture_paths import PicturePaths, is_file
 from .pictures import PictureError, read_rgb
-from .sample import PoseSample
+from .sample import PoseDataset, PoseSample
 from .tree import missing_tree
 
-_PICTURES_LOOKED_FOR = 20
-LARGEST_BOX = (
-    4  # longer sides of its picture: animals that leave the picture are not so much larger than what is seen of them
-)
+_SAMPLED_PICTURES = 20  # pictures whose files are looked for before a set counts as one without pictures
+# longest side of a box, in longer sides of its picture. An animal that leaves the picture is not much larger than its visible part.
+# Chosen with a wide margin, not measured
+LARGEST_BOX = 4
 
 
 class UnusableAnnotation(Exception):
@@ -34,48 +32,46 @@ class Animal:
     """One annotation that became an item.
 
     Attributes:
-        id: unique within the data set, stable between runs.
+        id: unique within the data set, the same in every run.
         file_name: the picture, below the data set's folder.
         box_xywh: in px of the picture; None for the whole picture.
-        xy_px, visible: (K, 2) float32 and (K,) uint8; None where labels are not read.
-        size_wh: the picture's size where the annotations give it.
+        joints: positions (K, 2) float32 and flags (K,) uint8; None where labels are not read.
+        size_wh: the picture's size, where the annotations give it.
         shot: "" for a still; see `PoseDataset.shots`.
-        meta: what the set knows beside.
+        meta: further facts of the data set.
     """
 
     id: str
     file_name: str
     box_xywh: Sequence[float] | None
-    xy_px: np.ndarray | None = None
-    visible: np.ndarray | None = None
+    joints: tuple[np.ndarray, np.ndarray] | None = None
     size_wh: tuple[int, int] | None = None
     shot: str = ""
     meta: dict[str, Any] = field(default_factory=dict)
 
 
-class AnnotatedPictures:
-    """Animals with boxes in pictures, with or without labelled joints. Data sets fill it by `_take` and `_finish`.
+class AnnotatedPictures(PoseDataset):
+    """Animals with boxes in pictures, with or without labelled joints. `__init__` of a data set calls `_add` and `_finish`.
 
     Attributes:
         skipped: reason -> ids of the annotations left out.
-        mended: what was wrong, and what is taken instead -> ids of the annotations that are items all the same.
+        mended: what was wrong, and what is used instead -> ids of the annotations that are items all the same.
         doubts: what looks wrong about joints and boxes, and may be right; one clause each.
-        classes: class -> annotations of it that were looked at, those left out among them.
-        boxes: (N, 4) float32 x, y, w, h in px; w = h = 0 stands for a whole picture of unknown size.
-        split_rule: where the split comes from; "" where the set's own files are the split.
+        classes: class -> annotations of it, those left out included.
+        boxes: (N, 4) float32 x, y, w, h in px; w = h = 0 means a whole picture of unknown size.
+        split_rule: where the split comes from; "" where the set's files are the split.
     """
 
     crop_factor = 1.25
-    skeleton: Skeleton | None = None
     split_rule = ""
 
     def __init__(self, name: str, split: str, annotations: str | Path):
         self.name, self.split = name, split
-        self.skipped: dict[str, list] = {}
-        self.mended: dict[str, list] = {}
+        self.skipped: dict[str, list[Any]] = {}
+        self.mended: dict[str, list[Any]] = {}
         self.doubts: list[str] = []
         self.classes: Counter[str] = Counter()
-        self._looked_at: set[str] = set()
+        self._annotated: set[str] = set()
         self._annotations = Path(annotations)
         self._animals: list[Animal] = []
 
@@ -87,28 +83,29 @@ class AnnotatedPictures:
     def _note_mended(self, what: str, annotation_id: Any) -> None:
         self.mended.setdefault(what, []).append(annotation_id)
 
-    def _note_annotation(self, kind: str, file_name: str) -> None:
-        """Notes an annotation that is looked at, whether it becomes an item or not."""
-        self.classes[kind] += 1
-        self._looked_at.add(file_name)
+    def _note_annotation(self, category: str, file_name: str) -> None:
+        """Counts an annotation, whether it becomes an item or not."""
+        self.classes[category] += 1
+        self._annotated.add(file_name)
 
-    def _add(self, annotation_id: Any, kind: str, file_name: str, make: Callable[[], Animal]) -> None:
-        """Adds what `make` returns, or counts why it cannot be used."""
-        self._note_annotation(kind, file_name)
+    def _add(self, annotation_id: Any, category: str, file_name: str, make: Callable[[], Animal]) -> None:
+        """Adds the animal that `make` returns, or counts why its annotation cannot be used."""
+        self._note_annotation(category, file_name)
         try:
             self._animals.append(make())
         except UnusableAnnotation as reason:
             self._note_skipped(str(reason), annotation_id)
 
     def _finish(self, folder: Path, labelled: bool, found: str) -> None:
-        """Turns the animals taken into the data set.
+        """Makes the data set out of the animals added.
 
         Args:
-            folder: what file names start from.
+            folder: that file names start from.
+            labelled: the animals have joints.
             found: what was read, for the error when nothing of it is usable.
 
         Raises:
-            DataError: no item.
+            DataError: there is no item.
         """
         animals, self._animals = self._animals, []
         if not animals:
@@ -120,39 +117,32 @@ class AnnotatedPictures:
                 if labelled
                 else "for pictures without annotations name their folder: images:FOLDER",
             )
-        self._places = PicturePaths(folder)
+        self._paths = PicturePaths(folder)
         self.ids, self.shots = [shown_name(a.id) for a in animals], [shown_name(a.shot) for a in animals]
         self.boxes = np.array([a.box_xywh or (0, 0, *(a.size_wh or (0, 0))) for a in animals], np.float32)
         self._entries = [(a.file_name, a.size_wh, a.meta) for a in animals]
-        self.labels = None
         if labelled:
-            self.labels = np.stack([a.xy_px for a in animals]), np.stack([a.visible for a in animals])
+            joints = [a.joints for a in animals if a.joints is not None]
+            self.labels = np.stack([xy for xy, _ in joints]), np.stack([visible for _, visible in joints])
 
     def _require_pictures(self, remedy: str) -> None:
         """Raises the error that shows the tree where none of some pictures, evenly spread, is there."""
-        step = max(1, len(self) // _PICTURES_LOOKED_FOR)
+        step = max(1, len(self) // _SAMPLED_PICTURES)
         names = [self._entries[i][0] for i in range(0, len(self), step)]
-        if not any(is_file(self._places.path_of(name)) for name in names):
-            entries = [(plain(name), False) for name in names[:3]] + [("...", None)]
-            raise missing_tree(f"the pictures of {self._annotations}", self._places.folder, entries, remedy)
+        if not any(is_file(self._paths.path_of(name)) for name in names):
+            entries: list[tuple[str, bool | None]] = [(plain(name), False) for name in names[:3]]
+            raise missing_tree(
+                f"the pictures of {self._annotations}", self._paths.folder, [*entries, ("...", None)], remedy
+            )
 
-    # ---- the protocol
-
-    def with_skeleton(self, skeleton: Skeleton) -> AnnotatedPictures:
-        """A view without labels that has this skeleton: for sets that name no joints."""
-        other = copy.copy(self)
-        other.skeleton, other.labels = skeleton, None
-        return other
-
-    def __len__(self) -> int:
-        return len(self.ids)
+    # ---- the data set
 
     def path_of(self, index: int) -> Path:
         """The picture of an item, whether it is there or not."""
-        return self._places.path_of(self._entries[index][0])
+        return self._paths.path_of(self._entries[index][0])
 
     def meta_of(self, index: int) -> dict[str, Any]:
-        """What the set knows of an item beside its box and joints, without reading the picture."""
+        """Facts of an item besides its box and joints, without reading the picture."""
         name, _, meta = self._entries[index]
         return {**meta, "file_name": shown_name(name)}
 
@@ -166,24 +156,26 @@ class AnnotatedPictures:
         return [name for name, *_ in self._entries]
 
     def __getitem__(self, index: int) -> PoseSample:
-        """Raises PictureError when the picture cannot be read, is not of the size annotated, or lies beside the box."""
+        """Reads one picture.
+
+        Raises:
+            PictureError: the picture cannot be read, has another size than annotated, or does not contain the box.
+        """
         name, size_wh, meta = self._entries[index]
-        path = self._places.path_of(name)
+        path = self._paths.path_of(name)
         image = read_as_annotated(path, size_wh, self._annotations)
         box = self.boxes[index].copy()
         h, w = image.shape[:2]
         if box[2] == 0:
             box[2:] = w, h
-        if max(box[2:]) > LARGEST_BOX * max(
-            w, h
-        ):  # annotations that do not give the picture's size could not be checked before
-            raise PictureError(
-                path, f"the box of {self.ids[index]} is {box[2]:.0f} x {box[3]:.0f} px, the picture {w} x {h} px"
-            )
+        # annotations that do not give the picture's size could not be checked before
+        if max(box[2:]) > LARGEST_BOX * max(w, h):
+            size = f"{box[2]:.0f} x {box[3]:.0f} px"
+            raise PictureError(path, f"the box of {self.ids[index]} is {size}, the picture {w} x {h} px")
         if box[0] >= w or box[1] >= h:
             raise PictureError(path, f"the box of {self.ids[index]} lies wholly outside its {w} x {h} px")
         if self.labels is None:
-            k = len(self.skeleton) if self.skeleton is not None else 0
+            k = len(self.skeleton)
             xy, visible = np.zeros((k, 2), np.float32), np.zeros(k, np.uint8)
         else:
             xy, visible = self.labels[0][index].copy(), self.labels[1][index].copy()
@@ -191,15 +183,15 @@ class AnnotatedPictures:
 
     def describe(self) -> dict[str, Any]:
         """Plain facts: name, split, counts, whether labelled, and what was left out."""
-        facts = {
+        facts: dict[str, Any] = {
             "name": self.name,
             "split": self.split,
             "items": len(self),
             "pictures": len({name for name, *_ in self._entries}),
-            "annotated": {"animals": self.classes.total(), "pictures": len(self._looked_at)},
+            "annotated": {"animals": self.classes.total(), "pictures": len(self._annotated)},
             "classes": dict(self.classes),
             "labelled": self.labels is not None,
-            "joints": None if self.skeleton is None else len(self.skeleton),
+            "joints": len(self.skeleton) or None,
             "skipped": {reason: len(ids) for reason, ids in self.skipped.items()},
         }
         if self.mended:
@@ -210,7 +202,7 @@ class AnnotatedPictures:
 
 
 def read_as_annotated(path: Path, size_wh: tuple[int, int] | None, annotations: Path) -> np.ndarray:
-    """A picture as (H, W, 3) uint8 RGB in the frame its annotations were made in.
+    """A picture as (H, W, 3) uint8 RGB, turned as it was when its annotations were made.
 
     Raises:
         PictureError: it cannot be read, or has another size than the annotations say.
@@ -218,7 +210,7 @@ def read_as_annotated(path: Path, size_wh: tuple[int, int] | None, annotations: 
     image = read_rgb(path)
     if size_wh is None or image.shape[1::-1] == size_wh:
         return image
-    # labels made by a tool that does not heed EXIF orientation
+    # labels of a tool that ignores EXIF orientation
     unturned = read_rgb(path, turn=False)
     if unturned.shape[1::-1] == size_wh:
         return unturned

@@ -1,52 +1,93 @@
-"""Every data set there is, by the name it has on a command line."""
+"""Every data set that a command line can name: what it is, which options it takes, and how it is opened."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from ..errors import OptionError
 from ..pose.skeleton import Skeleton
 from .sample import PoseDataset
 
+if TYPE_CHECKING:
+    from .coco.file import CocoFiles
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Request:
-    """What an opener is asked for; see `open.open_data` for the fields."""
+    """What `open.open_data` asks an opener for; see there for the fields."""
 
     path: str
     split: str
-    labelled: bool
-    animal: str
-    partners: Sequence[tuple[str, str]] | None
-    skeleton: Skeleton | None
+    labelled: bool = True
+    animal: str = "horse"
+    partners: Sequence[tuple[str, str]] | None = None
+    skeleton: Skeleton | None = None
     need_pictures: bool = True
-    options: Mapping[str, Any] = field(default_factory=dict)
+    classes: Sequence[str] | None = None
+    min_size: float | None = None
+    boxes: str | None = None
+    category: str | int | None = None
+    as_is: bool | None = None
+    files: CocoFiles | None = None
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """One name of a data set on a command line.
+
+    Attributes:
+        path: what stands after the colon; in brackets where it may be left out.
+        about: one line on what it is.
+        open: makes the data set.
+        options: fields of `Request` that only some sets take, and this one does.
+        has_splits: it has a training and a validation part of its own.
+        people_placed_hidden_joints: a person placed the joints that are labelled as hidden. Not so in renderings and TigDog.
+        original_augmentation: what the published CC-SSL code does to these pictures in training; "" for sets that it does not know.
+    """
+
+    path: str
+    about: str
+    open: Callable[[Request], PoseDataset]
+    options: tuple[str, ...] = ()
+    has_splits: bool = True
+    people_placed_hidden_joints: bool = True
+    original_augmentation: Literal["", "standard", "strong"] = ""
 
 
 def _coco(r: Request) -> PoseDataset:
     from .coco.keypoints import CocoKeypoints
 
-    return CocoKeypoints(r.path, r.split, r.labelled, r.partners, need_pictures=r.need_pictures, **r.options)
+    return CocoKeypoints(
+        r.path,
+        r.split,
+        r.labelled,
+        partners=r.partners,
+        category=r.category,
+        need_pictures=r.need_pictures,
+        as_is=bool(r.as_is),
+        files=r.files,
+    )
 
 
 def _coco_person(r: Request) -> PoseDataset:
     from .coco.person import CocoPerson
 
-    return CocoPerson(r.path, r.split, r.labelled, need_pictures=r.need_pictures, **r.options)
+    return CocoPerson(r.path, r.split, r.labelled, boxes=r.boxes, need_pictures=r.need_pictures)
 
 
 def _coco_animals(r: Request) -> PoseDataset:
-    from .coco.animals import CocoAnimals
+    from .coco.animals import MIN_SIZE_PX, CocoAnimals
 
-    return CocoAnimals(r.path, r.split, need_pictures=r.need_pictures, **r.options)
+    min_size = MIN_SIZE_PX if r.min_size is None else r.min_size
+    return CocoAnimals(r.path, r.split, classes=r.classes, min_size=min_size, need_pictures=r.need_pictures)
 
 
 def _animal_pose(r: Request) -> PoseDataset:
     from .animal_pose import AnimalPose
 
-    return AnimalPose(r.path, r.split, r.labelled, need_pictures=r.need_pictures, **r.options)
+    return AnimalPose(r.path, r.split, r.labelled, classes=r.classes, need_pictures=r.need_pictures)
 
 
 def _mpii(r: Request) -> PoseDataset:
@@ -99,48 +140,38 @@ def _refuse_valid(name: str, r: Request) -> None:
         raise OptionError("a set with labels to validate on", found, "name a labelled set, such as coco:PATH.json")
 
 
-# name -> (what to put after the colon, what it is, opener). The part in brackets may be left out.
-SOURCES: dict[str, tuple[str, str, Callable[[Request], PoseDataset]]] = {
-    "coco": ("PATH.json", "any COCO keypoints file, any skeleton", _coco),
-    "coco_person": ("ROOT", "COCO 2017's people, 17 joints", _coco_person),
-    "coco_animals": ("ROOT", "COCO 2017's animals, ten classes, boxes without joints", _coco_animals),
-    "animal_pose": ("ROOT", "Animal-Pose: dogs, cats, sheep, horses and cows, 20 joints", _animal_pose),
-    "mpii": ("ROOT", "MPII Human Pose, 16 joints", _mpii),
-    "images": ("FOLDER", "a folder of pictures without labels", _images),
-    "video": ("FILE", "the frames of a video without labels", _video),
-    "real_animal": ("[ROOT]", "TigDog: real horses and tigers, frames of videos", _real_animal),
-    "real_animal_sp": ("[ROOT]", "the same pictures under the name CC-SSL's strong augmentation uses", _real_animal),
-    "real_animal_crop": (
-        "[ROOT]",
-        "TigDog cut to 256 px crops beforehand, as CC-SSL's pseudo-labels use it",
-        _real_animal_crop,
+def _original(
+    about: str, opener: Callable[[Request], PoseDataset], augmentation: Literal["", "standard", "strong"]
+) -> DataSource:
+    """A data set of the published CC-SSL code."""
+    return DataSource("[ROOT]", about, opener, people_placed_hidden_joints=False, original_augmentation=augmentation)
+
+
+_SAME = "the same pictures under the name CC-SSL's strong augmentation uses"
+SOURCES: dict[str, DataSource] = {
+    "coco": DataSource("PATH.json", "any COCO keypoints file, any skeleton", _coco, ("category", "as_is"), False),
+    "coco_person": DataSource("ROOT", "COCO 2017's people, 17 joints", _coco_person, ("boxes",)),
+    "coco_animals": DataSource(
+        "ROOT", "COCO 2017's animals, ten classes, boxes without joints", _coco_animals, ("classes", "min_size")
     ),
-    "synthetic_animal": (
-        "[ROOT]",
-        "CC-SSL's rendered animals, or renderings of our own in the same tree",
-        _synthetic_animal,
+    "animal_pose": DataSource(
+        "ROOT", "Animal-Pose: dogs, cats, sheep, horses and cows, 20 joints", _animal_pose, ("classes",)
     ),
-    "synthetic_animal_sp": (
-        "[ROOT]",
-        "the same pictures under the name CC-SSL's strong augmentation uses",
-        _synthetic_animal,
+    "mpii": DataSource("ROOT", "MPII Human Pose, 16 joints", _mpii),
+    "images": DataSource("FOLDER", "a folder of pictures without labels", _images, has_splits=False),
+    "video": DataSource("FILE", "the frames of a video without labels", _video, has_splits=False),
+    "real_animal": _original("TigDog: real horses and tigers, frames of videos", _real_animal, "standard"),
+    "real_animal_sp": _original(_SAME, _real_animal, "strong"),
+    "real_animal_crop": _original(
+        "TigDog cut to 256 px crops beforehand, as CC-SSL's pseudo-labels use it", _real_animal_crop, ""
     ),
-    "synthetic_animal_sp_multitask": (
-        "[ROOT]",
-        "the same pictures with their maps of body parts, for --arch hg_multitask",
-        _synthetic_parts,
+    "synthetic_animal": _original(
+        "CC-SSL's rendered animals, or renderings of our own in the same tree", _synthetic_animal, "standard"
+    ),
+    "synthetic_animal_sp": _original(_SAME, _synthetic_animal, "strong"),
+    "synthetic_animal_sp_multitask": _original(
+        "the same pictures with their maps of body parts, for --arch hg_multitask", _synthetic_parts, ""
     ),
 }
 # the spelling of the published training notes
 SOURCES["synthetic_animal_multitask"] = SOURCES["synthetic_animal_sp_multitask"]
-
-# sets that are what the user has, without parts that are for training and for validation
-WITHOUT_SPLITS = ("coco", "images", "video")
-
-# name -> options that only such sets have; `open_data` hands them on
-OPTIONS: dict[str, tuple[str, ...]] = {
-    "coco": ("category", "as_is"),
-    "coco_person": ("boxes",),
-    "coco_animals": ("classes", "min_size"),
-    "animal_pose": ("classes",),
-}

@@ -1,4 +1,4 @@
-"""Crops around the animals as fixed-size uint8 tensors, kept between epochs so that pictures are decoded once."""
+"""Crops around the animals as uint8 tensors of one size, cached between epochs so that pictures are decoded once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..pose import geometry
 from .pictures import Fault
 from .sample import IGNORED, PoseDataset, PoseSample
 
-LET_GO_BYTES = 256 << 20  # of a mapped file, touched before they are given back
+LET_GO_BYTES = 256 << 20  # bytes of a mapped file that may stay in memory; chosen, small against a worker's own memory
 
 
 def crop_image(image: np.ndarray, left_top_width: np.ndarray, size: int | tuple[int, int]) -> np.ndarray:
@@ -43,7 +43,8 @@ def crop_image(image: np.ndarray, left_top_width: np.ndarray, size: int | tuple[
         image, corner = _block_means(image, left, top, width, width * rows / columns, step)
         blocks = (np.array([left, top, width]) - [*corner, 0]) / step
         matrix = geometry.crop_matrix(blocks, size)
-    return cv2.warpAffine(image, matrix, (columns, rows), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    size_wh = columns, rows
+    return cv2.warpAffine(image, matrix, size_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
 
 
 def _block_means(
@@ -87,13 +88,12 @@ def crop_sample(
 def crop_parts(parts: np.ndarray, crop_from_image: np.ndarray, size: int | tuple[int, int]) -> np.ndarray:
     """(S, T) uint8 crop of a part map (H, W), nearest pixel; `IGNORED` where the crop leaves the picture."""
     rows, columns = geometry.hw_of(size)
-    return cv2.warpAffine(
-        parts, crop_from_image, (columns, rows),
-        flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=IGNORED,
-    )  # fmt: skip
+    size_wh = columns, rows
+    nearest, constant = cv2.INTER_NEAREST, cv2.BORDER_CONSTANT
+    return cv2.warpAffine(parts, crop_from_image, size_wh, flags=nearest, borderMode=constant, borderValue=(IGNORED,))
 
 
-class CropDataset(Dataset):
+class CropDataset(Dataset[dict[str, Any]]):
     """Crops of one size around the animals of a data set.
 
     An item is a dict: index (int), crop (3, S, T) uint8, xy_crop (K, 2) float32 in crop px (0 where not labelled),
@@ -119,11 +119,11 @@ class CropDataset(Dataset):
 
 
 class CropCache(CropDataset):
-    """`CropDataset` that keeps every crop once made, shared by the worker processes forked from this one.
+    """`CropDataset` that caches every crop, shared by the worker processes forked from this one.
 
-    The crops lie in memory when they all fit in `limit_bytes`, else in an unnamed file in `folder` that goes with the
-    process, else (no folder) nothing is kept. `place` says which: "memory", "file" or "nowhere". The file is mapped, and what
-    has been read or written of it is let go again and again, so that the process stays small however large the file is.
+    The crops are in memory where all fit in `limit_bytes`, else in an unnamed file in `folder` that ends with the process; without
+    a folder nothing is cached. `place` says which: "memory", "file" or "nowhere". The file is mapped. Its pages are given back to
+    the system from time to time, so that the process stays small, however large the file is.
 
     Args:
         dataset, size, margin: as in `CropDataset`.
@@ -131,7 +131,7 @@ class CropCache(CropDataset):
         folder: where the file may lie.
 
     Raises:
-        DataError: when `folder` has no room for the crops.
+        DataError: `folder` has no room for the crops.
     """
 
     def __init__(
@@ -147,7 +147,8 @@ class CropCache(CropDataset):
         self._open()
 
     def _open(self) -> None:
-        k = 0 if self.dataset.skeleton is None else len(self.dataset.skeleton)
+        k = len(self.dataset.skeleton)
+        parts = [("parts", "u1", geometry.hw_of(self.size))] if self.dataset.parts else []
         record = np.dtype(
             [
                 ("crop", "u1", (3, *geometry.hw_of(self.size))),
@@ -155,13 +156,15 @@ class CropCache(CropDataset):
                 ("xy_crop", "f4", (k, 2)),
                 ("crop_from_image", "f8", (2, 3)),
                 ("box_side_px", "f8"),
-                *([("parts", "u1", geometry.hw_of(self.size))] if getattr(self.dataset, "parts", None) else []),
+                *parts,
             ]
         )
-        self._arrays = [name for name in record.names if name != "box_side_px"]
+        self._arrays = [name for name in record.names or () if name != "box_side_px"]
         need = record.itemsize * len(self.dataset)
-        self._records, self._map, self._touched = None, None, 0
-        # apart from the records, so that counting does not read the file; shared with forked workers like them
+        self._records: np.ndarray | None = None
+        self._map: mmap.mmap | None = None
+        self._touched = 0
+        # not a part of the records, so that counting does not read the file; shared with forked workers as they are
         self._filled = np.frombuffer(mmap.mmap(-1, max(len(self.dataset), 1)), np.uint8)
         if need == 0:
             self.place = "nowhere"
@@ -183,8 +186,8 @@ class CropCache(CropDataset):
         row = self._records[index]
         self._let_go(self._records.itemsize)
         if self._filled[index]:
-            kept = {key: torch.from_numpy(row[key].copy()) for key in self._arrays}
-            return {"index": index, **kept, "box_side_px": float(row["box_side_px"])}
+            cached = {key: torch.from_numpy(row[key].copy()) for key in self._arrays}
+            return {"index": index, **cached, "box_side_px": float(row["box_side_px"])}
         item = super().__getitem__(index)
         for key in self._arrays:
             row[key] = item[key].numpy()
@@ -193,11 +196,11 @@ class CropCache(CropDataset):
         return item
 
     def filled(self) -> int:
-        """How many crops are kept by now."""
+        """Number of crops cached so far."""
         return 0 if self._records is None else int(self._filled.sum())
 
     def _let_go(self, more: int) -> None:
-        """Count bytes touched in the file; beyond some, give their pages back: the file keeps what they hold."""
+        """Counts bytes read and written; above `LET_GO_BYTES` gives their pages back to the system. The file still holds them."""
         self._touched += more
         if self._map is not None and self._touched > LET_GO_BYTES:
             self._touched = 0
@@ -205,7 +208,7 @@ class CropCache(CropDataset):
                 self._map.madvise(mmap.MADV_DONTNEED)
 
     def __getstate__(self) -> dict[str, Any]:
-        # a process that is spawned, not forked, starts with an empty cache of its own
+        # a process that is spawned, not forked, starts with an empty cache
         return {k: v for k, v in self.__dict__.items() if k not in ("_records", "_map", "_filled")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -225,7 +228,9 @@ def _unnamed_file(folder: Path, size: int) -> mmap.mmap:
         raise too_full
     with tempfile.TemporaryFile(dir=folder) as file:
         try:
-            os.posix_fallocate(file.fileno(), 0, size)  # a full disk must show here, not as a crash in mid-run
+            os.posix_fallocate(
+                file.fileno(), 0, size
+            )  # a full disk is an error here, not a crash in the middle of a run
         except OSError as error:
             raise too_full from error
         return mmap.mmap(file.fileno(), size)
@@ -235,8 +240,8 @@ def collate(items: Sequence[dict[str, Any] | Fault]) -> dict[str, Any]:
     """A batch of `CropDataset` items, stacked, without the faulty ones.
 
     Returns:
-        the items' keys with a leading batch axis, and `faults`: the `Fault`s met (often none). When every item is
-        faulty there is only `index`, empty, beside it. `FaultLog.take` is made for reading this.
+        the items' keys with a leading batch axis, and `faults`: a list of `Fault`s, often empty. When every item is a fault, the
+        only other key is `index`, empty. `FaultLog.take` reads such a batch.
     """
     faults = [item for item in items if isinstance(item, Fault)]
     whole = [item for item in items if not isinstance(item, Fault)]

@@ -1,4 +1,4 @@
-"""Kinds of values in annotation files, checked before anything else touches them."""
+"""Checks on single values of annotation files: numbers, names, ids. `pose.schema` describes whole files of ours instead."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from ..files import plain
 
@@ -17,8 +17,8 @@ FURTHEST_PX = 1e6  # the largest picture that OpenCV reads has sides of 2^20 px
 _WHOLE = re.compile(r"\s*([+-]?\d{1,18})(?:\.0*)?\s*")
 
 
-def is_number(value: Any) -> bool:
-    """Whether a value is a finite number that a float holds; True and False are none."""
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether a value is a finite number that a float holds; True and False are not."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     try:
@@ -27,8 +27,8 @@ def is_number(value: Any) -> bool:
         return False
 
 
-def is_name(value: Any) -> bool:
-    """Whether a value is a text that can be printed and stored: not empty, no NUL, no half of a surrogate pair."""
+def is_name(value: Any) -> TypeGuard[str]:
+    """Whether a value is a text that can be printed and stored: not empty, without NUL and without halves of surrogate pairs."""
     if not isinstance(value, str) or not value or len(value) > LONGEST_NAME or "\0" in value:
         return False
     try:
@@ -38,8 +38,8 @@ def is_name(value: Any) -> bool:
     return True
 
 
-def is_file_name(value: Any) -> bool:
-    """Whether a text can be the name of a file here; bytes that are no UTF-8 come as surrogates, as `os.listdir` gives them."""
+def is_file_name(value: Any) -> TypeGuard[str]:
+    """Whether a text can be the name of a file; bytes that are no UTF-8 are surrogates, as in `os.listdir`."""
     if not isinstance(value, str) or not value or len(value) > LONGEST_NAME or "\0" in value:
         return False
     try:
@@ -50,7 +50,7 @@ def is_file_name(value: Any) -> bool:
 
 
 def kind_of(value: Any) -> str:
-    """A value in words, for an error: its kind, and the value where it is short."""
+    """Describes a value for an error: its kind, and the value where it is short."""
     if isinstance(value, bool) or value is None:
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, str):
@@ -65,7 +65,7 @@ def kind_of(value: Any) -> str:
 
 
 def as_id(value: Any) -> int | str | None:
-    """An id as COCO's tools have it: 1.0 is 1; None for what is no id (null, true, a list, NaN)."""
+    """An id as COCO's tools read it: 1.0 is 1. None for what is no id (null, true, a list, NaN)."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -76,7 +76,7 @@ def as_id(value: Any) -> int | str | None:
 
 
 class Ids:
-    """Finds what an id refers to: the same id, else the only one that is the same whole number written otherwise.
+    """Finds the id that a reference means: the same id, else the only id that is the same whole number in another spelling.
 
     1.0 is 1. The text "1" refers to the id 1, and 1 to the id "1", unless the file has both.
 
@@ -87,17 +87,17 @@ class Ids:
     def __init__(self, known: Mapping[int | str, Any]):
         self.known = known
         self._by_number: dict[int, int | str | None] = {}
-        for own in known:
-            number = _whole(own)
+        for key in known:
+            number = _whole(key)
             if number is not None:
-                self._by_number[number] = None if number in self._by_number else own
+                self._by_number[number] = None if number in self._by_number else key
 
     def find(self, value: Any) -> int | str | None:
-        """The id among `known` that a value refers to; None for none, or several."""
-        own = as_id(value)
-        if own is None or own in self.known:
-            return own
-        number = _whole(own)
+        """The id among `known` that a value refers to; None where there is none, or more than one."""
+        key = as_id(value)
+        if key is None or key in self.known:
+            return key
+        number = _whole(key)
         return None if number is None else self._by_number.get(number)
 
 

@@ -1,4 +1,4 @@
-"""Batches made by worker processes that leave signals to their parent, end with it, and say what they lack."""
+"""A `DataLoader` whose worker processes leave signals to their parent, end when it ends, and report a lack of open files."""
 
 from __future__ import annotations
 
@@ -9,61 +9,72 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from torch.utils.data import DataLoader, Dataset
 
 from ..errors import handles_short
 from ..progress import blocked, follow_parent
+from .pictures import SafeDataset
 
-# what a worker keeps open in this process: its queue, and the tensors of the batches that it has sent ahead
+# open files of this process for each worker: its queue, and the tensors of the batches that it has sent ahead
 _HANDLES = 48
-_SPARE = 64
+_SPARE = 64  # open files for all else
 
-_alive: weakref.WeakSet = weakref.WeakSet()
+_alive: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
-class Loader(DataLoader):
+class Loader(DataLoader[Any]):
     """`DataLoader` over given batches.
 
-    A signal to the whole process group (Ctrl-C, SLURM, systemd) does not reach the workers: the parent decides. They end when the
-    parent does, however it ends.
+    Workers ignore signals to the process group (Ctrl-C, SLURM, systemd): the parent acts on them. Workers end when the parent ends,
+    for whatever reason.
 
     Args:
-        dataset: what to take items from; a `SafeDataset`, as a rule.
-        batches: items of every batch.
-        workers: processes; 0: none.
+        dataset: with the items; mostly a `SafeDataset`.
+        batches: numbers of the items of every batch.
+        workers: number of processes; 0: this process reads.
         collate: makes a batch of its items.
 
     Raises:
-        ResourceError: while iterating, where the workers would need more open files than the system allows.
+        ResourceError: while iterating, when the workers need more open files than the system allows.
     """
 
-    def __init__(self, dataset: Dataset, batches: Sequence[Sequence[int]], workers: int, collate: Callable):
+    def __init__(
+        self,
+        dataset: Dataset[Any] | SafeDataset,
+        batches: Sequence[Sequence[int]],
+        workers: int,
+        collate: Callable[[Sequence[Any]], Any],
+    ):
+        self._batches = batches
         start = partial(_start, os.getpid(), threading.current_thread() is threading.main_thread()) if workers else None
-        super().__init__(dataset, batch_sampler=batches, num_workers=workers, collate_fn=collate, worker_init_fn=start)
+        # torch takes any sized iterable of lists, and any object with items and a length
+        sampler, items = cast(Any, batches), cast(Any, dataset)
+        super().__init__(items, batch_sampler=sampler, num_workers=workers, collate_fn=collate, worker_init_fn=start)
 
-    def __iter__(self) -> Iterator[Any]:
-        return self._with_workers() if self.num_workers and len(self.batch_sampler) else super().__iter__()
+    def __iter__(self) -> Any:
+        """Iterator over the batches."""
+        return self._with_workers() if self.num_workers and len(self._batches) else super().__iter__()
 
     def _with_workers(self) -> Iterator[Any]:
         need_handles(self.num_workers)
         with blocked():
-            batches = super().__iter__()
+            batches: Any = super().__iter__()  # torch's iterator: its workers are private
         workers = list(batches._workers)
         _alive.update(workers)
         try:
             yield from batches
         finally:
-            batches._shutdown_workers()  # waits for them; torch then asks them to end by a signal that they ignore
+            batches._shutdown_workers()  # waits for them; torch then sends a signal that they ignore
             _kill(workers)
 
 
 def need_handles(workers: int) -> None:
-    """Allow this process as many open files as its workers need, as far as the system lets it.
+    """Raises this process's limit of open files to what its workers need.
 
     Raises:
-        ResourceError: it does not.
+        ResourceError: the system does not allow as many.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     need = _open_files() + workers * _HANDLES + _SPARE
@@ -85,7 +96,7 @@ def _start(parent: int, die_with_it: bool, number: int) -> None:
     follow_parent(parent, die_with_it)
 
 
-def _kill(workers: Sequence) -> None:
+def _kill(workers: Sequence[Any]) -> None:
     for worker in workers:
         if worker.is_alive():
             worker.kill()

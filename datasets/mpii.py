@@ -1,8 +1,9 @@
-"""MPII Human Pose in the JSON form of SimpleBaseline: people with 16 joints, a centre and a scale."""
+"""MPII Human Pose, in the JSON files of SimpleBaseline: `mpii:ROOT`."""
 
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from .isolated_reader import UnreadableFileError, read_isolated, real_numbers
 from .json_values import is_file_name
 from .original_index import SPLITS
 from .person_boxes import mpii_centre_size
-from .split_by_name import drawn
+from .split_by_name import is_validation_by_name
 from .tree import missing_tree
 
 SALT = "zoopose mpii 0"
@@ -32,39 +33,37 @@ class Mpii(AnnotatedPictures):
     Source: M. Andriluka, L. Pishchulin, P. Gehler, B. Schiele, "2D Human Pose Estimation: New Benchmark and State of the Art
     Analysis", CVPR 2014; the JSON files are those of microsoft/human-pose-estimation.pytorch. Licence: annotations Simplified BSD,
     free for research only: the pictures are frames of YouTube videos.
-    22,246 people for training, 2,958 for validation. Joints: 16, `MPII16`. Split: the two files.
+    Pictures: frames of videos; 22,246 people for training, 2,958 for validation. Joints: 16, `MPII16`. Split: the two files.
     Tree::
 
         ROOT/annot/train.json, valid.json
         ROOT/annot/gt_valid.mat                 optional: head boxes of the validation people
         ROOT/images/<9 digits>.jpg
 
-    or one JSON file, its pictures beside it or in images/ beside it; train and valid are then drawn by the pictures' names.
+    or one JSON file, its pictures in the same folder or in images/ in that; train and valid are then drawn by the pictures' names.
 
     The box is the published one: a square of 200 x scale px around the centre, 15 x scale px lower than annotated; the crop is
-    1.25 times that. The files count from 1, items from 0. Where the published code puts the centre: `pose.person_frames`.
-
-    `meta` holds `center_px` (as annotated, from 0), `scale` (as annotated), `row` (place in its file, from 0), and
-    `head_box_xyxy` (from 0) where gt_valid.mat or the entry's `head_box` gives it: what PCKh needs. A labelled joint counts as
-    seen (flag 2): the files do not say more.
+    1.25 times that. The files count pixels from 1, items from 0. A labelled joint counts as visible (flag 2): the files do not say
+    more. `meta` has `center_px` (as annotated, from 0), `scale` (as annotated), `row` (number in its file, from 0), and, for PCKh,
+    `head_box_xyxy` (from 0) where gt_valid.mat or the entry's `head_box` gives it.
 
     Args:
         root: the folder, or a JSON file.
         split: "train", "valid" or "all".
-        labelled: False keeps the joints unread.
-        need_pictures: False allows annotations without their pictures, to look at what they say.
+        labelled: False: joints are not read.
+        need_pictures: False allows annotations without their pictures, to read only what they say.
 
     Attributes:
-        people: the files read, each with the number of people in it, those left out among them.
+        people: the files read, each with its number of people, those left out included.
 
     Raises:
-        DataError: a part of the tree is missing or broken, another number of joints, no usable person.
-        OptionError: another split.
+        DataError: a part of the tree is missing or broken, people have another number of joints, or none is usable.
+        OptionError: an unknown split.
     """
 
     skeleton = MPII16
 
-    def __init__(self, root: str | Path, split: str = "all", labelled: bool = True, need_pictures: bool = True):
+    def __init__(self, root: str | Path, split: str = "all", labelled: bool = True, *, need_pictures: bool = True):
         if split not in SPLITS:
             raise OptionError(f"a split out of {', '.join(SPLITS)}", repr(split))
         self.root = Path(root)
@@ -106,23 +105,22 @@ class Mpii(AnnotatedPictures):
         self.people.append((path, len(people)))
         for number, person in enumerate(people):
             name = person["image"]
-            if alone and self.split != "all" and drawn(SALT, name) != (self.split == "valid"):
+            if alone and self.split != "all" and is_validation_by_name(SALT, name) != (self.split == "valid"):
                 continue
             key = f"{path.stem}{number}"
             head = heads[number] if heads is not None else person.get("head_box")
-            self._add(
-                key, "person", name, lambda k=key, p=person, h=head, r=number: _person(k, p, h, prefix, labelled, r)
-            )
+            make = partial(_person, key, person, head, prefix, labelled, number)
+            self._add(key, "person", name, make)
 
 
 def _count(values: Any) -> int:
     return len(values) if isinstance(values, list) else -1
 
 
-def _person(key: str, person: dict, head: Any, prefix: str, labelled: bool, row: int) -> Animal:
+def _person(key: str, person: dict[str, Any], head: Any, prefix: str, labelled: bool, row: int) -> Animal:
     box = mpii_box(person.get("center"), person.get("scale"))
     name = f"{prefix}{person['image']}"
-    meta = {
+    meta: dict[str, Any] = {
         "category": "person",
         "center_px": [float(v) - 1 for v in person["center"]],
         "scale": float(person["scale"]),
@@ -140,14 +138,14 @@ def _person(key: str, person: dict, head: Any, prefix: str, labelled: bool, row:
         triples = [(x - 1, y - 1, 2 if v == 1 else v) for (x, y), v in zip(person["joints"], person["joints_vis"])]
     except (TypeError, ValueError):
         raise UnusableAnnotation("keypoints that are not numbers") from None
-    return Animal(f"{name}#{key}", name, box, *read_joints({"keypoints": triples}, len(MPII16)), meta=meta)
+    return Animal(f"{name}#{key}", name, box, read_joints({"keypoints": triples}, len(MPII16)), meta=meta)
 
 
 def mpii_box(center: Any, scale: Any) -> tuple[float, float, float, float]:
-    """Box x, y, w, h (pixel edges, from 0) of a person's centre and scale as the files have them.
+    """Box x, y, w, h (pixel edges, from 0) of a person's centre and scale, which the files count from 1.
 
     Raises:
-        UnusableAnnotation: no centre, or one that is no finite number; a scale of zero.
+        UnusableAnnotation: there is no centre, or one that is no finite number; the scale is not above zero.
     """
     try:
         (x, y), scale = (float(v) for v in center), float(scale)
@@ -159,28 +157,28 @@ def mpii_box(center: Any, scale: Any) -> tuple[float, float, float, float]:
         raise UnusableAnnotation("no centre")
     if scale <= 0:
         raise UnusableAnnotation("box of zero size")
-    middle, side = mpii_centre_size((x, y), scale)
-    left, top = (float(v) for v in middle + 0.5 - side / 2)  # a pixel's middle lies half a pixel from its edge
-    side = float(side)
+    middle, sides = mpii_centre_size((x, y), scale)
+    left, top = (float(v) for v in middle + 0.5 - sides / 2)  # a pixel's middle lies half a pixel from its edge
+    side = float(sides)
     if left + side <= 0 or top + side <= 0:
         raise UnusableAnnotation("box wholly outside the picture")
     return left, top, side, side
 
 
 def _head_boxes(path: Path, count: int) -> np.ndarray | None:
-    """(N, 2, 2) corners, from 1, of the people of valid.json; None where there is no gt_valid.mat beside it.
+    """(N, 2, 2) corners of the heads, counted from 1; None where there is no gt_<stem>.mat in the same folder.
 
     Raises:
         DataError: a file of other people.
     """
-    beside = path.with_name(f"gt_{path.stem}.mat")
-    if not beside.is_file():
+    heads = path.with_name(f"gt_{path.stem}.mat")
+    if not heads.is_file():
         return None
     expected = f"the head boxes of the {count} people of {path.name}: headboxes_src (2, 2, {count})"
     try:
-        boxes = real_numbers(read_isolated("mat", beside), "headboxes_src")
+        boxes = real_numbers(read_isolated("mat", heads), "headboxes_src")
     except UnreadableFileError as error:
-        raise DataError(expected, f"{beside}: {error}", "fetch it again") from error
+        raise DataError(expected, f"{heads}: {error}", "fetch it again") from error
     if boxes.shape != (2, 2, count):
-        raise DataError(expected, f"{beside}: {boxes.shape}", "put the file that belongs to it there, or none")
+        raise DataError(expected, f"{heads}: {boxes.shape}", "put the file that belongs to it there, or none")
     return np.moveaxis(boxes, -1, 0)

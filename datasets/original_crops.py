@@ -1,7 +1,7 @@
-"""Published crops of any data set, kept as uint8: what CC-SSL labels, and what its target and source loaders train on.
+"""Crops of any data set as the published code makes them, cached as uint8: CC-SSL labels them and trains on them.
 
-The published code cuts its target's frames once, to files of 256 x 256 px, and labels and trains in their pixels. Here the crops
-have the side of the network's input and stay in memory.
+The published code cuts the frames of its target once, to files of 256 x 256 px; it labels and trains in their pixels. Here the
+crops have the side of the network's input and stay in memory.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..pose.geometry import apply, crop_matrix
+from ..pose.geometry import apply, crop_matrix, hw_of
 from ..pose.original.crop import image_to_chw, original_crop
 from ..pose.original.geometry import BOX_UNIT_PX
 from .crops import CropCache, CropDataset
-from .original_index import OriginalAnnotation
+from .original_annotation import OriginalAnnotation
 from .original_items import annotation_of
 from .sample import PoseDataset, PoseSample
 
-SURROUNDINGS = 1.5  # side of a source picture over the side of its crop
-PICTURE_PX = 384  # its side: the crop in it has the published 256 px
-JPEG_QUALITY = 75
+SURROUNDINGS = 1.5  # side of a source picture / side of its crop
+PICTURE_PX = 384  # side of a source picture: its crop then has the published 256 px
+JPEG_QUALITY = 75  # of the published crops: Pillow's default
 
 
 class _StretchedCrops(CropDataset):
     """Items as of `CropDataset`: crop (3, S, S) uint8 as `original_crop` makes it, less no mean.
 
-    crop_from_image is the matrix of the box before its corners are cut to whole pixels.
+    crop_from_image is the matrix of the box before its corners are cut to whole pixels. `size` is a side, not rows and columns.
     """
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         sample = self.dataset[index]
         known = annotation_of(self.dataset, index, sample)
-        crop = original_crop(image_to_chw(sample.image), known.center, known.scale, (self.size, self.size))
-        matrix = box_matrix(known, self.size)
+        crop = original_crop(image_to_chw(sample.image), known.center, known.scale, hw_of(self.size))
+        matrix = box_matrix(known, hw_of(self.size)[0])
         labelled = sample.visible > 0
         xy_crop = apply(matrix, np.where(labelled[:, None], sample.xy_px, 0).astype(np.float64))
         return {
@@ -50,7 +50,7 @@ class _StretchedCrops(CropDataset):
 
 
 class OriginalCropCache(CropCache, _StretchedCrops):
-    """`CropCache` of published crops: contrast-stretched, corners at whole pixels. Without surroundings.
+    """`CropCache` of crops as the published code makes them: contrast-stretched, corners at whole pixels, no margin.
 
     Args:
         dataset: any data set with boxes.
@@ -60,6 +60,7 @@ class OriginalCropCache(CropCache, _StretchedCrops):
 
     def __init__(self, dataset: PoseDataset, size: int, limit_bytes: int):
         super().__init__(dataset, size, 1.0, limit_bytes)
+        self.side = size
 
 
 def box_matrix(known: OriginalAnnotation, size: int) -> np.ndarray:
@@ -69,27 +70,22 @@ def box_matrix(known: OriginalAnnotation, size: int) -> np.ndarray:
     return crop_matrix(np.array([left, top, side]), size)
 
 
-class _Crops:
-    """What data sets of crops share with the set they are cut from."""
-
-    labels = None
+class _Crops(PoseDataset):
+    """Base class of data sets whose pictures are crops of another set."""
 
     def __init__(self, crops: CropCache):
         self.crops = crops
         self.skeleton, self.ids, self.shots = crops.dataset.skeleton, crops.dataset.ids, crops.dataset.shots
 
-    def __len__(self) -> int:
-        return len(self.ids)
-
     def describe(self) -> dict[str, Any]:
-        """The facts of the set they are cut from, and the side of the crops."""
+        """Facts of the other set, and the side of the crops."""
         return {**self.crops.dataset.describe(), "crop_px": self.crops.size}
 
 
 class LabelledCrops(_Crops):
-    """The published `real_animal_crop`, of any target: crops with pseudo-labels in their pixels.
+    """Crops of any target with pseudo-labels in their pixels, as of the published `real_animal_crop`.
 
-    As there the crops have been through a JPEG of quality 75, and labels through float16.
+    As in the published files, crops are decoded from JPEG of quality 75, and labels are rounded to float16.
 
     Args:
         crops: of the target.
@@ -99,12 +95,13 @@ class LabelledCrops(_Crops):
 
     def __init__(self, crops: OriginalCropCache):
         super().__init__(crops)
+        self.side = crops.side
         k = len(self.skeleton)
         self.xy_px, self.weight = np.zeros((len(self), k, 2), np.float32), np.zeros((len(self), k), np.float32)
 
     def __getitem__(self, index: int) -> PoseSample:
         item = self.crops[index]
-        side = self.crops.size
+        side = self.side
         xy_crop = restore_crop_px(
             apply(item["crop_from_image"].numpy(), np.nan_to_num(self.xy_px[index]).astype(np.float64))
         )
@@ -121,8 +118,8 @@ class LabelledCrops(_Crops):
 class SourcePictures(_Crops):
     """Animals with their surroundings as pictures of 384 px, for the strong recipe, which works on whole pictures.
 
-    Published renderings fill 640 x 480 px with one animal. In other pictures it may be small, and away from the middle about which
-    the recipe turns and shrinks; noise and blur are in pixels. So the picture is cut and brought to that measure first.
+    Published renderings fill 640 x 480 px with one animal. In other pictures the animal may be small, or far from the middle, about
+    which the recipe turns and scales; noise and blur are in pixels. So pictures are cut and scaled to this size first.
 
     Args:
         dataset: labelled.
@@ -143,7 +140,7 @@ class SourcePictures(_Crops):
 
 
 def through_jpeg(crop: np.ndarray) -> np.ndarray:
-    """(3, S, S) uint8 crop written as JPEG and read again, (S, S, 3) uint8: published target crops are such files."""
+    """Writes a (3, S, S) uint8 crop as JPEG and reads it again, (S, S, 3) uint8: published target crops are such files."""
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(crop.transpose(1, 2, 0))).save(buffer, "JPEG", quality=JPEG_QUALITY)
     with Image.open(buffer) as picture:
@@ -151,8 +148,12 @@ def through_jpeg(crop: np.ndarray) -> np.ndarray:
 
 
 def restore_crop_px(xy_crop: np.ndarray) -> np.ndarray:
-    """Crop pixels that went to picture pixels in float32 and back, as they were: in the steps of float16, noise cut off.
+    """Removes the rounding noise of crop pixels that were mapped to picture pixels in float32 and back: the steps are those of
+    float16.
 
-    The published loader cuts to whole cells, so that a hundred-thousandth below a whole number is a cell.
+    The published loader cuts to whole cells: 1e-5 px below a whole number would be another cell.
     """
-    return (np.round(np.asarray(xy_crop, np.float64) * 2**13) / 2**13).astype(np.float16).astype(np.float32)
+    restored: np.ndarray = (
+        (np.round(np.asarray(xy_crop, np.float64) * 2**13) / 2**13).astype(np.float16).astype(np.float32)
+    )
+    return restored

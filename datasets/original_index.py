@@ -1,7 +1,7 @@
-"""What the published code keeps beside the pictures: cached splits, cached means, and the annotation its loaders use.
+"""Files that the published code caches besides the pictures: splits and mean colours.
 
-The published code reads its caches from a folder `data` in the working directory, the root of its checkout, in which
-`animal_data` lies as well; so `data` is looked for there, beside the data's root and inside it.
+The published code reads its caches from a folder `data` in the working directory, the root of its checkout, which holds
+`animal_data` too. So `data` is looked for in the parent of the data's root, in the root, and in the working directory.
 """
 
 from __future__ import annotations
@@ -20,31 +20,9 @@ from .npy_file import map_npy
 SPLITS = ("train", "valid", "all")
 
 
-@dataclass
-class OriginalAnnotation:
-    """What a published loader knows about an item before it augments and crops.
-
-    Attributes:
-        pts: (K, 3) float32 x, y in pixels and the published visibility, which becomes the weight. A joint is drawn when
-            its y exceeds 0, visible or not.
-        center: (2,) float32 box centre in pixels.
-        scale: box side / 200.
-        offset: added to the points before they are mapped to the map: 1, or 0 in the loader of cropped copies.
-        picture_wh: joints beyond 0..picture_wh are taken out (set to 0); None keeps all.
-        weight_in_tpts: the final weight stands in the third column of `tpts`, in place of the visibility.
-    """
-
-    pts: np.ndarray
-    center: np.ndarray
-    scale: float
-    offset: int = 1
-    picture_wh: tuple[int, int] | None = None
-    weight_in_tpts: bool = False
-
-
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Item numbers of both parts, in the order in which they are served, and where they come from."""
+    """Item numbers of both parts, in the order of the data set, and where they come from."""
 
     train: np.ndarray
     valid: np.ndarray
@@ -56,7 +34,7 @@ class Split:
 
 
 def check_options(animal: str, animals: Sequence[str], split: str) -> None:
-    """Raises OptionError for an unknown species or split."""
+    """Raises OptionError: an unknown species or split."""
     if animal not in animals:
         raise OptionError(f"an animal out of {', '.join(animals)}", repr(animal))
     if split not in SPLITS:
@@ -64,7 +42,7 @@ def check_options(animal: str, animals: Sequence[str], split: str) -> None:
 
 
 def cached_file(root: Path, relative: str) -> Path | None:
-    """The file `data/<relative>` where the published code, or a checkout of it, would have it; None when absent."""
+    """The file `data/<relative>` of a checkout of the published code; None where there is none."""
     root = Path(root).absolute()
     places = (root.parent / "data", root / "data", Path("data").absolute())
     return next((place / relative for place in places if (place / relative).is_file()), None)
@@ -82,8 +60,8 @@ def cached_split(root: Path, folder: str, names: tuple[str, str], items: np.ndar
     Returns:
         The split or None, and why not ("" when the files are absent).
     """
-    paths = [cached_file(root, f"{folder}/{name}") for name in names]
-    if None in paths:
+    paths = [path for name in names if (path := cached_file(root, f"{folder}/{name}")) is not None]
+    if len(paths) < len(names):
         return None, ""
     train, valid = map(_item_numbers, paths)
     together = np.concatenate([train, valid])
@@ -96,10 +74,10 @@ def cached_split(root: Path, folder: str, names: tuple[str, str], items: np.ndar
 
 
 def _item_numbers(path: Path) -> np.ndarray:
-    """(N,) int64 out of a cached index file.
+    """(N,) int64 item numbers of a cached index file.
 
     Raises:
-        DataError: it holds no whole numbers from 0.
+        DataError: the file holds other values than whole numbers from 0.
     """
     try:
         array = np.array(map_npy(path)).ravel()
@@ -112,7 +90,7 @@ def _item_numbers(path: Path) -> np.ndarray:
 
 
 def seeded_fifth(groups: Sequence[Any], seed: int) -> np.ndarray:
-    """(N,) bool, True for validation: a fifth of the groups (at least one), drawn with `seed`, all items of each."""
+    """(N,) bool, True for validation: all items of a fifth of the groups (at least one), drawn with `seed`."""
     names = sorted(set(groups))
     rng = np.random.default_rng(seed)
     drawn = rng.choice(len(names), max(len(names) // 5, 1), replace=False)
@@ -121,10 +99,10 @@ def seeded_fifth(groups: Sequence[Any], seed: int) -> np.ndarray:
 
 
 def cached_mean(root: Path, relative: str, default: Sequence[float]) -> np.ndarray:
-    """(3,) float32 RGB mean in 0..1: of the file `data/<relative>` when present, else the published constant.
+    """(3,) float32 RGB mean in 0..1: that of the file `data/<relative>` where there is one, else `default`.
 
     Raises:
-        DataError: for a file that holds no mean.
+        DataError: the file holds no mean.
     """
     path = cached_file(root, relative)
     if path is None:

@@ -1,4 +1,4 @@
-"""The published training and evaluation items, of any data set: crop, target maps and what the published loops read.
+"""The published training and evaluation items of any data set: crop, target maps and `meta`.
 
 Source: as `pose.original.geometry`. For the published sets (`tigdog`, `synthetic_animal`) the numbers are those of the
 published loaders; any other set gets the same crop and targets from its boxes and labels.
@@ -18,24 +18,26 @@ from ..pose.original import augment as recipes
 from ..pose.original.crop import color_normalize, image_to_chw, original_crop
 from ..pose.original.geometry import BOX_UNIT_PX, original_transform
 from ..pose.original.heatmap import LABEL_TYPES, draw_labelmaps
-from .open import Subset, Unlabelled
-from .original_index import OriginalAnnotation
+from .original_annotation import OriginalAnnotation
 from .sample import PoseDataset, PoseSample
 
 AUGMENT = ("none", "standard", "strong")
 Draw = recipes.StandardDraw | recipes.StrongDraw
 
 
-class OriginalItems(Dataset):
+Item = tuple[torch.Tensor, torch.Tensor, dict[str, Any]]
+
+
+class OriginalItems(Dataset[Item]):
     """Published items of a data set: (inp, target, meta).
 
     inp (3, inp_res, inp_res) float32 contrast-stretched crop less the mean; target (K, out_res, out_res) float32;
     meta with index, center (2,), scale, pts (K, 3) in picture pixels, tpts (K, 3) 1-based in the map, target_weight
-    (K, 1). Draws depend on seed, epoch and index alone: neither workers nor epochs replay one another.
+    (K, 1). Draws depend on seed, stream, epoch and index alone, whatever the number of workers.
 
     The published loaders: real_animal and synthetic_animal are augment="standard"; real_animal_sp and
     synthetic_animal_sp are "strong" with weight_in_tpts=True, real_animal_sp with the mean of the rendered pictures
-    (`synthetic_animal.synthetic_mean`); CC-SSL's own source loader is "strong" without flip, its cropped targets are
+    (`SyntheticAnimal.mean_of`); CC-SSL's own source loader is "strong" without flip, its cropped targets are
     "standard".
 
     Args:
@@ -46,12 +48,13 @@ class OriginalItems(Dataset):
         label_type: Gaussian or Cauchy.
         flip: mirror half of the items (not with augment="none").
         augment: none, standard or strong, see `pose.original.augment`.
-        mean: (3,) RGB to subtract; default the data set's own `mean`.
-        weight_in_tpts: put the final weight into the third column of tpts; default as the data set's loader.
-        seed: of the draws; stream tells the data sets of one run apart.
+        mean: (3,) RGB to subtract; default: `mean` of the data set.
+        weight_in_tpts: put the final weight into the third column of tpts; default: as `OriginalAnnotation` says.
+        seed: of the draws.
+        stream: number of the data set in the run, so that two data sets get different draws.
 
     Raises:
-        OptionError: for an unknown recipe or label type, or no mean.
+        OptionError: an unknown recipe or label type, or no mean.
     """
 
     def __init__(
@@ -66,7 +69,7 @@ class OriginalItems(Dataset):
         label_type: str = "Gaussian",
         flip: bool = True,
         augment: str = "none",
-        mean: Sequence[float] | None = None,
+        mean: Sequence[float] | np.ndarray | None = None,
         weight_in_tpts: bool | None = None,
         seed: int = 0,
         stream: int = 0,
@@ -75,7 +78,7 @@ class OriginalItems(Dataset):
             raise OptionError(f"an augmentation out of {', '.join(AUGMENT)}", repr(augment))
         if label_type not in LABEL_TYPES:
             raise OptionError(f"a label type out of {', '.join(LABEL_TYPES)}", repr(label_type))
-        mean = getattr(dataset, "mean", None) if mean is None else mean
+        mean = dataset.mean if mean is None else mean
         if mean is None:
             raise OptionError("mean=(r, g, b) in 0..1", "a data set without a published mean", "give the mean")
         self.dataset, self.inp_res, self.out_res, self.sigma = dataset, inp_res, out_res, sigma
@@ -84,7 +87,7 @@ class OriginalItems(Dataset):
         self.seed, self.stream = seed, stream
         self.mean = np.asarray(mean, np.float32)
         # in shared memory, so that workers that live on see the next epoch
-        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]  # torch has no types for it
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -93,13 +96,13 @@ class OriginalItems(Dataset):
         """Chooses the draws of an epoch; to be called before it begins."""
         self._epoch.fill_(epoch)
 
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor, dict[str, Any]]:
+    def __getitem__(self, index: int) -> Item:
         rng = np.random.default_rng([self.seed, int(self._epoch), index, *([self.stream] if self.stream else [])])
         if self.augment == "standard":
             return self.item(index, recipes.draw_standard(rng))
         return self.item(index, recipes.draw_strong(rng) if self.augment == "strong" else None)
 
-    def item(self, index: int, draw: Draw | None = None) -> tuple[torch.Tensor, torch.Tensor, dict[str, Any]]:
+    def item(self, index: int, draw: Draw | None = None) -> Item:
         """The item with given draws; None does not augment. The type of the draw chooses the recipe."""
         sample = self.dataset[index]
         annotation = annotation_of(self.dataset, index, sample)
@@ -148,22 +151,16 @@ class OriginalItems(Dataset):
 
 
 def annotation_of(dataset: PoseDataset, index: int, sample: PoseSample) -> OriginalAnnotation:
-    """What a published loader would know of an item: the sample's or the data set's own word, else from box and labels.
+    """What a published loader would know of an item: from the sample or the data set, else computed from box and labels.
 
-    A labelled joint of other sets has weight 1, hidden or not.
+    In sets that the published code does not know, a labelled joint has weight 1, hidden or not.
     """
-    if "published" in sample.meta:
-        return sample.meta["published"]
-    if isinstance(dataset, Subset):
-        return annotation_of(dataset.dataset, int(dataset.indices[index]), sample)
-    if isinstance(dataset, Unlabelled):
-        annotation = annotation_of(dataset.dataset, index, sample)
-        annotation.pts = np.zeros_like(annotation.pts)
+    known: OriginalAnnotation | None = sample.meta.get("published")
+    annotation = dataset.original_annotation(index) if known is None else known
+    if annotation is not None:
         return annotation
-    if hasattr(dataset, "original_annotation"):
-        return dataset.original_annotation(index)
-    known = sample.visible > 0
-    pts = np.where(known[:, None], np.concatenate([sample.xy_px, known[:, None]], 1), 0).astype(np.float32)
+    labelled = sample.visible > 0
+    pts = np.where(labelled[:, None], np.concatenate([sample.xy_px, labelled[:, None]], 1), 0).astype(np.float32)
     box = np.asarray(sample.box_xywh, np.float64)
     scale = float(max(box[2], box[3]) / BOX_UNIT_PX * dataset.crop_factor)
     return OriginalAnnotation(pts, (box[:2] + box[2:] / 2).astype(np.float32), scale)

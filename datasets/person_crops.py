@@ -1,5 +1,7 @@
-"""Augmented crops of people in the published frames, cut straight from the pictures: a turned or shrunken window has no black
-corners where the picture goes on."""
+"""Augmented crops of people in the published frames, cut from the whole picture.
+
+A turned or larger window has no black corners inside the picture.
+"""
 
 from __future__ import annotations
 
@@ -21,22 +23,22 @@ from .person_boxes import frame_box
 from .sample import PoseDataset, PoseSample
 
 
-class PersonCrops(Dataset):
-    """Crops of a data set's people, or animals, each with draws of its own.
+class PersonCrops(Dataset[dict[str, Any]]):
+    """Crops of the people, or animals, of a data set, each augmented with other draws.
 
     An item is a dict: index (int), crop (3, H, W) uint8 RGB, xy_crop (K, 2) float32 in crop px (0 where not labelled), visible
-    (K,) uint8, crop_from_image (2, 3) float64, gain (3,) float32. Draws follow from (seed, stream, epoch, index) alone: any
-    number of workers or ranks, and a run gone on with, get the same.
+    (K,) uint8, crop_from_image (2, 3) float64, gain (3,) float32. Draws depend on seed, stream, epoch and index alone: they
+    are the same with any number of workers or ranks, and in a run that was resumed.
 
     Args:
         dataset: what to cut from.
-        form: frame, size and padding of the crops; where it has no padding, the data set's crop_factor is used.
+        spec: frame, size and padding of the crops; without a padding, the data set's crop_factor is used.
         augmentation: ranges of the draws.
         seed: of the run.
-        stream: tells the data sets of one run apart.
+        stream: number of the data set in the run, so that two data sets get different draws.
 
     Raises:
-        OptionError: a form that is in none of the published frames.
+        OptionError: `spec` is in none of the published frames.
     """
 
     def __init__(
@@ -71,7 +73,7 @@ class PersonCrops(Dataset):
     def __getitem__(self, index: int) -> dict[str, Any]:
         """Raises PictureError where the picture cannot be read; wrap in `SafeDataset` to get a `Fault` instead."""
         index = int(index)
-        # the last word keeps these draws apart from those of shorter keys, which are filled up with zeros
+        # the 1 at the end separates these draws from those of shorter keys, which NumPy extends by zeros
         rng = np.random.default_rng([self.seed, self.stream, self.epoch, index, 1])
         return self.item(index, draw_person(self.augmentation, rng))
 
@@ -81,9 +83,15 @@ class PersonCrops(Dataset):
         sample = self.dataset[index]
         padding = self.spec.padding or self.dataset.crop_factor
         cut = cut_person(
-            sample, self.spec.kind, self.spec.size_hw, padding, self.dataset.skeleton.flip_order, self._upper, augmentation,
-            draw or PersonDraw(),
-        )  # fmt: skip
+            sample,
+            self.spec.kind,
+            self.spec.size_hw,
+            padding,
+            flip_order=self.dataset.skeleton.flip_order,
+            upper=self._upper,
+            augmentation=augmentation,
+            draw=draw or PersonDraw(),
+        )
         return {"index": index, **cut}
 
 
@@ -92,12 +100,13 @@ def cut_person(
     frame: str,
     size_hw: tuple[int, int],
     padding: float | tuple[float, float],
+    *,
     flip_order: np.ndarray,
     upper: np.ndarray | None,
     augmentation: PersonAugmentation,
     draw: PersonDraw,
 ) -> dict[str, Any]:
-    """Crop and joints of one sample, see `PersonCrops`; mirror, window and turn are one matrix, the picture is sampled once."""
+    """Crop and joints of one sample, as of `PersonCrops`. Mirror, window and turn are one matrix: the picture is sampled once."""
     height, width = sample.image.shape[:2]
     size_wh = size_hw[::-1]
     window = place(
@@ -111,9 +120,13 @@ def cut_person(
         xy, visible = mirror_joints(xy, visible, width, flip_order)
         crop_from_image = compose(matrix, frames.mirror_matrix(width))
     crop = cv2.warpAffine(
-        sample.image, crop_from_image, size_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT,
+        sample.image,
+        crop_from_image,
+        size_wh,
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
         borderValue=augmentation.fill,
-    )  # fmt: skip
+    )
     known = (visible > 0)[:, None]
     xy_crop = np.where(known, apply(matrix, np.where(known, xy, 0)), 0)
     return {

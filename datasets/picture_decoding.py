@@ -1,7 +1,7 @@
-"""From the bytes of a picture file to pixels: upright, 8 bits, and never half a picture.
+"""Decodes the bytes of a picture file to pixels: upright, 8 bits, and a whole picture or an error.
 
-Pictures with more than 8 bits keep the top 8 of those that they use: of 8, 10, 12, 14 and 16 bits the smallest range that holds the
-brightest value of the picture. A 12-bit camera's pictures in 16-bit files are so neither black nor stretched.
+Of pictures with more than 8 bits the top 8 bits in use are taken. In use are the fewest of 8, 10, 12, 14 and 16 bits that hold the
+brightest value of the picture. So 12-bit pictures in 16-bit files are neither black nor stretched.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from PIL import Image
 
 from ..errors import is_of_machine
 
-LARGEST_PX = 2 * Image.MAX_IMAGE_PIXELS  # 179 megapixels: more take gigabytes of memory, and are no pictures of cameras
+# 179 megapixels, where Pillow refuses a picture: larger ones take gigabytes of memory, and no camera makes them
+LARGEST_PX = 2 * (Image.MAX_IMAGE_PIXELS or 0)
 _ORIENTATION = 0x0112
 _REDUCED, _MASK = 1, 4  # bits of a TIFF page's NewSubfileType: a thumbnail, a transparency mask
 _RANGES = (8, 10, 12, 14, 16)
 _PADDING = 16  # bytes that some cameras leave before the end of a JPEG
-_ZEROS = 64  # bytes; a run of zeros that a JPEG's code cannot have, see `_JpegHead`
+_ZEROS = 64  # bytes; a longer run of zeros in a scan is damage, see `_JpegHead`. Chosen
 _EXTRANEOUS = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
 
 
 class Undecodable(Exception):
-    """Bytes that are no whole picture; the text is the reason."""
+    """The bytes are no whole picture; the text is the reason."""
 
 
 def decode_rgb(data: bytes, turn: bool = True) -> np.ndarray:
@@ -40,7 +41,8 @@ def decode_rgb(data: bytes, turn: bool = True) -> np.ndarray:
         turn: turn the picture as its EXIF orientation says.
 
     Raises:
-        Undecodable: no picture, one that is cut short, damaged or too large, numbers that are no brightness, several pages.
+        Undecodable: the bytes are no picture, or one that is cut short, damaged or too large; values are no brightness; there are
+            several pages.
     """
     orientation = _head(data)
     if data[:2] == b"\xff\xd8":
@@ -57,8 +59,8 @@ def decode_rgb(data: bytes, turn: bool = True) -> np.ndarray:
     return _turned(image, orientation if turn else 1)
 
 
-def page_numbers(file: str | os.PathLike | bytes) -> list[int]:
-    """Numbers of the pages of a file that are pictures of their own, neither thumbnails nor masks; [0] where they are not known."""
+def page_numbers(file: str | os.PathLike[str] | bytes) -> list[int]:
+    """Numbers of the pages of a file that are pictures, neither thumbnails nor masks; [0] where they are not known."""
     found = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -68,9 +70,7 @@ def page_numbers(file: str | os.PathLike | bytes) -> list[int]:
                     image.seek(number)
                     if not int(getattr(image, "tag_v2", {}).get(254) or 0) & (_REDUCED | _MASK):
                         found.append(number)
-        except (
-            Exception
-        ):  # Pillow cannot read some TIFF files at all, and fails in many ways on damaged ones; OpenCV decides
+        except Exception:  # Pillow cannot read some TIFF files, and fails in many ways on damaged ones; OpenCV decides
             return found or [0]
     return found or [0]
 
@@ -99,20 +99,26 @@ def _head(data: bytes) -> int:
 
 
 def _jpeg(data: bytes) -> np.ndarray:
-    """A JPEG, decoded strictly: libjpeg goes on after damage and fills the rest with grey."""
+    """Decodes a JPEG strictly: libjpeg continues after damage and fills the rest with grey."""
     head = _JpegHead.of(data)
     if head.marker not in (0xC0, 0xC1, 0xC2) or head.bits != 8 or head.channels not in (1, 3):
         # CMYK, arithmetic coding and others that simplejpeg has no use for
-        return cv2.cvtColor(_opencv(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION), cv2.COLOR_BGR2RGB)
+        flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+        return cv2.cvtColor(_opencv(data, flags), cv2.COLOR_BGR2RGB)
     if head.marker != 0xC2 and any(head.first_symbols) and data.find(bytes(_ZEROS), head.scan) >= 0:
         raise Undecodable("damaged: a part of the file is zeros")
     try:
-        return simplejpeg.decode_jpeg(data, "RGB")
+        return _simplejpeg(data, strict=True)
     except ValueError as error:
         padding = _EXTRANEOUS.search(str(error))
         if padding and _is_padding(data, int(padding[1])):
-            return simplejpeg.decode_jpeg(data, "RGB", strict=False)
+            return _simplejpeg(data, strict=False)
         raise Undecodable(f"damaged ({error})") from None
+
+
+def _simplejpeg(data: bytes, strict: bool) -> np.ndarray:
+    image: np.ndarray = simplejpeg.decode_jpeg(data, "RGB", strict=strict)
+    return image
 
 
 def _is_padding(data: bytes, count: int) -> bool:
@@ -121,14 +127,14 @@ def _is_padding(data: bytes, count: int) -> bool:
 
 
 class _JpegHead(NamedTuple):
-    """What a JPEG says before its first scan.
+    """The head of a JPEG, before its first scan.
 
     Attributes:
-        marker: of the frame: 0xC0 and 0xC1 sequential, 0xC2 progressive; 0 where there is none.
+        marker: of the frame: 0xC0 and 0xC1 sequential, 0xC2 progressive; 0 where there is no frame.
         bits, channels: of the frame.
-        first_symbols: of every AC table. Only a table's first code is zeros alone, and 0 is the end of a block: unless all are 0, a
-            long run of zeros in a scan would be block after block of the same noise.
-        scan: where the first scan begins, bytes.
+        first_symbols: of every AC table. Only the first code of a table consists of zeros, and symbol 0 is the end of a block. So a
+            long run of zeros in a scan is a picture only where all first symbols are 0; else it is damage.
+        scan: start of the first scan, bytes.
     """
 
     marker: int
@@ -139,7 +145,7 @@ class _JpegHead(NamedTuple):
 
     @classmethod
     def of(cls, data: bytes) -> _JpegHead:
-        """Read the head, as far as it goes."""
+        """Reads the head, up to the first scan or the first fault."""
         at, frame, firsts = 2, (0, 0, 0), []
         while at + 4 <= len(data) and data[at] == 0xFF:
             marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
@@ -172,12 +178,13 @@ def _is_deep(data: bytes) -> bool:
 
 def _opencv(data: bytes | np.ndarray, flags: int, page: int | None = None) -> np.ndarray:
     raw = np.frombuffer(data, np.uint8) if isinstance(data, bytes) else data
+    image: np.ndarray | None
     try:
         if page is None:
             image = cv2.imdecode(raw, flags)
         else:
             done, images = cv2.imdecodemulti(raw, flags, range=(page, page + 1))
-            image = images[0] if done and images else None
+            image = images[0] if done and len(images) else None
     except cv2.error as error:
         if is_of_machine(error):
             raise
@@ -188,10 +195,10 @@ def _opencv(data: bytes | np.ndarray, flags: int, page: int | None = None) -> np
 
 
 def bits_of(image: np.ndarray) -> int:
-    """Bits in use, out of 8, 10, 12, 14 and 16.
+    """Bits in use: 8, 10, 12, 14 or 16.
 
     Raises:
-        Undecodable: numbers that are no brightness.
+        Undecodable: the values are no brightness.
     """
     if image.dtype not in (np.uint8, np.uint16):
         raise Undecodable(f"holds numbers of type {image.dtype}, not brightness in 8 or 16 bits: convert it")
@@ -209,14 +216,14 @@ def _eight_bits(image: np.ndarray, bits: int) -> np.ndarray:
 
 
 class TiffPages:
-    """Pages of one TIFF file, read one by one. All share a range of brightness, so that a recording does not flicker.
+    """Pages of one TIFF file, read one by one. All use the same range of brightness, so that a recording does not flicker.
 
     Args:
         path: the file.
         pages: numbers of its pages, from 0.
     """
 
-    def __init__(self, path: str | os.PathLike, pages: list[int]):
+    def __init__(self, path: str | os.PathLike[str], pages: list[int]):
         self.path, self.pages = path, pages
         self._bits = 0
 
@@ -224,7 +231,7 @@ class TiffPages:
         """(H, W, 3) uint8 RGB of a page, by its place among `pages`.
 
         Raises:
-            Undecodable: a page that is damaged or too large, numbers that are no brightness.
+            Undecodable: the page is damaged or too large, or its values are no brightness.
             OSError: the file cannot be read.
         """
         data = np.memmap(self.path, np.uint8, "r")  # a stack may be larger than memory

@@ -1,6 +1,6 @@
-"""Reading pictures, and what becomes of those that cannot be read.
+"""Reads pictures; those that cannot be read do not end a run.
 
-A long run does not end at one broken file: `SafeDataset` turns it into a `Fault`, `FaultLog` counts and names it once.
+`SafeDataset` returns a `Fault` in place of such a picture, `FaultLog` names it once and counts it.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _KINDS = {stat.S_IFDIR: "directory", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socke
 
 
 class PictureError(DataError):
-    """A picture that is missing, cut short, or no picture.
+    """A picture is missing, cut short, or no picture.
 
     Args:
         path: the file.
-        reason: what is wrong with it, without the path.
+        reason: what is wrong, without the path.
     """
 
-    def __init__(self, path: str | os.PathLike, reason: str = ""):
+    def __init__(self, path: str | os.PathLike[str], reason: str = ""):
         self.path, self.reason = shown_name(path), reason
         super().__init__(
             "a picture that can be read",
@@ -40,11 +40,11 @@ class PictureError(DataError):
             "fetch the file again, or take it out of the set",
         )
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type[PictureError], tuple[str, str]]:
         return type(self), (self.path, self.reason)
 
 
-def read_rgb(path: str | os.PathLike, turn: bool = True) -> np.ndarray:
+def read_rgb(path: str | os.PathLike[str], turn: bool = True) -> np.ndarray:
     """A picture file as (H, W, 3) uint8 RGB; grey, transparent, palette and 16-bit files are converted.
 
     Args:
@@ -52,8 +52,8 @@ def read_rgb(path: str | os.PathLike, turn: bool = True) -> np.ndarray:
         turn: turn the picture as its EXIF orientation says, as viewers do.
 
     Raises:
-        PictureError: for a file that is missing, cut short, damaged, too large, no file or no picture. OpenCV alone would give a
-            half-grey picture for a damaged JPEG, without a word.
+        PictureError: the file is missing, cut short, damaged, too large, no file or no picture. OpenCV alone would return a
+            half-grey picture for a damaged JPEG, without an error.
     """
     data = _bytes_of(path)
     if not data:
@@ -66,8 +66,8 @@ def read_rgb(path: str | os.PathLike, turn: bool = True) -> np.ndarray:
         raise PictureError(path, str(error)) from error
 
 
-def pages_of(path: str | os.PathLike) -> list[int]:
-    """Numbers of the pages of a TIFF file that are pictures of their own, from 0; [0] for one that cannot be read."""
+def pages_of(path: str | os.PathLike[str]) -> list[int]:
+    """Numbers, from 0, of the pages of a TIFF file that are pictures; [0] for a file that cannot be read."""
     try:
         return page_numbers(path)
     except OSError:
@@ -75,10 +75,10 @@ def pages_of(path: str | os.PathLike) -> list[int]:
 
 
 def read_page(stack: TiffPages, number: int) -> np.ndarray:
-    """One page of a TIFF file, by its place among its pages, as (H, W, 3) uint8 RGB.
+    """One page of a TIFF file, by its number among `stack.pages`, as (H, W, 3) uint8 RGB.
 
     Raises:
-        PictureError: for a page that cannot be read.
+        PictureError: the page cannot be read.
     """
     try:
         return stack.read(number)
@@ -90,7 +90,7 @@ def read_page(stack: TiffPages, number: int) -> np.ndarray:
         raise PictureError(stack.path, error.strerror or str(error)) from error
 
 
-def _bytes_of(path: str | os.PathLike) -> bytes:
+def _bytes_of(path: str | os.PathLike[str]) -> bytes:
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for ever
@@ -118,8 +118,8 @@ def is_cut_short(data: bytes) -> bool:
 
 
 def _start_of_scan(data: bytes) -> int:
-    # an embedded thumbnail has an end marker of its own, so the search for one begins where the picture proper does;
-    # from there on 0xFF 0xD9 cannot be anything else
+    # an embedded thumbnail has an end marker too, so the search begins at the scan of the picture: after that 0xFF 0xD9 is always
+    # the end
     at = 2
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]
@@ -136,13 +136,13 @@ def _start_of_scan(data: bytes) -> int:
 
 @dataclass(frozen=True)
 class Fault:
-    """One item that could not be read: what a `SafeDataset` gives in its place.
+    """What a `SafeDataset` returns in place of an item that cannot be read.
 
     Attributes:
         index: the item's number in the data set.
         path: the picture file.
         reason: what is wrong with it.
-        fatal: the run asked to stop at the first one.
+        fatal: the run stops at the first fault.
     """
 
     index: int
@@ -152,12 +152,12 @@ class Fault:
 
 
 class SafeDataset:
-    """A data set whose items are either the wrapped one's, or a `Fault` where the picture cannot be read.
+    """A data set that returns a `Fault` for every item whose picture cannot be read, and other items unchanged.
 
     Args:
         dataset: anything with a length and items.
-        strict: faults are marked fatal, so that `FaultLog` stops the run at the first. It does not raise here: an error
-            that crosses a worker process loses its type and gains a traceback.
+        strict: mark faults as fatal, so that `FaultLog` stops the run at the first one. They are no exceptions: one that passes
+            from a worker process to its parent loses its type and gets a traceback.
     """
 
     def __init__(self, dataset: Any, strict: bool = False):
@@ -174,24 +174,24 @@ class SafeDataset:
 
 
 class FaultLog:
-    """Collects faults in the main process: names each once, counts them, and stops a run on mostly broken data.
+    """Collects faults in the main process: names each once, counts them, and stops a run whose pictures are mostly broken.
 
     Attributes:
-        faults: item number -> Fault, of every item found faulty so far.
+        faults: item number -> Fault, of every faulty item so far.
     """
 
-    enough = 20  # items seen before the share of faulty ones means anything
+    enough = 20  # items read before the share of faulty ones is checked; chosen
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.faults: dict[int, Fault] = {}
         self._read: set[int] = set()
 
     def note(self, read: Iterable[int], faults: Iterable[Fault]) -> None:
-        """Takes in one batch: the numbers of the items that were read, and the faults.
+        """Notes one batch: the numbers of the items that were read, and the faults.
 
         Raises:
-            PictureError: at a fatal fault.
-            DataError: when more than half of the items seen so far are faulty.
+            PictureError: a fault is fatal.
+            DataError: more than half of the items so far are faulty.
         """
         self._read.update(int(i) for i in read)
         for fault in faults:
@@ -203,17 +203,17 @@ class FaultLog:
         if len(self._read) + len(self.faults) >= self.enough:
             self.check()
 
-    def take(self, batch: dict) -> dict | None:
-        """The batch of `crops.collate` without its faults, which are noted; None when nothing was readable."""
+    def take(self, batch: dict[str, Any]) -> dict[str, Any] | None:
+        """Notes the faults of a batch of `crops.collate`; returns the batch without them, None when no item was readable."""
         faults = batch.pop("faults", [])
         self.note(batch["index"].tolist(), faults)
         return batch if len(batch["index"]) else None
 
     def check(self) -> None:
-        """To be called at the end of a pass over the data.
+        """Checks the share of faulty items; to be called at the end of an epoch.
 
         Raises:
-            DataError: when more than half of the items seen are faulty.
+            DataError: more than half of the items so far are faulty.
         """
         bad, seen = len(self.faults), len(self.faults.keys() | self._read)
         if 2 * bad <= seen:
@@ -229,7 +229,7 @@ class FaultLog:
         return len(self.faults)
 
     def summary(self) -> str:
-        """One line for the end of a run; empty when all was well."""
+        """One line for the end of a run; empty where there are no faults."""
         if not self.faults:
             return ""
         first = next(iter(self.faults.values()))

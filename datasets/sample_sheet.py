@@ -1,4 +1,4 @@
-"""A sheet of samples: the crops the network would see, with the labelled joints drawn in."""
+"""Draws a sheet of samples: the crops that the network sees, with the labelled joints."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def evenly_spaced(count: int, n: int | None) -> list[int]:
 
 
 def overlay_sheet(dataset: PoseDataset, path: str | Path, n: int = 12, columns: int = 4) -> Path:
-    """Writes a PNG sheet of n items, evenly spaced: the crop the network would see, with the labelled joints drawn in.
+    """Writes a PNG sheet of n items, evenly spaced: the crops that the network sees, with the labelled joints.
 
     Args:
         dataset: with or without labels.
         path: where to write; the folder is created.
         n: how many items.
-        columns: tiles beside each other.
+        columns: tiles in a row.
 
     Raises:
-        DataError: a data set without items.
+        DataError: the data set has no items.
     """
     indices = evenly_spaced(len(dataset), n)
     if not indices:
@@ -60,7 +60,7 @@ def _tile(dataset: PoseDataset, index: int) -> np.ndarray:
     else:
         square = geometry.square_box(sample.box_xywh, dataset.crop_factor)
         crop = crop_image(sample.image, square, TILE_PX)
-        if dataset.skeleton is not None and sample.visible.any():
+        if dataset.skeleton.joints and sample.visible.any():
             xy = geometry.apply(geometry.crop_matrix(square, TILE_PX), sample.xy_px.astype(np.float64))
             crop = draw_pose(crop, xy, dataset.skeleton, sample.visible > 0)
         caption = str(sample.meta["id"])

@@ -1,25 +1,24 @@
-"""Rendered animals of the CC-SSL paper: 10,000 pictures of each of five species, joints from mesh vertices.
+"""Rendered animals of the CC-SSL paper.
 
-Source: J. Mu et al., "Learning from Synthetic Animals", CVPR 2020. Half of the pictures carry the mesh's own texture,
-half a random one; 640 x 480, on random backgrounds.
+Source: J. Mu et al., "Learning from Synthetic Animals", CVPR 2020. Licence of the pictures: none stated.
+Pictures: 10,000 of each of five species, 640 x 480 px, on random backgrounds; half have the texture of the mesh, half a random one.
+Joints: 18, `TIGDOG18`, read off mesh vertices; the elephant has 7 more along its trunk. Split: 8000 / 2000 pictures.
+Tree below ROOT (the animal_data folder), <stem> = <n>_<mesh>_<animation>_<ratio>_<distance>_<azimuth>_<elevation>.png::
 
-Joints: 18, `TIGDOG18`; the elephant has 7 more along its trunk. Split: 8000 / 2000 pictures.
-
-Tree below `root` (the animal_data folder), <stem> = <n>_<mesh>_<animation>_<ratio>_<distance>_<azimuth>_<elevation>.png
     synthetic_animal/<animal>_combineds5r5_texture/<stem>_img.png       640 x 480 RGB or RGBA
     synthetic_animal/<animal>_combineds5r5_texture/<stem>_kpts.npy      (3299, 3) x, y, visible of every mesh vertex
     synthetic_animal/<animal>_combineds5r5_texture/<stem>_partseg.png   uint8 0 to 9, see `PARTS`; 255 is ignored (multi-task only)
     ../data/synthetic_animal/<animal>_combineds5r5_texture/{train,valid}_idxs.npy, mean.pth.tar       published caches
-The list of pictures is sorted as text (10_ before 9_); cached indices count in that order.
+
+The list of pictures is sorted as text (10_ before 9_); the numbers of the cached files count in that order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from PIL import Image
@@ -28,26 +27,19 @@ from ..errors import DataError, OptionError
 from ..pose.original.geometry import BOX_UNIT_PX
 from ..pose.skeleton import FROM_NAMES, TIGDOG18
 from .npy_file import map_npy
-from .original_index import OriginalAnnotation, Split, cached_mean, cached_split, check_options, seeded_fifth
+from .original_annotation import OriginalAnnotation
+from .original_index import Split, cached_mean, cached_split, check_options, seeded_fifth
 from .pictures import PictureError, read_rgb
-from .sample import IGNORED, PartLabels, PoseSample
+from .sample import IGNORED, Labels, PartLabels, PoseDataset, PoseSample
 from .synthetic_vertices import VERTICES
 from .tree import missing_tree
 
-CROP_FACTOR = 1.25
-FARTHEST_PX = 1e6  # of a vertex from the picture's corner; beyond lies no picture
+CROP_FACTOR = 1.25  # of the published code
+FARTHEST_PX = 1e6  # of a vertex from the picture's corner; no picture is larger
 SPLIT_FILES = ("train_idxs.npy", "valid_idxs.npy")
 
 ANIMALS = tuple(VERTICES)
 
-# RGB in 0..1, per-picture means averaged over the training pictures
-MEANS = {
-    "horse": (0.40381086, 0.39560506, 0.39249438),
-    "tiger": (0.39590910, 0.38611114, 0.38175091),
-    "sheep": (0.40417725, 0.39766541, 0.39740929),
-    "hound": (0.39987555, 0.39276773, 0.39144537),
-    "elephant": (0.38935766, 0.38189653, 0.37754747),
-}
 
 _TRUNK = tuple(range(len(TIGDOG18), len(VERTICES["elephant"])))
 ELEPHANT25 = replace(
@@ -67,11 +59,11 @@ PARTS = PartLabels(
 )
 
 
-class SyntheticAnimal:
-    """The rendered pictures: the published synthetic_animal and synthetic_animal_sp. See the module for the tree.
+class SyntheticAnimal(PoseDataset):
+    """The rendered pictures: the published synthetic_animal and synthetic_animal_sp. The module's docstring has the tree.
 
-    Samples are exact: a hidden joint is flagged 1, a joint outside the picture 0, the box is that of the mesh within
-    the picture. `original_annotation` has what the published loaders make of the same files.
+    A hidden joint has flag 1, a joint outside the picture flag 0; the box is that of the mesh within the picture.
+    `original_annotation` is what the published loaders read from the same files.
 
     Args:
         root: the animal_data folder.
@@ -87,6 +79,15 @@ class SyntheticAnimal:
     """
 
     crop_factor = CROP_FACTOR
+    has_original_annotations = True
+    # RGB in 0..1, per-picture means averaged over the training pictures: the constants of the published code
+    means: ClassVar[Mapping[str, tuple[float, float, float]]] = {
+        "horse": (0.40381086, 0.39560506, 0.39249438),
+        "tiger": (0.39590910, 0.38611114, 0.38175091),
+        "sheep": (0.40417725, 0.39766541, 0.39740929),
+        "hound": (0.39987555, 0.39276773, 0.39144537),
+        "elephant": (0.38935766, 0.38189653, 0.37754747),
+    }
 
     def __init__(
         self,
@@ -116,17 +117,33 @@ class SyntheticAnimal:
         self.ids = [f"{animal}/{_stem(path)}" for path in self.paths]
         self.shots = [""] * len(self.paths)
         self.picture_wh = _size(pictures[0])
-        self.mean = synthetic_mean(self.root, animal)
+        self._joints: Labels | None = None  # read when `labels` is first asked for: 10,000 files
+        self.mean = self.mean_of(self.root, animal)
+
+    @classmethod
+    def mean_of(cls, root: str | Path, animal: str) -> np.ndarray:
+        """(3,) float32 RGB mean of a species' pictures: that of the cached file where there is one, else the published constant."""
+        check_options(animal, tuple(cls.means), "all")
+        folder = f"synthetic_animal/{animal}_combineds5r5_texture"
+        return cached_mean(Path(root), f"{folder}/mean.pth.tar", cls.means[animal])
+
+    @staticmethod
+    def joint_order(animal: str) -> None:
+        """Joint of each channel of a published network trained on a species: the order of `TIGDOG18`, which None means."""
 
     def _pictures(self) -> list[Path]:
-        """All pictures, sorted as text; raises when they or their vertices are missing."""
+        """All pictures, sorted as text.
+
+        Raises:
+            DataError: pictures or their vertices are missing.
+        """
         pictures = sorted(self.folder.glob("*img.png"), key=lambda path: path.name) if self.folder.is_dir() else []
         stems = {path.name.removesuffix("kpts.npy") for path in self.folder.glob("*kpts.npy")} if pictures else set()
         bare = [path for path in pictures if path.name.removesuffix("img.png") not in stems]
         if not pictures or bare:
             below = f"synthetic_animal/{self.folder.name}/"
             lacking = f" ({len(bare)} of {len(pictures)} missing, the first {_kpts(bare[0]).name})" if bare else ""
-            entries = [
+            entries: list[tuple[str, bool | None]] = [
                 (below, self.folder.is_dir()),
                 (f"{below}<stem>_img.png", bool(pictures)),
                 (f"{below}<stem>_kpts.npy{lacking}", bool(stems) and not bare),
@@ -145,23 +162,26 @@ class SyntheticAnimal:
                 "zoopose data make (its renderings have them), or --dataset synthetic_animal_sp to train on joints alone",
             )
 
-    def __len__(self) -> int:
-        return len(self.paths)
-
     def __getitem__(self, index: int) -> PoseSample:
         path = self.paths[index]
         vertices = self._vertices(index)
-        xy, visible = self._joints(vertices)
+        xy, visible = self._joints_of(vertices)
         meta = {"id": self.ids[index], "path": str(path), "list_index": int(self.items[index])}
         image = read_rgb(path, turn=False)
         parts = None if self.parts is None else _read_parts(_parts(path), image.shape[:2], len(self.parts.names))
         return PoseSample(image, xy, visible, self._box(vertices), meta, parts)
 
-    @cached_property
-    def labels(self) -> tuple[np.ndarray, np.ndarray]:
-        """(N, K, 2) float32 and (N, K) uint8; reads the joints' rows of every vertex file when first asked for."""
-        found = [self._joints(self._vertices(i, whole=False), whole=False) for i in range(len(self))]
-        return np.stack([xy for xy, _ in found]), np.stack([visible for _, visible in found])
+    @property
+    def labels(self) -> Labels | None:
+        """Joints of all items; the first access reads the joints' rows of every vertex file."""
+        if self._joints is None:
+            joints = [self._joints_of(self._vertices(i, whole=False), whole=False) for i in range(len(self))]
+            self._joints = np.stack([xy for xy, _ in joints]), np.stack([visible for _, visible in joints])
+        return self._joints
+
+    @labels.setter
+    def labels(self, labels: Labels | None) -> None:
+        self._joints = labels
 
     def original_annotation(self, index: int) -> OriginalAnnotation:
         """As the published loaders have it: everything in float16 (steps of 1/4 pixel), hidden joints as visible ones.
@@ -203,7 +223,7 @@ class SyntheticAnimal:
             raise DataError(expected, f"{path}: {error}", how_to_get(self.root, self.animal)) from error
         return vertices
 
-    def _joints(self, vertices: np.ndarray, whole: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    def _joints_of(self, vertices: np.ndarray, whole: bool = True) -> tuple[np.ndarray, np.ndarray]:
         """(K, 2) float32 and (K,) uint8: 2 seen, 1 hidden, 0 outside the picture."""
         joints = vertices[self._rows] if whole else vertices
         xy = joints[:, :2].astype(np.float32)
@@ -222,11 +242,6 @@ class SyntheticAnimal:
         return np.concatenate([low, high - low]).astype(np.float32)
 
 
-def synthetic_mean(root: str | Path, animal: str) -> np.ndarray:
-    """(3,) float32 RGB mean of the rendered pictures: the cached file's when present, else the published one."""
-    return cached_mean(Path(root), f"synthetic_animal/{animal}_combineds5r5_texture/mean.pth.tar", MEANS[animal])
-
-
 def how_to_get(root: Path, animal: str) -> str:
     """What to type to get the pictures of one animal."""
     name = f"{animal}_combineds5r5_texture"
@@ -241,9 +256,9 @@ def _split(root: Path, name: str, count: int, seed: int) -> Split:
     cached, why_not = cached_split(root, f"synthetic_animal/{name}", SPLIT_FILES, np.arange(count))
     if cached:
         return cached
-    held = seeded_fifth(range(count), seed)
+    valid = seeded_fifth(range(count), seed)
     rule = f"a fifth of the pictures, drawn with seed {seed}" + (f"; {why_not}" if why_not else "")
-    return Split(np.flatnonzero(~held), np.flatnonzero(held), rule)
+    return Split(np.flatnonzero(~valid), np.flatnonzero(valid), rule)
 
 
 def _stem(path: Path) -> str:

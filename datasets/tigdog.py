@@ -1,16 +1,15 @@
-"""TigDog (behaviorDiscovery2.0): horses and tigers in video, as the published CC-SSL code reads them.
+"""TigDog (behaviorDiscovery2.0): horses and tigers in videos, as the published CC-SSL code reads them.
 
 Source: L. Del Pero et al., "Behavior discovery and alignment of articulated object classes from unstructured video",
-IJCV 2017; splits and filter of J. Mu et al., "Learning from Synthetic Animals", CVPR 2020. For research use.
+IJCV 2017; splits and filter of J. Mu et al., "Learning from Synthetic Animals", CVPR 2020. Licence: none stated; research only.
+Pictures: frames of videos, with at least 10 visible joints. Joints: 18, `TIGDOG18`; the 19th of the files (neck) is left out.
+Split by shot: horse 8380 / 1772, tiger 6523 / 1765 frames.
+Tree below ROOT (the animal_data folder)::
 
-Joints: 18, `TIGDOG18`; the 19th of the files (neck) is left out. Tiger files order theirs differently.
-Frames: kept with at least 10 visible joints. Split by shot: horse 8380 / 1772, tiger 6523 / 1765.
-
-Tree below `root` (the animal_data folder):
     behaviorDiscovery2.0/<animal>/<frame, 8 digits>.jpg
     behaviorDiscovery2.0/ranges/<animal>/ranges.mat         ranges: N x 3, shot, first frame, last frame (inclusive)
-    behaviorDiscovery2.0/landmarks/<animal>/<shot>.mat      landmarks: a cell a frame; shots without one are left out
-    real_animal_crop/real_<animal>_crop/crop_<frame>.jpg    only for RealAnimalCrop; `write_crops` writes them
+    behaviorDiscovery2.0/landmarks/<animal>/<shot>.mat      landmarks: a cell a frame; shots without such a file are left out
+    real_animal_crop/real_<animal>_crop/crop_<frame>.jpg    for RealAnimalCrop only; `write_crops` writes them
     ../data/real_animal/<animal>/{train,valid}_idxs_by_video.npy, mean_by_video.pth.tar     published caches, optional
 """
 
@@ -19,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from PIL import Image
@@ -28,15 +27,15 @@ from ..errors import DataError
 from ..pose.original.crop import image_to_chw, original_crop
 from ..pose.original.geometry import original_box
 from ..pose.skeleton import FROM_NAMES, TIGDOG18, TIGER_TO_MODEL
-from .original_index import OriginalAnnotation, cached_mean, cached_split, check_options
+from .original_annotation import OriginalAnnotation
+from .original_index import cached_mean, cached_split, check_options
 from .pictures import read_rgb
-from .sample import PoseSample
+from .sample import PoseDataset, PoseSample
 from .tigdog_index import ANIMALS, MIN_VISIBLE, SPLIT_FILES, check_tree, how_to_get, read_index, split_of, tree_entries
 from .tree import missing_tree
 
-CROP_FACTOR = 1.5
-CROP_SIDE = 256
-MEANS = {"horse": (0.53194511, 0.51067859, 0.42060080), "tiger": (0.42484415, 0.38660139, 0.25931051)}
+CROP_FACTOR = 1.5  # of the published code
+CROP_SIDE = 256  # px, of the published code
 
 _TIGER_FILE = replace(
     TIGDOG18,
@@ -48,14 +47,14 @@ _TIGER_FILE = replace(
 )
 
 
-class RealAnimal:
+class RealAnimal(PoseDataset):
     """TigDog's whole pictures: the published real_animal and real_animal_sp. See the module for tree and source.
 
     Args:
         root: the animal_data folder.
         animal: horse or tiger.
-        split: train, valid or all (every kept frame).
-        published_order: keep a tiger's joints in the order of its files, as published; the default brings them to the
+        split: train, valid or all (every usable frame).
+        original_order: leave a tiger's joints in the order of its files, as the published code does; otherwise they are in the
             order of `TIGDOG18`.
         seed: of the split, where none is published.
 
@@ -64,9 +63,21 @@ class RealAnimal:
     """
 
     crop_factor = CROP_FACTOR
+    has_original_annotations = True
+    # RGB in 0..1, over the training frames: the constants of the published code
+    means: ClassVar[Mapping[str, tuple[float, float, float]]] = {
+        "horse": (0.53194511, 0.51067859, 0.42060080),
+        "tiger": (0.42484415, 0.38660139, 0.25931051),
+    }
 
     def __init__(
-        self, root: str | Path, animal: str = "horse", split: str = "train", *, original_order=False, seed: int = 0
+        self,
+        root: str | Path,
+        animal: str = "horse",
+        split: str = "train",
+        *,
+        original_order: bool = False,
+        seed: int = 0,
     ):
         check_options(animal, ANIMALS, split)
         self.root, self.animal, self.split = Path(root), animal, split
@@ -75,12 +86,12 @@ class RealAnimal:
         self.index = read_index(self.folder, animal)
         parts = split_of(self.index, self.root, animal, seed)
         self.split_rule = parts.rule
-        self.items = parts.part(split, self.index.kept)
+        self.items = parts.part(split, self.index.usable)
         if not len(self.items):
             raise DataError(
                 f"frames in the {split!r} split of TigDog, {animal}",
-                f"none: {len(self.index.kept)} of {len(self.index.frame)} frames have {MIN_VISIBLE} visible joints, "
-                f"in {len(np.unique(self.index.shot[self.index.kept]))} shots; split by {parts.rule}",
+                f"none: {len(self.index.usable)} of {len(self.index.frame)} frames have {MIN_VISIBLE} visible joints, "
+                f"in {len(np.unique(self.index.shot[self.index.usable]))} shots; split by {parts.rule}",
                 "use the split 'all', or data with more shots",
             )
         order = TIGER_TO_MODEL if animal == "tiger" and not original_order else np.arange(len(TIGDOG18))
@@ -92,11 +103,20 @@ class RealAnimal:
         # coordinates without the flag: labelled, but hidden
         labelled = (self._xy_px > 0).all(-1)
         visible = np.where(self._seen > 0, 2, np.where(labelled, 1, 0)).astype(np.uint8)
-        self.labels = (self._xy_px.astype(np.float32), visible)
-        self.mean = real_mean(self.root, animal)
+        self._joints = self._xy_px.astype(np.float32), visible
+        self.labels = self._joints
+        self.mean = self.mean_of(self.root, animal)
 
-    def __len__(self) -> int:
-        return len(self.items)
+    @classmethod
+    def mean_of(cls, root: str | Path, animal: str) -> np.ndarray:
+        """(3,) float32 RGB mean of a species' pictures: that of the cached file where there is one, else the published constant."""
+        check_options(animal, tuple(cls.means), "all")
+        return cached_mean(Path(root), f"real_animal/{animal}/mean_by_video.pth.tar", cls.means[animal])
+
+    @staticmethod
+    def joint_order(animal: str) -> np.ndarray | None:
+        """(18,) joint of each channel of a published network trained on a species; None for the order of `TIGDOG18`."""
+        return TIGER_TO_MODEL if animal == "tiger" else None
 
     def path(self, index: int) -> Path:
         """The picture's file."""
@@ -111,7 +131,7 @@ class RealAnimal:
             "frame_in_shot": int(self.index.frame_in_shot[item]),
             "list_index": int(item),
         }
-        xy, visible = self.labels[0][index].copy(), self.labels[1][index].copy()
+        xy, visible = self._joints[0][index].copy(), self._joints[1][index].copy()
         return PoseSample(read_rgb(self.path(index), turn=False), xy, visible, _tight_box(self._xy_px[index]), meta)
 
     def original_annotation(self, index: int) -> OriginalAnnotation:
@@ -134,28 +154,25 @@ class RealAnimal:
         }
 
 
-def real_mean(root: str | Path, animal: str) -> np.ndarray:
-    """(3,) float32 RGB mean of TigDog's pictures: the cached file's when present, else the published one."""
-    return cached_mean(Path(root), f"real_animal/{animal}/mean_by_video.pth.tar", MEANS[animal])
-
-
-class RealAnimalCrop:
+class RealAnimalCrop(PoseDataset):
     """TigDog's cropped copy, 256 x 256: the target pictures of published CC-SSL. See the module for tree and source.
 
-    Labels come from outside: pseudo-labels, by position in this split.
+    The set has no labels but the pseudo-labels given.
 
     Args:
         root: the animal_data folder.
         animal: horse or tiger.
         split: train, valid or all.
-        pseudo_labels: position -> (18, 3) x, y in pixels of the crop and flag, or None for a set without labels.
+        pseudo_labels: position in this split -> (18, 3) x, y in pixels of the crop and flag; None: a set without labels.
         seed: of the split, where none is published.
 
     Raises:
-        DataError: when the crops, or what tells their split, are missing.
+        DataError: the crops, or the files that their split is read from, are missing.
     """
 
     crop_factor = 1.0
+    skeleton = TIGDOG18
+    has_original_annotations = True
 
     def __init__(
         self,
@@ -169,10 +186,8 @@ class RealAnimalCrop:
         check_options(animal, ANIMALS, split)
         self.root, self.animal, self.split = Path(root), animal, split
         self.folder = crop_folder(self.root, animal)
-        self.skeleton = TIGDOG18
         self._choose(split, seed)
         self.ids = [f"{animal}/crop/{path.stem.removeprefix('crop_')}" for path in self.paths]
-        self.labels = None
         if pseudo_labels is not None:
             table = np.zeros((len(self), len(TIGDOG18), 3), np.float32)
             for position, label in pseudo_labels.items():
@@ -190,25 +205,22 @@ class RealAnimalCrop:
         if all(there for _, there in tree_entries(self.root, self.animal)):
             index = read_index(self.root / "behaviorDiscovery2.0", self.animal)
             parts = split_of(index, self.root, self.animal, seed)
-            items = parts.part(split, index.kept)
+            items = parts.part(split, index.usable)
             self.paths = [self.folder / f"crop_{index.frame[i]:08d}.jpg" for i in items]
             self.shots = [f"{self.animal}/{index.shot[i]}" for i in items]
             self.split_rule = parts.rule
             return
-        # the published code has no more than this; positions then count all listed frames
-        parts, why_not = cached_split(self.root, f"real_animal/{self.animal}", SPLIT_FILES, np.arange(len(crops)))
-        if parts is None:
-            entries = [entry, *tree_entries(self.root, self.animal)]
+        # the published code has only these files; positions then count all listed frames
+        cached, why_not = cached_split(self.root, f"real_animal/{self.animal}", SPLIT_FILES, np.arange(len(crops)))
+        if cached is None:
+            entries: list[tuple[str, bool | None]] = [entry, *tree_entries(self.root, self.animal)]
             entries += [(f"../data/real_animal/{self.animal}/{name}", False) for name in SPLIT_FILES]
             remedy = f"{how_to_get(self.root)}\n(or put the cached split there{': ' + why_not if why_not else ''})"
             raise missing_tree(f"what tells the split of TigDog's crops, {self.animal},", self.root, entries, remedy)
-        everything = np.sort(np.concatenate([parts.train, parts.valid]))
-        self.paths = [crops[i] for i in parts.part(split, everything)]
+        everything = np.sort(np.concatenate([cached.train, cached.valid]))
+        self.paths = [crops[i] for i in cached.part(split, everything)]
         self.shots = [""] * len(self.paths)
-        self.split_rule = parts.rule
-
-    def __len__(self) -> int:
-        return len(self.paths)
+        self.split_rule = cached.rule
 
     def __getitem__(self, index: int) -> PoseSample:
         path = self.paths[index]
@@ -249,9 +261,10 @@ def crop_folder(root: Path, animal: str) -> Path:
 
 
 def write_crops(root: str | Path, animal: str, target: Path | None = None) -> Path:
-    """Writes TigDog's cropped copy: every listed frame, cropped where it passes the filter, whole where not.
+    """Writes TigDog's cropped copy: every listed frame, cropped where it passes the filter, else whole.
 
-    Equal to the published script: crops are contrast-stretched, values cut to whole grey levels, JPEG of quality 75.
+    The files equal those of the published script: crops are contrast-stretched, values cut to whole grey levels, JPEG of quality
+    75.
 
     Args:
         root: the animal_data folder, with the whole TigDog tree.
@@ -268,10 +281,10 @@ def write_crops(root: str | Path, animal: str, target: Path | None = None) -> Pa
     index = read_index(folder, animal)
     target = crop_folder(root, animal) if target is None else Path(target)
     target.mkdir(parents=True, exist_ok=True)
-    kept = set(index.kept.tolist())
+    usable = set(index.usable.tolist())
     for item, frame in enumerate(index.frame):
         image = image_to_chw(read_rgb(folder / animal / f"{frame:08d}.jpg", turn=False))
-        if item in kept:
+        if item in usable:
             center, scale = original_box(index.xy_px[item], CROP_FACTOR)
             image = original_crop(image, center, scale, (CROP_SIDE, CROP_SIDE))
         grey = (image * np.float32(255)).astype(np.uint8)

@@ -1,7 +1,7 @@
-"""TigDog's index and split: which frames there are, what is labelled in them, which of them are for validation.
+"""Index of TigDog: its frames, their labels, and its split.
 
-The tree and the source are described in `tigdog`. The split is the published one wherever the data are: cached index
-files, or the published runs of indices; made-up trees of other sizes get a seeded split by shot.
+`tigdog` describes the tree and the source. On the real data the split is the published one: that of cached index files, else that
+of the published runs of frame numbers. Trees of other sizes are split by shot, drawn with a seed.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from .original_index import Split, cached_split, seeded_fifth
 from .tree import missing_tree
 
 ANIMALS = ("horse", "tiger")
-MIN_VISIBLE = 10
+MIN_VISIBLE = 10  # joints of a frame, of the published code
 MOST_FRAMES = 10**8  # a picture's name has 8 digits
 FARTHEST_PX = 1e5  # of a position from the picture's corner; beyond lies no picture
 SPLIT_FILES = ("train_idxs_by_video.npy", "valid_idxs_by_video.npy")
 
-# the published validation set: a kept frame is in it when its number in the list lies in one of these runs
+# the published validation set: a usable frame belongs to it when its number in the list lies in one of these runs
 VALIDATION_RUNS = {
     "horse": (
         (0, 215), (377, 425), (1931, 2030), (3556, 3775), (5112, 5232), (5384, 5780), (6350, 6615), (7430, 7595),
@@ -35,7 +35,7 @@ VALIDATION_RUNS = {
         (12892, 14460), (15748, 15845),
     ),
 }  # fmt: skip
-# sizes of both parts and the largest number of a kept frame: how the real data are told from others
+# sizes of both parts and the largest number of a usable frame: these identify the real data
 PUBLISHED_SIZES = {"horse": (8380, 1772, 13409), "tiger": (6523, 1765, 16516)}
 
 
@@ -58,7 +58,7 @@ class TigDogIndex:
     visible: np.ndarray
 
     @property
-    def kept(self) -> np.ndarray:
+    def usable(self) -> np.ndarray:
         """Numbers of the frames with enough visible joints."""
         return np.flatnonzero(self.visible.sum(1) >= MIN_VISIBLE)
 
@@ -69,7 +69,7 @@ def read_index(folder: Path, animal: str) -> TigDogIndex:
     Raises:
         DataError: for a file that does not mean what it should.
     """
-    parts: list[tuple] = []
+    parts: list[tuple[np.ndarray, ...]] = []
     with IsolatedReader() as reader:
         for shot, first, last in _ranges(reader, folder / "ranges" / animal / "ranges.mat"):
             path = folder / "landmarks" / animal / f"{shot}.mat"
@@ -102,25 +102,25 @@ def _ranges(reader: IsolatedReader, path: Path) -> list[tuple[int, int, int]]:
     for row, (shot, first, last) in enumerate(table.tolist(), 1):
         if not all(0 <= v < MOST_FRAMES and v == int(v) for v in (shot, first, last)) or last < first:
             raise DataError(expected, f"{path}: row {row} is {shot:g}, {first:g}, {last:g}", remedy)
-    return [tuple(row) for row in table.astype(int).tolist()]
+    return [(shot, first, last) for shot, first, last in table.astype(int).tolist()]
 
 
 def split_of(index: TigDogIndex, root: Path, animal: str, seed: int = 0) -> Split:
-    """Both parts of the kept frames: cached files, else the published runs on the real data, else seeded by shot."""
-    kept = index.kept
-    cached, why_not = cached_split(root, f"real_animal/{animal}", SPLIT_FILES, kept)
+    """Parts of the usable frames: those of cached files, else the published ones on the real data, else drawn by shot."""
+    usable = index.usable
+    cached, why_not = cached_split(root, f"real_animal/{animal}", SPLIT_FILES, usable)
     if cached:
         return cached
     why_not = f"; {why_not}" if why_not else ""
     low, high = np.array(VALIDATION_RUNS[animal]).T
-    held = ((kept[:, None] >= low) & (kept[:, None] <= high)).any(1)
-    if len(kept) and ((~held).sum(), held.sum(), kept[-1]) == PUBLISHED_SIZES[animal]:
-        return Split(kept[~held], kept[held], f"published index ranges{why_not}")
-    held = seeded_fifth(index.shot[kept].tolist(), seed)
-    return Split(kept[~held], kept[held], f"a fifth of the shots, drawn with seed {seed}{why_not}")
+    valid = ((usable[:, None] >= low) & (usable[:, None] <= high)).any(1)
+    if len(usable) and ((~valid).sum(), valid.sum(), usable[-1]) == PUBLISHED_SIZES[animal]:
+        return Split(usable[~valid], usable[valid], f"published index ranges{why_not}")
+    valid = seeded_fifth(index.shot[usable].tolist(), seed)
+    return Split(usable[~valid], usable[valid], f"a fifth of the shots, drawn with seed {seed}{why_not}")
 
 
-def tree_entries(root: Path, animal: str) -> list[tuple[str, bool]]:
+def tree_entries(root: Path, animal: str) -> list[tuple[str, bool | None]]:
     """The tree one animal needs below `root`: what to show of each entry, and whether it is there."""
     folder = root / "behaviorDiscovery2.0"
 
@@ -151,7 +151,7 @@ def how_to_get(root: Path) -> str:
     )
 
 
-def _matlab(reader: IsolatedReader, path: Path, name: str) -> np.ndarray:
+def _matlab(reader: IsolatedReader, path: Path, name: str) -> Any:
     expected = f"a MATLAB v5 file with the variable {name!r}"
     try:
         found = reader.read("mat", path)
@@ -170,7 +170,9 @@ def _joints(cell: Any, path: Path, frame: int) -> np.ndarray:
     try:
         record = np.reshape(cell, -1)[0]
         xy, flag = np.asarray(record[0], float), np.asarray(record[1], float).reshape(-1, 1)
-        found = np.nan_to_num(np.concatenate([xy[:joints, :2], flag[:joints]], 1), posinf=np.inf, neginf=-np.inf)
+        found: np.ndarray = np.nan_to_num(
+            np.concatenate([xy[:joints, :2], flag[:joints]], 1), posinf=np.inf, neginf=-np.inf
+        )
         found = found.reshape(joints, 3)
         if not (np.abs(found[:, :2]) <= FARTHEST_PX).all() or not np.isin(found[:, 2], (0, 1)).all():
             raise ValueError(f"positions beyond {FARTHEST_PX:g} px, or flags other than 0 and 1")

@@ -1,4 +1,4 @@
-"""The error for missing data: the tree that was expected, entry by entry, what is there instead, and what to type."""
+"""The error for missing data: the expected tree entry by entry, what is there instead, and what to type."""
 
 from __future__ import annotations
 

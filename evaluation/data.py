@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from ..datasets.coco.categories import NoSuchCategory
-from ..datasets.open import Unlabelled, class_names, has_splits, open_data, partner_pairs, takes
+from ..datasets.coco.file import CocoFiles
+from ..datasets.open import class_names, has_splits, open_data, partner_pairs, takes
 from ..datasets.sample import PoseDataset
+from ..datasets.views import Unlabelled
 from ..errors import OptionError
 from ..pose.skeleton import Skeleton
 from ..progress import log
 from .data_warnings import warn_of_data
 from .options import DataOptions, PairOptions, TargetOptions
+
+AnyDataset = TypeVar("AnyDataset", bound=PoseDataset)
 
 
 def open_with_options(
@@ -24,12 +28,14 @@ def open_with_options(
     skeleton: Skeleton | None = None,
     need_pictures: bool = True,
     must_have: bool = True,
+    files: CocoFiles | None = None,
 ) -> PoseDataset:
     """A data set of the command line, with the command's root, species, pairs, classes, smallest box and category.
 
     Args:
         must_have: --category must be one of the file's. Otherwise a file that has it not is taken whole: --category may be meant
             for another of the command's files.
+        files: COCO files that the command has read already.
 
     Raises:
         OptionError: classes, a smallest box or a category where none of the command's data sets has any.
@@ -52,6 +58,7 @@ def open_with_options(
         partners=partner_pairs(options.partners) if source.startswith("coco:") else None,
         skeleton=skeleton,
         need_pictures=need_pictures,
+        files=CocoFiles() if files is None else files,
     )
     try:
         dataset = opened(**own)
@@ -60,9 +67,7 @@ def open_with_options(
             raise
         dataset = opened(**own | {"category": None})
     warn_of_data(dataset)
-    if skeleton is not None:
-        use_pairs_of(dataset, skeleton, options)
-    return dataset
+    return dataset if skeleton is None else use_pairs_of(dataset, skeleton, options)
 
 
 def open_target(options: TargetOptions, skeleton: Skeleton, labelled: bool = False) -> PoseDataset:
@@ -109,7 +114,8 @@ def open_selecting(text: str, options: TargetOptions, skeleton: Skeleton) -> Pos
     return open_with_options(text, split, own, skeleton=skeleton, must_have=bool(named))
 
 
-def use_pairs_of(dataset: PoseDataset, skeleton: Skeleton, options: PairOptions) -> None:
-    """Give a data set of the same joints the left/right pairs that the network was trained with, unless --partners says others."""
-    if not options.partners and dataset.skeleton is not None and dataset.skeleton.joints == skeleton.joints:
-        dataset.skeleton = skeleton
+def use_pairs_of(dataset: AnyDataset, skeleton: Skeleton, options: PairOptions) -> AnyDataset:
+    """The data set with the left/right pairs of a network of the same joints, unless --partners gives others."""
+    if not options.partners and dataset.skeleton.joints == skeleton.joints:
+        return dataset.with_skeleton(skeleton)
+    return dataset

@@ -49,9 +49,8 @@ def write_original(network: Loaded, path: Path, options: ExportOptions) -> None:
     Raises:
         OptionError: see `original_checkpoint`.
     """
-    data = LoadingOptions(image_path=options.image_path, animal=options.animal)
-    mean = mean_of(options.trained_on, data, options.resume)
-    order = joint_order(options.trained_on, data)
+    mean = mean_of(options.trained_on, options, options.resume)
+    order = joint_order(options.trained_on, options)
     found = original_checkpoint(network, tuple(map(float, mean)), order)
     with atomic_path(path) as temporary:
         torch.save(found, temporary, _use_new_zipfile_serialization=False)

@@ -13,8 +13,8 @@ from torch.utils.data import Dataset, default_collate
 
 from ..datasets.crops import crop_image, crop_parts
 from ..datasets.loader import Loader
+from ..datasets.original_annotation import OriginalAnnotation
 from ..datasets.original_crops import box_matrix
-from ..datasets.original_index import OriginalAnnotation
 from ..datasets.original_items import annotation_of
 from ..datasets.person_boxes import frame_box
 from ..datasets.pictures import Fault, FaultLog, SafeDataset

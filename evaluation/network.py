@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,18 +14,15 @@ import torch
 from ..commandline.flags import size_of, size_text
 from ..commandline.limits import flag_of
 from ..commandline.parsing import warn_of_idle
-from ..datasets import synthetic_animal, tigdog
-from ..datasets.open import SOURCES, partner_pairs
-from ..datasets.synthetic_animal import synthetic_mean
-from ..datasets.tigdog import real_mean
+from ..datasets.catalogue import SOURCES
+from ..datasets.open import original_dataset, partner_pairs
 from ..errors import OptionError
 from ..pose.checkpoints import Loaded, load
 from ..pose.codecs import CODECS
 from ..pose.heatmap import SMOOTHED
-from ..pose.skeleton import TIGER_TO_MODEL
 from ..progress import log
 from .box_fill import outcome_of
-from .options import DataOptions, DecodingOptions, JointOptions, LoadingOptions, NetworkUseOptions
+from .options import DataOptions, DecodingOptions, JointOptions, LoadingOptions, NetworkUseOptions, SpeciesOptions
 
 
 def compute_device(accelerator: str) -> torch.device:
@@ -101,7 +99,9 @@ def warn_of_other_network(options: DataOptions, network: Loaded) -> None:
         options: of a command with options named after the network's numbers (--stacks, --inp-res, ...); others are no matter.
     """
     spec = network.spec
-    facts = {name.removeprefix("num_"): number for name, number in network.numbers.items() if name != "adapter"}
+    facts: dict[str, Any] = {
+        name.removeprefix("num_"): number for name, number in network.numbers.items() if name != "adapter"
+    }
     facts |= {"inp_res": size_of(size_text(spec.size_hw)), "out_res": size_of(size_text(spec.heatmap_hw))}
     facts |= {"codec": spec.codec, "arch": network.arch}
     for name, fact in facts.items():
@@ -134,7 +134,7 @@ def check_trained_on(trained_on: str) -> None:
         raise OptionError(expected, repr(trained_on), near[0] if near else "")
 
 
-def mean_of(trained_on: str, options: DataOptions, path: str) -> np.ndarray:
+def mean_of(trained_on: str, options: SpeciesOptions, path: str) -> np.ndarray:
     """(3,) RGB mean that the published code takes off pictures for a network trained on a data set.
 
     Args:
@@ -143,8 +143,8 @@ def mean_of(trained_on: str, options: DataOptions, path: str) -> np.ndarray:
     Raises:
         OptionError: a species of which it has none.
     """
-    real, species = trained_on.partition(":")[0] == "real_animal", options.animal
-    known = tigdog.MEANS if real else synthetic_animal.MEANS
+    published, species = original_dataset(trained_on), options.animal
+    known = published.means
     if species not in known:
         raise OptionError(
             f"--animal out of {', '.join(known)}: {path} does not say what it was trained on, "
@@ -152,13 +152,13 @@ def mean_of(trained_on: str, options: DataOptions, path: str) -> np.ndarray:
             repr(species),
             f"--animal {difflib.get_close_matches(species, known, 1, 0)[0]}",
         )
-    return (real_mean if real else synthetic_mean)(options.image_path, species)
+    return published.mean_of(options.image_path, species)
 
 
-def joint_order(trained_on: str, options: DataOptions) -> np.ndarray | None:
+def joint_order(trained_on: str, options: SpeciesOptions) -> tuple[int, ...] | None:
     """(18,) joint of each channel of a published network trained on a data set: TigDog's tigers have an order of their own."""
-    real = trained_on.partition(":")[0] == "real_animal"
-    return TIGER_TO_MODEL if real and options.animal == "tiger" else None
+    order = original_dataset(trained_on).joint_order(options.animal)
+    return None if order is None else tuple(map(int, order))
 
 
 def joint_names(text: str) -> list[str] | None:

@@ -91,7 +91,7 @@ def counter_for(dataset: PoseDataset, network: Loaded) -> PartCounter | None:
     Raises:
         DataError: a network of another number of parts than the data.
     """
-    labels, count = getattr(dataset, "parts", None), getattr(network.model, "num_parts", 0)
+    labels, count = dataset.parts, getattr(network.model, "num_parts", 0)
     return PartCounter(labels, count) if labels and count else None
 
 

@@ -12,10 +12,11 @@ import numpy as np
 import torch
 
 from ..datasets.catalogue import SOURCES
-from ..datasets.given_pictures import GivenPictures, Picture
 from ..datasets.images import SUFFIXES
-from ..datasets.open import Unlabelled, check_joints, has_splits
+from ..datasets.open import check_joints, has_splits
+from ..datasets.python_pictures import GivenPictures, Picture
 from ..datasets.sample import PoseDataset
+from ..datasets.views import Unlabelled
 from ..errors import OptionError
 from ..pose.checkpoints import Loaded
 from .data import open_with_options
@@ -155,13 +156,14 @@ class PoseModel:
             return GivenPictures([images], _boxes_of_one(boxes), self.skeleton)
         if isinstance(images, np.ndarray | list | tuple):
             return GivenPictures(list(images), None if boxes is None else list(boxes), self.skeleton)
-        if not hasattr(images, "crop_factor"):
+        if not isinstance(images, PoseDataset):
             expected = "a picture file, an array (H, W, 3) of uint8, a list of either, a folder, a video, NAME:PATH or a data set"
             raise OptionError(expected, type(images).__name__)
         _refuse_boxes(boxes, "a data set")
         check_joints(images, self.skeleton, str(images.describe().get("name", "the data set")))
-        own = bool(images.skeleton) and images.labels is None  # a folder of pictures has no joints of its own
-        return images if own else Unlabelled(images, self.skeleton)
+        if images.labels is not None:
+            return Unlabelled(images, self.skeleton)
+        return images if images.skeleton.joints else images.with_skeleton(self.skeleton)
 
     def _poses(self, dataset: PoseDataset, found: Predictions | None) -> Poses:
         n, k = len(dataset), len(self.skeleton)

@@ -1,4 +1,4 @@
-"""Predict the joints of your own pictures or video: a results file, and pictures to look at.
+"""Predict the joints in your own pictures or video: tables, and pictures with the joints drawn in.
 
 Examples:
 
@@ -8,7 +8,7 @@ Examples:
 
     zoopose predict --data coco:boxes.json --resume runs/horse/model_best.pth.tar --flip
 
-Pictures without boxes are taken whole: crop them around the animal, or give boxes in a COCO file.
+If there are no boxes, the whole picture is the box: crop the pictures around the animal, or give boxes in a COCO file.
 """
 
 from __future__ import annotations

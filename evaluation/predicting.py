@@ -28,7 +28,7 @@ from .prediction_files import (
     write_coco_results,
     write_table,
 )
-from .report.run_report import crop_of
+from .report.overlay_gallery import crop_of
 from .run_folder import RunFolder
 
 

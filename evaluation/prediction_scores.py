@@ -57,9 +57,8 @@ def score_detections(
         OptionError: a data set that takes no detections.
         DataError: detections that cannot be read, mostly unreadable pictures.
     """
-    detected = open_data(source, split=split, image_path=options.image_path, boxes=options.boxes)
-    detected = chosen_detections(detected, options.image_thr, options.box_thr)
-    use_pairs_of(detected, network.skeleton, options)
+    opened = open_data(source, split=split, image_path=options.image_path, boxes=options.boxes)
+    detected = use_pairs_of(chosen_detections(opened, options.image_thr, options.box_thr), network.skeleton, options)
     found = predict_with(network, detected, device, options)
     truth, metas = coco_truth(dataset), [detected.meta_of(i) for i in range(len(detected))]
     items = [(meta["image_id"], truth.items[0][1]) for meta in metas]

@@ -1,6 +1,7 @@
-"""Score a pose network on labelled animals: PCK@0.05 per joint, published and exact protocols side by side.
+"""Score a pose network on labelled animals: PCK@0.05 per joint, in the published protocol and in exact ones.
 
-People of COCO, and animals whose joints have OKS sigmas, are given the ten numbers of COCO too, people of MPII PCKh.
+COCO's ten numbers are printed too, for people of COCO and for animals whose joints have OKS sigmas. PCKh is printed for people
+of MPII.
 
 Examples:
 
@@ -17,8 +18,8 @@ Examples:
 
     zoopose test --dataset coco:cattle_a/all.json --resume runs/horse_to_cattle/
 
-A folder as --resume: all its checkpoints are scored, and the best is named. A file that cannot be read is named too; then the
-command ends with code 2, after all others are scored and written.
+If --resume is a folder, all checkpoints in it are scored, and the best one is named. A file that cannot be read is named too. The
+command then ends with code 2, after the other files are scored and written.
 """
 
 from __future__ import annotations

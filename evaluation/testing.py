@@ -27,7 +27,8 @@ from .options import TestOptions
 from .part_iou import counter_for
 from .prediction_scores import score_detections, score_prediction_file
 from .published_results import comparison, measured, read_results
-from .report.run_report import frame_overlays, test_report
+from .report.overlay_gallery import write_frame_overlays
+from .report.run_report import test_report
 from .report.saved_predictions import SavedPredictions
 from .run_folder import RunFolder
 from .score import score_network, write_scores
@@ -93,10 +94,11 @@ def score_checkpoint(options: TestOptions) -> dict:
     write_scores(Path(options.json) if options.json else folder.metrics, scores, tables)
     facts["data"] = dict(dataset.describe())
     opened = {"data": source, "split": split, "options": plain(options), "started_in": os.getcwd()}
-    SavedPredictions("test", found, scores, skeleton, facts, opened, tables=tables).write(folder)
-    log.info("report: %s", test_report(folder, dataset, found, scores, skeleton, facts, tables))
+    saved = SavedPredictions("test", found, scores, skeleton, facts, opened, tables=tables)
+    saved.write(folder)
+    log.info("report: %s", test_report(folder, dataset, saved))
     if options.debug:
-        frame_overlays(folder.overlays, dataset, found, skeleton)
+        write_frame_overlays(folder.overlays, dataset, found, skeleton)
     return scores
 
 

@@ -21,6 +21,15 @@ class TrainedRun:
         folder: run folder: checkpoints, log.csv, report.html, pseudo-labels.
         best: checkpoint that is best on the validation data; of an adaptation that did harm, the network that it began with.
         last: checkpoint of the end.
+
+    Example:
+        >>> import zoopose
+        >>> small = {"stacks": 1, "width": 4, "depth": 1, "inp_res": 32, "train_batch": 4, "workers": 0}
+        >>> run = zoopose.train("coco:horses/labels.json", folder="runs/horses", epochs=1, quiet=True, **small)
+        >>> run.best.is_file(), run.last.is_file(), run.report.name
+        (True, True, 'report.html')
+        >>> 0 <= run.metrics.mean <= 1
+        True
     """
 
     folder: Path

@@ -9,6 +9,7 @@ import torch
 
 from ..progress import log
 from .checkpoints import Loaded
+from .fresh_weights import FreshWeights
 from .input_spec import InputSpec
 from .models import build_model
 from .skeleton import ANIMAL_POSE20, AP10K17, COCO17, MPII16, POSETRACK15, TIGDOG18, Skeleton
@@ -57,7 +58,7 @@ def _places(skeleton: Skeleton, by_place: bool) -> list[tuple[str, int] | str | 
 
 
 def transfer_to_joints(
-    network: Loaded, skeleton: Skeleton, adapter: int, seed: int, spec: InputSpec | None = None
+    network: Loaded, skeleton: Skeleton, adapter: int, fresh: FreshWeights, spec: InputSpec | None = None
 ) -> tuple[Loaded, int]:
     """Build a network like `network` for another skeleton, or with an adaptation network.
 
@@ -68,7 +69,7 @@ def transfer_to_joints(
         network: is not changed.
         skeleton: of the new network.
         adapter: blocks of an adaptation network, see `build_model`.
-        seed: of the new random weights.
+        fresh: where new random weights come from.
         spec: of the new network; None: that of `network`. Where its codec has another number of maps for each joint, no rows of
             joints are copied.
 
@@ -95,8 +96,8 @@ def transfer_to_joints(
             "%s and %s share no joint: the last layer begins with new weights", network.skeleton.name, skeleton.name
         )
     numbers = {k: v for k, v in numbers.items() if v != {"adapter": 0, "maps_per_joint": 1}.get(k)}
-    torch.manual_seed(seed)
-    model = build_model(network.arch, len(skeleton), **numbers)
+    with fresh.drawing():
+        model = build_model(network.arch, len(skeleton), **numbers)
     axes = _joint_axes(network.arch, numbers)
     tensors, sources = model.state_dict(), network.model.state_dict()
     old, new = (torch.tensor([p[i] for p in pairs], dtype=torch.int64) for i in (0, 1))

@@ -1,4 +1,4 @@
-"""Look at a data set before training on it: counts that show what is wrong, and a sheet of pictures with their joints.
+"""Check a data set before training: count what is in it, and draw a sheet of pictures with their joints.
 
 Examples:
 
@@ -10,7 +10,7 @@ Examples:
 
     zoopose data check video:cows.mp4 --read 50
 
-Annotations are counted even where their pictures are missing; a set without any picture gets no sheet.
+Annotations are counted even if their pictures are missing. Without pictures there is no sheet.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""See everything work, in minutes, with nothing downloaded: made-up animals, labelled in one world, unlabelled in another.
+"""Show all steps on drawn animals: labelled pictures of one world, unlabelled videos of another. Nothing is downloaded.
 
 Examples:
 
@@ -12,9 +12,10 @@ Examples:
 
     zoopose demo --arch sb_pose_resnet18 --out resnet_demo
 
-It makes the data, trains a source model with labels, adapts it to video frames without labels (by CC-SSL; or by WS-CDA and PPLO,
-from people and two species to a third), trains an oracle with the target's labels for comparison, and tests all of them on target
-shots that none of them saw. The same command again goes on where it was stopped. Open OUT/report.html at the end.
+The demo draws the data, trains a source model on the labelled pictures, and adapts it to the videos without their labels: by
+CC-SSL, or by WS-CDA and PPLO from people and two species to a third species. For comparison it trains an oracle with labels of
+the videos. All networks are tested on videos that none of them has seen. Open OUT/report.html at the end. A stopped demo
+continues with the same command.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ import numpy as np
 
 from zoopose.datasets.sample import PoseDataset
 from zoopose.evaluation.inference import Predictions
+from zoopose.evaluation.report.overlay_gallery import crop_of
 from zoopose.evaluation.report.overlays import overlay
-from zoopose.evaluation.report.run_report import crop_of
 from zoopose.evaluation.score import frame_errors
 from zoopose.files import atomic_picture
 from zoopose.pose.skeleton import Skeleton

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from zoopose.commandline.folder_lock import alone_in
@@ -15,8 +16,9 @@ from zoopose.evaluation.inference import Predictions, predict
 from zoopose.evaluation.network import compute_device
 from zoopose.evaluation.protocol import Score, text_table, write_metrics
 from zoopose.evaluation.report.blocks import Block, CurvesBlock, OptionsBlock, ScoresBlock, TextBlock
+from zoopose.evaluation.report.curves import curves_of
+from zoopose.evaluation.report.overlay_gallery import overlay_gallery
 from zoopose.evaluation.report.page import build_report
-from zoopose.evaluation.report.run_report import curves_of, overlays
 from zoopose.evaluation.run_folder import RunFolder
 from zoopose.evaluation.score import MAIN, score_predictions
 from zoopose.files import atomic_json
@@ -24,9 +26,12 @@ from zoopose.pose import checkpoints
 from zoopose.pose.skeleton import Skeleton
 from zoopose.progress import duration, log
 from zoopose.scripts.demo import DemoOptions
+from zoopose.scripts.demo_ccssl import CcsslPlan
 from zoopose.scripts.demo_picture import write_result
-from zoopose.scripts.demo_plans import PLANS, Plan, with_defaults
+from zoopose.scripts.demo_plan import Plan, with_defaults
+from zoopose.scripts.demo_wscda import WscdaPlan
 
+PLANS: Mapping[str, type[Plan]] = {"ccssl": CcsslPlan, "wscda": WscdaPlan}  # method -> its plan
 RESULT = "result.png"  # the same frames before and after adaptation
 
 
@@ -132,8 +137,8 @@ def _report(
         ScoresBlock(
             "The published protocol, for comparison", {n.replace("_", "-"): s["published"] for n, s in scores.items()}
         ),
-        overlays(f"{_title(last)}: best and worst frames", dataset, found[last], skeleton),
-        overlays("Source-only: best and worst frames", dataset, found["source_only"], skeleton),
+        overlay_gallery(f"{_title(last)}: best and worst frames", dataset, found[last], skeleton),
+        overlay_gallery("Source-only: best and worst frames", dataset, found["source_only"], skeleton),
         *plan.label_blocks(skeleton),
     ]
     for folder, title in plan.titles.items():

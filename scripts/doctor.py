@@ -1,4 +1,4 @@
-"""What zoopose finds on this machine: versions, devices, data, checkpoints. Paste it into an issue.
+"""Print what zoopose finds on this machine: versions, devices, data, checkpoints. Paste it into an issue.
 
 Examples:
 

@@ -1,4 +1,4 @@
-"""Write a network for other code: the published code of CC-SSL.
+"""Write a checkpoint for the published code of CC-SSL.
 
 Examples:
 
@@ -8,8 +8,8 @@ Examples:
 
     zoopose export --resume runs/cattle/last.pth.tar --published cattle.pth.tar --trained-on synthetic_animal_sp
 
-The published train.py, test.py and CCSSL.py load the file with --resume, strictly. They need the --stacks and --blocks that are
-printed at the end.
+The published train.py, test.py and CCSSL.py load the file strictly, with --resume. They need the --stacks and --blocks that this
+command prints at its end.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Get a data set: print where it comes from and what to type, or fetch it into the tree that zoopose reads.
+"""Say where a data set comes from and what to type, or download it into the folders that zoopose reads.
 
 Examples:
 
@@ -8,7 +8,7 @@ Examples:
 
     zoopose data get animal_pose
 
-Nothing is fetched without --run. Sets that have no public address say so, and who to ask.
+Without --run nothing is downloaded. If a data set has no public address, the command says whom to ask.
 """
 
 from __future__ import annotations

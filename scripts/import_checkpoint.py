@@ -1,4 +1,4 @@
-"""Make a checkpoint of this toolkit from a published one, so that every command takes it.
+"""Convert a published checkpoint to one that every command reads.
 
 Examples:
 
@@ -8,7 +8,8 @@ Examples:
 
     zoopose train --dataset coco:horse/train.json --init-weights checkpoint/hrnet_w32.pth.tar --inp-res 256
 
-The recipe says what no tensor tells: which network this is, how it takes pictures, how its maps are read. Every tensor must fit.
+The recipe adds what the tensors do not say: which network this is, how pictures are given to it, and how its heatmaps are decoded.
+Every tensor must fit.
 """
 
 from __future__ import annotations

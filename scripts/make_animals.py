@@ -1,7 +1,7 @@
-"""Make a synthetic source and a synthetic target, in the trees the readers of the published data know.
+"""Draw animals: a source and a target, in the folders of the published data sets.
 
-One call makes `synthetic_animal/` (clean pictures, labels for every vertex) and `behaviorDiscovery2.0/` (video shots with
-landmarks) below one folder. It can be stopped and called again: what is complete is left alone.
+The command writes `synthetic_animal/` (clean pictures with labels of every vertex) and `behaviorDiscovery2.0/` (videos with
+landmarks) into one folder. If it is stopped, the same command draws what is missing.
 
 Examples:
 

@@ -1,8 +1,8 @@
-"""Make three domains for adaptation across species: people with labels, animals with labels, other animals without.
+"""Draw three domains for adaptation across species: labelled people, labelled animals, and another species as the target.
 
-People are written as the published COCO person tree (17 joints), animals as COCO keypoint files (18 joints). The target is a body
-plan that is not among the labelled ones, filmed at one site; the labels in its files are for scoring and for an oracle. It can be
-stopped and called again: what is complete is left alone.
+People are written in the folders of COCO (17 joints), animals as COCO keypoint files (18 joints). The target is a species that is
+not among the labelled ones, filmed at one place. The labels in its files are for scoring and for an oracle. If the command is
+stopped, the same command draws what is missing.
 
 Examples:
 

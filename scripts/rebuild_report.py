@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Mapping
 from contextlib import chdir
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, cast, get_type_hints
 
 from zoopose.ccssl.options import CcsslOptions
+from zoopose.commandline.keywords import fits
 from zoopose.commandline.limits import check_limits
 from zoopose.commandline.parsing import warn_of_idle
 from zoopose.datasets.sample import PoseDataset
@@ -21,7 +21,7 @@ from zoopose.evaluation.network import compute_device
 from zoopose.evaluation.options import TestOptions
 from zoopose.evaluation.report.blocks import Block
 from zoopose.evaluation.report.labels import label_blocks
-from zoopose.evaluation.report.run_report import run_facts, test_report, training_report
+from zoopose.evaluation.report.run_report import read_run_json, test_report, training_report
 from zoopose.evaluation.report.saved_predictions import SavedPredictions
 from zoopose.evaluation.run_folder import RunFolder
 from zoopose.evaluation.score import BATCH, score_predictions
@@ -31,7 +31,7 @@ from zoopose.pose.skeleton import Skeleton
 from zoopose.progress import log
 from zoopose.scripts.report import ReportOptions
 from zoopose.train.data import validation_data
-from zoopose.train.options import FitOptions, TrainOptions
+from zoopose.train.options import AdaptOptions, FitOptions, TrainOptions
 from zoopose.wscda.options import PploOptions, WscdaOptions
 from zoopose.wscda.report import domain_blocks
 
@@ -55,7 +55,7 @@ def rebuild_report(options: ReportOptions) -> Path:
     """
     check_limits(options)
     folder = RunFolder(Path(options.run).expanduser().resolve())
-    facts = run_facts(folder)
+    facts = read_run_json(folder)
     record = SavedPredictions.read(folder) if folder.predictions.is_file() else None
     if record is not None and record.kind == "test":
         warn_of_idle(options, [(name, lambda o: True, SCORED) for name in ("accelerator", "workers")])
@@ -88,7 +88,7 @@ def _test(folder: RunFolder, record: SavedPredictions) -> Path:
             need_pictures=not options.predictions,
         )
         _same_frames(dataset, record, record.options["data"])
-        return test_report(folder, dataset, record.found, record.scores, record.skeleton, record.facts, record.tables)
+        return test_report(folder, dataset, record)
 
 
 def _training(
@@ -108,29 +108,29 @@ def _training(
         raise DataError(
             f"a checkpoint in {folder}", f"no {RunFolder.BEST}: the run was stopped before its first", "let it run on"
         )
-    skeleton = record.skeleton if record else network.skeleton
     with _where(facts):
-        judged, name = _judged(options, getattr(options, labelled), skeleton)
         if record is None:
-            record = _scored(judged, network, facts, options, asked)
+            assert network is not None
+            scored_data, _ = _scored_data(options, getattr(options, labelled), network.skeleton)
+            record = _scored(scored_data, network, facts, options, asked)
         else:
-            _same_frames(judged, record, name)
-        more = _target_blocks(folder, options, skeleton, asked) if getattr(options, "target", "") else []
-        more = [*[table.block() for table in record.tables], *more]
-        return training_report(folder, judged, record.found, record.scores, skeleton, record.facts, more)
+            scored_data, name = _scored_data(options, getattr(options, labelled), record.skeleton)
+            _same_frames(scored_data, record, name)
+        more = _target_blocks(folder, options, record.skeleton, asked) if isinstance(options, AdaptOptions) else []
+        return training_report(folder, scored_data, record, more)
 
 
-def _judged(options: FitOptions, labelled: str, skeleton: Skeleton) -> tuple[PoseDataset, str]:
+def _scored_data(options: FitOptions, labelled: str, skeleton: Skeleton) -> tuple[PoseDataset, str]:
     """The data that chose the best checkpoint, and their name."""
-    on_target = getattr(options, "select_on_target", "")
-    if on_target:
-        return open_selecting(on_target, options, skeleton), on_target
-    dataset = validation_data(labelled, options.valid, options)
-    use_pairs_of(dataset, skeleton, options)
+    if isinstance(options, CcsslOptions) and options.select_on_target:
+        return open_selecting(options.select_on_target, options, skeleton), options.select_on_target
+    dataset = use_pairs_of(validation_data(labelled, options.valid, options), skeleton, options)
     return dataset, options.valid or labelled
 
 
-def _target_blocks(folder: RunFolder, options: FitOptions, skeleton: Skeleton, asked: ReportOptions) -> list[Block]:
+def _target_blocks(folder: RunFolder, options: AdaptOptions, skeleton: Skeleton, asked: ReportOptions) -> list[Block]:
+    if not options.target:
+        return []
     target = open_target(options, skeleton)
     if isinstance(options, WscdaOptions):
         return domain_blocks(folder, target, compute_device(asked.accelerator))
@@ -158,9 +158,9 @@ def _scored(
 
 
 def _same_frames(dataset: PoseDataset, record: SavedPredictions, name: str) -> None:
-    if list(dataset.ids) != record.found.ids:
+    if list(dataset.ids) != record.predictions.ids:
         raise DataError(
-            f"the {len(record.found.ids)} animals of {name} that the run was scored on",
+            f"the {len(record.predictions.ids)} animals of {name} that the run was scored on",
             f"{len(dataset.ids)} animals, not the same ones",
             "give the data back, or score anew: zoopose test",
         )
@@ -175,12 +175,12 @@ def _options(kind: type[O], values: Mapping[str, Any]) -> O:
     hints, found = get_type_hints(kind), {}
     if issubclass(kind, FitOptions):
         values = kind.under_todays_names(values)
-    for f in dataclasses.fields(kind):
+    for f in dataclasses.fields(cast(Any, kind)):
         if f.name not in values:
             continue
         value = values[f.name]
         value = tuple(value) if isinstance(value, list) else value
-        if not _is(value, hints[f.name]):
+        if not fits(value, hints[f.name]) or (isinstance(value, str) and "\0" in value):
             raise DataError(
                 "the options of a run, as it has written them into its folder",
                 f"--{f.name.replace('_', '-')} {value!r:.60}, of another type than the option",
@@ -188,27 +188,6 @@ def _options(kind: type[O], values: Mapping[str, Any]) -> O:
             )
         found[f.name] = value
     return kind(**found)
-
-
-def _is(value: Any, hint: Any) -> bool:
-    """Whether a value is of the type that an option is declared with."""
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin is Literal:
-        return any(value == one and type(value) is type(one) for one in inner)
-    if origin in (Union, UnionType):
-        return any(_is(value, one) for one in inner)
-    if origin is tuple:
-        if not isinstance(value, tuple):
-            return False
-        each = [inner[0]] * len(value) if inner[-1:] == (Ellipsis,) else inner
-        return len(value) == len(each) and all(map(_is, value, each))
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if hint is str:
-        return isinstance(value, str) and "\0" not in value
-    if isinstance(hint, type):
-        return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
-    return hint is Any
 
 
 def _where(facts: Mapping[str, Any]) -> chdir:

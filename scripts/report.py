@@ -1,4 +1,4 @@
-"""Make the report of a run folder again, from what the run has left there and the data it names.
+"""Make the report of a run again, from the files in its folder and from its data.
 
 Examples:
 
@@ -8,8 +8,9 @@ Examples:
 
     zoopose report runs/stopped --accelerator cpu --workers 2
 
-Training, adaptation and test runs alike. A run that was stopped is reported as far as it went: with its best checkpoint so far, its
-curves and its pseudo-labels. Only the pictures must still be where they were; a finished run needs no network any more.
+RUN is the folder of a training, an adaptation or a test. For a stopped run the report shows the best checkpoint, the curves and
+the pseudo-labels up to the stop. The pictures must be in the same place as in the run. For a finished run the checkpoints are not
+needed.
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ landmarks) below one folder. It can be stopped and called again: what is complet
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from ..commandline.limits import check_limits
@@ -52,8 +54,8 @@ def make(options: MakeOptions, progress: Report | None = None) -> list[Path]:
     names = ("frames", "seed", "size", "target_size", "views", "gap", "site", "zoom")
     same_as_before(Path(options.out), options, names)
 
-    def reporter(what: str):
-        return None if progress is None else (lambda done, total: progress(what, done, total))
+    def reporter(what: str) -> Callable[[int, int], None] | None:
+        return None if progress is None else partial(progress, what)
 
     o = options
     with process_pool(o.workers) as pool:

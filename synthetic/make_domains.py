@@ -157,7 +157,13 @@ def _number(animal: str) -> int:
 
 
 def _animal_files(
-    folder: Path, animals: tuple[str, ...], o: ThreeOptions, pieces: int, per_piece: int, draw: Callable, round_: int
+    folder: Path,
+    animals: tuple[str, ...],
+    o: ThreeOptions,
+    pieces: int,
+    per_piece: int,
+    draw: Callable[[int], list[Drawn]],
+    round_: int,
 ) -> CocoSet:
     return CocoSet(
         folder=folder,

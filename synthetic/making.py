@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import cv2
 
 from ..errors import OptionError
 from ..files import atomic_json
 from ..progress import Progress, blocked, follow_parent
-from .writers import made_folder
+from .writers import Pool, made_folder
 
 Report = Callable[[str, int, int], None]  # what is drawn, pieces there, pieces wanted
 
@@ -48,7 +49,7 @@ def same_as_before(out: Path, options: object, names: Sequence[str]) -> None:
 
 
 @contextmanager
-def process_pool(workers: int):
+def process_pool(workers: int) -> Iterator[Pool]:
     """A map over `workers` processes, one OpenCV thread each; plain `map` for one."""
     if workers == 1:
         yield map
@@ -58,7 +59,7 @@ def process_pool(workers: int):
     start = (os.getpid(), threading.current_thread() is threading.main_thread())
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=start) as executor:
 
-        def pooled(function: Callable, items: Iterable) -> Iterator:
+        def pooled(function: Callable[..., Any], items: Iterable[Any]) -> Iterator[Any]:
             with blocked():  # processes start here, and must not meet a signal before they ignore it
                 return executor.map(function, items, chunksize=1)
 

@@ -166,7 +166,7 @@ def test_joints_that_do_not_fit(source_model, tmp_path, capsys):
     ],
 )
 def test_commands_run_by_path_from_another_folder(tmp_path, path, word):
-    """`python train/train.py --help` opens with examples; nothing in its folder shadows the standard library."""
+    """`python train/train.py --help` begins with examples; nothing in its folder shadows the standard library."""
     done = subprocess.run([sys.executable, str(ROOT / path), "--help"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert word in done.stdout

@@ -130,6 +130,14 @@ def test_the_packages_that_are_shipped_are_those_that_are_there():
     assert homeless == []
 
 
+def test_the_version_is_written_once():
+    """And in the citation, which other programs read."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert "version" in project["project"]["dynamic"] and "version" not in project["project"]
+    assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "zoopose.__version__"}
+    assert f"\nversion: {zoopose.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
 def test_data_files_of_the_package_are_shipped():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
     for package, patterns in settings.items():

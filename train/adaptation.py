@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,11 +15,11 @@ from ..evaluation.run_folder import RunFolder
 from ..pose.checkpoints import Loaded
 from ..pose.codecs import CODECS
 from ..progress import log
-from . import network as building
-from . import run as session
 from .data import training_and_validation
 from .guard import Guard
-from .options import FitOptions
+from .network import refuse_new_network, with_sigma
+from .options import AdaptOptions, LabelOptions
+from .resuming import earlier_run, same_run
 from .run_state import Run
 
 FROM_SCRATCH = "from_scratch"  # key of a step's state, in a checkpoint: the run began with fresh weights
@@ -46,7 +46,7 @@ class AdaptationStart(NamedTuple):
     start: Loaded
     restore: Loaded | None
 
-    def describe(self) -> dict[str, dict]:
+    def describe(self) -> dict[str, Mapping[str, Any]]:
         """The data, for banner and report."""
         return {
             "source": self.labelled.describe(),
@@ -56,55 +56,52 @@ class AdaptationStart(NamedTuple):
 
 
 def prepare_adaptation(
-    options: FitOptions,
+    options: AdaptOptions,
     method: str,
-    labelled: str,
-    flag: str,
-    last_name: str,
     refine: Callable[[Loaded], Loaded] = lambda start: start,
-    *,
     fresh: Callable[[PoseDataset], Loaded] | None = None,
 ) -> AdaptationStart:
     """Open data and network of a run that begins or goes on.
 
     Args:
-        method: name of the method in run folders, as in `session.earlier_run`.
-        labelled: NAME[:PATH] of the labelled data; flag: the option that named them.
-        last_name: of the checkpoint that a resume reads.
-        settle: what the method makes of the network it is given.
+        method: its name in checkpoints, see `resuming.earlier_run`.
+        refine: what the method makes of the network it is given.
         fresh: makes a network with fresh weights for the labelled data, where --resume is given as an empty text; None: the
             method needs a trained one.
 
     Raises:
         OptionError: something is missing, or the network cannot be adapted.
     """
-    restore = session.earlier_run(options, method, last_name)
-    for name, what, text in ((flag, "labelled animals", labelled), ("target", "unlabelled animals", options.target)):
+    restore = earlier_run(options, method, RunFolder.LAST)
+    for name, what, text in (
+        ("source", "labelled animals", options.source),
+        ("target", "unlabelled animals", options.target),
+    ):
         if not text:
             raise OptionError(f"{what}, --{name} NAME[:PATH]", f"no --{name}", f"--{name} coco:PATH.json")
-    begins_fresh = restore is None and fresh is not None and options.resume == ""
-    if restore is None and not options.resume and not begins_fresh:
+    resume, source = options.resume or "", options.source
+    begins_fresh = fresh if restore is None and options.resume == "" else None
+    if restore is None and not resume and not begins_fresh:
         raise OptionError(
             "a trained network to start from",
             "no --resume",
-            f"train one: zoopose train --dataset {labelled} --checkpoint runs/source, then --resume runs/source/{RunFolder.BEST}"
+            f"train one: zoopose train --dataset {source} --checkpoint runs/source, then --resume runs/source/{RunFolder.BEST}"
             + ("; or --resume '' for fresh weights" if fresh else ""),
         )
-    if options.resume:
-        building.refuse_new_network(options, options.resume)
-    data, valid = training_and_validation(labelled, options.valid, options)
+    if resume:
+        refuse_new_network(options, resume)
+    data, valid = training_and_validation(source, options.valid, options)
     if begins_fresh:
-        start = fresh(data)
+        start = begins_fresh(data)
     else:
-        start = restore or load_network(options.resume, labelled, options, getattr(data, "mean", None))
-    if restore is None and not begins_fresh and session.same_run(start, options, method):
-        restore = start  # the last checkpoint of this very run: go on with it
-    start = read_as(building.with_sigma(refine(start), options), options)
+        start = restore or load_network(resume, source, options, data.mean)
+    if restore is None and not begins_fresh and same_run(start, options, method):
+        restore = start  # the last checkpoint of this very run: continue it
+    start = read_as(with_sigma(refine(start), options), options)
     check_adaptable(start)
-    for dataset in (data, valid):
-        use_pairs_of(dataset, start.skeleton, options)
+    data, valid = (use_pairs_of(dataset, start.skeleton, options) for dataset in (data, valid))
     target = open_target(options, start.skeleton)
-    for dataset, name in ((data, labelled), (valid, options.valid or labelled), (target, options.target)):
+    for dataset, name in ((data, source), (valid, options.valid or source), (target, options.target)):
         check_joints(dataset, start.skeleton, name)
     return AdaptationStart(data, valid, target, start, restore)
 
@@ -129,14 +126,14 @@ def check_adaptable(network: Loaded) -> None:
         )
 
 
-def guard_for(options: FitOptions, opening: AdaptationStart, start: Loaded, run: Run) -> Guard | None:
-    """What ends the run where it does harm; None where the options want none.
+def guard_for(options: LabelOptions, prepared: AdaptationStart, run: Run, original: bool = False) -> Guard | None:
+    """What ends the run where it does harm; None where there is none.
 
     Args:
-        options: of a command with --no-guard and --guard-limit.
+        original: the run repeats the 2020 code, which has no such guard.
 
     Raises:
-        OptionError: a limit of no guard.
+        OptionError: --guard-limit with --no-guard.
     """
     if options.no_guard:
         if options.guard_limit != type(options).guard_limit:
@@ -144,17 +141,15 @@ def guard_for(options: FitOptions, opening: AdaptationStart, start: Loaded, run:
                 "--guard-limit, or --no-guard", f"--no-guard and --guard-limit {options.guard_limit:g}", "one of them"
             )
         return None
-    if getattr(options, "protocol", "") == "published":
+    if original:
         log.warning(
             "the published protocol has no guard against harm: where labels are wrong, its end may be worse than its start"
         )
         return None
-    if began_from_scratch(start, run):
+    if began_from_scratch(prepared.start, run):
         log.warning("no guard against harm: a run from fresh weights has no start network to give back")
         return None
-    return Guard(
-        opening.labelled, opening.target, start, run, options.guard_limit, options.workers, options.strict_data
-    )
+    return Guard(prepared.labelled, prepared.target, prepared.start, run, options.guard_limit, options)
 
 
 def outcome_facts(guard: Guard | None, chosen: str) -> dict[str, Any]:
@@ -175,11 +170,13 @@ def log_outcome(target: str, run: Run, guard: Guard | None, about: str) -> None:
         target: NAME[:PATH].
         about: how model_best was chosen, and what the last checkpoint is.
     """
-    stopped = guard is not None and guard.stopped
-    log.info(f"{run.last_name}: the network at which the run was stopped" if stopped else about)
-    log_next_command(target, run.folder.best if stopped else run.folder / run.last_name)
-    if stopped:
-        log.info(guard.outcome)
+    if guard is None or not guard.stopped:
+        log.info(about)
+        log_next_command(target, run.folder / run.last_name)
+        return
+    log.info("%s: the network at which the run was stopped", run.last_name)
+    log_next_command(target, run.folder.best)
+    log.info(guard.outcome)
 
 
 def log_next_command(target: str, checkpoint: Path) -> None:

@@ -22,6 +22,10 @@ def check_labels(dataset: PoseDataset, size_hw: tuple[int, int], least_flag: int
     Raises:
         DataError: every joint is unlabelled, hidden where hidden ones do not count, or outside its animal's crop.
     """
+    if dataset.labels is None:
+        raise DataError(
+            f"labels to {purpose}", "a data set without labels", "coco:PATH.json, or a data set with labels"
+        )
     xy, flags = (np.asarray(part) for part in dataset.labels)
     labelled, counted = flags > 0, flags >= least_flag
     inside = counted & _in_crops(dataset, xy, size_hw)
@@ -48,5 +52,7 @@ def _in_crops(dataset: PoseDataset, xy_px: np.ndarray, size_hw: tuple[int, int])
     corner = aspect_box(boxes, dataset.crop_factor, size_hw)
     sides = corner[:, 2:] * np.array([1, size_hw[0] / size_hw[1]])
     low, high = corner[:, None, :2] - 1, (corner[:, :2] + sides)[:, None]
-    within = ((xy_px >= low) & (xy_px <= high)).all(-1)
-    return within | (boxes[:, 2] <= 0)[:, None]
+    within: np.ndarray = ((xy_px >= low) & (xy_px <= high)).all(-1)
+    no_box: np.ndarray = (boxes[:, 2] <= 0)[:, None]
+    known: np.ndarray = within | no_box
+    return known

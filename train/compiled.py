@@ -6,7 +6,9 @@ import os
 import shutil
 import sys
 import sysconfig
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -32,14 +34,21 @@ class Compiled(nn.Module):
         self.network = network
         self._shape: torch.Size | None = None
         self._now = False
-        blocks = [m for m in network.modules() if isinstance(m, PreActBottleneck)] or [network]
+        found: list[nn.Module] = [m for m in network.modules() if isinstance(m, PreActBottleneck)]
+        blocks = found or [network]
         forward = type(blocks[0]).forward
         fast = torch.compile(forward, dynamic=False)
         for block in blocks:
             # in place of the method, not of the module, so that no tensor gets another name
-            block.forward = lambda x, block=block: (fast if self._now else forward)(block, x)
+            block.forward = self._switched(block, forward, fast)
 
-    def forward(self, images: torch.Tensor, *more) -> list[torch.Tensor]:
+    def _switched(
+        self, block: nn.Module, plain: Callable[..., Any], fast: Callable[..., Any]
+    ) -> Callable[[torch.Tensor], Any]:
+        """The forward of a block: compiled while `_now` is set."""
+        return lambda x: (fast if self._now else plain)(block, x)
+
+    def forward(self, images: torch.Tensor, *more: Any) -> Any:
         training = self.training and torch.is_grad_enabled()
         if training and self._shape is None:
             self._shape = images.shape

@@ -14,6 +14,7 @@ from torch import nn
 from ..files import atomic_picture
 from ..pose.checkpoints import Loaded
 from ..pose.draw import draw_pose
+from ..pose.skeleton import Skeleton
 from ..progress import log
 from .step import Step, StepWrapper
 
@@ -101,7 +102,9 @@ def labelled_parts(batch: Any, name: str = "") -> Iterator[tuple[str, dict[str, 
             yield from labelled_parts(part, str(at))
 
 
-def _drawn(pictures: np.ndarray, xy: np.ndarray | None, skeleton, shown: np.ndarray) -> list[np.ndarray]:
+def _drawn(
+    pictures: np.ndarray, xy: np.ndarray | None, skeleton: Skeleton | None, shown: np.ndarray
+) -> list[np.ndarray]:
     """Copies of pictures (B, R, Q, 3), large enough to be looked at, with joints (B, K, 2 in crop px) drawn in where `shown`."""
     tiles = []
     factor = max(1, -(-TILE_PX // min(pictures.shape[1:3])))
@@ -127,7 +130,10 @@ def _coloured(heat: np.ndarray, picture: np.ndarray) -> np.ndarray:
     colour = cv2.applyColorMap((np.clip(np.nan_to_num(heat), 0, 1) * 255).astype(np.uint8), cv2.COLORMAP_JET)
     colour = cv2.resize(colour[..., ::-1], (2 * w, 2 * h), interpolation=cv2.INTER_NEAREST)
     below = cv2.resize(picture, (2 * w, 2 * h), interpolation=cv2.INTER_AREA)
-    return cv2.copyMakeBorder((0.7 * colour + 0.3 * below).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    framed: np.ndarray = cv2.copyMakeBorder(
+        (0.7 * colour + 0.3 * below).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT
+    )
+    return framed
 
 
 def _grid(tiles: list[np.ndarray], columns: int) -> np.ndarray:

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets.open import Subset
 from ..datasets.pictures import Fault, SafeDataset
 from ..datasets.sample import PoseDataset
+from ..datasets.views import Subset
 from ..evaluation.box_fill import BoxFill, limit_of, share_of_whole_pictures, tightened, zoom_of
 from ..evaluation.inference import Predictions, predict
+from ..evaluation.options import ReadingOptions
 from ..evaluation.run_folder import RunFolder
 from ..evaluation.score import BATCH
 from ..pose import weights
@@ -41,8 +42,7 @@ class Guard:
         network: describes the input; its weights are not used.
         run: the run; to be called on all ranks, which then know the same.
         growth: share by which the distance may grow over that of the start network, see `limit_of`.
-        workers: processes that decode.
-        strict: stop at the first unreadable picture.
+        reading: how pictures are read.
     """
 
     source: PoseDataset
@@ -50,8 +50,7 @@ class Guard:
     network: Loaded
     run: Run
     growth: float
-    workers: int = 0
-    strict: bool = False
+    reading: ReadingOptions = ReadingOptions()
     state: dict[str, Any] = field(default_factory=dict, init=False)
 
     def state_dict(self) -> dict[str, Any]:
@@ -159,7 +158,11 @@ class Guard:
 
     def _fill_of_source(self) -> BoxFill | None:
         few = _spread(self.source)
-        samples = [s for s in (SafeDataset(few, self.strict)[i] for i in range(len(few))) if not isinstance(s, Fault)]
+        samples = [
+            s
+            for s in (SafeDataset(few, self.reading.strict_data)[i] for i in range(len(few)))
+            if not isinstance(s, Fault)
+        ]
         if not samples:
             return None
         xy, visible, box = (np.stack([getattr(s, name) for s in samples]) for name in ("xy_px", "visible", "box_xywh"))
@@ -170,14 +173,15 @@ class Guard:
         run, few = self.run, _spread(self.target)
         few.crop_factor = self.target.crop_factor / zoom
         return predict(
-            run.plain, few, self.network.spec, run.fabric.device, BATCH, self.workers,
-            strict=self.strict, phase="box fill",
+            run.plain, few, self.network.spec, run.fabric.device, BATCH, self.reading.workers,
+            strict=self.reading.strict_data, phase="box fill",
         )  # fmt: skip
 
     def _measure(self, fill: BoxFill, found: Predictions, zoom: float = 1.0) -> tuple[float, float]:
         """Distance and spread of predictions in boxes tightened by `zoom`; the first rank's, so that all decide alike."""
         xy, box = found.xy_px[found.read], tightened(found.box_xywh[found.read], zoom)
-        return tuple(self.run.fabric.broadcast((fill.distance(xy, box), fill.spread(xy, box))))
+        distance, spread = self.run.fabric.broadcast((fill.distance(xy, box), fill.spread(xy, box)))
+        return float(distance), float(spread)
 
     def _give_back(self) -> None:
         run = self.run
@@ -188,4 +192,5 @@ class Guard:
 
 def _spread(dataset: PoseDataset) -> Subset:
     """Up to `FRAMES` items, spread over all of them."""
-    return Subset(dataset, np.unique(np.linspace(0, len(dataset) - 1, min(FRAMES, len(dataset))).astype(int)))
+    rows = np.unique(np.linspace(0, len(dataset) - 1, min(FRAMES, len(dataset))).astype(int))
+    return Subset(dataset, rows.tolist())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 from ..errors import OptionError, WeightsError
 from ..evaluation.network import joint_names
@@ -46,7 +47,7 @@ def import_published(options: ImportOptions) -> Path:
             error.expected, error.found, "the recipe the file is from; or --arch-options, --joints"
         ) from error
     out = Path(options.out or f"{options.weights}.zoopose.pth.tar")
-    facts = {"method": "published", "recipe": recipe.name, "options": {}}
+    facts: dict[str, Any] = {"method": "published", "recipe": recipe.name, "options": {}}
     facts["results"] = [result.to_dict() for result in recipe.results]
     weights.save(out, checkpoints.pack(model.eval(), recipe.arch, numbers, skeleton, spec, 0, -math.inf, None, facts))
     log.info("%s: %s of %s, %s joints -> %s", options.weights, loaded, recipe.arch, skeleton.name, out)

@@ -19,7 +19,7 @@ from ..evaluation.part_iou import check_parts
 from ..pose.checkpoints import Loaded
 from ..pose.models.hourglass import part_maps
 from ..progress import log
-from .feeds.crops import CropFeed
+from .feeds.base import Feed
 from .options import TrainOptions
 from .ranks import loss_factors
 from .supervised import SupervisedStep
@@ -35,7 +35,8 @@ def part_loss(outputs: list[torch.Tensor], parts: torch.Tensor) -> torch.Tensor:
         parts: (B, R, Q) int64, `IGNORED` where the part is not known.
     """
     known = (parts != IGNORED).sum().clamp_min(1)
-    maps = part_maps(outputs, parts.shape[1:])
+    rows, columns = parts.shape[1:]
+    maps = part_maps(outputs, (rows, columns))
     return sum(F.cross_entropy(o.float(), parts, ignore_index=IGNORED, reduction="sum") for o in maps) / known
 
 
@@ -48,7 +49,7 @@ class MultitaskStep(SupervisedStep):
         loss: of the joints, a key of `LOSSES`.
     """
 
-    def __init__(self, feed: CropFeed, fabric: Fabric, loss: str = "balanced"):
+    def __init__(self, feed: Feed, fabric: Fabric, loss: str = "balanced"):
         super().__init__(feed, fabric, loss)
         self.epoch = 0
 
@@ -73,7 +74,7 @@ def step_class(options: TrainOptions, training: PoseDataset, network: Loaded) ->
         OptionError: an augmentation that moves no part maps.
         DataError: a network with another number of parts than the data.
     """
-    labels, count = getattr(training, "parts", None), getattr(network.model, "num_parts", 0)
+    labels, count = training.parts, getattr(network.model, "num_parts", 0)
     if not count:
         return SupervisedStep
     if labels is None:

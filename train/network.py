@@ -1,9 +1,9 @@
-"""A network with fresh weights, and the form of its pictures, as the options ask for them."""
+"""A network with fresh weights, and its input, as the options ask for them."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,20 +13,22 @@ from torch import nn
 from ..commandline.flags import size_of, size_text
 from ..commandline.limits import flag_of
 from ..errors import OptionError
-from ..pose import checkpoints, weights
+from ..pose import weights
+from ..pose.checkpoints import Loaded
+from ..pose.fresh_weights import FreshWeights
 from ..pose.geometry import hw_of
 from ..pose.input_spec import InputSpec, depth_for
-from ..pose.models import build_model, options_of, parse_options
+from ..pose.models import PoseNetwork, build_model, options_of, parse_options
 from ..pose.skeleton import Skeleton
 from ..progress import log
-from .options import HOURGLASS, FitOptions
+from .options import HOURGLASS, NetworkOptions, TrainOptions
 
 SIDE = 256  # of the input, px, where nothing else is asked for
 
 
 def new_network(
-    options: FitOptions, skeleton: Skeleton, spec: InputSpec, adapter: int = 0
-) -> tuple[nn.Module, dict[str, int]]:
+    options: NetworkOptions, skeleton: Skeleton, spec: InputSpec, fresh: FreshWeights, adapter: int = 0
+) -> tuple[PoseNetwork, dict[str, int]]:
     """A network with fresh weights, and the numbers it was built with; `adapter` as in `build_model`.
 
     Raises:
@@ -35,8 +37,8 @@ def new_network(
     numbers = _numbers(options, spec)
     if adapter:
         numbers["adapter"] = adapter
-    torch.manual_seed(options.seed)  # whatever was built or read before, a seed means the same weights
-    network = build_model(options.arch, len(skeleton), **numbers)
+    with fresh.drawing():
+        network = build_model(options.arch, len(skeleton), **numbers)
     if options.trunk_weights:
         log.info(
             "trunk of %s: %s",
@@ -47,22 +49,24 @@ def new_network(
     return network, numbers
 
 
-def refuse_new_network(options: FitOptions, start: str) -> None:
-    """Refuse options of a network that is built anew beside `start`, a checkpoint whose network is taken as it is.
+def refuse_new_network(options: NetworkOptions, start: str) -> None:
+    """Refuse options of a new network together with `start`, a checkpoint whose network is taken as it is.
 
     Raises:
         OptionError: --trunk-weights or --arch-options.
     """
-    for name in ("trunk_weights", "arch_options"):
-        if getattr(options, name) and not (name == "arch_options" and getattr(options, "recipe", "")):
+    from_recipe = isinstance(options, TrainOptions) and bool(options.recipe)
+    given = {"trunk_weights": options.trunk_weights, "arch_options": "" if from_recipe else options.arch_options}
+    for name, value in given.items():
+        if value:
             raise OptionError(
                 "a network that is built anew",
-                f"{flag_of(name)} beside {start}, a network as it is",
+                f"{flag_of(name)} together with {start}, a network as it is",
                 f"leave {flag_of(name)} out, or {start}",
             )
 
 
-def with_sigma(network: checkpoints.Loaded, options: FitOptions) -> checkpoints.Loaded:
+def with_sigma(network: Loaded, options: NetworkOptions) -> Loaded:
     """The network with the width of peaks that it goes on with: that of --sigma, where it is given."""
     return replace(network, spec=replace(network.spec, sigma=options.sigma or network.spec.sigma))
 
@@ -73,6 +77,7 @@ def check_input(network: nn.Module, arch: str, numbers: Mapping[str, Any], spec:
     Raises:
         OptionError: naming sizes that it takes.
     """
+    assert isinstance(network, PoseNetwork)  # every network of the table is one
     multiple = network.input_multiple
     if any(side % multiple for side in spec.size_hw):
         best = tuple(max(1, round(side / multiple)) * multiple for side in spec.size_hw)
@@ -115,7 +120,7 @@ def one_value_error(spec: InputSpec) -> OptionError:
     )
 
 
-def _numbers(options: FitOptions, spec: InputSpec) -> dict[str, Any]:
+def _numbers(options: NetworkOptions, spec: InputSpec) -> dict[str, Any]:
     """What the network of --arch is built with, out of the options that it has.
 
     Raises:
@@ -129,7 +134,7 @@ def _numbers(options: FitOptions, spec: InputSpec) -> dict[str, Any]:
         value = getattr(options, flag)
         if number in known:
             numbers[number] = value
-        elif value != getattr(FitOptions, flag):
+        elif value != getattr(NetworkOptions, flag):
             raise OptionError(
                 f"options that {options.arch} has: {', '.join(known) or 'none'}",
                 f"--{flag} {value}",
@@ -146,17 +151,16 @@ def _numbers(options: FitOptions, spec: InputSpec) -> dict[str, Any]:
     return numbers
 
 
-def input_spec(options: FitOptions, kind: str = "exact", mean: Sequence[float] | None = None) -> InputSpec:
-    """Form of the pictures that the options ask for.
+def input_spec(
+    options: NetworkOptions, kind: str = "exact", mean: tuple[float, float, float] | None = None
+) -> InputSpec:
+    """The input of a network that the options ask for.
 
     Raises:
         OptionError: when --out-res is not what the network makes of --inp-res.
     """
-    size, codec, sigma = (
-        hw_of(options.inp_res or SIDE),
-        options.codec or InputSpec.codec,
-        options.sigma or InputSpec.sigma,
-    )
+    size = hw_of(options.inp_res or SIDE)
+    codec, sigma = options.codec or InputSpec.codec, options.sigma or InputSpec.sigma
     out = hw_of(options.out_res) if options.out_res else (size[0] // 4, size[1] // 4)
     if size != (4 * out[0], 4 * out[1]):
         text = size_text(options.out_res or out)
@@ -166,5 +170,7 @@ def input_spec(options: FitOptions, kind: str = "exact", mean: Sequence[float] |
             f"--inp-res {size_text(size_of(f'{4 * out[0]}x{4 * out[1]}'))} --out-res {text}, or leave --out-res out",
         )
     if kind == "published":
-        return InputSpec("published", size, out, tuple(mean), (1.0, 1.0, 1.0), codec=codec, sigma=sigma)
+        if mean is None:
+            raise ValueError("published crops subtract a mean")
+        return InputSpec("published", size, out, mean, (1.0, 1.0, 1.0), codec=codec, sigma=sigma)
     return InputSpec("exact", size, out, codec=codec, sigma=sigma)

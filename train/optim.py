@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -11,13 +12,13 @@ from torch import nn
 
 from ..errors import OptionError
 from ..progress import log
-from .options import FitOptions
+from .options import OptimOptions, TrainOptions
 from .schedules import Schedule
 
 NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
 
 
-def parameter_groups(model: nn.Module, weight_decay: float, decay_norms: bool) -> list[dict]:
+def parameter_groups(model: nn.Module, weight_decay: float, decay_norms: bool) -> list[dict[str, Any]]:
     """Groups for an optimiser, of every weight that trains; those that do not decay stand in a group of their own.
 
     Args:
@@ -36,12 +37,12 @@ def parameter_groups(model: nn.Module, weight_decay: float, decay_norms: bool) -
     return [group for group in groups if group["params"]]
 
 
-def optimizer_of(model: nn.Module, options: FitOptions) -> torch.optim.Optimizer:
+def optimizer_of(model: nn.Module, options: OptimOptions) -> torch.optim.Optimizer:
     """RMSprop or Adam over all weights that train; if asked, without a penalty on biases and norms."""
     groups = parameter_groups(model, options.weight_decay, options.decay_norms)
     if options.solver == "adam":
         for name in ("rms_alpha", "rms_eps"):
-            if getattr(options, name) != getattr(FitOptions, name):
+            if getattr(options, name) != getattr(OptimOptions, name):
                 log.warning("--%s does nothing with --solver adam", name.replace("_", "-"))
         return torch.optim.Adam(groups, lr=options.lr)
     return torch.optim.RMSprop(
@@ -49,9 +50,26 @@ def optimizer_of(model: nn.Module, options: FitOptions) -> torch.optim.Optimizer
     )
 
 
-def total_epochs(options: FitOptions, steps: int) -> int:
+@dataclass(frozen=True)
+class Lengths:
+    """What lengthens a schedule beyond its epochs; as of `schedules.Schedule`."""
+
+    iterations: int = 0
+    warmup: int = 0
+    warmup_factor: float = 0.0
+    stages: int = 1
+
+    @classmethod
+    def of(cls, options: OptimOptions) -> Lengths:
+        """Those of `zoopose train`; other commands have none."""
+        if not isinstance(options, TrainOptions):
+            return cls()
+        return cls(options.iterations, options.warmup, options.warmup_factor, options.stages)
+
+
+def total_epochs(options: TrainOptions, steps: int) -> int:
     """Epochs of a supervised training in all, with `steps` batches an epoch."""
-    if not (getattr(options, "iterations", 0) or stages(options) > 1):
+    if not options.iterations and options.stages == 1:
         return options.epochs
     whole = schedule_for(options, options.epochs).total_epochs(steps)
     if options.iterations and options.epochs != type(options).epochs:
@@ -62,12 +80,7 @@ def total_epochs(options: FitOptions, steps: int) -> int:
     return whole
 
 
-def stages(options: FitOptions) -> int:
-    """How many times the schedule is run."""
-    return getattr(options, "stages", 1)
-
-
-def schedule_for(options: FitOptions, epochs: int) -> Schedule:
+def schedule_for(options: OptimOptions, epochs: int) -> Schedule:
     """The learning rate of options with a warm-up, a straight line, a length in batches or several stages.
 
     Args:
@@ -76,31 +89,33 @@ def schedule_for(options: FitOptions, epochs: int) -> Schedule:
     Raises:
         OptionError: numbers that contradict each other.
     """
+    lengths = Lengths.of(options)
     if options.decay == "cosine":
         raise OptionError(
             "--decay step or linear with --warmup, --iterations or --stages", "--decay cosine", "--decay linear"
         )
-    more = {n: getattr(options, n, 0) for n in ("iterations", "warmup", "warmup_factor")}
-    if more["iterations"] and stages(options) > 1:
-        raise OptionError("stages of so many epochs", "--iterations with --stages", "--iterations 0 --epochs N")
-    more["epochs"] = 0 if more["iterations"] else epochs
+    if lengths.iterations and lengths.stages > 1:
+        raise OptionError("--stages with --epochs", "--iterations with --stages", "--iterations 0 --epochs N")
     try:
         return Schedule(
-            options.lr, options.decay, tuple(options.schedule), options.gamma, stages=stages(options), **more
+            options.lr,
+            options.decay,
+            tuple(options.schedule),
+            options.gamma,
+            epochs=0 if lengths.iterations else epochs,
+            **asdict(lengths),
         )
     except ValueError as error:
-        raise OptionError("a schedule that is possible", str(error)) from error
+        raise OptionError("a schedule whose numbers fit each other", str(error)) from error
 
 
-def learning_rate(options: FitOptions, epochs: int) -> Callable[[int, int], float]:
+def learning_rate(options: OptimOptions, epochs: int) -> Callable[[int, int], float]:
     """(batches since the first epoch began, batches an epoch) -> learning rate of the next batch."""
-    if (
-        options.decay == "linear"
-        or any(getattr(options, name, 0) for name in ("iterations", "warmup"))
-        or stages(options) > 1
-    ):
+    lengths = Lengths.of(options)
+    if options.decay == "linear" or lengths.iterations or lengths.warmup or lengths.stages > 1:
         return schedule_for(options, epochs).rate
     if options.decay == "cosine":
+        # along a cosine to a fiftieth of the rate, as --decay cosine says
         return lambda at, steps: options.lr * max(0.02, (1 + math.cos(math.pi * (at // steps) / max(epochs, 1))) / 2)
     return lambda at, steps: options.lr * options.gamma ** sum(at // steps >= mark for mark in options.schedule)
 

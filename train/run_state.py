@@ -19,6 +19,7 @@ from ..pose.checkpoints import copy_checkpoint
 from .divergence import divergence_error, non_finite_weights
 from .meter import Meter
 from .optim import restore_optimizer
+from .ranks import any_rank
 
 
 @dataclass
@@ -83,7 +84,7 @@ class Run:
             if best:
                 names.append(RunFolder.BEST)
             if self.snapshot and self.step == 0 and self.epoch % self.snapshot == 0:
-                names.append(f"checkpoint_{self.epoch}.pth.tar")
+                names.append(RunFolder.epoch_name(self.epoch))
             # what a resume reads comes last: a run killed in between does the epoch again, and all the names with it
             first, *more = [*names, self.last_name]
             facts = self.facts({**self.restored, **(state or {})})
@@ -158,8 +159,5 @@ class Run:
         return self.best_epoch >= 0 and 0 < self.patience <= self.epoch - self.best_epoch
 
     def any_rank(self, flag: bool) -> bool:
-        """Whether the flag is set on any rank: a decision before a collective must be the same on all."""
-        if self.fabric.world_size == 1:
-            return flag
-        total = self.fabric.all_reduce(torch.tensor(float(flag), device=self.fabric.device), reduce_op="sum")
-        return bool(total > 0)
+        """See `ranks.any_rank`."""
+        return any_rank(self.fabric, flag)

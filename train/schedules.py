@@ -42,7 +42,7 @@ class Schedule:
     warmup_factor: float = 0.0
     stages: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.shape not in SHAPES:
             raise ValueError(f"shape must be one of {', '.join(SHAPES)}, not {self.shape!r}")
         if (self.epochs > 0) == (self.iterations > 0):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,9 +17,10 @@ from ..pose import losses
 from ..pose.checkpoints import Loaded
 from ..pose.codecs import CODECS
 from ..pose.heatmap import decode
-from .feeds.crops import CropFeed
+from ..pose.models import PoseNetwork
+from .feeds.base import Batch, Feed
 from .feeds.labelled import feed_for
-from .options import FitOptions, TrainOptions
+from .options import TargetMapOptions, TrainOptions
 from .ranks import loss_factors
 
 PEAK_WEIGHT = 10.0  # of the balanced loss
@@ -43,9 +44,15 @@ class MapLoss:
     targets: str = "maps"
 
 
+def total_of(terms: Sequence[torch.Tensor]) -> torch.Tensor:
+    """The sum of at least one term."""
+    first, *more = terms
+    return sum(more, start=first)
+
+
 def finest(maps: list[torch.Tensor], target: torch.Tensor, flags: torch.Tensor) -> torch.Tensor:
     """Of targets of several widths the narrowest, for networks whose outputs are no pyramid: the hard joints of every stage."""
-    return sum(losses.labelled_ohkm(o, target[:, -1], flags) for o in maps)
+    return total_of([losses.labelled_ohkm(o, target[:, -1], flags) for o in maps])
 
 
 def pyramids(maps: list[torch.Tensor], target: torch.Tensor, flags: torch.Tensor) -> torch.Tensor:
@@ -81,7 +88,7 @@ def stage_loss(outputs: list[torch.Tensor], target: torch.Tensor, weight: torch.
     maps = [o.to(torch.promote_types(o.dtype, torch.float32)) for o in outputs if tuple(o.shape) == shape]
     if loss.whole:
         return loss.function(maps, target, weight)
-    return sum(loss.function(o, target, weight) for o in maps)
+    return total_of([loss.function(o, target, weight) for o in maps])
 
 
 def mean_over(loss: MapLoss, batch: Mapping[str, torch.Tensor] | None) -> torch.Tensor | float:
@@ -103,11 +110,11 @@ class SupervisedStep:
         loss: a key of `LOSSES`.
     """
 
-    def __init__(self, feed: CropFeed, fabric: Fabric, loss: str = "balanced"):
+    def __init__(self, feed: Feed, fabric: Fabric, loss: str = "balanced"):
         self.feed, self.fabric, self.device, self.loss = feed, fabric, fabric.device, LOSSES[loss]
         self.pictures, self.steps = feed.batch_size, feed.steps
 
-    def batches(self, epoch: int, start: int) -> Iterator[dict[str, torch.Tensor]]:
+    def batches(self, epoch: int, start: int) -> Iterator[Batch | None]:
         return self.feed.batches(epoch, start, self.device)
 
     def before_epoch(self, epoch: int, model: nn.Module) -> Mapping[str, float]:
@@ -140,10 +147,11 @@ def cell_accuracy(outputs: list[torch.Tensor], target: torch.Tensor, weight: tor
     each = slice(None, None, target.shape[1] // weight.shape[1])  # the first map of a joint says where it is
     distance = (decode(maps[:, each].float(), "argmax")[0] - decode(target[:, each], "argmax")[0]).norm(dim=-1)
     known = weight > 0
-    return ((distance < 0.05 * max(target.shape[-2:])) & known).sum() / known.sum().clamp_min(1)
+    near: torch.Tensor = (distance < 0.05 * max(target.shape[-2:])) & known
+    return near.sum() / known.sum().clamp_min(1)
 
 
-def loss_for(options: FitOptions, network: Loaded) -> str:
+def loss_for(options: TargetMapOptions, network: Loaded) -> str:
     """The loss that --loss names, or the one that belongs to the network's codec and input form.
 
     Raises:
@@ -153,7 +161,7 @@ def loss_for(options: FitOptions, network: Loaded) -> str:
     targets = "levels" if codec.levels > 1 else "offsets" if codec.maps_per_joint > 1 else "maps"
     fitting = [name for name, loss in LOSSES.items() if loss.targets == targets]
     if targets == "levels":  # the other two are for outputs that are pyramids of their own kind
-        fitting = sorted({"finest", network.model.level_loss})
+        fitting = sorted({"finest", _level_loss(network)})
     if options.loss != "auto":
         if options.loss not in fitting:
             raise OptionError(
@@ -161,8 +169,13 @@ def loss_for(options: FitOptions, network: Loaded) -> str:
             )
         return options.loss
     if targets == "levels":
-        return network.model.level_loss
+        return _level_loss(network)
     return "published" if network.spec.kind == "published" and targets == "maps" else codec.loss
+
+
+def _level_loss(network: Loaded) -> str:
+    assert isinstance(network.model, PoseNetwork)  # every network of the table is one
+    return network.model.level_loss
 
 
 def step_for(

@@ -10,7 +10,7 @@ Examples:
     python train/train.py --dataset real_animal --resume checkpoint/real_animal/horse/horse_hourglass/model_best.pth.tar
         --evaluate --animal horse
 
-The same command again goes on where an interrupted run stopped.
+A stopped run continues with the same command.
 """
 
 from __future__ import annotations

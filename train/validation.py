@@ -34,6 +34,8 @@ from .options import FitOptions
 from .run_state import Run
 from .supervised import LOSSES, loss_for, stage_loss
 
+Observe = Callable[[torch.Tensor, dict[str, Any]], None]  # (maps, raw batch), see `inference.predict`
+
 
 class Validation:
     """Scores a network on labelled validation data; called by `fit` after every epoch.
@@ -49,7 +51,7 @@ class Validation:
         self.flip = flips(options, dataset.skeleton)
         check_labels(dataset, network.spec.size_hw, 2, "score on")
 
-    def predict(self, model: nn.Module, batches: int | None = None, observe: Callable | None = None) -> Predictions:
+    def predict(self, model: nn.Module, batches: int | None = None, observe: Observe | None = None) -> Predictions:
         return predict(
             model, self.dataset, self.network.spec, self.fabric.device, self.options.predict_batch,
             self.options.workers if batches is None else 0,
@@ -67,7 +69,7 @@ class Validation:
         losses: list[tuple[float, int]] = []
         parts = counter_for(self.dataset, self.network)
 
-        def observe(maps: torch.Tensor, batch: dict) -> None:
+        def observe(maps: torch.Tensor, batch: dict[str, Any]) -> None:
             losses.append(self._loss(maps, batch))
             if parts:
                 parts.observe(maps, batch)
@@ -86,7 +88,7 @@ class Validation:
             told["auc"], told["mean_error"] = area_under_curve(distances)
         return {f"{self.prefix}/{name}": value for name, value in told.items()}
 
-    def _loss(self, maps: torch.Tensor, batch: dict) -> tuple[float, int]:
+    def _loss(self, maps: torch.Tensor, batch: Mapping[str, Any]) -> tuple[float, int]:
         """The last stage's loss on one batch against sub-pixel targets, and how many pictures that is."""
         spec, options = self.network.spec, self.options
         size = spec.heatmap_hw
@@ -107,7 +109,7 @@ def finish(
     best = weights.read(run.folder.best)
     weights.load_into(run.plain, best["state_dict"])
     parts = counter_for(validation.dataset, validation.network)
-    found = validation.predict(run.plain, observe=parts and parts.observe)
+    found = validation.predict(run.plain, observe=parts.observe if parts else None)
     scores = validation.scores(found)
     tables = log_tables([parts.table({"data": str(validation.dataset.describe().get("name", ""))})] if parts else [])
     chosen = f"epoch {run.best_epoch}" if run.best_epoch else "the network the run began with"
@@ -118,12 +120,9 @@ def finish(
     write_predictions(run.folder.preds_best, found)
     skeleton = validation.network.skeleton
     facts = {**facts, "input": validation.network.spec.describe()}
-    SavedPredictions("run", found, scores, skeleton, facts, epoch=int(best.get("epoch", 0)), tables=tables).write(
-        run.folder
-    )
-    more = [*[table.block() for table in tables], *more]
-    path = training_report(run.folder, validation.dataset, found, scores, skeleton, facts, more)
-    log.info("report: %s", path)
+    saved = SavedPredictions("run", found, scores, skeleton, facts, epoch=int(best.get("epoch", 0)), tables=tables)
+    saved.write(run.folder)
+    log.info("report: %s", training_report(run.folder, validation.dataset, saved, more))
     if found.faults:
         log.warning(found.faults)
     return scores

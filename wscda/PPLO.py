@@ -1,4 +1,4 @@
-"""Refine a pose network on unlabelled animals by its own selected predictions, easy ones first (PPLO).
+"""Refine a pose network on unlabelled animals with its own best predictions, more of them in every round (PPLO).
 
 Examples:
 
@@ -11,7 +11,7 @@ Examples:
     zoopose pplo --source coco:horse/train.json --target video:cows.mp4 --resume runs/horse/model_best.pth.tar
         --select self_consistency --grow cosine --source-ratio 0.4
 
-The same command again goes on where an interrupted run stopped. The target's labels, if it has any, are never read.
+Labels of --target are not read. A stopped run continues with the same command.
 """
 
 from __future__ import annotations

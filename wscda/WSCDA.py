@@ -1,4 +1,4 @@
-"""Adapt a pose network between humans, labelled animals and unlabelled ones (WS-CDA: weakly- and semi-supervised adaptation).
+"""Adapt a pose network with people, labelled animals and unlabelled animals (WS-CDA: weakly- and semi-supervised adaptation).
 
 Examples:
 
@@ -11,8 +11,8 @@ Examples:
     zoopose pplo --source coco:horse/train.json --target coco:cattle_a/all.json
         --resume runs/horse_to_cattle_wscda/model_best.pth.tar --checkpoint runs/horse_to_cattle_pplo
 
-Any of --human, --source, --target may be left out, as long as one of the first two is there. The target's labels, if it has any,
-are never read. The same command again goes on where an interrupted run stopped.
+--human, --source or --target may be left out, but not both --human and --source. Labels of --target are not read. A stopped run
+continues with the same command.
 """
 
 from __future__ import annotations

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..commandline.folder_lock import alone_in
-from ..evaluation.data import use_pairs_of
 from ..evaluation.mirroring import say_pairs
 from ..evaluation.run_folder import RunFolder
 from ..progress import log
 from ..train.adaptation import check_adaptable
-from ..train.run import banner, earlier_run, open_fabric, open_run, same_run, train_run
+from ..train.devices import open_fabric
+from ..train.resuming import earlier_run, same_run
+from ..train.run import log_banner, open_run, train_run
 from ..train.validation import Validation, finish
 from .domains import open_domains
 from .options import WscdaOptions
@@ -35,16 +36,13 @@ def adapt(options: WscdaOptions) -> Path:
     check_adaptable(pose_network)
     if restore is None and same_run(pose_network, options, "wscda"):
         restore = pose_network  # --resume names the last checkpoint of this run: continue it
-    for dataset in (domains.main, domains.valid, domains.target):
-        if dataset is not None:
-            use_pairs_of(dataset, pose_network.skeleton, options)
+    domains = domains.with_pairs_of(pose_network.skeleton, options)
     network = build_network(domains, start)
-    state = None if restore is None else restore.state
-    run = open_run(options, fabric, "wscda", pose_network, options.num_epochs, state, LAST, whole=network)
+    run = open_run(options, fabric, "wscda", pose_network, epochs=options.num_epochs, restore=restore, whole=network)
     parts = {**run.restored.get(STATE, {}), "parts": network.parts(), "human": domains.human_skeleton()}
     data = domains.describe()
     sizes = ", ".join(f"{name} {count / 1e6:.2f} M" for name, count in network.sizes().items())
-    banner(run, pose_network, data, options.num_epochs, [f"start      {start.note}", f"parts      {sizes}"])
+    log_banner(run, pose_network, data, options.num_epochs, [f"start      {start.note}", f"parts      {sizes}"])
     for skeleton in domains.skeletons():
         say_pairs(options, skeleton)
     if not run.epoch and not run.step:
@@ -54,7 +52,16 @@ def adapt(options: WscdaOptions) -> Path:
     step = step_for(options, domains, network, pose_network.spec, run, parts)
     validation = Validation(domains.valid, pose_network, fabric, options)
     train_run(
-        run, step, options, options.num_epochs, validation, "val/pck", "WS-CDA", data, restore is not None, pose_network
+        run,
+        step,
+        options,
+        pose_network,
+        epochs=options.num_epochs,
+        validate=validation,
+        select="val/pck",
+        method="WS-CDA",
+        data=data,
+        restored=restore is not None,
     )
     if fabric.is_global_zero:
         if options.probe:

@@ -8,7 +8,8 @@ from typing import Any
 
 from ..datasets.open import check_joints, has_splits
 from ..datasets.sample import PoseDataset
-from ..evaluation.data import open_target
+from ..evaluation.data import open_target, use_pairs_of
+from ..evaluation.options import PairOptions
 from ..pose.skeleton import Skeleton
 from ..train.data import labelled_data, training_and_validation
 from .options import WscdaOptions
@@ -28,6 +29,12 @@ class Domains:
     animal: PoseDataset | None
     target: PoseDataset | None
     valid: PoseDataset
+
+    def with_pairs_of(self, skeleton: Skeleton, options: PairOptions) -> Domains:
+        """The same data with the left/right pairs of a network, in data sets that have its joints; see `use_pairs_of`."""
+        main, valid = (use_pairs_of(data, skeleton, options) for data in (self.main, self.valid))
+        target = None if self.target is None else use_pairs_of(self.target, skeleton, options)
+        return Domains(main, None, target, valid) if self.animal is None else Domains(self.human, main, target, valid)
 
     @property
     def main(self) -> PoseDataset:

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..datasets.open import Subset, Unlabelled
 from ..datasets.sample import PoseDataset
+from ..datasets.views import Subset, Unlabelled
 from ..errors import DataError
 from ..evaluation.inference import predict
 from ..evaluation.report.blocks import Block, GalleryBlock, Picture, TableBlock
-from ..evaluation.report.run_report import crop_of
+from ..evaluation.report.overlay_gallery import crop_of
 from ..evaluation.run_folder import RunFolder
 from ..files import atomic_json
 from ..pose import checkpoints

@@ -14,6 +14,7 @@ from ..errors import OptionError
 from ..evaluation.network import load_network, refuse_joints
 from ..pose import checkpoints
 from ..pose.checkpoints import Loaded
+from ..pose.fresh_weights import FreshWeights
 from ..pose.input_spec import InputSpec
 from ..pose.models import PoseNetwork
 from ..pose.transfer import transfer_to_joints
@@ -114,15 +115,18 @@ def start_of(options: WscdaOptions, domains: Domains, restore: Loaded | None) ->
     if restore is not None:
         return Start(restore, None, restore.note)
     adapter = options.adapter if domains.animal is not None else 0
+    fresh = FreshWeights(options.seed)
     if not options.resume:
         refuse_joints(options)
         spec = input_spec(options)
-        model, numbers = new_network(options, skeleton, spec, adapter)
+        model, numbers = new_network(options, skeleton, spec, fresh, adapter)
+        fresh.continue_globally()
         note = "fresh weights; a network trained on humans is a better start (zoopose train, then --resume)"
         return Start(Loaded(model, options.arch, numbers, skeleton, spec, {}), None, note)
     refuse_new_network(options, options.resume)
-    given = load_network(options.resume, options.labelled, options, getattr(domains.main, "mean", None))
-    network, transferred = transfer_to_joints(with_sigma(given, options), skeleton, adapter, options.seed)
+    given = load_network(options.resume, options.labelled, options, domains.main.mean)
+    network, transferred = transfer_to_joints(with_sigma(given, options), skeleton, adapter, fresh)
+    fresh.continue_globally()
     note = given.note
     if given.skeleton.joints != skeleton.joints:
         joints = f"{len(given.skeleton)} joints transferred to the {len(skeleton)} of {skeleton.name}"

@@ -1,15 +1,15 @@
-"""Categories of a COCO keypoints file: which to take, and the skeleton that they have."""
+"""Categories of a COCO keypoints file: chooses those to read, and makes their skeleton."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ...errors import DataError
 from ...files import plain
 from ...pose.skeleton import Skeleton, from_coco_category
-from .file import CocoFile
+from .file import CocoFile, Entry
 
 log = logging.getLogger(__name__)
 
@@ -18,25 +18,25 @@ CHOOSE = "--category NAME or ID (of the target: --target-category)"
 
 
 class NoSuchCategory(DataError):
-    """A file has no category of the name or id that was asked for."""
+    """The file has no category of the name or id given."""
 
 
-def choose_categories(file: CocoFile, category: str | int | None) -> dict[Any, dict]:
+def choose_categories(file: CocoFile, category: str | int | None) -> dict[Any, Entry]:
     """The categories to take, all with the same joints: id -> entry.
 
     Args:
         category: name or id, or several with commas; None or "" for every category that annotations use.
 
     Raises:
-        NoSuchCategory: the file has none of that name or id.
-        DataError: categories with different joints.
+        NoSuchCategory: the file has no category of that name or id.
+        DataError: the categories have different joints.
     """
     if category is not None and str(category).strip():
         chosen = _named(file, str(category).strip())
     else:
         used = {ann["category_id"] for ann in file.annotations.values()}
         chosen = {i: c for i, c in file.categories.items() if i in used} or dict(file.categories)
-    # categories without joints stand beside the animals' in some files (boxes of other objects)
+    # some files also have categories without joints: boxes of other objects
     with_joints = {i: c for i, c in chosen.items() if c.get("keypoints")}
     if len({tuple(map(str, c["keypoints"])) for c in with_joints.values()}) > 1:
         sizes = ", ".join(f"{_name(c)}: {len(c['keypoints'])}" for c in list(with_joints.values())[:_SHOWN])
@@ -48,8 +48,8 @@ def choose_categories(file: CocoFile, category: str | int | None) -> dict[Any, d
     return with_joints or chosen
 
 
-def _named(file: CocoFile, text: str) -> dict[Any, dict]:
-    """The categories of a name or an id, names first; of several with commas where no category has the whole text for a name."""
+def _named(file: CocoFile, text: str) -> dict[Any, Entry]:
+    """The categories of a name, else of an id, else of several names or ids with commas."""
     found = {i: c for i, c in file.categories.items() if _name(c) == text} or {
         i: c for i, c in file.categories.items() if str(i) == text
     }
@@ -63,19 +63,19 @@ def _named(file: CocoFile, text: str) -> dict[Any, dict]:
     raise NoSuchCategory(f"category {text!r} in {file.path}", names, remedy)
 
 
-def _name(category: Mapping) -> str:
+def _name(category: Mapping[str, Any]) -> str:
     name = category.get("name")
     return "" if name is None else str(name)
 
 
-def _names(categories: Mapping[Any, dict]) -> str:
+def _names(categories: Mapping[Any, Entry]) -> str:
     shown = ", ".join(f"{plain(_name(c))} (id {plain(str(i))})" for i, c in list(categories.items())[:_SHOWN])
     rest = len(categories) - _SHOWN
     return shown + (f" and {rest} more" if rest > 0 else "")
 
 
-def category_skeleton(file: CocoFile, categories: Mapping[Any, dict], joints: Sequence[str] | None) -> Skeleton | None:
-    """The skeleton in the order of the file's keypoints; None where neither the categories nor `joints` name any."""
+def category_skeleton(file: CocoFile, categories: Mapping[Any, Entry], joints: Sequence[str] | None) -> Skeleton | None:
+    """The skeleton in the order of the file's keypoints; None where neither the categories nor `joints` name joints."""
     if not categories:
         return None
     first = dict(next(iter(categories.values())))
@@ -89,8 +89,8 @@ def category_skeleton(file: CocoFile, categories: Mapping[Any, dict], joints: Se
     return from_coco_category(first)
 
 
-def _limbs(category: dict) -> list[tuple[int, int]]:
-    """1-based limbs of a category; none where the file's cannot be meant, since they only serve to draw."""
+def _limbs(category: Entry) -> list[tuple[int, int]]:
+    """1-based limbs of a category; empty where they do not fit its joints, with a warning: limbs are only used to draw."""
     count = len(category["keypoints"])
     try:
         limbs = [(int(a), int(b)) for a, b in category.get("skeleton") or ()]
@@ -109,7 +109,7 @@ def select_joints(skeleton: Skeleton, joints: Sequence[str]) -> tuple[list[int],
     """Columns of the named joints, and the skeleton of just those, in the order given.
 
     Raises:
-        DataError: a joint the skeleton has not.
+        DataError: the skeleton does not have a joint.
     """
     unknown = [name for name in joints if name not in skeleton.joints]
     if unknown:
@@ -117,7 +117,7 @@ def select_joints(skeleton: Skeleton, joints: Sequence[str]) -> tuple[list[int],
     columns = [skeleton.joints.index(name) for name in joints]
     place = {column: i for i, column in enumerate(columns)}
 
-    def moved(pairs):
+    def moved(pairs: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
         return tuple((place[a], place[b]) for a, b in pairs if a in place and b in place)
 
     groups = {g: tuple(place[c] for c in members if c in place) for g, members in skeleton.groups.items()}
@@ -127,7 +127,7 @@ def select_joints(skeleton: Skeleton, joints: Sequence[str]) -> tuple[list[int],
         skeleton.name,
         names,
         moved(skeleton.limbs),
-        moved(skeleton.partners),
+        moved(skeleton.partners or ()),
         {g: m for g, m in groups.items() if m},
         sigmas,
     )

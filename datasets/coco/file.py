@@ -1,9 +1,9 @@
-"""A COCO keypoints JSON file as plain data: read, checked as a whole, and one annotation at a time."""
+"""Reads a COCO keypoints JSON file as plain data, and checks it: the whole file, then one annotation at a time."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,9 @@ from ..json_values import FURTHEST_PX, MOST_JOINTS, Ids, as_id, is_file_name, is
 
 _COCO = "a COCO keypoints file: a JSON object with the lists 'images', 'annotations' and 'categories'"
 _MISSING = object()
-SMALLEST_AREA = 1e-3  # of the box's, for an outline's; thin animals across their box fill more
+SMALLEST_AREA = 1e-3  # area of an outline, in areas of its box. Chosen: even a thin animal across its box fills more
+
+Entry = dict[str, Any]  # an image, annotation or category of a file
 
 
 @dataclass(frozen=True)
@@ -31,23 +33,40 @@ class CocoFile:
     """
 
     path: Path
-    images: Mapping[Any, dict]
-    annotations: Mapping[Any, dict]
-    categories: Mapping[Any, dict]
+    images: Mapping[Any, Entry]
+    annotations: Mapping[Any, Entry]
+    categories: Mapping[Any, Entry]
+
+
+class CocoFiles:
+    """The COCO files that one command has read: data sets that share it read each file once.
+
+    A file stays in memory as long as this object: give it to the data sets that are opened together, then let it go.
+    """
+
+    def __init__(self) -> None:
+        self._files: dict[Path, CocoFile] = {}
+
+    def read(self, path: Path) -> CocoFile:
+        """A file, read at the first call; raises as `read_coco`."""
+        key = path.absolute()
+        if key not in self._files:
+            self._files[key] = read_coco(path)
+        return self._files[key]
 
 
 def read_coco(path: Path, remedy: str = "give the path of the JSON file: coco:PATH.json") -> CocoFile:
-    """Reads a file and checks that its parts belong together; keypoints are not looked at, outlines are let go.
+    """Reads a file and checks that its parts belong together. Keypoints are not checked, outlines are dropped.
 
-    An id 1.0 is 1. An `image_id` or `category_id` "1" refers to the id 1, and 1 to "1", where the file has one of the two.
+    An id 1.0 is 1. An `image_id` or `category_id` "1" refers to the id 1, and 1 to "1", where the file has only one of the two.
 
     Args:
         path: the JSON file.
-        remedy: what to type where there is none.
+        remedy: what to type where there is no such file.
 
     Raises:
-        DataError: file missing, cut short, not JSON, not COCO, ids missing, of another type or given twice, names that are no
-            texts, or an annotation whose image or category is not there. The text names the file, the first id and how many.
+        DataError: the file is missing, cut short, not JSON or not COCO; ids are missing, of another type or given twice; names are
+            no texts; or an annotation names an image or category that the file does not have.
     """
     data = read_json(path, _COCO, remedy, drop=("segmentation",))
     lists = ("images", "annotations", "categories")
@@ -62,14 +81,16 @@ def read_coco(path: Path, remedy: str = "give the path of the JSON file: coco:PA
     images, annotations, categories = (_by_id(data[key], key[:-1], path) for key in lists)
     _check_names(images, path)
     _check_categories(categories, path)
-    _connect(annotations, images, "image_id", "an image", path)
-    _connect(annotations, categories, "category_id", "a category", path)
+    _resolve_references(annotations, images, "image_id", "an image", path)
+    _resolve_references(annotations, categories, "category_id", "a category", path)
     return CocoFile(path, images, annotations, categories)
 
 
-def _by_id(entries: list, what: str, path: Path) -> dict[Any, dict]:
-    found: dict[Any, dict] = {}
-    others, nameless, twice = {}, {}, []
+def _by_id(entries: list[Any], what: str, path: Path) -> dict[Any, Entry]:
+    found: dict[Any, Entry] = {}
+    others: dict[str, Any] = {}
+    nameless: dict[str, Any] = {}
+    twice: list[int | str] = []
     for number, entry in enumerate(entries):
         if not isinstance(entry, dict):
             others[f"number {number}"] = entry
@@ -91,19 +112,19 @@ def _by_id(entries: list, what: str, path: Path) -> dict[Any, dict]:
     return found
 
 
-def _kind(offenders: Mapping, verb: str = "is ") -> str:
+def _kind(offenders: Mapping[Any, Any], verb: str = "is ") -> str:
     value = next(iter(offenders.values()), _MISSING)
     return f" ({verb}none)" if value is _MISSING else f" ({verb}{kind_of(value)})"
 
 
-def _check_names(images: Mapping[Any, dict], path: Path) -> None:
+def _check_names(images: Mapping[Any, Entry], path: Path) -> None:
     names = {i: image.get("file_name", _MISSING) for i, image in images.items()}
     lost = {i: name for i, name in names.items() if not is_file_name(name)}
     refuse_any("a file_name for every image: the name of a file", lost, "image", path, _kind(lost, "has "))
 
 
-def _check_categories(categories: Mapping[Any, dict], path: Path) -> None:
-    kinds = (
+def _check_categories(categories: Mapping[Any, Entry], path: Path) -> None:
+    kinds: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
         ("a text for every category's name", "name", lambda v: v is None or is_name(v) or is_number(v)),
         ("a list of joint names for every category's keypoints", "keypoints", _joint_names),
         ("a list of numbers above 0 for every category's sigmas", "sigmas", _sigmas),
@@ -123,11 +144,13 @@ def _sigmas(value: Any) -> bool:
     return not value or (isinstance(value, list) and all(is_number(v) and v > 0 for v in value))
 
 
-def _connect(annotations: Mapping[Any, dict], entries: Mapping[Any, dict], key: str, what: str, path: Path) -> None:
-    """Makes every annotation's reference the id that the entry has.
+def _resolve_references(
+    annotations: Mapping[Any, Entry], entries: Mapping[Any, Entry], key: str, what: str, path: Path
+) -> None:
+    """Replaces every annotation's reference by the id of the entry that it means.
 
     Raises:
-        DataError: a reference to nothing.
+        DataError: there is no such entry.
     """
     ids, lost = Ids(entries), {}
     for i, ann in annotations.items():
@@ -142,8 +165,12 @@ def _connect(annotations: Mapping[Any, dict], entries: Mapping[Any, dict], key: 
     refuse_any(f"{what} for every annotation's {key}", lost, "annotation", path, detail)
 
 
-def check_keypoint_lengths(file: CocoFile, categories: Collection, count: int) -> None:
-    """Raises DataError unless every `keypoints` of these categories has 3 numbers for each of `count` joints."""
+def check_keypoint_lengths(file: CocoFile, categories: Collection[Any], count: int) -> None:
+    """Checks that every `keypoints` of these categories has 3 numbers for each of `count` joints.
+
+    Raises:
+        DataError: one has not.
+    """
     wrong = {}
     for i, ann in file.annotations.items():
         keypoints = ann.get("keypoints")
@@ -158,7 +185,7 @@ def check_keypoint_lengths(file: CocoFile, categories: Collection, count: int) -
         refuse_any(expected, wrong, "annotation", file.path, f" ({shape})")
 
 
-def read_joints(ann: dict, count: int) -> tuple[np.ndarray, np.ndarray]:
+def read_joints(ann: Entry, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Keypoints of one annotation: xy (K, 2) float32, 0 where not labelled, and visible (K,) uint8.
 
     Raises:
@@ -174,7 +201,7 @@ def read_joints(ann: dict, count: int) -> tuple[np.ndarray, np.ndarray]:
     flags = triples[:, 2]
     if not ((flags == 0) | (flags == 1) | (flags == 2)).all():
         raise UnusableAnnotation("visibility flags other than 0, 1 and 2")
-    flags = np.where(unplaced(ann, triples), 0, flags)
+    flags = np.where(without_place(ann, triples), 0, flags)
     known = flags > 0
     if not known.any():
         raise UnusableAnnotation("no labelled joint")
@@ -185,17 +212,22 @@ def read_joints(ann: dict, count: int) -> tuple[np.ndarray, np.ndarray]:
     return np.where(known[:, None], triples[:, :2], 0).astype(np.float32), flags.astype(np.uint8)
 
 
-def unplaced(ann: dict, triples: np.ndarray) -> np.ndarray:
-    """(K,) joints flagged as labelled at exactly 0, 0 or -1, -1, where the box does not reach: what tools write for a joint without
-    a place."""
+def without_place(ann: Entry, triples: np.ndarray) -> np.ndarray:
+    """(K,) joints labelled at exactly 0, 0 or -1, -1, outside the box: some tools write this for a joint without a place."""
     xy = triples[:, :2]
-    corner = (triples[:, 2] > 0) & ((xy == 0).all(1) | (xy == -1).all(1))
+    corner: np.ndarray = (triples[:, 2] > 0) & ((xy == 0).all(1) | (xy == -1).all(1))
+    box = _proper_box(ann)
+    return corner & bool(box is None or max(box[:2]) > 1)
+
+
+def _proper_box(ann: Mapping[str, Any]) -> list[float] | None:
+    """The box of an annotation where it is four numbers and at least 1 px on each side; else None."""
     box = ann.get("bbox")
-    boxed = isinstance(box, list) and len(box) == 4 and all(map(is_number, box)) and min(box[2:]) >= 1
-    return corner & (not boxed or max(box[:2]) > 1)
+    proper = isinstance(box, list) and len(box) == 4 and all(map(is_number, box)) and min(box[2:]) >= 1
+    return box if proper else None
 
 
-def has_flag(file: CocoFile, categories: Collection, flag: int) -> bool:
+def has_flag(file: CocoFile, categories: Collection[Any], flag: int) -> bool:
     """Whether a joint of these categories has a visibility flag, anywhere in the file."""
     return any(
         ann["category_id"] in categories and isinstance(ann.get("keypoints"), list) and flag in ann["keypoints"][2::3]
@@ -203,37 +235,34 @@ def has_flag(file: CocoFile, categories: Collection, flag: int) -> bool:
     )
 
 
-def is_crowd(ann: Mapping) -> bool:
-    """Whether an annotation is one of a crowd; "0", "false" and "no" say that it is none, as 0 does."""
+def is_crowd(ann: Mapping[str, Any]) -> bool:
+    """Whether an annotation is one of a crowd; the texts "0", "false" and "no" mean 0."""
     value = ann.get("iscrowd")
-    return (
-        value.strip().lower() not in ("", "0", "0.0", "false", "no", "n", "none")
-        if isinstance(value, str)
-        else bool(value)
-    )
+    if isinstance(value, str):
+        return value.strip().lower() not in ("", "0", "0.0", "false", "no", "n", "none")
+    return bool(value)
 
 
-def area_of(ann: Mapping) -> float | None:
-    """An annotation's area in px^2; None where it has none, or one much too small for its box (a share of the picture)."""
-    area, box = ann.get("area"), ann.get("bbox")
+def area_of(ann: Mapping[str, Any]) -> float | None:
+    """An annotation's area in px^2; None where it has none, or one much too small for its box (a share of the picture, say)."""
+    area = ann.get("area")
     if not is_number(area) or not 0 < area <= FURTHEST_PX**2:
         return None
-    if isinstance(box, list) and len(box) == 4 and all(map(is_number, box)) and min(box[2:]) >= 1:
-        w, h = box[2:]
-        if area < SMALLEST_AREA * w * h:
-            return None
+    box = _proper_box(ann)
+    if box is not None and area < SMALLEST_AREA * box[2] * box[3]:
+        return None
     return area
 
 
-class NoSize(UnusableAnnotation):
-    """A box of zero size, or less than a pixel: what tools write where they know no box."""
+class BoxWithoutSize(UnusableAnnotation):
+    """A box whose side is below one pixel: some tools write this for an animal without a box."""
 
 
-def read_box(ann: dict, size_wh: tuple[int, int] | None) -> tuple[float, float, float, float] | None:
+def read_box(ann: Entry, size_wh: tuple[int, int] | None) -> tuple[float, float, float, float] | None:
     """The annotation's box x, y, w, h in px; None where it has none.
 
     Raises:
-        NoSize: a side below 1 px, but not below 0.
+        BoxWithoutSize: a side below 1 px, but not below 0.
         UnusableAnnotation: the box is not four finite numbers, has a negative side, lies outside the picture, or is too large
             (`LARGEST_BOX`).
     """
@@ -251,7 +280,7 @@ def read_box(ann: dict, size_wh: tuple[int, int] | None) -> tuple[float, float, 
     if w < 0 or h < 0:
         raise UnusableAnnotation("box of negative size")
     if w < 1 or h < 1:
-        raise NoSize("box of zero size" if w == 0 or h == 0 else "box of less than a pixel")
+        raise BoxWithoutSize("box of zero size" if w == 0 or h == 0 else "box of less than a pixel")
     if max(w, h) > (LARGEST_BOX * max(size_wh) if size_wh else FURTHEST_PX):
         raise UnusableAnnotation(f"box more than {LARGEST_BOX} times as large as its picture")
     if x + w <= 0 or y + h <= 0 or (size_wh and (x >= size_wh[0] or y >= size_wh[1])):
@@ -259,7 +288,7 @@ def read_box(ann: dict, size_wh: tuple[int, int] | None) -> tuple[float, float, 
     return x, y, w, h
 
 
-def size_of(image: dict) -> tuple[int, int] | None:
+def size_of(image: Entry) -> tuple[int, int] | None:
     """Width and height in px as the file gives them; None where it does not."""
     w, h = image.get("width"), image.get("height")
     if is_number(w) and is_number(h) and 1 <= w <= FURTHEST_PX and 1 <= h <= FURTHEST_PX:

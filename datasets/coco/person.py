@@ -1,9 +1,10 @@
-"""COCO's people: 17 joints, the published tree, boxes as annotated or as a detector found them."""
+"""People of COCO 2017, in their annotated boxes or in those of a detector: `coco_person:ROOT`."""
 
 from __future__ import annotations
 
 import copy
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ..annotated_pictures import Animal, AnnotatedPictures, UnusableAnnotation
 from ..json_values import Ids
 from . import file as coco_file
 from .categories import choose_categories
+from .file import Entry
 from .tree import CocoPart, read_parts
 from .truth import CocoTruth, truth_of_files
 
@@ -34,18 +36,18 @@ class CocoPerson(AnnotatedPictures):
         ROOT/annotations/person_keypoints_{train,val}2017.json
         ROOT/{train,val}2017/<12 digits>.jpg                       or ROOT/images/{train,val}2017/
 
-    An item is a person that is no crowd and has a labelled joint; without labels, one with a box. Boxes are cut to the picture,
-    and the crop is 1.25 times the box, as SimpleBaseline and its successors have it. Their own box (1 px narrower for the same
-    middle, and where it begins outside the picture moved in, not cut) follows from `meta["annotated_box_xywh"]`, see
-    `person_boxes.frame_box`; people whose box they drop are left out here too.
+    Pictures: photographs. An item is a person that is no crowd and has a labelled joint; without labels, one with a box. Boxes are
+    cut to the picture, and the crop is 1.25 times the box, as in SimpleBaseline and its successors. `person_boxes.frame_box`
+    computes their box (1 px narrower about the same middle, moved into the picture where it begins outside) from
+    `meta["annotated_box_xywh"]`; people whose box they drop are left out here too.
 
     Args:
         root: the folder.
         split: "train", "valid" or "all" (both, as far as they are there).
-        labelled: False keeps the joints unread.
-        boxes: a file of detections, to be items in place of the annotated people. They have no labels; `meta["score"]` and
-            `scores` hold the detector's confidence. Only category person counts, in pictures of the split.
-        need_pictures: False allows annotations without their pictures, to look at what they say.
+        labelled: False: joints are not read.
+        boxes: a file of detections, which are the items in place of the annotated people. They have no labels; `meta["score"]` and
+            `scores` are the detector's confidence. Only category person counts, in pictures of the split.
+        need_pictures: False allows annotations without their pictures, to read only what they say.
 
     Attributes:
         scores: (N,) float64 of detections; None for annotated boxes.
@@ -61,13 +63,14 @@ class CocoPerson(AnnotatedPictures):
         root: str | Path,
         split: str = "all",
         labelled: bool = True,
+        *,
         boxes: str | Path | None = None,
         need_pictures: bool = True,
     ):
         self.root = Path(root)
         parts = read_parts(self.root, "person_keypoints", split, HOW_TO_GET)
         super().__init__(f"coco_person:{self.root}", split, parts[0].file.path if boxes is None else Path(boxes))
-        self.scores = None
+        self.scores: np.ndarray | None = None
         if boxes is None:
             for part in parts:
                 self._take_people(part, labelled)
@@ -81,16 +84,25 @@ class CocoPerson(AnnotatedPictures):
             self._require_pictures(HOW_TO_GET)
 
     def only(self, rows: np.ndarray, left_out: dict[str, np.ndarray]) -> CocoPerson:
-        """These detections alone; `left_out` are the rows of the others by reason, for `skipped`."""
+        """The detections `rows` alone.
+
+        Args:
+            rows: numbers of the items to take.
+            left_out: reason -> numbers of the others, for `skipped`.
+        """
         other = copy.copy(self)
         other.ids, other.shots = [self.ids[i] for i in rows], [self.shots[i] for i in rows]
-        other.boxes, other.scores = self.boxes[rows], self.scores[rows]
+        other.boxes = self.boxes[rows]
+        other.scores = None if self.scores is None else self.scores[rows]
         other._entries = [self._entries[i] for i in rows]
-        other.skipped = {**self.skipped, **{why: [self.ids[i] for i in own] for why, own in left_out.items()}}
+        other.skipped = {**self.skipped, **{why: [self.ids[i] for i in numbers] for why, numbers in left_out.items()}}
         return other
 
     def truth(self) -> CocoTruth:
-        """What COCO's evaluation scores against: everyone in the split, crowds and people without joints too; read anew."""
+        """What COCO's evaluation scores against: all people of the split, crowds and people without joints included.
+
+        The files are read again: their contents are not held in memory during a run.
+        """
         parts = read_parts(self.root, "person_keypoints", self.split, HOW_TO_GET)
         people = {i: c for part in parts for i, c in choose_categories(part.file, "person").items()}
         metas = [meta for *_, meta in self._entries]
@@ -106,7 +118,7 @@ class CocoPerson(AnnotatedPictures):
         for i, ann in part.file.annotations.items():
             if ann["category_id"] in people:
                 name = f"{part.pictures}/{part.file.images[ann['image_id']]['file_name']}"
-                self._add(i, "person", name, lambda i=i, a=ann, n=name: _person(i, a, n, part, labelled))
+                self._add(i, "person", name, partial(_person, i, ann, name, part, labelled))
 
     def _take_detections(self, path: Path, parts: list[CocoPart]) -> None:
         found = read_json(path, _DETECTIONS, "give the path of the detections")
@@ -124,33 +136,36 @@ class CocoPerson(AnnotatedPictures):
             else:
                 image, part = pictures[image_id]
                 name = f"{part.pictures}/{image['file_name']}"
-                self._add(number, "person", name, lambda d=detection, i=image, n=number, f=name: _detected(n, d, f, i))
+                self._add(number, "person", name, partial(_detected, number, detection, name, image))
 
 
-def _person(annotation_id: Any, ann: dict, name: str, part: CocoPart, labelled: bool) -> Animal:
+def _person(annotation_id: Any, ann: Entry, name: str, part: CocoPart, labelled: bool) -> Animal:
     if coco_file.is_crowd(ann):
         raise UnusableAnnotation("a crowd")
     if isinstance(ann.get("area"), int | float) and ann["area"] <= 0:
         raise UnusableAnnotation("area of zero")
     image = part.file.images[ann["image_id"]]
     size_wh = coco_file.size_of(image)
-    xy = visible = None
-    if labelled:
-        xy, visible = coco_file.read_joints(ann, len(COCO17))
+    joints = coco_file.read_joints(ann, len(COCO17)) if labelled else None
     box = cut_box(ann, size_wh)
-    # see person_boxes.clean_boxes, which says so of many at once
+    # the condition of `person_boxes.clean_boxes`
     if size_wh is not None and (box[0] > size_wh[0] - 1 or box[1] > size_wh[1] - 1):
         raise UnusableAnnotation("box beyond the middle of the picture's last pixel")
-    meta = {"category": "person", "image_id": image["id"], "annotation_id": annotation_id, "area": ann.get("area"),
-            "annotated_box_xywh": tuple(map(float, ann["bbox"]))}  # fmt: skip
-    return Animal(f"{name}#{annotation_id}", name, box, xy, visible, size_wh, meta=meta)
+    meta = {
+        "category": "person",
+        "image_id": image["id"],
+        "annotation_id": annotation_id,
+        "area": ann.get("area"),
+        "annotated_box_xywh": tuple(map(float, ann["bbox"])),
+    }
+    return Animal(f"{name}#{annotation_id}", name, box, joints, size_wh, meta=meta)
 
 
-def cut_box(ann: dict, size_wh: tuple[int, int] | None) -> tuple[float, float, float, float]:
+def cut_box(ann: Entry, size_wh: tuple[int, int] | None) -> tuple[float, float, float, float]:
     """The annotation's box, cut to the picture.
 
     Raises:
-        UnusableAnnotation: no box, or none that is left of it.
+        UnusableAnnotation: there is no box, or it cannot be used.
     """
     box = coco_file.read_box(ann, size_wh)
     if box is None:
@@ -163,7 +178,7 @@ def cut_box(ann: dict, size_wh: tuple[int, int] | None) -> tuple[float, float, f
     return left, top, right - left, bottom - top
 
 
-def _detected(number: int, detection: dict, name: str, image: dict) -> Animal:
+def _detected(number: int, detection: Entry, name: str, image: Entry) -> Animal:
     try:
         score = float(detection["score"])
     except (KeyError, TypeError, ValueError, OverflowError):
@@ -172,6 +187,11 @@ def _detected(number: int, detection: dict, name: str, image: dict) -> Animal:
         raise UnusableAnnotation("score that is not finite")
     size_wh = coco_file.size_of(image)
     box = cut_box(detection, size_wh)
-    meta = {"category": "person", "image_id": image["id"], "detection": number, "score": score,
-            "annotated_box_xywh": tuple(map(float, detection["bbox"]))}  # fmt: skip
+    meta = {
+        "category": "person",
+        "image_id": image["id"],
+        "detection": number,
+        "score": score,
+        "annotated_box_xywh": tuple(map(float, detection["bbox"])),
+    }
     return Animal(f"{name}#det{number}", name, box, size_wh=size_wh, meta=meta)

@@ -1,4 +1,4 @@
-"""The published tree of COCO 2017, which several data sets read."""
+"""The published tree of COCO 2017, of which `person` and `animals` read parts."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def read_parts(root: Path, kind: str, split: str, remedy: str) -> list[CocoPart]
         remedy: what to type to get the data.
 
     Raises:
-        DataError: a file that is missing or broken.
-        OptionError: another split.
+        DataError: a file is missing or broken.
+        OptionError: an unknown split.
     """
     if split not in SPLITS:
         raise OptionError(f"a split out of {', '.join(SPLITS)}", repr(split))

@@ -1,11 +1,11 @@
-"""What a data set's animals are scored against as COCO scores: annotations in COCO's form, those that are no items among them."""
+"""Annotations in COCO's format that COCO's evaluation scores against: those of the items, and those that are no items."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from ..annotated_pictures import AnnotatedPictures, UnusableAnnotation
 from ..json_values import is_number
 from ..sample import PoseDataset
 from . import file as coco_file
-from .file import CocoFile
+from .file import CocoFile, Entry
 
 
 @dataclass
@@ -22,34 +22,43 @@ class CocoTruth:
     """Annotations of the pictures of one split.
 
     Attributes:
-        images, annotations, categories: as in a COCO keypoints file. Crowds and animals without a labelled joint are there too: a
-            detection on them is not counted wrong. Keypoints are in the order of the data set's skeleton.
+        images, annotations, categories: as in a COCO keypoints file. They include crowds and animals without a labelled joint: a
+            detection on one is not counted as wrong. Keypoints are in the order of the data set's skeleton.
         items: N pairs (image_id, category_id), those of the data set's items.
-        left_out: reason -> annotations that make no sense; they are there without joints, as animals that are not counted.
-        one_category: the category is the truth's own making: results of any category are meant.
-        notes: what a reader of the scores must know of the truth, one clause each.
+        left_out: reason -> number of annotations that cannot be used. They are in `annotations` without joints, and not counted.
+        one_category: the data set has no categories; results of any category are scored.
+        notes: what a reader of the scores must know, one clause each.
     """
 
-    images: list[dict]
-    annotations: list[dict]
-    categories: list[dict]
+    images: list[Entry]
+    annotations: list[Entry]
+    categories: list[Entry]
     items: list[tuple[Any, Any]]
-    left_out: Counter = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
     one_category: bool = False
     notes: tuple[str, ...] = ()
 
-    def to_coco(self) -> dict[str, list]:
+    def to_coco(self) -> dict[str, list[Entry]]:
         """`images`, `annotations` and `categories` as one object."""
         return {"images": self.images, "annotations": self.annotations, "categories": self.categories}
 
 
+@runtime_checkable
+class HasTruth(Protocol):
+    """A data set made of COCO files."""
+
+    def truth(self) -> CocoTruth:
+        """What COCO's evaluation scores against."""
+        ...
+
+
 def coco_truth(dataset: PoseDataset) -> CocoTruth | None:
-    """The truth of a data set; None for sets whose pictures have no ids or names to tell results apart by (TigDog, renderings).
+    """The truth of a data set; None for sets without annotated boxes in pictures (TigDog, renderings).
 
     Raises:
         DataError: a set without labels.
     """
-    if hasattr(dataset, "truth"):
+    if isinstance(dataset, HasTruth):
         return dataset.truth()
     if not isinstance(dataset, AnnotatedPictures):
         return None
@@ -60,10 +69,10 @@ def coco_truth(dataset: PoseDataset) -> CocoTruth | None:
 
 
 def truth_of_files(
-    parts: Iterable[tuple[CocoFile, Collection]],
-    categories: Mapping[Any, Mapping],
+    parts: Iterable[tuple[CocoFile, Collection[Any]]],
+    categories: Mapping[Any, Entry],
     joints: int,
-    metas: Sequence[Mapping],
+    metas: Sequence[Mapping[str, Any]],
     columns: Sequence[int] | None = None,
 ) -> CocoTruth:
     """The truth of COCO files.
@@ -75,7 +84,10 @@ def truth_of_files(
         metas: N, of the data set's items, with `image_id` and, where there are several categories, `category_id`.
         columns: of the joints, those that the data set has.
     """
-    images, annotations, left_out, miscounted = [], [], Counter(), 0
+    images: list[Entry] = []
+    annotations: list[Entry] = []
+    left_out: Counter[str] = Counter()
+    miscounted = 0
     for file, wanted in parts:
         images += [{"id": i, "file_name": file.images[i]["file_name"]} for i in file.images if i in wanted]
         for i, ann in file.annotations.items():
@@ -103,15 +115,15 @@ def truth_of_files(
 
 
 def _annotation(
-    annotation_id: Any, ann: dict, joints: int, columns: Sequence[int] | None
+    annotation_id: Any, ann: Entry, joints: int, columns: Sequence[int] | None
 ) -> tuple[dict[str, Any], bool]:
-    """One annotation, cut to what scoring reads, and whether its `num_keypoints` is right, or not there.
+    """One annotation, cut to what scoring reads, and whether its `num_keypoints` is right or missing.
 
-    `num_keypoints` is counted here: a file's own, where it is wrong, would take labelled animals out of the score. An area, or a
-    box, of no size is left out.
+    `num_keypoints` is counted here: a wrong number in the file would remove labelled animals from the score. An area or a box
+    without size is left out.
 
     Raises:
-        UnusableAnnotation: joints that are no proper numbers.
+        UnusableAnnotation: joints are no numbers.
     """
     known = {"id": annotation_id, "image_id": ann["image_id"], "category_id": ann["category_id"]}
     keypoints = np.zeros((joints, 3))
@@ -121,7 +133,7 @@ def _annotation(
         if str(reason) != "no labelled joint":
             raise
     else:
-        # the numbers as the file has them, which the items' float32 would round
+        # the numbers of the file: the float32 of the items would round them
         keypoints = np.where(visible[:, None] > 0, np.array(ann["keypoints"], float).reshape(joints, 3), 0)
     own = keypoints if columns is None else keypoints[columns]
     known |= {"keypoints": own.ravel().tolist(), "iscrowd": int(coco_file.is_crowd(ann))}
@@ -133,27 +145,28 @@ def _annotation(
     return known | _box_of(ann), given is None or given == int((keypoints[:, 2] > 0).sum())
 
 
-def _ignored(annotation_id: Any, ann: dict, joints: int) -> dict[str, Any]:
-    """An annotation that cannot be read, without joints: a result on its animal is not counted wrong."""
+def _ignored(annotation_id: Any, ann: Entry, joints: int) -> dict[str, Any]:
+    """An annotation that cannot be used, without joints: a result on its animal is not counted as wrong."""
     own = {"id": annotation_id, "image_id": ann["image_id"], "category_id": ann["category_id"], "iscrowd": 0}
     return own | {"keypoints": [0.0] * 3 * joints, "num_keypoints": 0} | _box_of(ann)
 
 
-def _box_of(ann: dict) -> dict[str, list]:
+def _box_of(ann: Entry) -> dict[str, list[float]]:
     box = ann.get("bbox")
-    proper = isinstance(box, list) and len(box) == 4 and all(map(is_number, box)) and min(box[2:]) > 0
-    return {"bbox": box} if proper else {}
+    if isinstance(box, list) and len(box) == 4 and all(map(is_number, box)) and min(box[2:]) > 0:
+        return {"bbox": box}
+    return {}
 
 
 def truth_of_items(
     names: Sequence[str],
-    metas: Sequence[Mapping],
+    metas: Sequence[Mapping[str, Any]],
     boxes_xywh: np.ndarray,
     labels: tuple[np.ndarray, np.ndarray],
 ) -> CocoTruth:
     """The truth of a data set that is no COCO file: its items, all of one category, with the areas of their boxes.
 
-    Pictures go by the `image_id` of the items where it tells them apart, else by their number from 1 in the data set's order.
+    The id of a picture is the `image_id` of its items where each picture has another one, else its number from 1 in the data set.
 
     Args:
         names: N file names.
@@ -162,13 +175,10 @@ def truth_of_items(
         labels: (N, K, 2) and (N, K).
     """
     by_id = {meta.get("image_id"): name for meta, name in zip(metas, names)}
-    told = (
-        None not in by_id
-        and len(by_id) == len(set(names))
-        and all(by_id[m["image_id"]] == n for m, n in zip(metas, names))
-    )
+    by_image_id = None not in by_id and len(by_id) == len(set(names))
+    by_image_id = by_image_id and all(by_id[m["image_id"]] == n for m, n in zip(metas, names))
     numbers = {name: number for number, name in enumerate(dict.fromkeys(names), 1)}
-    ids = [meta["image_id"] if told else numbers[name] for meta, name in zip(metas, names)]
+    ids = [meta["image_id"] if by_image_id else numbers[name] for meta, name in zip(metas, names)]
     images = [{"id": i, "file_name": name} for i, name in dict(zip(ids, names)).items()]
     annotations = []
     for number, (image_id, box) in enumerate(zip(ids, np.asarray(boxes_xywh, float).tolist())):

@@ -1,4 +1,4 @@
-"""A video nobody has labelled, as a data set of its frames."""
+"""The frames of a video without labels: `video:FILE`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import copy
 import logging
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -14,39 +14,39 @@ from ...errors import DataError, OptionError
 from ...files import shown_name
 from ...pose.skeleton import Skeleton
 from ..pictures import PictureError
-from ..sample import PoseSample
-from ..unlabelled_pictures import WholePictures
+from ..sample import UNKNOWN_JOINTS, PoseSample
+from ..unlabelled_pictures import UnlabelledPictures
 from .index import index_video
 from .reader import FrameReader
 
 log = logging.getLogger(__name__)
 
 
-class VideoFile(WholePictures):
+class VideoFile(UnlabelledPictures):
     """Frames of one video, one animal in each; neighbouring frames are one shot.
 
-    Source: the user's own. Tree: one file, anything FFmpeg reads. Frames are counted by reading the file, not taken from its
-    header, and numbered from 0 in the order in which players show them; they are turned as the file says. Read in order the
-    file is decoded once; the last frames are kept, so that flow between neighbours costs nothing. Other access seeks, where
-    the file can be sought exactly. Each process opens the file when it first reads.
+    Source: a video of the user. Joints: none, until `with_skeleton`. Split: none. Tree: one file in a format that FFmpeg reads.
+    Frames are counted by reading the file, not its header. They are numbered from 0 in the order in which players show them, and
+    turned as the file says. Read in order, the file is decoded once; the last frames stay in memory for optical flow between
+    neighbours. Read in another order, it is sought, where its container allows an exact seek. Each process opens the file when it
+    first reads.
 
     Args:
         path: the file.
-        stride: take every stride-th frame.
+        stride: N: take every N-th frame.
         start, stop: first frame, and the one to end before (None: the end), counted from 0.
-        skeleton: the model's, or None to give it later by `with_skeleton`.
+        skeleton: of the model; None: given later by `with_skeleton`.
 
     Attributes:
         fps: frames per second on average; 0 where the file does not say.
         frames: numbers of the frames taken, in order.
-        reads_in_order: one process that reads in order decodes the file once; more would each decode most of it.
 
     Raises:
         DataError: no such file, not a video, or no frame between start and stop.
         OptionError: a stride below 1, or a negative start.
     """
 
-    kept = 4  # frames
+    cached_frames = 4  # the newest ones; optical flow needs a frame and its neighbours
     reads_in_order = True
 
     def __init__(
@@ -57,14 +57,15 @@ class VideoFile(WholePictures):
         stop: int | None = None,
         skeleton: Skeleton | None = None,
     ):
-        self.path, self.stride, self.skeleton = Path(path), stride, skeleton
+        self.path, self.stride, self.skeleton = Path(path), stride, skeleton or UNKNOWN_JOINTS
         if stride < 1 or start < 0:
             raise OptionError("a stride of 1 or more and a start of 0 or more", f"stride {stride}, start {start}")
         index = index_video(self.path)
         for note in index.notes:
             log.warning("%s: %s", shown_name(self.path), note)
         self.fps, self._seconds = index.fps, index.seconds
-        self._reader, self._recent = FrameReader(self.path, index), OrderedDict()
+        self._reader = FrameReader(self.path, index)
+        self._recent: OrderedDict[int, np.ndarray] = OrderedDict()
         self.frames = range(start, len(index) if stop is None else min(stop, len(index)), stride)
         if not self.frames:
             found = f"{self.path} has {len(index)} frames"
@@ -73,11 +74,8 @@ class VideoFile(WholePictures):
         self.ids = [f"{name}#{frame:06d}" for frame in self.frames]
         self.shots = [name] * len(self.ids)
 
-    def __len__(self) -> int:
-        return len(self.ids)
-
     def meta_of(self, index: int) -> dict[str, Any]:
-        """What is known of an item without decoding it: `frame`, its number from 0, and `time_s` from the file's start, or None."""
+        """Facts of an item without decoding it: `frame`, its number from 0, and `time_s`, s from the file's start, or None."""
         frame = self.frames[index]
         seconds = float(self._seconds[frame]) if frame < len(self._seconds) else np.nan
         return {"frame": frame, "time_s": seconds if np.isfinite(seconds) else None}
@@ -90,12 +88,12 @@ class VideoFile(WholePictures):
             if image is None:
                 raise PictureError(self.path, f"frame {frame} cannot be decoded")
             self._recent[frame] = image
-            if len(self._recent) > self.kept:
+            if len(self._recent) > self.cached_frames:
                 self._recent.popitem(last=False)
         meta = {"id": self.ids[index], "path": str(self.path)} | self.meta_of(index)
         return self._sample(self._recent[frame].copy(), meta)
 
-    def with_skeleton(self, skeleton: Skeleton) -> VideoFile:
+    def with_skeleton(self, skeleton: Skeleton) -> Self:
         """The same frames with this skeleton, and a decoder of their own."""
         other = super().with_skeleton(skeleton)
         other._reader, other._recent = copy.copy(self._reader), OrderedDict()

@@ -10,8 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..protocol import Score
+
+# name -> (x, y)
+Series = Mapping[str, tuple[ArrayLike, ArrayLike]]
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class TextBlock:
 
 @dataclass(frozen=True)
 class FactsBlock:
-    """Names and values in two columns: data, device, model size."""
+    """Names and values in two columns, such as data, device, size of the network."""
 
     title: str
     facts: Mapping[str, Any]
@@ -32,11 +36,11 @@ class FactsBlock:
 
 @dataclass(frozen=True)
 class TableBlock:
-    """A table of plain values; columns that hold only numbers stand to the right.
+    """A table of plain values; columns that hold only numbers are aligned to the right.
 
     Args:
         columns: C headings.
-        rows: rows of C cells each; floats are shown with four significant digits (give text for another form).
+        rows: rows of C cells each; floats are shown with four significant digits, text as it is.
         note: a line underneath.
     """
 
@@ -51,7 +55,7 @@ class ScoresBlock:
     """PCK per joint and per group, a column per score, coloured by value; differences are against the first column.
 
     Args:
-        scores: column heading -> score. Only scores of one protocol should stand together; each protocol is written out.
+        scores: column heading -> score. Put scores of one protocol together; the page explains each protocol.
         note: a line underneath.
     """
 
@@ -62,10 +66,16 @@ class ScoresBlock:
 
 @dataclass(frozen=True)
 class CurvesBlock:
-    """A line chart. series: name -> (x, y), nan for what is not known (as columns of `runlog.read` have)."""
+    """A line chart.
+
+    Args:
+        series: name -> (x, y), NaN for an unknown value, as columns of `run_log.read_log` have it.
+        x_label, y_label: what the axes show, with the unit.
+        note: a line underneath.
+    """
 
     title: str
-    series: Mapping[str, tuple[Sequence[float], Sequence[float]]]
+    series: Series
     x_label: str
     y_label: str
     note: str = ""
@@ -78,7 +88,7 @@ class ColouredTableBlock:
     Args:
         corner: what the rows are.
         columns: C headings.
-        rows: name -> C cells (text, strength of the colour 0..1 or None for a cell without a value, small text behind).
+        rows: name -> C cells (text, strength of the colour 0..1 or None for a cell without a value, small text after it).
         note: a line underneath.
     """
 
@@ -91,11 +101,11 @@ class ColouredTableBlock:
 
 @dataclass(frozen=True)
 class BarsBlock:
-    """Stacked bars, a row each, with their numbers.
+    """Stacked bars with their numbers, one in each row.
 
     Args:
         corner: what the rows are.
-        parts: what a bar is made of, name -> colour class of the style sheet (`c0`..`c7`, `r-NAME` of a reason).
+        parts: parts of a bar, name -> colour class of the style sheet (`c0`..`c7`, `r-NAME` of a reason).
         rows: name -> shares 0..1 in the order of `parts`; shown in percent.
         note: a line underneath.
     """
@@ -128,7 +138,7 @@ class Picture:
     Args:
         image: (H,W,3) uint8 RGB.
         caption: a line of text.
-        tags: what the page can filter by: name -> value.
+        tags: name -> value; the page has a filter for each name.
     """
 
     image: np.ndarray
@@ -138,12 +148,12 @@ class Picture:
 
 @dataclass(frozen=True)
 class GalleryBlock:
-    """Pictures with captions, filters for their tags, larger on a click.
+    """Pictures with captions and filters for their tags; a click enlarges a picture.
 
     Args:
         items: the pictures.
         note: a line above them.
-        max_side_px: longer side in the page; larger pictures are made smaller.
+        max_side_px: longer side in the page; larger pictures are reduced to it.
         quality: of the JPEG, 0 to 100.
     """
 
@@ -156,7 +166,7 @@ class GalleryBlock:
 
 @dataclass(frozen=True)
 class OptionsBlock:
-    """Resolved options and the command that repeats the run. origins: option -> where its value came from."""
+    """Options of a run and the command that repeats it. origins: option -> where its value came from."""
 
     title: str
     options: Mapping[str, Any]
@@ -166,14 +176,14 @@ class OptionsBlock:
 
 @dataclass(frozen=True)
 class LabelsBlock:
-    """Pseudo-labelled frames drawn by the page itself, so that a frame is kept once for all rounds and views.
+    """Pseudo-labelled frames that a script in the page draws, so that the page holds every frame once for all rounds and views.
 
     Args:
-        name: of the book, unique in the page; views of one book share it.
-        book: plain data of frames and labels, see `label_frames.LabelFrames`.
+        name: of the frames, unique in the page; several views of the same frames share it.
+        book: plain data of frames and labels, `data` of `label_frames.LabelFrames`.
         view: `gallery` (all frames picked for it, with filters), `worst` or `strips`.
         items: of `worst`: (frame, round, joint, check, px); of `strips`: (shot, frames, frames in all); frames, rounds and joints
-            as indices into the book.
+            as indices into `book`.
         note: a line above.
     """
 

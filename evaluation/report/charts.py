@@ -1,23 +1,28 @@
-"""Charts as small inline SVG. Colours come from the page's style sheet, so they follow its light and dark looks."""
+"""Charts as small inline SVG. Colours come from the style sheet of the page, which has a light and a dark theme."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...errors import ZooposeError
+from .blocks import Series
 
 # the picture's own units; the page scales it to its column
 WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 12, 44
 COLOURS = 8  # classes c0..c7 in the style sheet, used again from the start after that
 
+# points (..., 2) in the units of the axes -> points in the picture
+Place = Callable[[np.ndarray], np.ndarray]
+
 
 def ticks(low: float, high: float, about: int = 5) -> list[float]:
-    """Round numbers in [low, high], steps of 1, 2 or 5 times a power of ten, around `about` of them."""
+    """Round numbers in [low, high], about `about` of them, in steps of 1, 2 or 5 times a power of ten."""
     span = high - low
     if not span > 0:
         return [low]
@@ -25,12 +30,12 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
     step = min((s * power for s in (1, 2, 5, 10)), key=lambda step: abs(math.log(span / step / about)))
     first = math.ceil(low / step - 1e-9)
     count = math.floor(high / step + 1e-9) - first + 1
-    # rounding takes off what 3 * 0.1 leaves behind
+    # 3 * 0.1 is not 0.3: rounding removes the difference
     return [round((first + i) * step, 12) + 0.0 for i in range(count)]
 
 
-def line_chart(series: Mapping[str, tuple[Sequence[float], Sequence[float]]], x_label: str, y_label: str) -> str:
-    """SVG element with a line per series; nan and infinity are gaps, a lone point is a dot.
+def line_chart(series: Series, x_label: str, y_label: str) -> str:
+    """SVG element with a line for each series; NaN and infinity are gaps, a single point is a dot.
 
     Args:
         series: name -> (x, y), equally long.
@@ -63,25 +68,24 @@ def line_chart(series: Mapping[str, tuple[Sequence[float], Sequence[float]]], x_
 
 
 def reliability_chart(bins: Sequence[Mapping[str, float]]) -> str:
-    """SVG element: share right over predicted probability, on a square, beside the diagonal of a calibrated prediction.
+    """SVG element: share right over predicted probability, a square with the diagonal of a calibrated prediction.
 
     Args:
-        bins: of each bin `predicted` and `observed` in 0..1 and `count`; the dots' areas grow with their counts.
+        bins: of each bin `predicted` and `observed` in 0..1 and `count`; the area of a dot grows with its count.
 
     Raises:
         ZooposeError: when a bin lacks one of them.
     """
     try:
-        found = np.array([[b["predicted"], b["observed"], b["count"]] for b in bins], float).reshape(-1, 3)
+        points = np.array([[b["predicted"], b["observed"], b["count"]] for b in bins], float).reshape(-1, 3)
     except (KeyError, TypeError, ValueError) as error:
         raise ZooposeError("bins with numbers `predicted`, `observed` and `count`", repr(error)) from error
-    found = found[np.isfinite(found).all(1) & (found[:, 2] > 0)]
-    if not len(found):
+    points = points[np.isfinite(points).all(1) & (points[:, 2] > 0)]
+    if not len(points):
         return '<p class="nothing">Nothing to draw yet.</p>'
     side = HEIGHT - TOP - BOTTOM
 
     def place(xy: np.ndarray) -> np.ndarray:
-        xy = np.asarray(xy, float)
         return np.stack([LEFT + xy[..., 0] * side, HEIGHT - BOTTOM - xy[..., 1] * side], -1)
 
     width = LEFT + side + RIGHT
@@ -90,38 +94,45 @@ def reliability_chart(bins: Sequence[Mapping[str, float]]) -> str:
         'aria-label="share right over predicted probability">'
     ]
     parts += _axes(place, (0.0, 1.0), (0.0, 1.0), "predicted probability", "share right", right=LEFT + side)
-    (x0, y0), (x1, y1) = place([[0, 0], [1, 1]])
+    (x0, y0), (x1, y1) = place(np.array([[0, 0], [1, 1]]))
     parts.append(f'<line class="ideal" x1="{x0:.1f}" y1="{y0:.1f}" x2="{x1:.1f}" y2="{y1:.1f}"/>')
     parts.append('<g class="series c0">')
-    placed = place(found[:, :2])
+    placed = place(points[:, :2])
     parts.append(f'<polyline points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in placed)}"/>')
-    for (predicted, observed, count), (x, y) in zip(found, placed):
-        radius = 2.5 + 6 * math.sqrt(count / found[:, 2].max())
-        told = f"predicted {predicted:.2f}, right {observed:.2f}, {count:.0f} labels"
-        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"><title>{told}</title></circle>')
+    for (predicted, observed, count), (x, y) in zip(points, placed):
+        radius = 2.5 + 6 * math.sqrt(count / points[:, 2].max())
+        label = f"predicted {predicted:.2f}, right {observed:.2f}, {count:.0f} labels"
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"><title>{label}</title></circle>')
     return "\n".join([*parts, "</g>", "</svg>"])
 
 
-def _points(name: str, x: Sequence[float], y: Sequence[float]) -> np.ndarray:
-    x, y = np.asarray(x, float).ravel(), np.asarray(y, float).ravel()
-    if len(x) != len(y):
-        raise ZooposeError(f"as many x as y in the curve {name!r}", f"{len(x)} and {len(y)}")
-    return np.stack([x, y], 1)
+def _points(name: str, x: ArrayLike, y: ArrayLike) -> np.ndarray:
+    xs, ys = np.asarray(x, float).ravel(), np.asarray(y, float).ravel()
+    if len(xs) != len(ys):
+        raise ZooposeError(f"as many x as y in the curve {name!r}", f"{len(xs)} and {len(ys)}")
+    return np.stack([xs, ys], 1)
 
 
 def _padded(low: float, high: float) -> tuple[float, float]:
-    """A little air above and below; shares and losses keep 0 when they come near it."""
+    """The range with a margin of 5 % on both sides; a range of positive values that comes near 0 begins at 0."""
     if high <= low:
-        air = abs(low) * 0.1 or 0.5
-        return low - air, high + air
-    air = 0.05 * (high - low)
-    return (0.0 if 0 <= low < 0.4 * high else low - air), high + air
+        margin = abs(low) * 0.1 or 0.5
+        return low - margin, high + margin
+    margin = 0.05 * (high - low)
+    return (0.0 if 0 <= low < 0.4 * high else low - margin), high + margin
 
 
 def _axes(
-    place, x_range, y_range, x_label: str, y_label: str, right: float = WIDTH - RIGHT, whole: bool = False
+    place: Place,
+    x_range: tuple[float, float],
+    y_range: tuple[float, float],
+    x_label: str,
+    y_label: str,
+    *,
+    right: float = WIDTH - RIGHT,
+    whole: bool = False,
 ) -> list[str]:
-    """Grid, numbers and names of both axes; `whole`: x counts things."""
+    """Grid, numbers and names of both axes; `whole`: x has whole numbers only."""
     parts = []
     for value in ticks(*y_range, about=6):
         y = place(np.array([x_range[0], value]))[1]
@@ -140,8 +151,8 @@ def _axes(
     return parts
 
 
-def _line(name: str, xy: np.ndarray, place, colour: int) -> list[str]:
-    """One series: a path per unbroken stretch, and dots that tell their numbers when there are few of them."""
+def _line(name: str, xy: np.ndarray, place: Place, colour: int) -> list[str]:
+    """One series: a path for each part without a gap; up to 60 points are dots that show their numbers."""
     known = np.isfinite(xy).all(1)
     placed = place(xy)
     starts = np.flatnonzero(known & ~np.r_[False, known[:-1]])

@@ -1,4 +1,4 @@
-"""Pictures for reports: truth against prediction, pseudo-labels, heatmaps. uint8 RGB in, uint8 RGB out.
+"""Pictures for reports: predicted joints over labelled ones. uint8 RGB in, uint8 RGB out.
 
 Joints are in crop pixels with pixel centres at integers. Pictures are drawn enlarged, so that thin lines stay thin.
 """
@@ -13,7 +13,8 @@ import numpy as np
 from ...errors import ZooposeError
 from ...pose.skeleton import Skeleton
 
-# RGB; right and wrong differ in lightness too, for colour-blind readers
+Colour = tuple[int, int, int]  # RGB
+# right and wrong differ in lightness too, for colour-blind readers
 RIGHT, WRONG, TRUTH = (64, 196, 255), (255, 82, 60), (255, 255, 255)
 LIMB, REJECTED, EDGE = (168, 200, 216), (176, 176, 176), (20, 20, 20)
 SHIFT = 4  # bits of sub-pixel position in cv2's drawing calls
@@ -69,69 +70,6 @@ def overlay(
     for k in np.flatnonzero(known):
         _disc(picture, pred[k], 4 if valid[k] else 2, colours[k])
     return picture
-
-
-def label_tile(
-    crop: np.ndarray,
-    xy: np.ndarray,
-    confidence: np.ndarray,
-    admitted: np.ndarray,
-    skeleton: Skeleton,
-    side_px: int = 384,
-) -> np.ndarray:
-    """A pseudo-label: admitted joints solid, brighter and yellower with confidence; rejected ones hollow and grey.
-
-    Args:
-        crop: (S,S,3) or (3,S,S) uint8 RGB.
-        xy: (K,2) crop pixels, nan for joints without a label.
-        confidence: (K,) in 0..1; values outside are clipped for the colour.
-        admitted: (K,) bool, joints that train.
-        skeleton: gives the limbs, drawn between admitted joints.
-        side_px: longer side of the picture made.
-
-    Returns:
-        (H,W,3) uint8 RGB.
-    """
-    picture, scale, _ = _enlarged(crop, side_px)
-    xy, admitted = _scaled(np.asarray(xy, float), scale), np.asarray(admitted, bool)
-    known = np.isfinite(xy).all(1)
-    levels = np.uint8(np.clip(np.nan_to_num(np.asarray(confidence, float)), 0, 1) * 255)
-    colours = cv2.applyColorMap(levels[:, None], cv2.COLORMAP_VIRIDIS)[:, 0, ::-1].tolist()
-    for a, b in skeleton.limbs:
-        if known[a] and known[b] and admitted[a] and admitted[b]:
-            _line(picture, xy[a], xy[b], colours[a if levels[a] < levels[b] else b], 2)
-    for k in np.flatnonzero(known & ~admitted):
-        _ring(picture, xy[k], 4, REJECTED)
-    for k in np.flatnonzero(known & admitted):
-        _disc(picture, xy[k], 5, colours[k])
-    return picture
-
-
-def heatmap_tile(crop: np.ndarray, heatmaps: np.ndarray, side_px: int = 384, full: float | None = None) -> np.ndarray:
-    """The largest response of any joint, in colour over the darkened picture.
-
-    Args:
-        crop: (S,S,3) or (3,S,S) uint8 RGB.
-        heatmaps: (K,h,w) that cover the whole crop; cell i lies at crop pixel (i + 0.5) x stride - 0.5.
-        side_px: longer side of the picture made.
-        full: response shown at full strength; None takes the largest one.
-
-    Returns:
-        (H,W,3) uint8 RGB.
-    """
-    picture, _, _ = _enlarged(crop, side_px)
-    heatmaps = np.asarray(heatmaps, np.float32)
-    if heatmaps.ndim != 3 or not heatmaps.size:
-        raise ZooposeError("heatmaps (K,h,w)", f"shape {heatmaps.shape}")
-    strongest = np.nan_to_num(heatmaps.max(0))
-    full = float(strongest.max()) if full is None else full
-    height, width = picture.shape[:2]
-    # cv2.resize puts pixel centres where the docstring says: both grids share their outer edges
-    share = np.clip(cv2.resize(strongest, (width, height), interpolation=cv2.INTER_LINEAR) / max(full, 1e-12), 0, 1)
-    colour = cv2.applyColorMap(np.uint8(share * 255), cv2.COLORMAP_INFERNO)[..., ::-1]
-    weight = (0.85 * np.sqrt(share))[..., None]
-    grey = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    return np.uint8(0.75 * grey * (1 - weight) + colour * weight)
 
 
 def best_and_worst(errors: np.ndarray, valid: np.ndarray, n: int, threshold: float = 0.05) -> BestAndWorst:
@@ -192,11 +130,11 @@ def _line(picture: np.ndarray, a: np.ndarray, b: np.ndarray, colour, width: int)
     cv2.line(picture, _fixed(a), _fixed(b), colour, width, cv2.LINE_AA, SHIFT)
 
 
-def _ring(picture: np.ndarray, at: np.ndarray, radius: int, colour) -> None:
+def _ring(picture: np.ndarray, at: np.ndarray, radius: int, colour: Colour) -> None:
     cv2.circle(picture, _fixed(at), radius << SHIFT, EDGE, 4, cv2.LINE_AA, SHIFT)
     cv2.circle(picture, _fixed(at), radius << SHIFT, colour, 2, cv2.LINE_AA, SHIFT)
 
 
-def _disc(picture: np.ndarray, at: np.ndarray, radius: int, colour) -> None:
+def _disc(picture: np.ndarray, at: np.ndarray, radius: int, colour: Colour) -> None:
     cv2.circle(picture, _fixed(at), (radius + 1) << SHIFT, EDGE, -1, cv2.LINE_AA, SHIFT)
     cv2.circle(picture, _fixed(at), radius << SHIFT, colour, -1, cv2.LINE_AA, SHIFT)

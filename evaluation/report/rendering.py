@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from functools import singledispatch
-from typing import Any
+from typing import Any, TypeGuard
 
 import cv2
 import numpy as np
@@ -33,7 +33,7 @@ from .charts import COLOURS, line_chart, reliability_chart
 
 
 def cell_text(value: Any) -> str:
-    """A value as text for people: four significant digits, yes and no, lists with commas, '-' for nothing."""
+    """A value as text: four significant digits, yes and no, lists with commas, '-' for an empty or unknown value."""
     if value is None or (isinstance(value, str) and not value):
         return "-"
     if isinstance(value, bool | np.bool_):
@@ -49,7 +49,11 @@ def cell_text(value: Any) -> str:
 
 @singledispatch
 def view_of(block: Any) -> dict[str, Any]:
-    """What the template shows of a block."""
+    """Values of a block for the template.
+
+    Raises:
+        ZooposeError: rows of unequal length, a picture that is not uint8 RGB, another class than a block.
+    """
     raise ZooposeError("a block of a report: a class of evaluation.report.blocks", type(block).__name__)
 
 
@@ -81,12 +85,12 @@ def _(block: TableBlock) -> dict[str, Any]:
 @view_of.register
 def _(block: ScoresBlock) -> dict[str, Any]:
     scores = list(block.scores.values())
-    sections = [
+    sections: list[tuple[str, list[tuple[str, list[Share | None]]]]] = [
         ("All joints", [("mean", [Share(score.mean, score.n) for score in scores])]),
         ("Groups", _aligned([score.groups for score in scores])),
         ("Joints", _aligned([score.joints for score in scores])),
     ]
-    # one column of n when all scores stand on the same instances, else an n in every cell
+    # one column of n if all scores are of the same instances, else an n in every cell
     counts = [{share.n for share in shares if share is not None} for _, rows in sections for _, shares in rows]
     same_n = all(len(count) <= 1 for count in counts)
     views = [
@@ -100,7 +104,7 @@ def _(block: ScoresBlock) -> dict[str, Any]:
         for title, rows in sections
         if rows
     ]
-    # columns mostly share a protocol: it is written once
+    # most columns share a protocol, which is written once
     protocols: dict[tuple[str, str], list[str]] = {}
     for name, score in block.scores.items():
         protocols.setdefault((score.protocol.metric, score.protocol.sentence(score.n)), []).append(name)
@@ -119,7 +123,7 @@ def _(block: CurvesBlock) -> dict[str, Any]:
     for i, (name, (_, y)) in enumerate(block.series.items()):
         known = [value for value in np.asarray(y, float).ravel() if math.isfinite(value)]
         legend.append((name, i % COLOURS, f"{known[-1]:.4g}" if known else "-"))
-    # the generator escapes the names it writes
+    # line_chart escapes the names
     chart = Markup(line_chart(block.series, block.x_label, block.y_label))
     return {"chart": chart, "legend": legend, "note": block.note}
 
@@ -154,7 +158,7 @@ def _(block: LabelsBlock) -> dict[str, Any]:
 @view_of.register
 def _(block: GalleryBlock) -> dict[str, Any]:
     keys = list(dict.fromkeys(key for item in block.items for key in item.tags))
-    items = []
+    items: list[dict[str, Any]] = []
     for item in block.items:
         source, height, width = _jpeg(item.image, block.max_side_px, block.quality)
         tags = [cell_text(item.tags[key]) if key in item.tags else "" for key in keys]
@@ -182,22 +186,26 @@ def _equal_rows(title: str, cells: int, rows: Mapping[str, Sequence[Any]]) -> No
 
 
 def _aligned(columns: Sequence[Mapping[str, Share]]) -> list[tuple[str, list[Share | None]]]:
-    """A row per joint or group that any score has."""
+    """A row for each joint or group that any score has."""
     names = dict.fromkeys(name for shares in columns for name in shares)
     return [(name, [shares.get(name) for shares in columns]) for name in names]
 
 
 def _cells(shares: Sequence[Share | None]) -> list[dict[str, Any]]:
     """Text, colour value 0..1 and difference to the first column (in points) of a row's cells."""
-    known = [share is not None and share.n > 0 and math.isfinite(share.pck) for share in shares]
-    cells = []
+    first = shares[0] if shares else None
+    cells: list[dict[str, Any]] = []
     for i, share in enumerate(shares):
-        if not known[i]:
+        if not _is_known(share):
             cells.append({"text": "-" if share is None else NO_JOINTS, "value": None, "difference": None, "n": 0})
             continue
-        difference = round(100 * (share.pck - shares[0].pck), 1) + 0.0 if i and known[0] else None
+        difference = round(100 * (share.pck - first.pck), 1) + 0.0 if i and _is_known(first) else None
         cells.append({"text": f"{100 * share.pck:.1f}", "value": share.pck, "difference": difference, "n": share.n})
     return cells
+
+
+def _is_known(share: Share | None) -> TypeGuard[Share]:
+    return share is not None and share.n > 0 and math.isfinite(share.pck)
 
 
 def _jpeg(image: np.ndarray, max_side_px: int, quality: int) -> tuple[str, int, int]:

@@ -32,7 +32,7 @@ class SavedPredictions:
 
     Attributes:
         kind: `run` (scored at the end of a training run) or `test`.
-        found: predictions on the data that were scored.
+        predictions: on the data that were scored.
         scores: by protocol.
         skeleton: the network's joints.
         facts: what the report says of data and network.
@@ -42,7 +42,7 @@ class SavedPredictions:
     """
 
     kind: str
-    found: Predictions
+    predictions: Predictions
     scores: Mapping[str, Score]
     skeleton: Skeleton
     facts: Mapping[str, Any]
@@ -60,15 +60,15 @@ class SavedPredictions:
             "options": dict(self.options),
             "epoch": self.epoch,
             "tables": {table.name: table.to_json() for table in self.tables},
-            "crop_factor": float(self.found.crop_factor),
-            "faults": self.found.faults,
+            "crop_factor": float(self.predictions.crop_factor),
+            "faults": self.predictions.faults,
         }
         with sealed_hdf5(folder.predictions) as file:
             file.attrs["format"] = FORMAT
             file.create_dataset("about", data=json_text(about))
-            file.create_dataset("ids", data=[encoded(i) for i in self.found.ids], dtype=h5py.string_dtype())
+            file.create_dataset("ids", data=[encoded(i) for i in self.predictions.ids], dtype=h5py.string_dtype())
             for name in _arrays():
-                file.create_dataset(name, data=getattr(self.found, name))
+                file.create_dataset(name, data=getattr(self.predictions, name))
 
     @classmethod
     def read(cls, folder: RunFolder) -> SavedPredictions:
@@ -89,10 +89,12 @@ class SavedPredictions:
             if about["kind"] == "test":
                 _TEST_CHECK(about["options"], "about.options")
             skeleton = parse_skeleton(about["skeleton"], "about.skeleton")
-            found = _predictions_of(data, about, len(skeleton))
+            predictions = _predictions_of(data, about, len(skeleton))
             scores = {name: Score.from_json(score) for name, score in about["scores"].items()}
             tables = [ScoreTable.from_json(name, table) for name, table in about.get("tables", {}).items()]
-            return cls(about["kind"], found, scores, skeleton, about["facts"], about["options"], about["epoch"], tables)
+            return cls(
+                about["kind"], predictions, scores, skeleton, about["facts"], about["options"], about["epoch"], tables
+            )
         except DataError as error:
             raise DataError(
                 error.expected, error.found if str(path) in error.found else f"{path}: {error.found}", remedy
@@ -130,7 +132,7 @@ _TEST_CHECK = record(
 )
 
 
-def _predictions_of(data: Mapping[str, Any], about: Mapping[str, Any], k: int) -> Predictions:
+def _predictions_of(data: dict[str, Any], about: Mapping[str, Any], k: int) -> Predictions:
     """The arrays of a file of predictions of K joints.
 
     Raises:

@@ -10,7 +10,7 @@ import pytest
 
 from zoopose.datasets.pictures import PictureError
 from zoopose.datasets.pseudo_labels import CHECKS, REASONS, PseudoLabels
-from zoopose.datasets.sample import PoseSample
+from zoopose.datasets.sample import PoseDataset, PoseSample
 from zoopose.pose.skeleton import TIGDOG18, Skeleton
 from zoopose.train import train
 from zoopose.train.options import TrainOptions
@@ -37,7 +37,7 @@ def no_report(monkeypatch):
     monkeypatch.setattr("zoopose.train.validation.training_report", lambda folder, *_: folder / "report.html")
 
 
-class Frames:
+class Frames(PoseDataset):
     """Small pictures of noise made on the spot: `n` frames in shots of 25."""
 
     crop_factor, labels = 1.25, None

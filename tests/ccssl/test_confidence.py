@@ -16,7 +16,7 @@ from zoopose.ccssl.confidence import CORRECT, PRIOR, Calibration, Calibrator, ca
 from zoopose.ccssl.consistency import Views
 from zoopose.datasets.crops import CropCache
 from zoopose.datasets.pictures import PictureError
-from zoopose.datasets.sample import PoseSample
+from zoopose.datasets.sample import PoseDataset, PoseSample
 from zoopose.pose.augment import Augmentation
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.skeleton import Skeleton
@@ -121,7 +121,7 @@ def test_a_frame_with_weak_joints_is_believed_less():
     assert p[0, 0] > p[1, 0]
 
 
-class Dots:
+class Dots(PoseDataset):
     """Labelled pictures with three dots; in every fourth one joint c is labelled `miss` px beside its dot."""
 
     crop_factor = 1.0

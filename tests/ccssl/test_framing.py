@@ -16,7 +16,7 @@ from zoopose.ccssl.labelling import Labeller, LabelRules
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.ccssl.propagation import Temporal
 from zoopose.datasets.crops import CropCache
-from zoopose.datasets.sample import PoseSample
+from zoopose.datasets.sample import PoseDataset, PoseSample
 from zoopose.errors import OptionError
 from zoopose.pose.augment import Augmentation
 from zoopose.pose.checkpoints import load
@@ -56,7 +56,7 @@ def crops(*frames) -> torch.Tensor:
     return torch.stack([torch.from_numpy(dots(np.array(xy) + PAD, PADDED)).permute(2, 0, 1) for xy in frames])
 
 
-class Stills:
+class Stills(PoseDataset):
     """Pictures of 140 px with three dots and boxes that are not centred alike; boxes are 70 px, crops 64."""
 
     crop_factor, labels = 1.0, None

@@ -21,7 +21,7 @@ from zoopose.ccssl.adaptation import LAST
 from zoopose.ccssl.CCSSL import run
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.ccssl.protocol import with_defaults
-from zoopose.datasets.sample import PoseSample
+from zoopose.datasets.sample import PoseDataset, PoseSample
 from zoopose.errors import OptionError
 from zoopose.evaluation.network import load_network
 from zoopose.evaluation.run_folder import RunFolder
@@ -206,7 +206,7 @@ def test_where_boxes_are_whole_pictures_it_says_that_it_cannot_be_computed(tmp_p
     assert "cannot be computed" in json.loads((folder / "metrics.json").read_text())["guard"]["outcome"]
 
 
-class OneBox:
+class OneBox(PoseDataset):
     """A data set of one pose in one box, 100 times; `shown` frames of it have labels."""
 
     crop_factor, labels = 1.0, None
@@ -310,7 +310,7 @@ def test_a_limit_of_no_guard_is_refused(command, tmp_path):
 
 
 def test_the_published_protocol_says_once_that_it_has_none(caplog):
-    assert guard_for(with_defaults(CcsslOptions(protocol="published")), None, None, None) is None
+    assert guard_for(with_defaults(CcsslOptions(protocol="published")), None, None, True) is None
     assert caplog.text.count("no guard against harm") == 1
-    assert guard_for(with_defaults(CcsslOptions(protocol="published", no_guard=True)), None, None, None) is None
+    assert guard_for(with_defaults(CcsslOptions(protocol="published", no_guard=True)), None, None, True) is None
     assert caplog.text.count("no guard against harm") == 1

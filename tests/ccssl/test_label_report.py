@@ -10,7 +10,7 @@ import pytest
 
 from zoopose.datasets.pseudo_labels import REASONS, PseudoLabels
 from zoopose.errors import DataError
-from zoopose.evaluation.report import labels as label_report
+from zoopose.evaluation.report import label_selection
 from zoopose.evaluation.report.labels import label_blocks
 from zoopose.evaluation.report.page import build_report
 from zoopose.evaluation.run_folder import RunFolder
@@ -74,7 +74,7 @@ def test_the_book_holds_every_label_where_it_is(made):
 def test_worst_disagreements_are_the_largest_of_every_check_and_round(made):
     folder, _, blocks = made
     worst = block(blocks, "Worst disagreements")
-    assert len(worst.items) == label_report.WORST
+    assert len(worst.items) == label_selection.DISAGREEMENTS
     px = [item[4] for item in worst.items]
     assert px == sorted(px, reverse=True)
     assert {(i[1], i[3]) for i in worst.items} == {(r, c) for r in range(3) for c in labels_of(folder, 0).checks}
@@ -86,7 +86,7 @@ def test_worst_disagreements_are_the_largest_of_every_check_and_round(made):
 def test_strips_keep_the_order_of_a_shot(made):
     strips = block(made[2], "Shots over time").items
     assert [(shot, total) for shot, _, total in strips] == [("video0000", 25), ("video0001", 25), ("video0002", 10)]
-    assert all(rows == sorted(rows) and len(rows) <= label_report.PER_SHOT for _, rows, _ in strips)
+    assert all(rows == sorted(rows) and len(rows) <= label_selection.FRAMES_PER_SHOT for _, rows, _ in strips)
 
 
 def test_the_same_run_gives_the_same_page(made, tmp_path):
@@ -133,7 +133,7 @@ def test_labels_of_other_frames_are_refused(tmp_path, frames, label_files):
 
 def test_chosen_frames_are_spread(frames):
     confidence = np.random.default_rng(0).random(20_000)
-    rows = label_report._picked(confidence, [(1, 17), (400, 12)], 200)
+    rows = label_selection.gallery_rows(confidence, [(1, 17), (400, 12)], 200)
     assert len(set(rows)) == 200 and rows[0] == 17 and 12 in rows
     for part in (rows, rows[:50]):  # the beginning too, which is what a page of large pictures keeps
         assert np.histogram(part, 5, (0, 20_000))[0].min() > len(part) / 10

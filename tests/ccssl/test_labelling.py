@@ -14,7 +14,7 @@ from zoopose.ccssl.labelling import Labeller, LabelRules, fingerprint
 from zoopose.ccssl.propagation import Temporal
 from zoopose.datasets.crops import CropCache, collate
 from zoopose.datasets.pictures import PictureError
-from zoopose.datasets.sample import PoseSample
+from zoopose.datasets.sample import PoseDataset, PoseSample
 from zoopose.pose import heatmap
 from zoopose.pose.augment import Augmentation, generator_for
 from zoopose.pose.input_spec import InputSpec
@@ -29,7 +29,7 @@ STILL = Views(0, Augmentation(), Augmentation())
 CORNER = 28.0  # of the animal's box in the picture
 
 
-class Video:
+class Video(PoseDataset):
     """Frames of 120 px with a square box: one texture that moves by `motion` px a frame, or noise where `cut` says."""
 
     crop_factor, labels = 1.0, None

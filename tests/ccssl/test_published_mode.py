@@ -30,7 +30,7 @@ from zoopose.datasets.original_crops import LabelledCrops, OriginalCropCache, So
 from zoopose.datasets.original_items import OriginalItems
 from zoopose.datasets.pictures import PictureError
 from zoopose.datasets.pseudo_labels import REASONS, PseudoLabels
-from zoopose.datasets.sample import PoseSample
+from zoopose.datasets.sample import PoseDataset, PoseSample
 from zoopose.errors import OptionError
 from zoopose.pose import checkpoints
 from zoopose.pose.geometry import apply, invert
@@ -48,7 +48,7 @@ MEAN = (0.4, 0.5, 0.3)
 CPU = torch.device("cpu")
 
 
-class Film:
+class Film(PoseDataset):
     """Frames of 100 x 120 px: a texture that moves by `motion` px a frame, boxes that do not; another texture from `cut` on."""
 
     crop_factor, labels = 1.25, None

@@ -10,7 +10,7 @@ import signal
 import numpy as np
 import pytest
 
-from zoopose.ccssl import labelling
+from zoopose.ccssl import adaptation, labelling
 from zoopose.ccssl.adaptation import LAST
 from zoopose.ccssl.CCSSL import run
 from zoopose.ccssl.options import CcsslOptions
@@ -18,7 +18,6 @@ from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.pseudo_labels import PseudoLabels
 from zoopose.train import adaptation as adapting
 from zoopose.train import loop
-from zoopose.train import run as session
 
 pytestmark = pytest.mark.usefixtures("no_report")
 
@@ -163,14 +162,14 @@ def test_killed_and_gone_on(tmp_path, command, uninterrupted, run_state, killed,
 
 
 def save_every_batch(monkeypatch) -> None:
-    original = session.open_run
+    original = adaptation.open_run
 
     def opened(*args, **kwargs):
         task = original(*args, **kwargs)
         task.save_seconds = 0
         return task
 
-    monkeypatch.setattr(session, "open_run", opened)
+    monkeypatch.setattr(adaptation, "open_run", opened)
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from zoopose.ccssl.original.labels import share_left_out
 from zoopose.ccssl.protocol import refresh_of, with_defaults
 from zoopose.ccssl.setup import step_for
 from zoopose.datasets.coco.keypoints import CocoKeypoints
-from zoopose.datasets.open import Unlabelled
+from zoopose.datasets.views import Unlabelled
 from zoopose.evaluation.run_folder import RunFolder
 from zoopose.pose import checkpoints
 from zoopose.pose.input_spec import InputSpec

@@ -16,7 +16,7 @@ from zoopose.ccssl.selfcheck import SelfCheck
 from zoopose.ccssl.setup import Selection
 from zoopose.datasets.crops import CropCache
 from zoopose.datasets.pictures import PictureError
-from zoopose.datasets.sample import PoseSample
+from zoopose.datasets.sample import PoseDataset, PoseSample
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.skeleton import Skeleton
 
@@ -24,7 +24,7 @@ SIZE, CELLS, PAD = 64, 16, 13
 FORM = InputSpec("exact", SIZE, CELLS, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
-class Film:
+class Film(PoseDataset):
     """A texture with three dots on it, all of which move by `motion` px a frame."""
 
     crop_factor, labels = 1.0, None

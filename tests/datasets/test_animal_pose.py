@@ -10,7 +10,7 @@ from zoopose.datasets.animal_pose import SALT, VALID_LIST, AnimalPose, is_valida
 from zoopose.datasets.animal_pose_files import CLASSES, class_of, joint_order
 from zoopose.datasets.open import open_data
 from zoopose.datasets.pictures import PictureError
-from zoopose.datasets.split_by_name import drawn, listed, stem
+from zoopose.datasets.split_by_name import is_validation_by_name, listed_stems, stem
 from zoopose.errors import DataError, OptionError
 from zoopose.pose.skeleton import ANIMAL_POSE20
 
@@ -157,10 +157,10 @@ def has(root, split):
 
 
 def test_the_listed_split_is_the_one_the_rule_draws():
-    names = listed(VALID_LIST)
-    assert len(names) == 923 and all(drawn(SALT, name) for name in names)
-    assert drawn(SALT, "images/2007_000676.jpg") == drawn(SALT, "2007_000676.png")
-    share = np.mean([drawn(SALT, f"other{i}.jpg") for i in range(4000)])
+    names = listed_stems(VALID_LIST)
+    assert len(names) == 923 and all(is_validation_by_name(SALT, name) for name in names)
+    assert is_validation_by_name(SALT, "images/2007_000676.jpg") == is_validation_by_name(SALT, "2007_000676.png")
+    share = np.mean([is_validation_by_name(SALT, f"other{i}.jpg") for i in range(4000)])
     assert 0.18 < share < 0.22
 
 
@@ -265,7 +265,7 @@ def test_the_published_file():
     assert data.describe()["annotated"] == {"animals": 6117, "pictures": 4608}
     assert data.skipped.keys() == {"no labelled joint"} and len(data) == 6074
     stems = {stem(name) for name in json.loads(NATIVE.read_text())["images"].values()}
-    assert len(stems) == 4608 and {s for s in stems if drawn(SALT, s)} == listed(VALID_LIST)
+    assert len(stems) == 4608 and {s for s in stems if is_validation_by_name(SALT, s)} == listed_stems(VALID_LIST)
     # two pictures of it are also known in mmpose's form
     for theirs, ours in (
         (s, [i for i in range(len(data)) if stem(data.path_of(i).name) == s]) for s in ("ca110", "ho105")

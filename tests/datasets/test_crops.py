@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader
 
 from zoopose.datasets.crops import CropCache, CropDataset, collate, crop_image
 from zoopose.datasets.pictures import Fault, FaultLog, PictureError, SafeDataset
-from zoopose.datasets.sample import PoseSample
+from zoopose.datasets.sample import PoseDataset, PoseSample
 from zoopose.errors import DataError
 from zoopose.pose import geometry
 from zoopose.pose.skeleton import Skeleton
@@ -27,7 +27,7 @@ def centre_of_mass(image):
     return np.array([(x * weight).sum(), (y * weight).sum()]) / weight.sum()
 
 
-class Dots:
+class Dots(PoseDataset):
     """Pictures with one dot at the one joint; item 2 is broken when asked."""
 
     skeleton = Skeleton("dots", ("nose", "left_eye"))

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from zoopose.datasets.images import ImageFolder, natural_key
+from zoopose.datasets.sample import UNKNOWN_JOINTS
 from zoopose.errors import DataError
 from zoopose.pose.skeleton import ANIMAL_POSE20
 
@@ -39,9 +40,9 @@ def test_natural_order_of_odd_names():
 
 def test_skeleton_given_later(folder):
     data = ImageFolder(folder)
-    assert data.skeleton is None and data[0].xy_px.shape == (0, 2)
+    assert data.skeleton == UNKNOWN_JOINTS and data[0].xy_px.shape == (0, 2)
     other = data.with_skeleton(ANIMAL_POSE20)
-    assert other[0].visible.tolist() == [0] * 20 and data.skeleton is None
+    assert other[0].visible.tolist() == [0] * 20 and data.skeleton == UNKNOWN_JOINTS
 
 
 def test_empty_and_missing_folders(tmp_path):

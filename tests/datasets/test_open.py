@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from zoopose.datasets.open import SOURCES, Subset, Unlabelled, check_joints, class_names, has_splits, open_data
-from zoopose.datasets.sample import PoseSample
+from zoopose.datasets.open import SOURCES, check_joints, class_names, has_splits, open_data
+from zoopose.datasets.sample import UNKNOWN_JOINTS, PoseDataset, PoseSample
+from zoopose.datasets.views import Subset, Unlabelled
 from zoopose.errors import DataError, OptionError
 from zoopose.evaluation.data import open_with_options
 from zoopose.evaluation.options import DataOptions
@@ -17,7 +18,7 @@ from zoopose.train.options import AdaptOptions
 PAWS = Skeleton("paws", ("nose", "left_paw", "right_paw"))
 
 
-class Fake:
+class Fake(PoseDataset):
     """Stands in for the data sets in trees."""
 
     skeleton, crop_factor = PAWS, 1.5
@@ -81,7 +82,7 @@ def test_coco_with_and_without_labels(coco):
 def test_pictures_take_the_models_skeleton(coco):
     data = open_data(f"images:{coco.parent}", labelled=False, skeleton=TIGDOG18)
     assert len(data) == 1 and data[0].visible.shape == (18,)
-    assert open_data(f"images:{coco.parent}", split="train").skeleton is None
+    assert open_data(f"images:{coco.parent}", split="train").skeleton == UNKNOWN_JOINTS
     with pytest.raises(OptionError, match="labels to validate on"):
         open_data(f"images:{coco.parent}", split="valid")
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from zoopose.datasets.open import Subset, Unlabelled
 from zoopose.datasets.original_items import OriginalItems
-from zoopose.datasets.sample import PoseSample
+from zoopose.datasets.sample import PoseDataset, PoseSample
+from zoopose.datasets.views import Subset, Unlabelled
 from zoopose.errors import OptionError, ZooposeError
 from zoopose.pose.original.augment import StandardDraw, draw_standard, draw_strong, strong
 from zoopose.pose.skeleton import MPII16
@@ -22,7 +22,7 @@ from zoopose.pose.skeleton import MPII16
 SMALL = {"inp_res": 32, "out_res": 16, "mean": (0.4, 0.4, 0.4)}
 
 
-class Plain:
+class Plain(PoseDataset):
     """A data set without a published loader: 16 joints, one of them hidden, one without a label."""
 
     skeleton = MPII16

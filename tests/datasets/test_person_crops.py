@@ -11,7 +11,7 @@ import torch
 
 from zoopose.datasets.person_boxes import clean_boxes, frame_box
 from zoopose.datasets.person_crops import PersonCrops, cut_person
-from zoopose.datasets.sample import PoseSample
+from zoopose.datasets.sample import PoseDataset, PoseSample
 from zoopose.errors import OptionError
 from zoopose.pose.geometry import apply
 from zoopose.pose.input_spec import InputSpec
@@ -39,7 +39,7 @@ CPN = PersonAugmentation(
 )  # fmt: skip
 
 
-class People:
+class People(PoseDataset):
     """Persons of a grey picture, each joint a disc of its own colour."""
 
     crop_factor, shots = 1.25, [""] * 8
@@ -137,12 +137,12 @@ def test_a_turned_window_shows_the_picture_not_black_corners():
     sample = PoseSample(np.full((400, 400, 3), 200, np.uint8), np.zeros((17, 2)), np.zeros(17, np.uint8),
                         np.array([150, 120, 90, 120.0]), {})  # fmt: skip
     turned = PersonDraw(turn=0.0, angle=1.3)
-    cut = cut_person(sample, "msra", (128, 96), 1.25, COCO17.flip_order, None, HRNET, turned)
+    common = {"flip_order": COCO17.flip_order, "upper": None, "draw": turned}
+    cut = cut_person(sample, "msra", (128, 96), 1.25, **common, augmentation=HRNET)
     assert (cut["crop"] == 200).all()
     beside = PoseSample(sample.image, sample.xy_px, sample.visible, np.array([-60, 120, 90, 120.0]), {})
-    cut = cut_person(
-        beside, "msra", (128, 96), 1.25, COCO17.flip_order, None, replace(HRNET, fill=(10, 20, 30)), turned
-    )
+    filled = replace(HRNET, fill=(10, 20, 30))
+    cut = cut_person(beside, "msra", (128, 96), 1.25, **common, augmentation=filled)
     seen = np.unique(cut["crop"].numpy().reshape(3, -1), axis=1).T.tolist()
     assert [10, 20, 30] in seen and [200, 200, 200] in seen
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from zoopose.datasets.synthetic_animal import ANIMALS, MEANS, VERTICES, SyntheticAnimal, synthetic_mean
+from zoopose.datasets.synthetic_animal import ANIMALS, VERTICES, SyntheticAnimal
 from zoopose.errors import DataError, OptionError
 from zoopose.pose.skeleton import TIGDOG18
 
@@ -99,13 +99,13 @@ def test_cached_split_keeps_its_order(tree):
     np.testing.assert_array_equal(valid.mean, np.full(3, 0.25))
     (cache / "mean.pth.tar").write_bytes(b"nothing")
     with pytest.raises(DataError, match="mean.pth.tar"):
-        synthetic_mean(tree, "horse")
+        SyntheticAnimal.mean_of(tree, "horse")
 
 
 @pytest.mark.parametrize("animal", ANIMALS)
 def test_every_species_has_18_different_vertices_and_a_mean(animal, tmp_path):
     assert len(set(VERTICES[animal])) == len(VERTICES[animal]) == (25 if animal == "elephant" else 18)
-    np.testing.assert_allclose(synthetic_mean(tmp_path, animal), MEANS[animal], atol=1e-7)
+    np.testing.assert_allclose(SyntheticAnimal.mean_of(tmp_path, animal), SyntheticAnimal.means[animal], atol=1e-7)
 
 
 def test_elephants_trunk(tmp_path, monkeypatch):

@@ -181,6 +181,18 @@ def test_every_name_that_a_page_places_in_a_file_is_in_it(page):
     assert missing == []
 
 
+CALL = re.compile(r"^\| (?:\d )?(`\w+`.*?) \| (`.*?) \|", re.MULTILINE)
+
+
+def test_the_calls_from_a_command_to_a_loss_are_in_their_files():
+    rows = CALL.findall(text_of("CONTRIBUTING.md").partition("How a loss is reached")[2].partition("## How do I")[0])
+    for calls, files in rows:
+        texts = "".join((ROOT / name).read_text(encoding="utf-8") for name in re.findall(r"`([\w/]+\.py)`", files))
+        missing = [name for name in re.findall(r"`(_?[a-z_]+)`(?! *\))", calls) if f"def {name}(" not in texts]
+        assert not texts or missing == [], (calls, files)
+    assert len(rows) >= 6
+
+
 def anchors(text: str) -> set[str]:
     """The anchors of a page's headings, as GitHub and the site make them; and the names after `:::`."""
     titles = re.findall(r"^#+ (.+)$", FENCED.sub("", text), re.MULTILINE)
@@ -201,6 +213,12 @@ def test_every_link_leads_somewhere(page):
         if not path.exists() or anchor and anchor not in anchors(path.read_text(encoding="utf-8")):
             dead.append(f"{target}#{anchor}")
     assert dead == []
+
+
+def test_every_page_that_the_code_names_is_there():
+    files = [p for p in (*ROOT.rglob("*.py"), *ROOT.rglob("*.sh")) if not p.relative_to(ROOT).parts[0].startswith(".")]
+    named = {(p.name, page) for p in files for page in re.findall(r"docs/[\w/]+\.md", p.read_text(encoding="utf-8"))}
+    assert [(name, page) for name, page in sorted(named) if not (ROOT / page).is_file()] == []
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ import pytest
 import torch
 from torch import nn
 
-from zoopose.datasets.open import Subset, Unlabelled, open_data
+from zoopose.datasets.open import open_data
+from zoopose.datasets.views import Subset, Unlabelled
 from zoopose.errors import OptionError
 from zoopose.evaluation import predict as prediction
 from zoopose.evaluation import predicting

@@ -23,7 +23,8 @@ from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import TIGDOG18, Skeleton
 from zoopose.scripts import get_data as get
 from zoopose.scripts.demo import DemoOptions
-from zoopose.scripts.demo_plans import PLANS, with_defaults
+from zoopose.scripts.demo_plan import with_defaults
+from zoopose.scripts.demo_run import PLANS
 from zoopose.tests.every_option.ways import effect, elsewhere, free, refused, there, warns
 
 JOINTS = ("nose", "left_ear", "right_ear", "l_hip", "r_hip", "tail")
@@ -288,7 +289,7 @@ def _scored(folder: Path, _: Any) -> Any:
     place = folder if (folder / "predictions.h5").is_file() else Path("another")
     path = place / "metrics.json" if (place / "metrics.json").is_file() else Path("scores.json")
     poses = place / "keypoints_results.json"
-    record = SavedPredictions.read(RunFolder(place)).found
+    record = SavedPredictions.read(RunFolder(place)).predictions
     return repr(_numbers(json.loads(path.read_text()))), record.xy_px.tobytes(), poses.is_file() and poses.read_text()
 
 
@@ -315,8 +316,8 @@ RESULTS: dict[str, Callable[[Path, Any], Any]] = {
 def _planned(monkeypatch: pytest.MonkeyPatch) -> Callable[[DemoOptions], str]:
     """What `zoopose demo` would do: the options of its data and of its runs."""
     drawn: list[Any] = []
-    for name in ("make_animals.run", "make_domains.run"):
-        monkeypatch.setattr(f"zoopose.scripts.demo_plans.{name}", drawn.append)
+    for name in ("demo_ccssl.make_animals.run", "demo_wscda.make_domains.run"):
+        monkeypatch.setattr(f"zoopose.scripts.{name}", drawn.append)
 
     def plan(options: DemoOptions) -> str:
         drawn.clear()

@@ -153,7 +153,7 @@ def test_the_test_command(scene, seen, stretched_tolerance):
     found = test.run(TestOptions(dataset="real_animal", checkpoint=str(scene.folder / "scores"), **scene.options))
     record = SavedPredictions.read(RunFolder(scene.folder / "scores"))
     scene.check_pictures(seen[0], scene.published["rgb_mean"], stretched_tolerance)
-    scene.check_cells(record.found.cells, record.found.target_cells)
+    scene.check_cells(record.predictions.cells, record.predictions.target_cells)
     scene.check_score(found["published"].mean, found["published"].joints)
 
 

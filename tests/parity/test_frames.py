@@ -220,7 +220,16 @@ def test_hrnet_training_samples(golden):
         same(window.centre, golden[f"out_center_{k}"], err_msg=f"case {k}")
         same(window.scale, golden[f"out_scale_{k}"], err_msg=f"case {k}")
         same(window.angle_deg, golden[f"out_rotation_{k}"], err_msg=f"case {k}")
-        item = cut_person(sample, "msra", size_hw, 1.25, COCO17.flip_order, upper, augmentation, draw)
+        item = cut_person(
+            sample,
+            "msra",
+            size_hw,
+            1.25,
+            flip_order=COCO17.flip_order,
+            upper=upper,
+            augmentation=augmentation,
+            draw=draw,
+        )
         same_picture(item["crop"].numpy().transpose(1, 2, 0), expected)
         known = golden[f"out_joints_vis_{k}"][:, 0] > 0
         np.testing.assert_array_equal(item["visible"].numpy() > 0, known)

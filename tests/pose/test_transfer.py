@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from zoopose.pose.checkpoints import Loaded
+from zoopose.pose.fresh_weights import FreshWeights
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import ANIMAL_POSE20, COCO17, MPII16, SKELETONS, TIGDOG18, Skeleton
@@ -56,7 +57,7 @@ def test_skeletons_of_ones_own_correspond_by_name():
 
 def test_a_network_for_other_joints_keeps_what_corresponds():
     old = loaded(COCO17)
-    new, count = transfer_to_joints(old, ANIMAL_POSE20, 2, seed=0)
+    new, count = transfer_to_joints(old, ANIMAL_POSE20, 2, FreshWeights(0))
     assert count == 17 and new.numbers["adapter"] == 2 and new.skeleton is ANIMAL_POSE20
     images = torch.rand(2, 3, 32, 32)
     pairs = corresponding_joints(COCO17, ANIMAL_POSE20)
@@ -69,11 +70,11 @@ def test_a_network_for_other_joints_keeps_what_corresponds():
 
 def test_a_network_of_the_same_joints_is_kept_whole():
     old = loaded(TIGDOG18)
-    assert transfer_to_joints(old, TIGDOG18, 0, 0)[0] is old
-    new, count = transfer_to_joints(old, TIGDOG18, 2, 0)
+    assert transfer_to_joints(old, TIGDOG18, 0, FreshWeights(0))[0] is old
+    new, count = transfer_to_joints(old, TIGDOG18, 2, FreshWeights(0))
     images = torch.rand(2, 3, 32, 32)
     with torch.no_grad():
         assert all(torch.equal(a, b) for a, b in zip(old.model(images), new.model(images), strict=True))
     assert count == 18
     adapted = loaded(TIGDOG18, adapter=1)
-    assert transfer_to_joints(adapted, TIGDOG18, 2, 0)[0] is adapted, "an adapter that is there is kept"
+    assert transfer_to_joints(adapted, TIGDOG18, 2, FreshWeights(0))[0] is adapted, "an adapter that is there is kept"

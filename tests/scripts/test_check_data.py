@@ -9,18 +9,18 @@ import pytest
 from zoopose.datasets.check import check_source, shown
 from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.images import ImageFolder
-from zoopose.datasets.open import Subset
 from zoopose.datasets.options import CheckOptions
 from zoopose.datasets.pictures import PictureError
-from zoopose.datasets.sample import PoseSample
+from zoopose.datasets.sample import PoseDataset, PoseSample
 from zoopose.datasets.sample_sheet import TILE_PX, evenly_spaced, overlay_sheet
+from zoopose.datasets.views import Subset
 from zoopose.errors import DataError, OptionError
 from zoopose.pose.draw import LEFT
 from zoopose.pose.skeleton import Skeleton
 from zoopose.scripts.check_data import run
 
 
-class Animals:
+class Animals(PoseDataset):
     """Six animals; the picture of number 4 is broken."""
 
     skeleton = Skeleton("s", ("nose", "left_eye", "right_eye", "l_paw", "tail"))

@@ -100,11 +100,13 @@ def test_a_record_comes_back_as_it_was(work, tmp_path):
     first = SavedPredictions.read(RunFolder(work / "runs/adapted"))
     first.write(RunFolder(tmp_path))
     again = SavedPredictions.read(RunFolder(tmp_path))
-    for name, value in vars(first.found).items():
+    for name, value in vars(first.predictions).items():
         same = (
-            np.array_equal(value, getattr(again.found, name), equal_nan=True) if isinstance(value, np.ndarray) else None
+            np.array_equal(value, getattr(again.predictions, name), equal_nan=True)
+            if isinstance(value, np.ndarray)
+            else None
         )
-        assert same if same is not None else value == getattr(again.found, name), name
+        assert same if same is not None else value == getattr(again.predictions, name), name
     assert {n: s.to_json() for n, s in again.scores.items()} == {n: s.to_json() for n, s in first.scores.items()}
     assert (again.skeleton.to_dict(), again.facts) == (first.skeleton.to_dict(), first.facts)
 
@@ -149,7 +151,7 @@ def _data_gone(folder: Path):
 
 def _data_changed(folder: Path):
     record = SavedPredictions.read(RunFolder(folder))
-    record.found.ids[0] = "another"
+    record.predictions.ids[0] = "another"
     record.write(RunFolder(folder))
 
 

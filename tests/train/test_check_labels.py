@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from zoopose.datasets.open import open_data
+from zoopose.datasets.sample import PoseDataset
 from zoopose.errors import DataError
 from zoopose.evaluation.mirroring import flips, mirrors, say_pairs
 from zoopose.pose.skeleton import Skeleton
@@ -81,7 +82,7 @@ def test_all_joints_outside_the_crops(changed, tiny_options, tmp_path, caplog):
 
 
 def test_a_joint_counts_just_where_the_crop_shows_it():
-    class Data:
+    class Data(PoseDataset):
         boxes = np.array([[10, 10, 20, 20]], np.float32)
         crop_factor = 1.25
 

@@ -11,8 +11,9 @@ import torch
 from zoopose.commandline.parsing import parse
 from zoopose.errors import OptionError
 from zoopose.pose import checkpoints
+from zoopose.pose.fresh_weights import FreshWeights
 from zoopose.pose.models import build_model
-from zoopose.train import network as building
+from zoopose.train.network import input_spec, new_network
 from zoopose.train.optim import parameter_groups
 from zoopose.train.options import TrainOptions
 from zoopose.train.recipes import load_recipe
@@ -44,11 +45,11 @@ def test_an_option_of_hourglasses_replaces_the_recipes():
     words = ["--recipe", "mpii/hg_bearpaw_s2_256x256"]
     assert parse(TrainOptions, words, "train", "").stacks == 2
     options = parse(TrainOptions, [*words, "--stacks", "1", "--width", "8"], "train", "")
-    network, numbers = building.new_network(options, load_skeleton(), building.input_spec(options))
+    network, numbers = new_network(options, load_skeleton(), input_spec(options), FreshWeights(0))
     assert (numbers["num_stacks"], numbers["width"], len(network.hg)) == (1, 8, 1)
     options = replace(options, arch_options="num_stacks=3")
     with pytest.raises(OptionError, match="--stacks 3"):
-        building.new_network(options, load_skeleton(), building.input_spec(options))
+        new_network(options, load_skeleton(), input_spec(options), FreshWeights(0))
 
 
 def load_skeleton():
@@ -69,8 +70,8 @@ def test_the_width_of_peaks_goes_with_the_network(tmp_path, command):
 @pytest.mark.parametrize(
     "more, said",
     [
-        ({"augment": "published", "codec": "udp_offset"}, "codec that only reads"),
-        ({"augment": "published", "codec": "quarter"}, "codec that only reads"),
+        ({"augment": "published", "codec": "udp_offset"}, "one Gaussian peak a joint"),
+        ({"augment": "published", "codec": "quarter"}, "one Gaussian peak a joint"),
         ({"label_type": "Cauchy", "codec": "quarter"}, "Cauchy"),
         ({"codec": "megvii", "loss": "megvii"}, "finest"),
         ({"codec": "cpn", "loss": "cpn"}, "finest"),

@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from zoopose import progress as stopping
-from zoopose.train import loop
-from zoopose.train import run as session
+from zoopose.train import loop, training
 from zoopose.train.options import TrainOptions
 from zoopose.train.train import run
 from zoopose.train.training import LAST
@@ -53,14 +52,14 @@ def at_batch(monkeypatch, number: int, act) -> None:
 
 
 def save_every_batch(monkeypatch) -> None:
-    original = session.open_run
+    original = training.open_run
 
     def opened(*args, **kwargs):
         task = original(*args, **kwargs)
         task.save_seconds = 0
         return task
 
-    monkeypatch.setattr(session, "open_run", opened)
+    monkeypatch.setattr(training, "open_run", opened)
 
 
 def test_the_same_command_twice_gives_the_same_run(tmp_path, command, uninterrupted, run_state):

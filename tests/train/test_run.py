@@ -11,13 +11,14 @@ import torch
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.commandline.limits import check_limits
 from zoopose.errors import OptionError, WeightsError
-from zoopose.train import loop
-from zoopose.train import network as building
+from zoopose.train import loop, training
 from zoopose.train import optim as rates
-from zoopose.train import run as session
+from zoopose.train.devices import open_fabric
 from zoopose.train.feeds.labelled import trains_hidden
 from zoopose.train.loop import Meter
+from zoopose.train.network import input_spec
 from zoopose.train.options import FitOptions, TrainOptions
+from zoopose.train.resuming import earlier_run
 from zoopose.train.run_state import Run
 from zoopose.train.train import run
 from zoopose.train.training import LAST
@@ -60,10 +61,10 @@ def test_a_folder_with_another_run_is_not_overwritten(finished, command):
 
 def test_options_that_shape_nothing_may_change(finished, command):
     for more in ({"workers": 1}, {"epochs": 5}, {"test_batch": 2}, {"snapshot": 3}, {"year": 1}):
-        assert session.earlier_run(command(finished, **more), "train", LAST) is not None
-    assert session.earlier_run(command(finished, restart=True, lr=1.0), "train", LAST) is None
+        assert earlier_run(command(finished, **more), "train", LAST) is not None
+    assert earlier_run(command(finished, restart=True, lr=1.0), "train", LAST) is None
     with pytest.raises(OptionError, match="holds a train run"):
-        session.earlier_run(command(finished), "ccssl", LAST)
+        earlier_run(command(finished), "ccssl", LAST)
 
 
 def test_a_restart_begins_anew(tmp_path, command):
@@ -139,18 +140,18 @@ def test_rates_fall_as_the_schedule_says():
 
 def test_sides_that_no_network_has_are_refused(tmp_path, command, data):
     with pytest.raises(OptionError, match="--out-res 16"):
-        building.input_spec(FitOptions(inp_res=128, out_res=16))
+        input_spec(FitOptions(inp_res=128, out_res=16))
     with pytest.raises(OptionError, match="--depth"):
         run(command(tmp_path, inp_res=48, depth=3))
     with pytest.raises(OptionError, match="multiple"):
         run(command(tmp_path, inp_res=36, depth=0))
-    assert building.input_spec(FitOptions(inp_res=128)).heatmap_size == 32
+    assert input_spec(FitOptions(inp_res=128)).heatmap_size == 32
 
 
 def test_a_missing_device_is_named(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(OptionError, match="--accelerator cpu"):
-        session.open_fabric(FitOptions(accelerator="cuda"))
+        open_fabric(FitOptions(accelerator="cuda"))
 
 
 def test_means_of_an_epoch_are_over_its_batches():
@@ -213,7 +214,7 @@ def test_patience_ends_a_run_and_its_restart_does_not_go_on(tmp_path, command, m
         found = original(self, model, batches)
         return found if batches is not None else {**found, "val/pck": next(scores)}
 
-    opened = session.open_run
+    opened = training.open_run
 
     def patient(*args, **kwargs):
         task = opened(*args, **kwargs)
@@ -221,7 +222,7 @@ def test_patience_ends_a_run_and_its_restart_does_not_go_on(tmp_path, command, m
         return task
 
     monkeypatch.setattr(validation.Validation, "__call__", scored)
-    monkeypatch.setattr(session, "open_run", patient)
+    monkeypatch.setattr(training, "open_run", patient)
     monkeypatch.setattr(validation, "training_report", lambda folder, *_: folder / "report.html")
     run(command(tmp_path, epochs=6))
     assert rows(tmp_path) == [1, 2, 3, 4] and state(tmp_path)["epoch"] == 4

@@ -64,7 +64,7 @@ class Draw:
 
     epoch: int
     step: int
-    rows: np.ndarray
+    rows: Sequence[int]
 
 
 class Batches(Protocol):
@@ -131,7 +131,7 @@ class Feed(ABC):
         span = config.batch_size * config.world
         own = [order[i * span : (i + 1) * span][config.rank :: config.world] for i in range(start, self.steps)]
         # a rank without a picture computes along with one that counts nothing
-        shares = [share if len(share) else order[:1] for share in own]
+        shares = [(share if len(share) else order[:1]).tolist() for share in own]
         items, workers, collate = self._items(epoch)
         for step, raw in enumerate(Loader(SafeDataset(items, config.strict), shares, workers, collate), start):
             read = self.faults.take(raw)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from ...datasets.crops import CropCache, collate
-from ...datasets.sample import IGNORED, PoseDataset
+from ...datasets.sample import IGNORED, PartLabels, PoseDataset
 from ...pose import heatmap
 from ...pose.augment import Augmentation, BatchPart, augment, generator_for
 from ...pose.codecs import CODECS
@@ -184,8 +184,13 @@ class CropFeed(Feed):
         batch = {"images": images, "target": target, "weight": weight, "index": read["index"]}
         if "parts" in read:
             parts = read["parts"].to(device)
-            batch["parts"] = part_views(parts, view_from_crop, self.spec.size_hw, self.dataset.parts.mirrored)
+            batch["parts"] = part_views(parts, view_from_crop, self.spec.size_hw, self._part_labels().mirrored)
         return batch
+
+    def _part_labels(self) -> PartLabels:
+        labels = getattr(self.dataset, "parts", None)  # of a data set whose samples have part maps
+        assert isinstance(labels, PartLabels)
+        return labels
 
 
 def part_views(

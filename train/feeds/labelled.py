@@ -11,6 +11,7 @@ import numpy as np
 from lightning_fabric import Fabric
 
 from ...commandline.parsing import given, warn_nothing
+from ...datasets.open import original_augmentation, people_placed_hidden_joints
 from ...datasets.pictures import PictureError
 from ...datasets.sample import PoseDataset
 from ...errors import DataError, OptionError
@@ -50,9 +51,9 @@ def feed_for(options: TrainOptions, training: PoseDataset, spec: InputSpec, fabr
         _warn_unused(options, ("scale_factor", "rot_factor"), name)
     if name == "recipe":
         _warn_unused(options, ("sigma_decay", "label_type"), "recipe")
-        augmentation = person_augmentation(options, training.skeleton)
+        ranges = person_augmentation(options, training.skeleton)
         hidden = trains_hidden(options, options.dataset)
-        return PersonFeed(training, spec, augmentation, config, hidden=hidden, weighted=options.joint_weights)
+        return PersonFeed(training, spec, ranges, config, hidden=hidden, weighted=options.joint_weights)
     _warn_unused(options, ("joint_weights",), name)
     targets = target_config(options, spec, options.dataset, options.sigma_decay)
     augmentation = augmentation_for(options, name, training.skeleton)
@@ -67,7 +68,7 @@ def augmentation_name(options: TrainOptions, spec: InputSpec) -> str:
     """
     name: str = options.augment
     if name == "auto":
-        weak = options.dataset.partition(":")[0] in ("real_animal", "synthetic_animal")
+        weak = original_augmentation(options.dataset) == "standard"
         name = "recipe" if spec.kind in FRAMES else "standard" if weak else "strong"
     kinds = {"published": ("published",), "recipe": FRAMES}.get(name, ("exact", "published"))
     if spec.kind not in kinds:
@@ -140,13 +141,12 @@ def encoding_of(options: TargetMapOptions) -> str:
 
 def trains_hidden(options: TargetMapOptions, source: str) -> bool:
     """Whether joints of a source that are labelled but hidden are trained on."""
-    nobody_placed = source.partition(":")[0].startswith(("real_animal", "synthetic_animal"))
-    return options.hidden == "train" or (options.hidden == "auto" and not nobody_placed)
+    return options.hidden == "train" or (options.hidden == "auto" and people_placed_hidden_joints(source))
 
 
 def original_mean(training: PoseDataset) -> tuple[float, float, float]:
     """RGB mean that the published input form subtracts: the data set's own, or measured on up to 200 of its pictures."""
-    mean = getattr(training, "mean", None)
+    mean = training.mean
     if mean is not None:
         return _rgb(mean)
     means = []

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import default_collate
 
+from ...datasets.open import original_augmentation
 from ...datasets.original_items import OriginalItems
 from ...datasets.pictures import Fault
 from ...datasets.sample import PoseDataset
@@ -68,13 +69,13 @@ def original_items(
         dataset, inp_res=spec.size, out_res=spec.heatmap_size, sigma=spec.sigma, scale_factor=options.scale_factor,
         rot_factor=options.rot_factor, label_type=options.label_type, augment=augment,
         flip=flip and mirrors(options, dataset.skeleton),
-        mean=np.array(spec.mean, np.float32), seed=options.seed, stream=stream,
+        mean=spec.mean, seed=options.seed, stream=stream,
     )  # fmt: skip
 
 
 def training_items(dataset: PoseDataset, spec: InputSpec, options: TrainOptions) -> OriginalItems:
     """Items of `train --augment published`: recipe 7b (strong) for names that end in _sp, else 7a (ccssl section 6)."""
-    strong = options.dataset.partition(":")[0].endswith("_sp")
+    strong = original_augmentation(options.dataset) == "strong"
     return original_items(dataset, spec, options, "strong" if strong else "standard")
 
 
@@ -87,8 +88,8 @@ def _collate(items: Sequence[Any]) -> dict[str, Any]:
     weight = default_collate([np.asarray(m["target_weight"], np.float32).reshape(-1) for m in metas])
     index = torch.tensor([int(m["index"]) for m in metas])
     return {
-        "images": default_collate(images),
-        "target": default_collate(targets),
+        "images": default_collate(list(images)),
+        "target": default_collate(list(targets)),
         "weight": weight,
         "index": index,
         "faults": faults,

@@ -142,7 +142,7 @@ def load_recipe(name: str) -> Recipe:
         PersonAugmentation, _fields(PersonAugmentation, augmentation, f"{path}, [augmentation]"), path
     )
     found["results"] = _results(results, path)
-    recipe = _made(Recipe, found | {"name": name.removesuffix(".toml")}, path)
+    recipe: Recipe = _made(Recipe, found | {"name": name.removesuffix(".toml")}, path)
     _check(recipe, path)
     return recipe
 
@@ -190,7 +190,7 @@ def _typed(value: Any, hint: Any, where: str) -> Any:
             return tuple(_typed(v, parts[0] if many else p, where) for v, p in zip(value, parts * len(value)))
         size = "" if many else f"{len(parts)} "
         raise OptionError(f"a list of {size}{parts[0].__name__} values for {where}", repr(value))
-    wanted = {float: (int, float), Mapping: dict}.get(origin or hint, origin or hint)
+    wanted: Any = {float: (int, float), Mapping: dict}.get(origin or hint, origin or hint)
     if not isinstance(value, wanted) or (isinstance(value, bool) and hint is not bool):
         raise OptionError(f"{getattr(hint, '__name__', 'a table')} for {where}", repr(value))
     if hint is float:

@@ -29,7 +29,8 @@ def weight_at(epoch: int, warmup: int, weight: float = 1.0) -> float:
 
 def frame_confidence(peak: np.ndarray) -> np.ndarray:
     """(N,) for `admit` per frame, from all peaks (N, K) of a frame: their geometric mean, to the power of `FRAME_POWER`."""
-    return np.exp(FRAME_POWER * np.log(np.maximum(peak, 1e-3)).mean(1))
+    powered: np.ndarray = np.exp(FRAME_POWER * np.log(np.maximum(peak, 1e-3)).mean(1))
+    return powered
 
 
 def admit(
@@ -63,4 +64,5 @@ def admit(
         confidence = confidence * frames[:, None]
     ranked = -np.sort(-confidence, axis=0 if per == "joint" else None)
     threshold = ranked[max(1, round(share * len(ranked))) - 1]
-    return (confidence >= threshold) & (confidence > 0)
+    admitted: np.ndarray = (confidence >= threshold) & (confidence > 0)
+    return admitted

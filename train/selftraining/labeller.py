@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from ...pose import weights
 from ...pose.input_spec import InputSpec
 from ...pose.seal import is_whole, seal_zip
 from ...progress import Progress, Stopped, asked, deferring
+from ..ranks import any_rank, summed
 
 PARTIAL_SECONDS = 30.0  # between two writings of what is done
 
@@ -42,6 +44,10 @@ class Partial:
     path: Path
     mark: str
     seconds: float = PARTIAL_SECONDS
+
+    def of_rank(self, rank: int) -> Path:
+        """The file of a rank."""
+        return self.path.with_suffix(f".{rank}{self.path.suffix}") if rank else self.path
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,7 @@ class ChunkLabeller:
         self,
         model: nn.Module,
         size: int,
-        label: Callable[[dict, int], None],
+        label: Callable[[dict[str, Any], int], None],
         out: dict[str, np.ndarray],
         names: Sequence[str],
         title: str,
@@ -113,9 +119,7 @@ class ChunkLabeller:
         n, count = len(self.crops), -(-len(self.crops) // size)
         # whole chunks: what a frame's labels are may follow from the chunk it is in
         first, end = (min(size * (count * r // self.world), n) for r in (self.rank, self.rank + 1))
-        path = partial and (
-            partial.path.with_suffix(f".{self.rank}{partial.path.suffix}") if self.rank else partial.path
-        )
+        path = partial.of_rank(self.rank) if partial else None
         mark = f"{partial.mark} {first}-{end}" if partial else ""
         begin = resume_partial(path, out, mark, first, names)
         chunks = [range(i, min(i + size, end)) for i in range(begin, end, size)]
@@ -130,7 +134,7 @@ class ChunkLabeller:
                     label(batch, chunk[0])
                 progress.add(len(chunk))
                 clock = time.monotonic()
-                if partial and (clock - saved > partial.seconds or chunk[-1] + 1 == end or asked()):
+                if partial and path and (clock - saved > partial.seconds or chunk[-1] + 1 == end or asked()):
                     saved = clock
                     keep_partial(path, out, mark, first, chunk[-1] + 1, names)
                 if asked():
@@ -149,14 +153,14 @@ class ChunkLabeller:
 
     def gather(self, out: dict[str, np.ndarray], names: Sequence[str], mine: slice) -> None:
         """Give every rank the rows of all; each row is one rank's own."""
-        if self.world == 1:
+        if self.fabric is None or self.world == 1:
             return
         for name in names:
             whole = np.zeros_like(out[name])
             whole[mine] = out[name][mine]
             # bytes, not numbers: NaN and the sign of zero come through as they are
             parts = torch.from_numpy(whole.reshape(-1).view(np.uint8)).to(self.device)
-            parts = self.fabric.all_reduce(parts, reduce_op="sum")
+            parts = summed(self.fabric, parts)
             out[name][:] = parts.cpu().numpy().view(whole.dtype).reshape(whole.shape)
 
 
@@ -166,10 +170,7 @@ def stop_together(fabric: Fabric | None) -> None:
     Raises:
         Stopped: on every rank.
     """
-    stop = asked()
-    if fabric is not None and fabric.world_size > 1:
-        stop = bool(fabric.all_reduce(torch.tensor(float(stop), device=fabric.device), reduce_op="sum") > 0)
-    if stop:
+    if any_rank(fabric, asked()) if fabric else asked():
         raise Stopped
 
 
@@ -226,15 +227,18 @@ def inner_images(crops: torch.Tensor, spec: InputSpec) -> torch.Tensor:
     return spec.normalise_exact(crops[..., pad : pad + spec.size, pad : pad + spec.size].float() / 255)
 
 
-def keep_partial(path: Path, out: dict, mark: str, first: int, done: int, names: Sequence[str]) -> None:
+def keep_partial(
+    path: Path, out: dict[str, np.ndarray], mark: str, first: int, done: int, names: Sequence[str]
+) -> None:
     """Keep the rows of a labelling that are done, in a sealed file."""
     with atomic_path(path) as temporary:
         with temporary.open("wb") as file:
-            np.savez(file, mark=np.array(mark), done=done, **{k: out[k][first:done] for k in names})
+            rows: dict[str, Any] = {k: out[k][first:done] for k in names}
+            np.savez(file, mark=np.array(mark), done=done, **rows)
         seal_zip(temporary)
 
 
-def resume_partial(path: Path | None, out: dict, mark: str, first: int, names: Sequence[str]) -> int:
+def resume_partial(path: Path | None, out: dict[str, np.ndarray], mark: str, first: int, names: Sequence[str]) -> int:
     """Take over what was kept; the frame up to which an earlier, killed labelling with the same mark had come."""
     if path is None or not path.is_file():
         return first

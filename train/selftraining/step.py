@@ -167,7 +167,7 @@ class SelfTrainingStep(ABC):
 
     def facts(self) -> dict[str, float]:
         """Of the labels, for the log."""
-        return {"labels/admitted": float(self.labels.admitted.mean())}
+        return {"labels/admitted": float(self.labels.admitted.mean())} if self.labels else {}
 
     def paired(self, pair: Pair, at: int) -> Pair:
         """What a method does to batch `at` of the run; nothing here."""
@@ -202,16 +202,17 @@ class SelfTrainingStep(ABC):
         first = self.fabric.is_global_zero
         if first:
             self.folder.remove_labels_after(round_)
-        labels = self._made(path, self.labeller.cache_key(model, round_)) if first else None
-        made = self.fabric.broadcast(labels is not None)
-        if not made:
+        found = self._made_before(path, self.labeller.cache_key(model, round_)) if first else None
+        if self.fabric.broadcast(found is not None):
+            labels = found
+        else:
             self.prepare(round_)
             labels = self.labeller.label(model, round_, self.folder.unfinished_labels(round_))
-        if not first:
+            if first:
+                self.refine(labels, round_, model)
+                labels.facts["ranked_by"] = self.ranked_by
+        if not first or labels is None:
             return
-        if not made:
-            self.refine(labels, round_, model)
-            labels.facts["ranked_by"] = self.ranked_by
         self.admit(labels, round_)
         fault = None if labels.admitted.any() else self.nothing_admitted(labels)
         if fault:
@@ -227,7 +228,7 @@ class SelfTrainingStep(ABC):
             "look at the target with `zoopose data check`; start from a source model that has learnt something",
         )
 
-    def _made(self, path: Path, mark: str) -> PseudoLabels | None:
+    def _made_before(self, path: Path, mark: str) -> PseudoLabels | None:
         """Labels made just before an interruption, by the same network, for the same frames, in the same way."""
         try:
             labels = PseudoLabels.read(path)
@@ -306,11 +307,12 @@ class SelfTrainingStep(ABC):
         A round without any label takes none of the target's.
         """
         at, count = epoch * self.steps + start, self.steps - start
-        feeds = [self.source, self.target if self.has_labels else None]
+        feeds: list[TrainingFeed | None] = [self.source, self.target if self.has_labels else None]
         feeds += [self.labelled_target] if self.labelled_target else []
-        streams = [continued_batches(feed, at, count, self.fabric.device) if feed else repeat(None) for feed in feeds]
-        for i, pair in enumerate(zip(*streams), at):
-            pair = self.paired(pair, i)
+        none: Iterator[Batch | None] = repeat(None)
+        streams = [continued_batches(feed, at, count, self.fabric.device) if feed else none for feed in feeds]
+        for i, parts in enumerate(zip(*streams), at):
+            pair = self.paired(parts, i)
             yield pair if any(pair) else None
 
     def __call__(self, model: nn.Module, batch: Pair) -> dict[str, torch.Tensor]:
@@ -322,7 +324,7 @@ class SelfTrainingStep(ABC):
         losses = {**dict.fromkeys(names, zero), "acc": zero}
         factors = loss_factors(self.fabric, [mean_over(self.loss, own) for own in batch])
         for name, factor, own, found in zip(names, factors, batch, _split(outputs, sizes, batch)):
-            if own is not None:
+            if own is not None and found is not None:
                 losses[name] = factor * stage_loss(found, own["target"], own["weight"], self.loss)
                 if name == "source":
                     losses["acc"] = cell_accuracy(found, own["target"], own["weight"])
@@ -332,5 +334,5 @@ class SelfTrainingStep(ABC):
 
 def _split(outputs: list[torch.Tensor], sizes: list[int], batch: Pair) -> list[list[torch.Tensor] | None]:
     """The stages' maps of each domain, None for a domain without a readable picture."""
-    parts = iter(zip(*(o.split(sizes) for o in outputs)))
+    parts = iter(zip(*(torch.split(o, sizes) for o in outputs)))
     return [list(next(parts)) if own is not None else None for own in batch]

@@ -9,6 +9,7 @@ import pytest
 
 from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.pictures import PictureError
+from zoopose.datasets.sample import UNKNOWN_JOINTS
 from zoopose.errors import DataError
 from zoopose.pose.skeleton import ANIMAL_POSE20
 
@@ -326,7 +327,7 @@ def test_a_file_with_boxes_only_takes_the_models_skeleton(write):
     data = coco_json()
     del data["categories"][0]["keypoints"]
     found = CocoKeypoints(write(data), labelled=False)
-    assert found.skeleton is None and found[0].xy_px.shape == (0, 2)
+    assert found.skeleton == UNKNOWN_JOINTS and found[0].xy_px.shape == (0, 2)
     assert found.with_skeleton(ANIMAL_POSE20)[0].visible.tolist() == [0] * 20
     named = CocoKeypoints(write(data), joints=JOINTS)
     assert named.skeleton.joints == tuple(JOINTS) and len(named) == 4

@@ -8,6 +8,7 @@ from zoopose.datasets.coco.animals import CocoAnimals
 from zoopose.datasets.coco.person import CocoPerson
 from zoopose.datasets.open import has_splits, open_data
 from zoopose.datasets.pictures import PictureError
+from zoopose.datasets.sample import UNKNOWN_JOINTS
 from zoopose.errors import DataError, OptionError
 from zoopose.pose.skeleton import AP10K17, COCO17
 
@@ -159,7 +160,7 @@ KINDS = [{"id": 1, "name": "person"}, {"id": 2, "name": "dog"}, {"id": 3, "name"
 def test_animals_have_boxes_but_no_labels(tree):
     root = tree(animals, "instances", KINDS)
     data = open_data(f"coco_animals:{root}")
-    assert len(data) == 4 and data.labels is None and data.skeleton is None and data[0].xy_px.shape == (0, 2)
+    assert len(data) == 4 and data.labels is None and data.skeleton == UNKNOWN_JOINTS and data[0].xy_px.shape == (0, 2)
     assert data.classes == {"dog": 4, "cat": 2, "cow": 2} and data[0].meta["category"] == "dog"
     assert {k: len(v) for k, v in data.skipped.items()} == {"shorter side of the box below 32 px": 2, "a crowd": 2}
     assert open_data(f"coco_animals:{root}", skeleton=AP10K17)[0].xy_px.shape == (17, 2)

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from torch.utils.data import DataLoader
 
-from zoopose.datasets.open import Subset, Unlabelled
 from zoopose.datasets.pictures import PictureError
-from zoopose.datasets.sample import reading_processes
+from zoopose.datasets.sample import PoseDataset, reading_processes
 from zoopose.datasets.video.frames import VideoFile
 from zoopose.datasets.video.reader import FrameReader
+from zoopose.datasets.views import Subset, Unlabelled
 from zoopose.errors import DataError, OptionError
 
 FRAMES = 60
@@ -214,7 +214,7 @@ def test_written_to_frames_do_not_come_back(video, number_in):
 def test_one_process_reads_a_video(video):
     data = VideoFile(video)
     assert reading_processes(data, 4) == reading_processes(Unlabelled(Subset(data, [1, 2])), 4) == 1
-    assert reading_processes(data, 0) == 0 and reading_processes([], 4) == 4
+    assert reading_processes(data, 0) == 0 and reading_processes(PoseDataset(), 4) == 4
 
 
 def collect_garbage(worker):

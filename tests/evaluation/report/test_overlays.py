@@ -51,27 +51,6 @@ def test_overlay_without_prediction_or_truth():
     pictures.overlay(CROP, XY * 1e9, XY, ALL, SKELETON)  # far outside, even of 32 bits
 
 
-def test_label_tile_tells_admitted_from_rejected():
-    shown = pictures.label_tile(CROP, XY, np.array([1.0, 0.0, 0.9]), np.array([True, True, False]), SKELETON)
-    assert colour_at(shown, XY[2]) != pictures.REJECTED  # hollow
-    assert (shown == pictures.REJECTED).all(-1).any()
-    sure, unsure = colour_at(shown, XY[0]), colour_at(shown, XY[1])
-    assert sum(sure) > sum(unsure)
-    pictures.label_tile(CROP, XY * np.nan, np.array([np.nan, -1, 7]), ALL, SKELETON)
-
-
-def test_heatmap_tile_lies_over_its_cell():
-    maps = np.zeros((2, 16, 16), np.float32)
-    maps[1, 4, 11] = 1
-    shown = pictures.heatmap_tile(CROP, maps, side_px=256)
-    cell_xy_crop = (np.array([11, 4]) + 0.5) * 4 - 0.5
-    y, x = np.unravel_index(shown.astype(int).sum(-1).argmax(), shown.shape[:2])
-    np.testing.assert_allclose((np.array([x, y]) + 0.5) / 4 - 0.5, cell_xy_crop, atol=2)
-    assert pictures.heatmap_tile(CROP, np.zeros((1, 4, 4))).max() < 90
-    with pytest.raises(ZooposeError):
-        pictures.heatmap_tile(CROP, np.zeros((4, 4)))
-
-
 @pytest.mark.parametrize("crop", [CROP[..., 0], CROP.astype(np.float32), np.zeros((0, 0, 3), np.uint8)])
 def test_not_a_picture(crop):
     with pytest.raises(ZooposeError, match="picture"):

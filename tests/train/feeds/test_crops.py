@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from zoopose.datasets.coco.keypoints import CocoKeypoints
-from zoopose.datasets.open import Subset
 from zoopose.datasets.pictures import PictureError
+from zoopose.datasets.views import Subset
 from zoopose.errors import DataError
 from zoopose.pose.augment import AUGMENTATIONS
 from zoopose.pose.geometry import apply, compose, crop_matrix, invert, resize_matrix, square_box

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from zoopose.datasets.coco.keypoints import CocoKeypoints
-from zoopose.datasets.open import Subset
 from zoopose.datasets.pictures import PictureError
+from zoopose.datasets.views import Subset
 from zoopose.errors import DataError, OptionError
 from zoopose.pose import heatmap
 from zoopose.pose.codecs import CODECS

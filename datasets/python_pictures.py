@@ -1,4 +1,4 @@
-"""Pictures that a Python program holds or names, one by one, with the boxes that it knows."""
+"""Pictures of a Python program, as arrays or files, with or without boxes: what `PoseModel.predict` reads."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from ..files import shown_name
 from ..pose.skeleton import Skeleton
 from .picture_decoding import TiffPages
 from .pictures import PictureError, pages_of, read_page, read_rgb
-from .sample import PoseSample
-from .unlabelled_pictures import WholePictures
+from .sample import UNKNOWN_JOINTS, PoseSample
+from .unlabelled_pictures import UnlabelledPictures
 
 Picture = np.ndarray | str | Path
 BOX_CROP_FACTOR = 1.25  # as in COCO files: the crop's side in longer sides of the box
 
 
-class GivenPictures(WholePictures):
+class GivenPictures(UnlabelledPictures):
     """Pictures in memory and picture files, each taken whole or with boxes around its animals; an item for each animal.
 
     Source: the caller. Arrays are named by their number (`000007`), files by their name, pages of a TIFF file `stack.tif#000003`.
-    The items of a picture follow each other.
+    The items of a picture follow one another.
 
     Args:
         pictures: P arrays (H, W, 3) uint8 RGB, or files; a TIFF file with several pages stands for as many pictures.
@@ -44,7 +44,7 @@ class GivenPictures(WholePictures):
     def __init__(
         self, pictures: Sequence[Picture], boxes: Sequence[np.ndarray] | None = None, skeleton: Skeleton | None = None
     ):
-        self.skeleton = skeleton
+        self.skeleton = skeleton or UNKNOWN_JOINTS
         self._readers: list[tuple[str, str, Callable[[], np.ndarray]]] = []  # name, path, how to read
         for picture in pictures:
             self._add(picture)
@@ -53,16 +53,17 @@ class GivenPictures(WholePictures):
         self._make_names_unique()
         names = [name for name, *_ in self._readers]
         if boxes is None:
-            self.boxes, self.picture_of, self.ids = None, np.arange(len(names)), names
+            self.boxes: np.ndarray | None = None
+            self.picture_of, self.ids = np.arange(len(names)), names
         else:
             if len(boxes) != len(names):
                 found = f"boxes for {len(boxes)} of {len(names)} pictures"
                 raise OptionError("boxes for each picture: (M, 4) for M animals in it", found)
-            checked = [_checked_boxes(own, name) for own, name in zip(boxes, names)]
+            checked = [_checked_boxes(rows, name) for rows, name in zip(boxes, names)]
             self.crop_factor = BOX_CROP_FACTOR
             self.boxes = np.concatenate([np.empty((0, 4), np.float32), *checked])
-            self.picture_of = np.repeat(np.arange(len(names)), [len(own) for own in checked])
-            self.ids = [f"{name}/{n}" for name, own in zip(names, checked) for n in range(len(own))]
+            self.picture_of = np.repeat(np.arange(len(names)), [len(rows) for rows in checked])
+            self.ids = [f"{name}/{n}" for name, rows in zip(names, checked) for n in range(len(rows))]
         self.shots = [""] * len(self.ids)
 
     def _add(self, picture: Picture) -> None:
@@ -84,7 +85,7 @@ class GivenPictures(WholePictures):
         self._readers.append((f"{len(self._readers):06d}", "", partial(np.asarray, array)))
 
     def _make_names_unique(self) -> None:
-        """Name files by their paths where several have one name, and by their numbers too where a file is given twice."""
+        """Names files by their paths where several have one name, and by their numbers too where a file is given twice."""
         names = [name for name, *_ in self._readers]
         if len(set(names)) < len(names):
             pages = [name[name.find("#") :] if "#" in name else "" for name in names]
@@ -93,16 +94,17 @@ class GivenPictures(WholePictures):
             names = paths if unique else [f"{number:06d}_{name}" for number, name in enumerate(names)]
             self._readers = [(name, path, read) for name, (_, path, read) in zip(names, self._readers)]
 
-    def __len__(self) -> int:
-        return len(self.ids)
-
     def meta_of(self, index: int) -> dict[str, Any]:
         """`picture`, the number of an item's picture, and `file_name`, its name."""
         number = int(self.picture_of[index])
         return {"picture": number, "file_name": self._readers[number][0]}
 
     def __getitem__(self, index: int) -> PoseSample:
-        """Raises PictureError when the picture cannot be read, or the box lies beside it."""
+        """Reads one picture.
+
+        Raises:
+            PictureError: the picture cannot be read, or does not contain the box.
+        """
         name, path, read = self._readers[self.picture_of[index]]
         meta = {"id": self.ids[index], "path": path or name}
         sample = self._sample(read(), meta)
