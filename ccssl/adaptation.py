@@ -13,10 +13,11 @@ from ..train.adaptation import guard_for, log_outcome, outcome_facts, prepare_ad
 from ..train.devices import open_fabric
 from ..train.run import log_banner, open_run, train_run
 from ..train.validation import finish
-from . import protocol
-from . import setup as adaptation
+from .model_selection import model_selection_for, selection_note
 from .options import CcsslOptions
-from .starts import describe_target_labels, fresh_network, open_target_labels
+from .protocol import describe, fresh_network, start_network, with_defaults
+from .setup import step_for
+from .target_labels import describe_target_labels, open_target_labels
 
 LAST = RunFolder.LAST
 
@@ -24,25 +25,25 @@ LAST = RunFolder.LAST
 @alone_in("checkpoint")
 def adapt(options: CcsslOptions) -> Path:
     """Adapt as the options say; returns the run folder."""
-    options = protocol.with_defaults(options)
+    options = with_defaults(options)
     fabric = open_fabric(options)
-    prepared = prepare_adaptation(
+    inputs = prepare_adaptation(
         options,
         "ccssl",
-        lambda given: protocol.network_for(options, given),
+        lambda network: start_network(options, network),
         lambda data: fresh_network(options, data),
     )
-    source, valid, target, start, restore = prepared
+    start, restore = inputs.start, inputs.restore
     aliases = (f"{options.source.partition(':')[0]}.pth.tar",) if has_splits(options.source) else ()
     run = open_run(options, fabric, "ccssl", start, epochs=options.num_epochs, restore=restore, aliases=aliases)
     few = open_target_labels(options, start.skeleton)
-    data = {**prepared.describe(), **describe_target_labels(few), "protocol": protocol.describe(options)}
+    data = {**inputs.describe(), **describe_target_labels(few), "protocol": describe(options)}
     original = options.protocol == "published"
-    guard = guard_for(options, prepared, run, original)
+    guard = guard_for(options, inputs, run, original)
     log_banner(run, start, data, options.num_epochs, [f"start      {start.note}"])
     say_pairs(options, start.skeleton)
-    step = adaptation.step_for(options, source, valid, target, start, fabric, run, few)
-    selection = adaptation.selection_for(options, valid, target, start, fabric, step)
+    step = step_for(options, inputs, fabric, run, few)
+    selection = model_selection_for(options, inputs, fabric, step)
     train_run(
         run,
         step,
@@ -58,10 +59,10 @@ def adapt(options: CcsslOptions) -> Path:
         # the 2020 code gives the two domains to the network one after the other
         pictures_at_once=options.train_batch if original else 0,
     )
-    notes = adaptation.selection_note(options)
+    note = selection_note(options)
     if fabric.is_global_zero:
-        more = label_blocks_of_run(run.folder, target, start.skeleton)
-        chosen = outcome_facts(guard, notes)
-        finish(selection.validation, run, options, {"method": "CC-SSL", **chosen, **data}, more)
-    log_outcome(options.target, run, guard, f"{RunFolder.BEST}: {notes}; {LAST}: the end of the adaptation")
+        blocks = label_blocks_of_run(run.folder, inputs.target, start.skeleton)
+        facts = {"method": "CC-SSL", **outcome_facts(guard, note), **data}
+        finish(selection.validation, run, options, facts, blocks)
+    log_outcome(options.target, run, guard, f"{RunFolder.BEST}: {note}; {LAST}: the end of the adaptation")
     return run.folder.path

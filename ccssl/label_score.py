@@ -9,12 +9,30 @@ from ..datasets.original_items import annotation_of
 from ..datasets.pictures import PictureError
 from ..datasets.pseudo_labels import PseudoLabels
 from ..datasets.sample import PoseDataset
+from ..errors import OptionError
+from ..evaluation.data import open_target
 from ..evaluation.original_pck import accuracy, joint_distances
+from ..pose.checkpoints import Loaded
 from ..pose.geometry import apply
 from ..pose.input_spec import InputSpec
 from ..pose.original.geometry import original_transform
 from ..pose.original.heatmap import draw_labelmaps, peaks
+from .options import CcsslOptions
 from .original.labels import kpts_to_heatmap
+
+
+def scorer_for(options: CcsslOptions, network: Loaded) -> LabelScore | None:
+    """The score of the pseudo-labels that --score-labels asks for; None without that option.
+
+    Raises:
+        OptionError: the target has no labels.
+    """
+    if not options.score_labels:
+        return None
+    data = open_target(options, network.skeleton, labelled=True)
+    if data.labels is None:
+        raise OptionError("a labelled target for --score-labels", f"{options.target}, without labels", "leave it out")
+    return LabelScore(data, network.spec)
 
 
 class LabelScore:

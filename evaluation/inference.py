@@ -1,9 +1,10 @@
-"""Running a network over a data set: joints in picture pixels, and all that scoring needs, with memory that stays flat."""
+"""Runs a network over a data set: joints in picture pixels and what scoring needs. Memory does not grow with the data set."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -28,7 +29,13 @@ from ..pose.original.crop import image_to_chw, original_crop
 from ..pose.original.geometry import BOX_UNIT_PX, original_transform
 from ..pose.original.heatmap import draw_labelmaps, peaks
 from ..pose.person_frames import FRAMES
+from ..pose.skeleton import Skeleton
 from ..progress import Progress
+
+# Called with the maps (B, C, h, w) and the batch (`xy`, `visible`, `matrix` crop_from_image). If both data set and network have
+# parts, the batch also has `parts` (B, R, Q) and `part_maps` (B, P, R, Q) of the picture that is not mirrored.
+Batch = dict[str, Any]
+Observer = Callable[[torch.Tensor, Batch], None]
 
 
 @dataclass
@@ -40,8 +47,8 @@ class Predictions:
         xy_px: (N, K, 2) predicted joints, picture px.
         score: (N, K) height of the peaks.
         cells: (N, K, 2) highest cell, 1-based, (0, 0) where nothing is positive: what the published protocol scores; all (0, 0)
-            for forms that it has no sense for (`InputSpec.original_cells`).
-        target_cells: (N, K, 2) likewise for the label drawn as the published code draws it.
+            for inputs that the published protocol does not define (`InputSpec.original_cells`).
+        target_cells: (N, K, 2) the same for the label, drawn as the published code draws it.
         xy_true_px, visible: (N, K, 2) and (N, K), the labels as the data set gives them.
         box_xywh: (N, 4). size_hw: (N, 2) of the picture.
         crop_factor: side of the crop over the longer side of the box.
@@ -90,10 +97,10 @@ def network_input(
 
 
 def original_box_of(dataset: PoseDataset, index: int, sample: PoseSample, spec: InputSpec) -> OriginalAnnotation:
-    """Box and joints of one animal, as the published evaluation has them for a network of this form.
+    """Box and joints of one animal as the published evaluation has them, for a network with this input.
 
-    A network of published crops gets the published loader's own box where there is one (that of the renderings holds stray points
-    too). For exact crops, and for a form that pads boxes itself, the box is the square that the form cuts.
+    For published crops the box is that of the published loader, if there is one (for renderings it contains stray points too). For
+    exact crops, and for an input that pads boxes itself, the box is the square that is cropped.
     """
     if spec.kind == "published" and spec.padding is None:
         return annotation_of(dataset, index, sample)
@@ -115,14 +122,16 @@ def original_target_cells(known: OriginalAnnotation, heatmap_size: int) -> np.nd
     return peaks(maps)
 
 
-class _Inputs(Dataset):
+class _Inputs(Dataset[Batch]):
+    """Every animal of a data set as the network's input, with what scoring needs."""
+
     def __init__(self, dataset: PoseDataset, spec: InputSpec):
         self.dataset, self.spec = dataset, spec
 
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index: int) -> dict:
+    def __getitem__(self, index: int) -> Batch:
         sample, side = self.dataset[index], self.spec.original_cells
         image, matrix = network_input(self.dataset, index, sample, self.spec)
         parts = {} if sample.parts is None else {"parts": crop_parts(sample.parts, matrix, self.spec.size_hw)}
@@ -142,10 +151,31 @@ class _Inputs(Dataset):
         }
 
 
-def _collate(items: list) -> dict:
+def _collate(items: Sequence[Any]) -> Batch:
     whole = [i for i in items if not isinstance(i, Fault)]
     batch = default_collate(whole) if whole else {"index": torch.empty(0, dtype=torch.int64)}
     return {**batch, "faults": [i for i in items if isinstance(i, Fault)]}
+
+
+@dataclass(frozen=True)
+class PredictConfig:
+    """How a network runs over a data set. None of it changes the joints, except `flip`.
+
+    Attributes:
+        batch_size: pictures that go through the network at once.
+        workers: processes that read pictures; 0: this one.
+        flip: average the maps with those of the mirrored picture.
+        batches: number of batches to predict; the other rows stay unread. None: all.
+        strict: stop at the first picture that cannot be read.
+        phase: what the progress line says.
+    """
+
+    batch_size: int = 16
+    workers: int = 0
+    flip: bool = False
+    batches: int | None = None
+    strict: bool = False
+    phase: str = "predicting"
 
 
 @torch.no_grad()
@@ -154,75 +184,66 @@ def predict(
     dataset: PoseDataset,
     spec: InputSpec,
     device: torch.device,
-    batch_size: int = 16,
-    workers: int = 0,
-    flip: bool = False,
-    batches: int | None = None,
-    strict: bool = False,
-    phase: str = "predicting",
-    observe: Callable[[torch.Tensor, dict], None] | None = None,
+    config: PredictConfig = PredictConfig(),
+    observe: Observer | None = None,
 ) -> Predictions:
     """Joints of every animal of a data set.
 
     Args:
-        model: in any mode; it is evaluated in eval mode and put back.
+        model: on the device, in any mode; it runs in eval mode and is set back to its mode.
         dataset: labels are passed through, never used.
-        form: how the network takes pictures.
-        flip: average with the mirrored picture.
-        batches: only so many; the other rows stay unread.
-        strict: stop at the first unreadable picture.
-        observe: called with the maps (B, C, h, w) and the raw batch (`xy`, `visible`, `matrix` crop_from_image) of every batch.
-            Where both data set and network have parts, the batch also holds `parts` (B, R, Q) and `part_maps` (B, P, R, Q), of
-            the picture that is not mirrored.
+        spec: how a picture becomes the network's input.
+        observe: called with every batch, see `Observer`.
 
     Raises:
-        DataError: no picture, or mostly unreadable ones.
+        DataError: no picture, or most pictures cannot be read.
     """
     n, k = len(dataset), len(dataset.skeleton)
     if n == 0:
         raise DataError("at least one animal", "an empty data set", "zoopose data check NAME:PATH")
-    found = Predictions(
+    predictions = Predictions(
         list(dataset.ids), np.full((n, k, 2), np.nan, np.float32), np.zeros((n, k), np.float32), np.zeros((n, k, 2), np.float32),
         np.zeros((n, k, 2), np.float32), np.zeros((n, k, 2), np.float32), np.zeros((n, k), np.uint8), np.zeros((n, 4), np.float32),
         np.zeros((n, 2), np.int64), dataset.crop_factor, np.zeros(n, bool),
     )  # fmt: skip
-    chunks = [range(i, min(i + batch_size, n)) for i in range(0, n, batch_size)][:batches]
-    safe, faults = SafeDataset(_Inputs(dataset, spec), strict), FaultLog()
-    loader = Loader(safe, chunks, reading_processes(dataset, workers), _collate)
+    size = config.batch_size
+    chunks = [range(i, min(i + size, n)) for i in range(0, n, size)][: config.batches]
+    safe, faults = SafeDataset(_Inputs(dataset, spec), config.strict), FaultLog()
+    loader = Loader(safe, chunks, reading_processes(dataset, config.workers), _collate)
     training = model.training
     model.eval()
-    with Progress(phase, sum(map(len, chunks))) as progress:
+    with Progress(config.phase, sum(map(len, chunks))) as progress:
         for chunk, raw in zip(chunks, loader):
             batch = faults.take(raw)
             if batch is not None:
-                maps, outputs = _maps(model, batch["image"], spec, device, k, flip, dataset.skeleton.flip_order)
+                maps, outputs = _maps(model, batch["image"].to(device), spec, dataset.skeleton, config.flip)
                 of_parts = part_maps(outputs, spec.size_hw)
                 if "parts" in batch and of_parts:
                     batch["part_maps"] = of_parts[-1]
-                _fill(found, batch, maps, spec)
+                _fill(predictions, batch, maps, spec)
                 if observe:
                     observe(maps, batch)
             progress.add(len(chunk))
     model.train(training)
     faults.check()
-    found.faults = faults.summary()
-    return found
+    predictions.faults = faults.summary()
+    return predictions
 
 
 def _maps(
-    model: nn.Module, images: torch.Tensor, spec: InputSpec, device: torch.device, k: int, flip: bool, order: np.ndarray
+    model: nn.Module, images: torch.Tensor, spec: InputSpec, skeleton: Skeleton, flip: bool
 ) -> tuple[torch.Tensor, list[torch.Tensor]]:
     """The joints' maps, and all outputs for the picture that is not mirrored."""
-    images = spec.normalise(images.to(device)).contiguous(memory_format=torch.channels_last)
+    images, k = spec.normalise(images).contiguous(memory_format=torch.channels_last), len(skeleton)
     outputs = model(images)
     maps = spec.joint_maps(outputs, k)
     if flip:
         mirrored = spec.joint_maps(model(images.flip(-1)), k)
-        maps = (maps + spec.flip_back(mirrored, order)) / 2
+        maps = (maps + spec.flip_back(mirrored, skeleton.flip_order)) / 2
     return maps, outputs
 
 
-def _fill(found: Predictions, batch: dict, maps: torch.Tensor, spec: InputSpec) -> None:
+def _fill(found: Predictions, batch: Batch, maps: torch.Tensor, spec: InputSpec) -> None:
     rows = batch["index"].numpy()
     xy, score = spec.decode(maps)
     found.xy_px[rows] = apply(spec.image_from_heatmap(batch["matrix"]), xy.cpu().double()).numpy()

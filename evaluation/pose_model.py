@@ -20,7 +20,7 @@ from ..datasets.views import Unlabelled
 from ..errors import OptionError
 from ..pose.checkpoints import Loaded
 from .data import open_with_options
-from .inference import Predictions, predict
+from .inference import PredictConfig, Predictions, predict
 from .mirroring import flips
 from .network import compute_device, load_network
 from .options import NetworkUseOptions
@@ -135,7 +135,11 @@ class PoseModel:
             return self._poses(dataset, None)
         mirrored = flips(replace(self._options, flip=flip), dataset.skeleton)
         found = predict(
-            self._network.model, dataset, self._network.spec, self.device, batch_size, workers, mirrored, strict=strict
+            self._network.model,
+            dataset,
+            self._network.spec,
+            self.device,
+            PredictConfig(batch_size, workers, mirrored, strict=strict),
         )
         return self._poses(dataset, found)
 

@@ -16,7 +16,7 @@ from ..pose.draw import draw_pose
 from ..pose.skeleton import Skeleton
 from ..progress import log, track
 from .data import open_with_options
-from .inference import Predictions, predict
+from .inference import PredictConfig, Predictions, predict
 from .mirroring import flips, say_pairs
 from .network import compute_device, load_network, warn_of_own_network, warn_of_reading
 from .options import PredictOptions
@@ -63,10 +63,9 @@ def predict_data(options: PredictOptions) -> Predictions:
         dataset,
         network.spec,
         device,
-        options.predict_batch,
-        options.workers,
-        flips(options, dataset.skeleton),
-        strict=options.strict_data,
+        PredictConfig(
+            options.predict_batch, options.workers, flips(options, dataset.skeleton), strict=options.strict_data
+        ),
     )
     metas = metas_of(dataset)
     write_table(folder.predictions_csv, found, network.skeleton, metas)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from ..pose.checkpoints import Loaded
 from ..pose.skeleton import Skeleton
 from ..progress import log
 from . import metrics
-from .inference import Predictions, predict
+from .inference import Observer, PredictConfig, Predictions, predict
 from .options import InferenceOptions, ScoringOptions
 from .original_pck import original_pck_of_peaks
 from .protocol import Protocol, Score, text_table, write_metrics
@@ -134,15 +134,14 @@ def predict_with(
     dataset: PoseDataset,
     device: torch.device,
     options: InferenceOptions,
-    observe: Callable[[torch.Tensor, dict], None] | None = None,
+    observe: Observer | None = None,
 ) -> Predictions:
     """Joints of a data set by a loaded network, as the command's options say; `observe` as in `predict`."""
-    model = network.model.to(device, memory_format=torch.channels_last)
-    return predict(
-        model, dataset, network.spec, device, options.predict_batch, options.workers, options.flip,
-        strict=options.strict_data, phase="scoring",
-        observe=observe,
-    )  # fmt: skip
+    model = network.model.to(device).to(memory_format=torch.channels_last)
+    config = PredictConfig(
+        options.predict_batch, options.workers, options.flip, strict=options.strict_data, phase="scoring"
+    )
+    return predict(model, dataset, network.spec, device, config, observe)
 
 
 def label_marks(dataset: PoseDataset) -> list[str]:
@@ -173,7 +172,7 @@ def score_network(
     device: torch.device,
     options: ScoringOptions,
     folder: RunFolder,
-    observe: Callable[[torch.Tensor, dict], None] | None = None,
+    observe: Observer | None = None,
 ) -> tuple[dict[str, Score], Predictions]:
     """Score a loaded network, print the table, write metrics.json (or --json) and preds_valid.mat; `observe` as in `predict`.
 

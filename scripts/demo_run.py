@@ -12,7 +12,7 @@ from zoopose.commandline.limits import check_limits
 from zoopose.commandline.parsing import plain
 from zoopose.datasets.sample import PoseDataset
 from zoopose.errors import OptionError
-from zoopose.evaluation.inference import Predictions, predict
+from zoopose.evaluation.inference import PredictConfig, Predictions, predict
 from zoopose.evaluation.network import compute_device
 from zoopose.evaluation.protocol import Score, text_table, write_metrics
 from zoopose.evaluation.report.blocks import Block, CurvesBlock, OptionsBlock, ScoresBlock, TextBlock
@@ -100,7 +100,9 @@ def _test_and_report(plan: Plan) -> dict[str, Score]:
     scores: dict[str, dict[str, Score]] = {}
     for name in plan.networks:
         network = checkpoints.load(plan.checkpoint(name))
-        found[name] = predict(network.model.to(device), dataset, network.spec, device, phase=f"testing {name}")
+        found[name] = predict(
+            network.model.to(device), dataset, network.spec, device, PredictConfig(phase=f"testing {name}")
+        )
         scores[name] = score_predictions(
             found[name], network.skeleton, network.spec.original_cells, "held-out target shots"
         )

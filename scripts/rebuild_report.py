@@ -15,7 +15,7 @@ from zoopose.commandline.parsing import warn_of_idle
 from zoopose.datasets.sample import PoseDataset
 from zoopose.errors import DataError
 from zoopose.evaluation.data import open_selecting, open_target, open_with_options, use_pairs_of
-from zoopose.evaluation.inference import predict
+from zoopose.evaluation.inference import PredictConfig, predict
 from zoopose.evaluation.mirroring import flips
 from zoopose.evaluation.network import compute_device
 from zoopose.evaluation.options import TestOptions
@@ -142,11 +142,10 @@ def _scored(
 ) -> SavedPredictions:
     """Predictions and scores of a run's best checkpoint, as the run itself would take them at its end."""
     device = compute_device(asked.accelerator)
-    found = predict(
-        network.model.to(device), dataset, network.spec, device, BATCH, asked.workers, flips(options, dataset.skeleton), None,
-        options.strict_data, "scoring",
-    )  # fmt: skip
-    notes = ("mirrored picture averaged in",) if flips(options, dataset.skeleton) else ()
+    flip = flips(options, dataset.skeleton)
+    config = PredictConfig(BATCH, asked.workers, flip, strict=options.strict_data, phase="scoring")
+    found = predict(network.model.to(device), dataset, network.spec, device, config)
+    notes = ("mirrored picture averaged in",) if flip else ()
     name = str(dataset.describe().get("name", ""))
     scores = score_predictions(found, network.skeleton, network.spec.original_cells, name, options.test_batch, notes)
     told = {

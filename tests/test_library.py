@@ -8,6 +8,7 @@ import inspect
 import logging
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -81,6 +82,16 @@ def test_every_public_function_has_an_example():
     assert named == set(zoopose.__all__)
     for name in zoopose.__all__:
         assert inspect.getdoc(zoopose._public(name)), name
+
+
+def test_every_public_name_is_in_all_tables():
+    root = Path(zoopose.__file__).parent
+    source, page = ((root / name).read_text(encoding="utf-8") for name in ("__init__.py", "docs/api.md"))
+    typed = re.findall(r"^    from (\.[\w.]+) import \w+ as (\w+)$", source, re.MULTILINE)
+    assert {name: module for module, name in typed} == zoopose._MODULES
+    assert zoopose._MODULES.keys() == set(zoopose.__all__)
+    described = re.findall(r"^::: zoopose([\w.]+)\.(\w+)$", page, re.MULTILINE)
+    assert {name: module for module, name in described} == zoopose._MODULES
 
 
 def test_the_import_is_quick_and_takes_no_other_library():

@@ -12,7 +12,7 @@ from ..datasets.pictures import Fault, SafeDataset
 from ..datasets.sample import PoseDataset
 from ..datasets.views import Subset
 from ..evaluation.box_fill import BoxFill, limit_of, share_of_whole_pictures, tightened, zoom_of
-from ..evaluation.inference import Predictions, predict
+from ..evaluation.inference import PredictConfig, Predictions, predict
 from ..evaluation.options import ReadingOptions
 from ..evaluation.run_folder import RunFolder
 from ..evaluation.score import BATCH
@@ -172,10 +172,8 @@ class Guard:
         """The network's joints on the target, in crops that are tighter by `zoom`."""
         run, few = self.run, _spread(self.target)
         few.crop_factor = self.target.crop_factor / zoom
-        return predict(
-            run.plain, few, self.network.spec, run.fabric.device, BATCH, self.reading.workers,
-            strict=self.reading.strict_data, phase="box fill",
-        )  # fmt: skip
+        config = PredictConfig(BATCH, self.reading.workers, strict=self.reading.strict_data, phase="box fill")
+        return predict(run.plain, few, self.network.spec, run.fabric.device, config)
 
     def _measure(self, fill: BoxFill, found: Predictions, zoom: float = 1.0) -> tuple[float, float]:
         """Distance and spread of predictions in boxes tightened by `zoom`; the first rank's, so that all decide alike."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from ..datasets.sample import PoseDataset
-from ..evaluation.inference import Predictions, predict
+from ..evaluation.inference import Observer, PredictConfig, Predictions, predict
 from ..evaluation.keypoint_tables import log_tables
 from ..evaluation.mirroring import flips
 from ..evaluation.original_pck import area_under_curve, joint_distances
@@ -34,8 +34,6 @@ from .options import FitOptions
 from .run_state import Run
 from .supervised import LOSSES, loss_for, stage_loss
 
-Observe = Callable[[torch.Tensor, dict[str, Any]], None]  # (maps, raw batch), see `inference.predict`
-
 
 class Validation:
     """Scores a network on labelled validation data; called by `fit` after every epoch.
@@ -51,12 +49,12 @@ class Validation:
         self.flip = flips(options, dataset.skeleton)
         check_labels(dataset, network.spec.size_hw, 2, "score on")
 
-    def predict(self, model: nn.Module, batches: int | None = None, observe: Observe | None = None) -> Predictions:
-        return predict(
-            model, self.dataset, self.network.spec, self.fabric.device, self.options.predict_batch,
-            self.options.workers if batches is None else 0,
-            self.flip, batches, self.options.strict_data, "validation", observe,
-        )  # fmt: skip
+    def predict(self, model: nn.Module, batches: int | None = None, observe: Observer | None = None) -> Predictions:
+        workers = self.options.workers if batches is None else 0
+        config = PredictConfig(
+            self.options.predict_batch, workers, self.flip, batches, self.options.strict_data, "validation"
+        )
+        return predict(model, self.dataset, self.network.spec, self.fabric.device, config, observe)
 
     def scores(self, found: Predictions) -> dict[str, Score]:
         name = self.dataset.describe().get("name", "")

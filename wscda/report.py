@@ -14,7 +14,7 @@ import torch
 from ..datasets.sample import PoseDataset
 from ..datasets.views import Subset, Unlabelled
 from ..errors import DataError
-from ..evaluation.inference import predict
+from ..evaluation.inference import PredictConfig, predict
 from ..evaluation.report.blocks import Block, GalleryBlock, Picture, TableBlock
 from ..evaluation.report.overlay_gallery import crop_of
 from ..evaluation.run_folder import RunFolder
@@ -69,7 +69,9 @@ def sample_target(folder: RunFolder, target: PoseDataset, device: torch.device) 
     network = checkpoints.load(folder.best)
     rows = np.unique(np.linspace(0, len(target) - 1, min(PICTURES, len(target))).round().astype(int))
     some = Subset(Unlabelled(target, network.skeleton), rows)
-    predictions = predict(network.model.to(device), some, network.spec, device, phase="target pictures for the report")
+    predictions = predict(
+        network.model.to(device), some, network.spec, device, PredictConfig(phase="target pictures for the report")
+    )
     read = np.flatnonzero(predictions.read)
     sample = {
         "mark": _cache_key(folder, target),

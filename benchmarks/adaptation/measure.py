@@ -26,7 +26,7 @@ from zoopose.datasets.sample import PoseDataset
 from zoopose.errors import DataError
 from zoopose.evaluation import metrics
 from zoopose.evaluation.box_fill import outcome_of
-from zoopose.evaluation.inference import predict
+from zoopose.evaluation.inference import PredictConfig, predict
 from zoopose.evaluation.network import compute_device
 from zoopose.evaluation.run_folder import RunFolder
 from zoopose.evaluation.run_log import read_log
@@ -168,7 +168,7 @@ def part_rows(ids: Sequence[str], parts: Mapping[str, list | None], wanted: Mapp
 def _counts(network: Any, data: PoseDataset, rows: Mapping[str, np.ndarray], device: torch.device) -> dict[str, dict]:
     """Right joints by part and normaliser: `exact/box` and `exact/crop` as `zoopose test` scores them."""
     model = network.model.to(device, memory_format=torch.channels_last)
-    found = predict(model, data, network.spec, device, BATCH, 0, False, strict=True, phase="scoring")
+    found = predict(model, data, network.spec, device, PredictConfig(BATCH, strict=True, phase="scoring"))
     lengths = {
         "box": metrics.box_longer_side(found.box_xywh),
         "crop": metrics.crop_side(found.box_xywh, found.crop_factor),

@@ -1,8 +1,8 @@
-"""Pseudo-labels as published CC-SSL makes them: equivariant average, Lucas-Kanade over time, confidence schedule.
+"""Pseudo-labels with the arithmetic of the 2020 CC-SSL code: equivariant average, Lucas-Kanade over time, confidence schedule.
 
-Source: J. Mu et al., "Learning from Synthetic Animals", CVPR 2020, as `pose.original.geometry`, with its known flaws:
-pictures are contrast-stretched twice, what a view does not cover counts as 0, a long flow deletes the label of the
-previous frame. `consistency` has the mended counterpart.
+Source: J. Mu et al., "Learning from Synthetic Animals", CVPR 2020, as `pose.original.geometry`. The flaws of that code are
+repeated: pictures are contrast-stretched twice, a cell that a view does not cover counts as 0, and a long flow deletes the label
+of the previous frame. `ccssl.consistency` and `ccssl.propagation` are the corrected counterparts.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from ...pose.original.crop import color_normalize, original_crop
 from ...pose.original.geometry import BOX_UNIT_PX, original_transform
 from ...pose.original.heatmap import draw_labelmaps, final_preds
 
-DECAY = 0.9
-REACH_PX = 15.0  # of a crop of PUBLISHED_SIDE_PX
+DECAY = 0.9  # factor on the confidence of a label that is carried to the next frame; published
+REACH_PX = 15.0  # longest flow, px of a crop of PUBLISHED_SIDE_PX; published
 PUBLISHED_SIDE_PX = 256
 _LUCAS_KANADE = {
     "winSize": (15, 15),
@@ -48,11 +48,11 @@ def prediction_check(
 
     Args:
         predict: (V, 3, H, W) float32 views to (V, K, h, w) maps, the last stage.
-        image: (3, H, W) float32 crop, less the mean.
+        image: (3, H, W) float32 crop with the mean subtracted.
         mean: (3,) RGB.
         scale, rot_deg: (V,) views, see `pose.original.augment.views`.
-        previous: crop and label (K, 3) of the frame before, if any. Its label is changed in place: published code
-            deletes the confidence of joints that flow too far.
+        previous: crop and label (K, 3) of the frame before, if any. Its label is changed in place: the published code sets the
+            confidence of joints with a too long flow to 0.
     """
     maps = predict(label_views(image, mean, scale, rot_deg))
     label = label_of(equivariant_average(maps, scale, rot_deg), image.shape[-1])
@@ -62,29 +62,29 @@ def prediction_check(
 
 
 def label_views(image: np.ndarray, mean: np.ndarray, scale: np.ndarray, rot_deg: np.ndarray) -> np.ndarray:
-    """Views of a crop that is already less its mean: cropped again, hence stretched again, and less the mean again.
+    """Views of a crop from which the mean is already subtracted: cropped and stretched again, and the mean subtracted again.
 
     Args:
         image: (3, H, W) float32, H = W.
         mean: (3,) RGB.
-        scale, rot_deg: (V,); a scale of 1.28 is the crop as it is, whatever its side.
+        scale, rot_deg: (V,); a scale of 1.28 is the unchanged crop, whatever its side.
 
     Returns:
         (V, 3, H, W) float32.
     """
     size = image.shape[1:]
     center = np.array([size[1] / 2, size[0] / 2], np.float32)
-    own = size[0] / PUBLISHED_SIDE_PX
-    crops = [original_crop(image, center, float(s) * own, size, float(r)) for s, r in zip(scale, rot_deg)]
+    ratio = size[0] / PUBLISHED_SIDE_PX
+    crops = [original_crop(image, center, float(s) * ratio, size, float(r)) for s, r in zip(scale, rot_deg)]
     return color_normalize(np.stack(crops), mean)
 
 
 def equivariant_average(maps: np.ndarray, scale: np.ndarray, rot_deg: np.ndarray) -> np.ndarray:
-    """Maps of several views turned and scaled back, and their mean; cells outside a view count as 0.
+    """The mean of the maps of several views, after they are turned and scaled back; cells outside a view count as 0.
 
     Args:
         maps: (V, K, h, w) float32, h = w.
-        scale: (V,) of the views, 1.28 for the crop as it is.
+        scale: (V,) of the views, 1.28 for the unchanged crop.
         rot_deg: (V,).
 
     Returns:
@@ -97,7 +97,7 @@ def equivariant_average(maps: np.ndarray, scale: np.ndarray, rot_deg: np.ndarray
 
 
 def upright_maps(maps: np.ndarray, scale: np.ndarray, rot_deg: np.ndarray) -> np.ndarray:
-    """Every view's maps turned and scaled back to the crop as it is, 0 outside; arguments of `equivariant_average`.
+    """Every view's maps, turned and scaled back to the unchanged crop, 0 outside. Arguments as of `equivariant_average`.
 
     Returns:
         (V, K, h, w) float32.
@@ -115,16 +115,16 @@ def upright_maps(maps: np.ndarray, scale: np.ndarray, rot_deg: np.ndarray) -> np
 
 
 def _centred(image: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
-    """The middle of a map cut to a size, or pasted into zeros of that size."""
+    """The middle of a map, cut to a size or padded with zeros to it."""
     for axis, length in enumerate(size_hw):
-        have = image.shape[axis]
-        if have >= length:
-            start = have // 2 - length // 2
+        current = image.shape[axis]
+        if current >= length:
+            start = current // 2 - length // 2
             image = image[start : start + length] if axis == 0 else image[:, start : start + length]
         else:
-            start = length // 2 - have // 2
+            start = length // 2 - current // 2
             pads = [(0, 0), (0, 0)]
-            pads[axis] = (start, length - have - start)
+            pads[axis] = (start, length - current - start)
             image = np.pad(image, pads)
     return image
 
@@ -145,14 +145,14 @@ def label_of(average: np.ndarray, side_px: int = 256) -> PseudoLabel:
 def temporal_step(
     kpts: np.ndarray, image: np.ndarray, previous_image: np.ndarray, previous_kpts: np.ndarray, mean: np.ndarray
 ) -> np.ndarray:
-    """Lets a label be carried on from the previous frame where the prediction lost confidence.
+    """The labels of a frame, with labels carried from the previous frame where the prediction has lost confidence.
 
-    A joint that flows further than 15 of 256 px loses its previous confidence, in `previous_kpts` itself. Where the new
-    confidence is below DECAY x the previous one, the point that flowed here and that product take its place.
+    A joint whose flow is longer than 15 of 256 px loses its previous confidence, in `previous_kpts` itself. Where the new
+    confidence is below DECAY x the previous one, the flowed point and that product replace the label.
 
     Args:
         kpts: (K, 3) x, y in crop pixels, confidence; not changed.
-        image, previous_image: (3, H, W) float32 crops, less the mean.
+        image, previous_image: (3, H, W) float32 crops with the mean subtracted.
         previous_kpts: (K, 3), final label of the previous frame; changed in place.
         mean: (3,) RGB.
 
@@ -172,14 +172,14 @@ def temporal_step(
 
 
 def grey(image: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """(3, H, W) crop less the mean to (H, W) uint8; red and blue weigh the wrong way round, as published."""
+    """(3, H, W) crop with the mean subtracted to grey (H, W) uint8; the weights of red and blue are exchanged, as published."""
     picture = (image + np.asarray(mean, np.float32)[:, None, None]) * np.float32(255)
     rgb = np.ascontiguousarray(np.moveaxis(picture, 0, -1)).astype(np.uint8)
     return cv2.cvtColor(rgb, cv2.COLOR_BGR2GRAY)
 
 
 def lucas_kanade(xy: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """(K, 2) float32 points of one uint8 picture in the next; OpenCV's doubts about them are ignored."""
+    """(K, 2) float32 points of one uint8 picture in the next; the status that OpenCV returns is ignored, as published."""
     points = np.ascontiguousarray(xy, np.float32).reshape(-1, 1, 2)
     flowed, _, _ = cv2.calcOpticalFlowPyrLK(before, after, points, None, **_LUCAS_KANADE)
     return flowed.reshape(-1, 2)
@@ -192,7 +192,7 @@ def share_left_out(epoch: int, first: float = 0.2, last: float = 0.8) -> float:
         epoch: 0-based.
         first, last: shares trained on at epoch 0 and at the end; it grows by 0.2 in 10 epochs, as published.
     """
-    # written so that the published shares keep their last digit, which the threshold's place in the list depends on
+    # this order of operations gives the published shares to the last digit; the threshold's index depends on it
     return max(1 - 0.02 * (epoch + round(50 * first, 9)), round(1 - last, 9))
 
 
@@ -210,14 +210,14 @@ def confidence_schedule(
         The share left out, the threshold, and (N, K) float32 flags of those strictly above it.
     """
     share = share_left_out(epoch, first, last)
-    # one extra 0 stands at the head of the published list
+    # the published list has one additional 0 at its head
     ordered = np.sort(np.concatenate([[0.0], np.asarray(confidence, np.float64).ravel()]))
     threshold = float(ordered[min(int(share * len(ordered)), len(ordered) - 1)])
     return share, threshold, (np.asarray(confidence) > threshold).astype(np.float32)
 
 
 def kpts_to_heatmap(kpts: np.ndarray, side_px: int = 256, out_res: int = 64) -> np.ndarray:
-    """Maps of a pseudo-label, for scoring it: coordinates cut to whole pixels, no + 1, drawn wherever they lie.
+    """Maps of a pseudo-label, for scoring it. Coordinates are cut to whole pixels, without + 1, and drawn wherever they are.
 
     Args:
         kpts: (..., K, 2 or more) x, y in crop pixels.

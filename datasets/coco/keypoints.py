@@ -14,7 +14,7 @@ from ...pose.skeleton import from_coco_category
 from ..annotated_pictures import Animal, AnnotatedPictures, UnusableAnnotation
 from ..picture_paths import find_pictures, picture_size
 from ..sample import UNKNOWN_JOINTS
-from ..unit_check import check_pixels, doubts, numbers_of
+from ..unit_check import check_pixels, coordinates_of, doubts
 from . import file as coco_file
 from . import recordings
 from .categories import category_skeleton, choose_categories, select_joints
@@ -132,7 +132,7 @@ class CocoKeypoints(AnnotatedPictures):
                 sizes[name] = size or (picture_size(self._paths.path_of(name)) if read else None)
         joints = None if self.labels is None else [row.joints for row in rows if row.joints is not None]
         boxes = [row.ann.get("bbox") for row in rows]
-        numbers = numbers_of(boxes, joints, [sizes[row.image["file_name"]] for row in rows])
+        numbers = coordinates_of(boxes, joints, [sizes[row.image["file_name"]] for row in rows])
         check_pixels(numbers, self.path)
         return doubts(numbers)
 

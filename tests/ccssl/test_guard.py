@@ -303,7 +303,7 @@ def test_what_it_cannot_know_it_does_not_judge(tmp_path, monkeypatch, caplog, sh
 def test_a_limit_of_no_guard_is_refused(command, tmp_path):
     with pytest.raises(OptionError, match="one of them"):
         run(command(tmp_path / "both", no_guard=True, guard_limit=0.5))
-    with pytest.raises(OptionError, match="--guard-limit 0.5 beside --protocol published"):
+    with pytest.raises(OptionError, match="--guard-limit 0.5"):
         run(CcsslOptions(protocol="published", guard_limit=0.5))
     with pytest.raises(OptionError, match="--guard-limit"):
         run(command(tmp_path / "less", guard_limit=-0.1))

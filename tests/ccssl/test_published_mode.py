@@ -16,13 +16,15 @@ from torch import nn
 from torch.nn import functional
 
 from zoopose.ccssl.adaptation import LAST
+from zoopose.ccssl.base_step import Admission
 from zoopose.ccssl.CCSSL import run
 from zoopose.ccssl.label_score import LabelScore
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.ccssl.original import labeller as published_labelling
 from zoopose.ccssl.original.labeller import OriginalLabeller, OriginalLabelRules
 from zoopose.ccssl.original.labels import confidence_schedule, prediction_check, share_left_out
-from zoopose.ccssl.original.step import OriginalStep, OriginalTargetFeed, original_step
+from zoopose.ccssl.original.setup import original_step
+from zoopose.ccssl.original.step import OriginalStep, OriginalTargetFeed
 from zoopose.ccssl.protocol import with_defaults
 from zoopose.commandline.parsing import parse
 from zoopose.datasets.coco.keypoints import CocoKeypoints
@@ -41,6 +43,7 @@ from zoopose.pose.original.augment import StandardDraw
 from zoopose.pose.original.crop import color_normalize, image_to_chw, original_crop
 from zoopose.pose.skeleton import TIGDOG18, Skeleton
 from zoopose.train import loop
+from zoopose.train.adaptation import AdaptationStart
 from zoopose.train.selftraining.labeller import Execution
 from zoopose.train.supervised import LOSSES
 
@@ -199,7 +202,7 @@ def test_shares_and_threshold():
 @pytest.mark.parametrize("per", ["global", "joint"])
 def test_admission(per):
     step = OriginalStep.__new__(OriginalStep)
-    step.per, step.share = per, (0.2, 0.8)
+    step.admission = Admission(0.2, 0.8, per)
     rng = np.random.default_rng(0)
     confidence = rng.uniform(0, 1, (40, 3)).astype(np.float32) * np.float32([1, 0.5, 0.1])
     confidence[7] = 0
@@ -430,7 +433,8 @@ def test_an_epoch_ends_with_the_smaller_set(tmp_path, monkeypatch, tiny_coco, ti
 
     def step(**more):
         options = with_defaults(CcsslOptions(**tiny_options(tmp_path, protocol="published", **more)))
-        return original_step(options, source, target, network, Fabric(accelerator="cpu", devices=1), Folder)
+        inputs = AdaptationStart(source, source, target, network, None)
+        return original_step(options, inputs, Fabric(accelerator="cpu", devices=1), Folder)
 
     usual = step()
     assert usual.steps == 2 and isinstance(usual.target, OriginalTargetFeed)  # 5 in batches of 4, the short one too

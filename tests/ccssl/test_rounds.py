@@ -16,6 +16,7 @@ from zoopose.datasets.views import Unlabelled
 from zoopose.evaluation.run_folder import RunFolder
 from zoopose.pose import checkpoints
 from zoopose.pose.input_spec import InputSpec
+from zoopose.train.adaptation import AdaptationStart
 
 
 class Task:
@@ -40,9 +41,8 @@ def made(tmp_path_factory, tiny_coco, tiny_options, source_data, source_model):
         if options.protocol == "published":
             network.spec = InputSpec("published", 32, 8, network.spec.mean, network.spec.std)
         fabric = Fabric(accelerator="cpu", devices=1)
-        step = step_for(
-            options, source, source, Unlabelled(target, network.skeleton), network, fabric, Task(folder, network)
-        )
+        inputs = AdaptationStart(source, source, Unlabelled(target, network.skeleton), network, None)
+        step = step_for(options, inputs, fabric, Task(folder, network))
         return step, network
 
     return make

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from zoopose.ccssl.frame_sample import FrameSample
+from zoopose.ccssl.model_selection import ModelSelection
 from zoopose.ccssl.selfcheck import SelfCheck
-from zoopose.ccssl.setup import Selection
 from zoopose.datasets.crops import CropCache
 from zoopose.datasets.pictures import PictureError
 from zoopose.datasets.sample import PoseDataset, PoseSample
@@ -160,9 +160,9 @@ def test_the_judge_scores_without_labels_only_whole_validations():
     def validation(model, batches):
         return {"val/pck": 0.81}
 
-    selection = Selection(validation, check(Film(shots=[""] * 5)), "selfcheck/score")
+    selection = ModelSelection(validation, check(Film(shots=[""] * 5)), "selfcheck/score")
     assert selection(Sees(), 2) == {"val/pck": 0.81}
     assert selection(Sees(), None)["selfcheck/score"] == pytest.approx(0.9)
-    assert Selection(validation, None, "val/pck")(Sees(), None) == {"val/pck": 0.81}
-    nothing = Selection(lambda model, batches: {}, check(Film(shots=[""] * 5)), "selfcheck/score")
+    assert ModelSelection(validation, None, "val/pck")(Sees(), None) == {"val/pck": 0.81}
+    nothing = ModelSelection(lambda model, batches: {}, check(Film(shots=[""] * 5)), "selfcheck/score")
     assert nothing(Sees(), None) == {"selfcheck/score": 1.0, "selfcheck/views": 1.0}

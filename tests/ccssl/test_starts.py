@@ -15,7 +15,7 @@ from zoopose.ccssl.adaptation import LAST
 from zoopose.ccssl.CCSSL import run
 from zoopose.ccssl.options import CcsslOptions
 from zoopose.ccssl.original.step import OriginalStep
-from zoopose.ccssl.starts import fresh_network
+from zoopose.ccssl.protocol import fresh_network
 from zoopose.ccssl.step import CcsslStep
 from zoopose.commandline.parsing import parse
 from zoopose.datasets.coco.keypoints import CocoKeypoints
@@ -85,7 +85,7 @@ def test_it_goes_on_while_no_label_has_any_confidence(tmp_path, command, monkeyp
     folder = run(command(tmp_path / "run", resume="", protocol=protocol))
     rows = log_of(folder)
     assert len(rows) == 2 and all(row["train/target"] == 0 and row["train/source"] > 0 for row in rows)
-    assert any("none has any confidence; its epochs train on labelled pictures alone" in m for m in messages)
+    assert any("no label has any confidence; its epochs train on labelled pictures alone" in m for m in messages)
     assert checkpoints.load(folder / LAST).spec.kind == {"zoopose": "exact", "published": "published"}[protocol]
 
 
@@ -146,7 +146,7 @@ def test_labelled_target_pictures_join_the_training(tmp_path, command, source_da
     kept = ours["zoopose"]["run"]["extra"]["target_labels"]
     assert kept["data"] == f"coco:{few_data}" and len(kept["marks"]) == 3
     data = json.loads((folder / "run.json").read_text())["data"]["target labels"]
-    assert data["items"] == 3 and "no estimate" in data["note"]
+    assert data["items"] == 3 and "does not estimate" in data["note"]
     assert any("target labels" in m and "few.json" in m for m in messages)
     assert any(f"the target labels of coco:{few_data} were trained on" in m for m in messages)
     assert not any(f"the target labels of coco:{source_data}" in m for m in messages)

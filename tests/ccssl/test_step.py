@@ -11,6 +11,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from zoopose.ccssl.base_step import Admission
 from zoopose.ccssl.confidence import PRIOR, Calibration
 from zoopose.ccssl.step import CcsslStep
 from zoopose.ccssl.teacher import Teacher
@@ -62,7 +63,10 @@ def step_of(folder, *made, **more) -> CcsslStep:
     state = given.pop("state", {})
     fabric = Fabric(accelerator="cpu", devices=1)
     config = SelfTrainingConfig(RunFolder(folder), given.pop("rounds"), given.pop("refresh"), given.pop("gamma"))
-    step = CcsslStep(SelfTrainingFeeds(feed, feed), Labeller(*made), fabric, None, config, **given)
+    admission = Admission(*given.pop("share"), given.pop("per"), given.pop("limit"))
+    given["calibrate"] = given.pop("calibrator", None)
+    feeds = SelfTrainingFeeds(feed, feed)
+    step = CcsslStep(feeds, Labeller(*made), fabric, None, config, admission=admission, **given)
     step.load_state_dict(state)
     return step
 
@@ -230,7 +234,7 @@ def test_the_loop_lets_the_teacher_follow_every_step():
     wrapped = nn.Sequential(plain)
     optimizer = torch.optim.SGD(plain.parameters(), lr=0.1)
     fabric = Fabric(accelerator="cpu", devices=1)
-    run = Run(None, fabric, wrapped, plain, optimizer, lambda epoch: 0.1, dict)
+    run = Run(None, fabric, wrapped, plain, optimizer, lr_at=lambda epoch: 0.1, pack=dict)
 
     class Step:
         def __call__(self, model, batch):

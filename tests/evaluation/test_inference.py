@@ -11,7 +11,7 @@ from torch import nn
 from zoopose.datasets.open import open_data
 from zoopose.datasets.original_items import OriginalItems
 from zoopose.datasets.synthetic_animal import SyntheticAnimal
-from zoopose.evaluation.inference import predict
+from zoopose.evaluation.inference import PredictConfig, predict
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.original.heatmap import peaks
 
@@ -51,7 +51,7 @@ def renderings(tmp_path, monkeypatch) -> SyntheticAnimal:
 def check(dataset) -> None:
     items = OriginalItems(dataset, inp_res=64, out_res=16, mean=MEAN)
     network, spec = Recorder(len(dataset.skeleton)), InputSpec("published", 64, 16, MEAN, (1.0, 1.0, 1.0))
-    found = predict(network, dataset, spec, torch.device("cpu"), 2)
+    found = predict(network, dataset, spec, torch.device("cpu"), PredictConfig(batch_size=2))
     fed = torch.cat(network.fed)
     for i in range(len(dataset)):
         image, target, _ = items.item(i)

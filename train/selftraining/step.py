@@ -35,6 +35,9 @@ class TrainingFeed(Batches, Protocol):
     @property
     def batch_size(self) -> int: ...
 
+    @property
+    def seed(self) -> int: ...
+
 
 class TargetFeed(TrainingFeed, Protocol):
     """A feed of pictures whose labels, xy_px (N, K, 2) and weight (N, K), may be set between epochs."""

@@ -13,8 +13,8 @@ from ...train.devices import open_fabric
 from ...train.run import log_banner, open_run, train_run
 from ...train.validation import Validation, finish
 from ..options import PploOptions
-from . import rounds
-from .step import step_for
+from .rounds import with_defaults
+from .setup import step_for
 
 LAST = RunFolder.LAST
 CHOSEN = "best on the labelled validation animals; target labels were not read"
@@ -23,17 +23,17 @@ CHOSEN = "best on the labelled validation animals; target labels were not read"
 @alone_in("checkpoint")
 def refine(options: PploOptions) -> Path:
     """Refine as the options say; returns the run folder."""
-    options = rounds.with_defaults(options)
+    options = with_defaults(options)
     fabric = open_fabric(options)
-    prepared = prepare_adaptation(options, "pplo")
-    target, start, restore = prepared.target, prepared.start, prepared.restore
+    inputs = prepare_adaptation(options, "pplo")
+    start, restore = inputs.start, inputs.restore
     run = open_run(options, fabric, "pplo", start, epochs=options.num_epochs, restore=restore)
-    data = prepared.describe()
-    guard = guard_for(options, prepared, run)
+    data = inputs.describe()
+    guard = guard_for(options, inputs, run)
     log_banner(run, start, data, options.num_epochs, [f"start      {start.note}"])
     say_pairs(options, start.skeleton)
-    step = step_for(options, prepared.labelled, target, start, fabric, run)
-    validation = Validation(prepared.valid, start, fabric, options)
+    step = step_for(options, inputs, fabric, run)
+    validation = Validation(inputs.valid, start, fabric, options)
     train_run(
         run,
         step,
@@ -48,8 +48,7 @@ def refine(options: PploOptions) -> Path:
         guard=guard,
     )
     if fabric.is_global_zero:
-        more = label_blocks_of_run(run.folder, target, start.skeleton)
-        facts = {"method": "PPLO", **outcome_facts(guard, CHOSEN), **data}
-        finish(validation, run, options, facts, more)
+        blocks = label_blocks_of_run(run.folder, inputs.target, start.skeleton)
+        finish(validation, run, options, {"method": "PPLO", **outcome_facts(guard, CHOSEN), **data}, blocks)
     log_outcome(options.target, run, guard, f"{RunFolder.BEST}: {CHOSEN}; {LAST}: the end of the refinement")
     return run.folder.path

@@ -1,4 +1,4 @@
-"""When PPLO labels anew: how epochs, rounds and shares of a batch follow from the options, and which options do not go together."""
+"""Epochs, rounds and batch sizes of PPLO from its options, and the options that exclude each other."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import replace
 from ...errors import OptionError
 from ..options import PploOptions
 
-EPOCHS = 30  # where nothing is said
-THRESHOLD = 0.5  # of --select threshold
+EPOCHS = 30  # default of --num-epochs
+THRESHOLD = 0.5  # default of --threshold with --select threshold, height of a peak
 
 
 def with_defaults(options: PploOptions) -> PploOptions:
-    """The options with the number of epochs and the threshold filled in.
+    """The options with the defaults of --num-epochs and --threshold.
 
     Raises:
-        OptionError: numbers that do not fit each other, or an option that the chosen selection has no use for.
+        OptionError: epochs and rounds contradict each other, or --select does not use an option.
     """
     rounds, every, epochs = options.rounds, options.refresh, options.num_epochs
     if every and epochs and epochs != rounds * every:
@@ -40,35 +40,36 @@ def _refuse(options: PploOptions) -> None:
         if getattr(options, name) != getattr(PploOptions, name):
             flag = name.replace("_", "-")
             raise OptionError(
-                "options that --select threshold has a use for",
+                "options that --select threshold uses",
                 f"--{flag} {getattr(options, name)}",
-                f"leave --{flag} out, or take --select quantile with --threshold",
+                f"leave --{flag} out, or use --select quantile with --threshold",
             )
     if options.share_last < options.share_first:
-        raise OptionError(
-            "--share-last of at least --share-first", f"{options.share_first} to {options.share_last}, which shrinks"
-        )
+        raise OptionError("--share-last of at least --share-first", f"{options.share_first} to {options.share_last}")
     if not 0 < options.source_ratio < 1:
-        raise OptionError("--source-ratio between 0 and 1, both left out", f"{options.source_ratio}")
+        raise OptionError("--source-ratio greater than 0 and less than 1", f"{options.source_ratio}")
 
 
 def round_at(epoch: int, rounds: int, epochs: int) -> int:
-    """The round of an epoch, both counted from 0; lengths of rounds differ by one epoch at most."""
+    """The round of an epoch, both counted from 0. The lengths of two rounds differ by at most one epoch."""
     return min(epoch * rounds // epochs, rounds - 1)
 
 
 def batch_sizes(train_batch: int, ratio: float) -> tuple[int, int]:
-    """Labelled and pseudo-labelled pictures of a batch of 2 x `train_batch`.
+    """Number of labelled and of pseudo-labelled pictures in a batch of 2 x `train_batch`.
+
+    Args:
+        ratio: share of labelled pictures.
 
     Raises:
-        OptionError: a batch too small to hold one of each in that ratio.
+        OptionError: the batch is too small for a picture of each kind.
     """
-    whole = 2 * train_batch
-    labelled = round(whole * ratio)
-    if not 0 < labelled < whole:
+    size = 2 * train_batch
+    labelled = round(size * ratio)
+    if not 0 < labelled < size:
         raise OptionError(
             "a batch with a picture of each domain",
-            f"--source-ratio {ratio:g} of {whole} pictures, which is {labelled}",
-            "a larger --train-batch, or a --source-ratio nearer to 0.5",
+            f"--source-ratio {ratio:g} of {size} pictures: {labelled} labelled pictures",
+            "a larger --train-batch, or a --source-ratio closer to 0.5",
         )
-    return labelled, whole - labelled
+    return labelled, size - labelled

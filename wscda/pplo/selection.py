@@ -1,7 +1,7 @@
-"""Which of its own predictions a network learns from in PPLO: how easy each is, which are kept, which are admitted.
+"""Selection of pseudo-labels in PPLO: the score of a label, the choice between old and new labels, and admission to a round.
 
-Cao et al., Cross-Domain Adaptation for Animal Pose Estimation, ICCV 2019, section on progressive pseudo-label-based optimisation,
-fixes that a network's own selected predictions refine it, easy ones first; the rules here are ours.
+Cao et al., Cross-Domain Adaptation for Animal Pose Estimation, ICCV 2019, section on progressive pseudo-label-based optimisation: a
+network's own selected predictions refine it, easy ones first. The paper gives no rules; those here are ours.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ SELECTIONS = ("quantile", "threshold", "self_consistency", "small_loss")
 
 @dataclass(frozen=True)
 class Rule:
-    """What a round admits.
+    """Which labels a round admits.
 
     Attributes:
         select: one of `SELECTIONS`.
         first, last, grow: of `curriculum.share_at`.
         per: of `curriculum.admit`.
-        threshold: least peak of a label that is admitted.
-        limit_px: of the distance between the joints of a picture and of its mirror image, px of the crop; inf: any.
+        threshold: lowest peak of an admitted label.
+        limit_px: largest distance between the joints of a picture and of its mirror image, px of the crop; inf: any distance.
     """
 
     select: str = "quantile"
@@ -45,14 +45,23 @@ class Rule:
 
 
 def consistency(upright: torch.Tensor, mirrored: torch.Tensor) -> torch.Tensor:
-    """(B, K) minus the mean over cells of the squared difference between maps (B, K, h, w) and those of the mirror image, brought
-    back."""
+    """(B, K) negative mean squared difference over cells between two sets of maps (B, K, h, w).
+
+    Args:
+        upright: maps of the pictures.
+        mirrored: maps of the mirror images, mirrored back.
+    """
     return -(upright - mirrored).square().mean((2, 3))
 
 
 def similarity(maps: torch.Tensor, xy_heatmap: torch.Tensor, sigma: float, encoding: str = "gaussian") -> torch.Tensor:
-    """(B, K) minus the mean over cells of the squared difference between maps and the peak at a label (B, K, 2), cells; NaN
-    without one."""
+    """(B, K) negative mean squared difference over cells between maps and a target map with its peak at the label.
+
+    Args:
+        maps: (B, K, h, w).
+        xy_heatmap: (B, K, 2) labels, cells; NaN for no label, whose similarity is NaN.
+        sigma, encoding: of the target map.
+    """
     known = xy_heatmap.isfinite().all(-1)
     target = heatmap.encode(xy_heatmap, known, tuple(maps.shape[-2:]), sigma, encoding)
     return torch.where(known, -(maps - target).square().mean((2, 3)), torch.nan)
@@ -66,13 +75,14 @@ def score(
     sigma: float,
     encoding: str = "gaussian",
 ) -> torch.Tensor:
-    """(B, K) how easy labels are, the higher the easier, by the maps that they were read off.
+    """(B, K) scores of labels from the maps that they were decoded from. A higher score means an easier label.
 
     Args:
-        select: `quantile` and `threshold`: the peak of the mean map, at least 0; `self_consistency`: see `consistency`;
+        select: `quantile` and `threshold`: the peak of the mean map, at least 0. `self_consistency`: see `consistency`.
             `small_loss`: see `similarity`, of the mean map.
-        upright, mirrored: (B, K, h, w) of the picture and of its mirror image, brought back.
-        xy_heatmap: (B, K, 2) the labels.
+        upright, mirrored: (B, K, h, w) of the pictures, and of their mirror images, mirrored back.
+        xy_heatmap: (B, K, 2) the labels, cells.
+        sigma, encoding: of the training's target maps.
     """
     if select == "self_consistency":
         return consistency(upright, mirrored)
@@ -83,39 +93,51 @@ def score(
 
 
 def confidence_of(select: str, scores: np.ndarray, cells: int, sigma: float) -> np.ndarray:
-    """(N, K) float32 in 0..1 in the order of the scores: a peak as it is; an error e (in units of a whole peak's energy,
-    pi sigma^2) as exp(-e). 0 where a score is NaN."""
+    """(N, K) float32 in 0..1, in the order of the scores; 0 where a score is NaN.
+
+    A peak is taken as it is. A mean squared error becomes exp(-e), where e is the squared error over all cells, divided by that
+    of one whole peak, pi sigma^2.
+
+    Args:
+        scores: (N, K) of `score`.
+        cells: number of cells of a map.
+        sigma: width of a peak, cells.
+    """
     scores = np.asarray(scores, np.float64)
     if select in ("self_consistency", "small_loss"):
         scores = np.exp(scores * cells / (math.pi * sigma**2))
     return np.nan_to_num(scores, nan=0.0).astype(np.float32)
 
 
-def keep_better(labels: PseudoLabels, before: PseudoLabels, confidence: np.ndarray | None = None) -> None:
-    """Keep what was admitted in the round before, unless the new label's score is higher; in place, and sets `replaced`.
+def restore_previous(labels: PseudoLabels, before: PseudoLabels, confidence: np.ndarray | None = None) -> None:
+    """Put the admitted labels of the round before in the place of new labels with no higher score; changes `labels`.
+
+    `labels.replaced` says where the new label took the place of an admitted one.
 
     Args:
-        labels: just made, of the same frames; with scores.
-        before: the round before.
-        confidence: (N, K) of the kept labels now; None: as it was.
+        labels: the new ones, with scores.
+        before: labels of the round before, of the same frames, with scores.
+        confidence: (N, K) of the labels of the round before by the current network; None: their earlier confidence.
     """
+    assert labels.score is not None and before.score is not None
     better = labels.score > before.score
-    kept = before.admitted & ~better
+    previous = before.admitted & ~better
     labels.replaced = before.admitted & better
-    labels.xy_px[kept] = before.xy_px[kept]
-    labels.confidence[kept] = (before.confidence if confidence is None else confidence)[kept]
-    labels.score[kept], labels.peak[kept] = before.score[kept], before.peak[kept]
-    labels.agreement_px[kept] = before.agreement_px[kept]
-    for name, found in labels.checks.items():
-        found[kept] = before.checks[name][kept]
+    labels.xy_px[previous] = before.xy_px[previous]
+    labels.confidence[previous] = (before.confidence if confidence is None else confidence)[previous]
+    labels.score[previous], labels.peak[previous] = before.score[previous], before.peak[previous]
+    labels.agreement_px[previous] = before.agreement_px[previous]
+    for name, disagreement in labels.checks.items():
+        disagreement[previous] = before.checks[name][previous]
 
 
 def select_labels(labels: PseudoLabels, before: PseudoLabels | None, rule: Rule, share: float) -> None:
-    """Set `admitted`, `reason` and the round's counts in `facts`.
+    """Set `admitted`, `reason` and the counts of the round in `facts`.
 
     Args:
-        labels: with what was kept of the round before.
-        before: the round before; None in the first.
+        labels: of the round, after `restore_previous`.
+        before: labels of the round before; None in the first round.
+        rule: of admission.
         share: of the labels, see `Rule.share`.
     """
     shape = labels.confidence.shape
@@ -128,30 +150,34 @@ def select_labels(labels: PseudoLabels, before: PseudoLabels | None, rule: Rule,
         frames = frame_confidence(labels.peak)
         labels.admitted = admit(confidence, share, rule.per, frames)
         if rule.threshold:
-            anyway = admit(np.where((labels.peak > 0) & ~failed, labels.confidence, 0), share, rule.per, frames)
-            labels.facts["below_threshold"] = int((anyway & ~labels.admitted).sum())
-    was = np.zeros(shape, bool) if before is None else before.admitted
+            without_threshold = admit(
+                np.where((labels.peak > 0) & ~failed, labels.confidence, 0), share, rule.per, frames
+            )
+            labels.facts["below_threshold"] = int((without_threshold & ~labels.admitted).sum())
+    previously = np.zeros(shape, bool) if before is None else before.admitted
     reason = np.full(shape, REASONS.index("share"), np.uint8)
-    reason[was] = REASONS.index("support")
+    reason[previously] = REASONS.index("support")
     reason[failed] = REASONS.index("equivariance")
     reason[labels.admitted] = REASONS.index("admitted")
     reason[~np.isfinite(labels.xy_px).all(-1)] = REASONS.index("unreadable")
     labels.reason = reason
-    labels.facts.update(share=share, per=rule.per, select=rule.select, **counts(labels, was))
+    labels.facts.update(share=share, per=rule.per, select=rule.select, **admission_counts(labels, previously))
 
 
-def counts(labels: PseudoLabels, was: np.ndarray) -> dict[str, int | float]:
-    """Labels admitted, of these new and replaced ones, those given up; and all three changes as a share of the admitted.
+def admission_counts(labels: PseudoLabels, previously: np.ndarray) -> dict[str, int | float]:
+    """Number of admitted labels, of new, replaced and dropped ones, and these three changes as a share of the admitted.
 
     Args:
-        was: (N, K) admitted in the round before.
+        labels: of the round.
+        previously: (N, K) bool: admitted in the round before.
     """
-    now = labels.admitted
-    found = {
-        "admitted": int(now.sum()),
-        "new": int((now & ~was).sum()),
-        "replaced": int((labels.replaced & now).sum()),
-        "given_up": int((was & ~now).sum()),
+    admitted = labels.admitted
+    replaced = np.zeros(admitted.shape, bool) if labels.replaced is None else labels.replaced
+    counts = {
+        "admitted": int(admitted.sum()),
+        "new": int((admitted & ~previously).sum()),
+        "replaced": int((replaced & admitted).sum()),
+        "given_up": int((previously & ~admitted).sum()),
     }
-    changes = found["new"] + found["replaced"] + found["given_up"]
-    return {**found, "changed": changes / max(found["admitted"], 1)}
+    changes = counts["new"] + counts["replaced"] + counts["given_up"]
+    return {**counts, "changed": changes / max(counts["admitted"], 1)}

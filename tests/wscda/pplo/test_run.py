@@ -21,14 +21,15 @@ from zoopose.evaluation.run_folder import RunFolder
 from zoopose.pose.checkpoints import load
 from zoopose.pose.weights import read
 from zoopose.train import loop, train
+from zoopose.train.adaptation import AdaptationStart
 from zoopose.train.guard import Guard
 from zoopose.train.options import TrainOptions
 from zoopose.wscda.options import PploOptions
 from zoopose.wscda.PPLO import run
 from zoopose.wscda.pplo import labeller as mirror_labels
-from zoopose.wscda.pplo import step as refinement
 from zoopose.wscda.pplo.refinement import LAST
 from zoopose.wscda.pplo.rounds import with_defaults
+from zoopose.wscda.pplo.setup import step_for
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +108,7 @@ def test_labels_do_not_depend_on_the_augmentation_they_are_trained_with(tmp_path
     found = []
     for augment in ("none", "strong"):
         options = with_defaults(command(tmp_path, target_augment=augment))
-        step = refinement.step_for(options, animals, target, network, fabric, task)
+        step = step_for(options, AdaptationStart(animals, animals, target, network, None), fabric, task)
         found.append(step.labeller.label(network.model, 0))
     for name in ("xy_px", "confidence", "peak", "agreement_px"):
         np.testing.assert_array_equal(getattr(found[0], name), getattr(found[1], name), err_msg=name)

@@ -14,7 +14,7 @@ from zoopose.pose.skeleton import Skeleton
 from zoopose.train.selftraining.curriculum import weight_at
 from zoopose.wscda.options import PploOptions
 from zoopose.wscda.pplo.rounds import batch_sizes, round_at, with_defaults
-from zoopose.wscda.pplo.selection import SELECTIONS, Rule, confidence_of, keep_better, score, select_labels
+from zoopose.wscda.pplo.selection import SELECTIONS, Rule, confidence_of, restore_previous, score, select_labels
 
 SKELETON = Skeleton("s", ("a", "b"))
 
@@ -58,7 +58,7 @@ def test_epochs_are_shared_out_among_the_rounds():
     [
         ({"num_epochs": 5}, "epochs for 6 rounds"),
         ({"num_epochs": 8, "refresh": 2}, "times --refresh"),
-        ({"share_first": 0.9}, "shrinks"),
+        ({"share_first": 0.9}, "at least --share-first"),
         ({"source_ratio": 0.0}, "--source-ratio"),
         ({"source_ratio": 1.0}, "--source-ratio"),
         ({"select": "threshold", "share_last": 0.9}, "--share-last"),
@@ -134,7 +134,7 @@ def test_without_a_label_there_is_no_score():
 def test_an_admitted_label_gives_way_only_to_a_better_one():
     before = labels([[0.5, 0.5], [0.5, 0.5], [0.5, 0.5]], [[1, 1], [1, 0], [0, 1]], at=1.0)
     now = labels([[0.6, 0.4], [0.5, 0.4], [0.4, np.nan]], at=2.0)
-    keep_better(now, before)
+    restore_previous(now, before)
     # better; worse; no better; worse but not held; likewise; not to be seen any more
     assert now.xy_px[..., 0].tolist() == [[2, 1], [1, 2], [2, 1]]
     assert now.replaced.tolist() == [[True, False], [False, False], [False, False]]
@@ -145,7 +145,7 @@ def test_an_admitted_label_gives_way_only_to_a_better_one():
 
 def test_a_kept_label_may_be_ranked_by_what_the_network_thinks_of_it_now():
     before, now = labels([[-0.1, -0.2]], [[1, 1]]), labels([[-0.3, -0.1]])
-    keep_better(now, before, np.array([[0.7, 0.9]], np.float32))
+    restore_previous(now, before, np.array([[0.7, 0.9]], np.float32))
     np.testing.assert_allclose(now.score, [[-0.1, -0.1]])
     assert now.confidence[0, 0] == np.float32(0.7) and now.confidence[0, 1] != np.float32(0.9)
 

@@ -15,7 +15,7 @@ from zoopose.datasets.crops import CropCache
 from zoopose.datasets.open import open_data
 from zoopose.datasets.pseudo_labels import PseudoLabels
 from zoopose.errors import DataError
-from zoopose.evaluation.inference import predict
+from zoopose.evaluation.inference import PredictConfig, predict
 from zoopose.evaluation.report.labels import label_blocks
 from zoopose.evaluation.run_folder import RunFolder
 from zoopose.pose import heatmap
@@ -52,7 +52,7 @@ def labeller_of(target, pad: int = 0, **more) -> MirrorLabeller:
 
 
 def test_labels_are_what_is_predicted_with_the_mirrored_picture_averaged_in(target, network, monkeypatch):
-    expected = predict(network, target, FORM, torch.device("cpu"), flip=True)
+    expected = predict(network, target, FORM, torch.device("cpu"), PredictConfig(flip=True))
     monkeypatch.setattr(mirror_labels, "CHUNK", 4)
     found = labeller_of(target).label(network, 2)
     np.testing.assert_allclose(found.xy_px, expected.xy_px, atol=1e-3)

@@ -1,4 +1,4 @@
-"""Starts of a CC-SSL run without a source model (fresh weights), and runs that also train on a few labelled target pictures."""
+"""Labelled target pictures in a CC-SSL run (--target-labels): their data, their batches, and their record in the checkpoint."""
 
 from __future__ import annotations
 
@@ -13,41 +13,24 @@ from ..datasets.sample import PoseDataset
 from ..evaluation.data import use_pairs_of
 from ..evaluation.score import label_marks
 from ..pose.checkpoints import Loaded
-from ..pose.fresh_weights import FreshWeights
 from ..pose.skeleton import Skeleton
+from ..train.adaptation import began_from_scratch
 from ..train.data import labelled_data
 from ..train.feeds.base import FeedConfig
 from ..train.feeds.crops import CacheConfig, CropFeed
-from ..train.feeds.labelled import augmentation_for, original_mean, target_config
+from ..train.feeds.labelled import augmentation_for, target_config
 from ..train.feeds.original import OriginalFeed, original_items
-from ..train.network import input_spec, new_network
+from ..train.run_state import Run
 from ..train.streams import Stream
+from .base_step import Record
 from .options import CcsslOptions
 
 
-def fresh_network(options: CcsslOptions, source: PoseDataset) -> Loaded:
-    """A network with fresh weights for the source's joints: the paper's row "no pre-training".
-
-    Its crops are those of the protocol; published ones subtract the source's mean.
-
-    Raises:
-        OptionError: numbers that the network of --arch does not have, or an input that it cannot take.
-    """
-    published = options.protocol == "published"
-    mean = original_mean(source) if published else None
-    spec = input_spec(options, "published" if published else "exact", mean)
-    fresh = FreshWeights(options.seed)
-    model, numbers = new_network(options, source.skeleton, spec, fresh)
-    fresh.continue_globally()
-    note = f"fresh weights of {options.arch}, seed {options.seed}: no source model (--resume '')"
-    return Loaded(model, options.arch, numbers, source.skeleton, spec, {}, note)
-
-
 def open_target_labels(options: CcsslOptions, skeleton: Skeleton) -> PoseDataset | None:
-    """The labelled target pictures of --target-labels, of the classes of --target-classes; None without them.
+    """The labelled target pictures of --target-labels, of the classes of --target-classes; None without that option.
 
     Raises:
-        DataError: no labels, or other joints than the network's.
+        DataError: the pictures have no labels, or other joints than the network.
     """
     name = options.target_labels
     if not name:
@@ -61,21 +44,31 @@ def open_target_labels(options: CcsslOptions, skeleton: Skeleton) -> PoseDataset
 
 
 def describe_target_labels(data: PoseDataset | None) -> dict[str, Any]:
-    """Facts of the labelled target pictures, for banner, run.json and report; empty without them."""
+    """Facts of the labelled target pictures, for banner, run.json and report; empty where there are none."""
     if data is None:
         return {}
     facts = dict(data.describe())
-    facts["note"] = "trained on: a score on these pictures is no estimate of other pictures"
+    facts["note"] = "trained on: a score on these pictures does not estimate the score on other pictures"
     return {"target labels": facts}
 
 
 def target_labels_state(options: CcsslOptions, data: PoseDataset | None) -> dict[str, Any] | None:
-    """The labelled target pictures as the checkpoint names them, so that a test on them can say that they were trained on."""
+    """The record of the labelled target pictures in the checkpoint: a test on such pictures says that they were trained on."""
     return None if data is None else {"data": options.target_labels, "marks": label_marks(data)}
 
 
+def record_of(options: CcsslOptions, start: Loaded, run: Run, data: PoseDataset | None) -> Record:
+    """The facts of a run that its checkpoints hold.
+
+    Args:
+        start: the network that the run starts from.
+        data: labelled target pictures, if the run has any.
+    """
+    return Record(began_from_scratch(start, run), target_labels_state(options, data))
+
+
 def labelled_feed(options: CcsslOptions, data: PoseDataset, network: Loaded, fabric: Fabric) -> CropFeed | OriginalFeed:
-    """Batches of the labelled target pictures, augmented like the source's."""
+    """Batches of the labelled target pictures, with the augmentation of the source."""
     config = FeedConfig.of(
         options, fabric, batch_size=options.train_batch, seed=options.seed, stream=Stream.TARGET_LABELS
     )
@@ -92,5 +85,5 @@ def labelled_feed(options: CcsslOptions, data: PoseDataset, network: Loaded, fab
 
 
 def has_original_files(dataset: PoseDataset) -> bool:
-    """Whether a data set knows the published annotation of its items, which the published strong augmentation works on."""
+    """Whether a data set has the published annotations of its items, which the published strong augmentation needs."""
     return dataset.has_original_annotations

@@ -1,0 +1,69 @@
+"""Builds the training step of the published protocol from the options."""
+
+from __future__ import annotations
+
+from lightning_fabric import Fabric
+
+from ...datasets.original_crops import LabelledCrops, OriginalCropCache, SourcePictures
+from ...datasets.sample import PoseDataset
+from ...train.adaptation import AdaptationStart
+from ...train.check_labels import check_labels
+from ...train.feeds.base import FeedConfig
+from ...train.feeds.original import OriginalFeed, original_items
+from ...train.run_state import Run
+from ...train.selftraining.labeller import Execution
+from ...train.selftraining.step import SelfTrainingFeeds
+from ...train.streams import Stream
+from ...train.supervised import LOSSES, loss_for
+from ..label_score import scorer_for
+from ..options import CcsslOptions
+from ..protocol import admission_of, self_training_config, view_rotation_of
+from ..target_labels import has_original_files, labelled_feed, record_of
+from .labeller import OriginalLabeller, OriginalLabelRules
+from .step import OriginalStep, OriginalTargetFeed
+
+
+def original_step(
+    options: CcsslOptions, inputs: AdaptationStart, fabric: Fabric, run: Run, few: PoseDataset | None = None
+) -> OriginalStep:
+    """The training step of a run of the published protocol.
+
+    Args:
+        options: with the defaults of the protocol.
+        inputs: data and network of the run; the network takes published crops.
+        fabric: device and ranks.
+        run: its state.
+        few: labelled target pictures, if the run has any.
+    """
+    network, spec, source = inputs.start, inputs.start.spec, inputs.labelled
+    check_labels(source, spec.size_hw, 1, "train on")
+    limit = int(options.cache_gib * 2**30 / 2)
+    if options.source_augment == "strong" and not has_original_files(source):
+        source = SourcePictures(source, limit)
+    crops = OriginalCropCache(inputs.target, spec.size, limit)
+    labelled = LabelledCrops(crops)
+    # the published adaptation mirrors target pictures, but not source pictures
+    source_items = original_items(source, spec, options, options.source_augment, flip=False)
+    target_items = original_items(labelled, spec, options, options.target_augment, stream=Stream.TARGET)
+    reading = FeedConfig.of(options, fabric, batch_size=options.train_batch, seed=options.seed)
+    feeds = SelfTrainingFeeds(
+        OriginalFeed(source_items, spec.std, reading),
+        OriginalTargetFeed(labelled, target_items, spec.std, reading),
+        None if few is None else labelled_feed(options, few, network, fabric),
+    )
+    rules = OriginalLabelRules(
+        options.seed, options.views, options.view_scale, view_rotation_of(options), options.flow == "lk"
+    )
+    execution = Execution(fabric.device, options.workers, options.strict_data, fabric)
+    loss = loss_for(options, network)
+    steps = options.steps or min(feeds.source.steps, feeds.target.steps)
+    return OriginalStep(
+        feeds,
+        OriginalLabeller(crops, spec, execution, rules),
+        fabric,
+        LOSSES[loss],
+        self_training_config(options, run, loss, steps),
+        admission=admission_of(options),
+        scorer=scorer_for(options, network),
+        record=record_of(options, network, run, few),
+    )
