@@ -111,3 +111,8 @@ class CcsslOptions(LabelOptions):
     DEAD_FLAGS: ClassVar[tuple[str, ...]] = (
         "model", "target_ssl", "data_label_folder_target", "init_weights", "num_classes", "resnet_layers",
     )  # fmt: skip
+
+    @property
+    def augmentations(self) -> frozenset[str]:
+        """See `FitOptions.augmentations`."""
+        return frozenset((self.source_augment, self.target_augment))

@@ -162,6 +162,16 @@ class FitOptions(
         "cache_folder image_path compile accelerator print_freq test_batch predict_batch".split()
     )
 
+    @property
+    def run_epochs(self) -> int:
+        """Number of epochs of the run, whatever the option for it is called."""
+        raise NotImplementedError
+
+    @property
+    def augmentations(self) -> frozenset[str]:
+        """Names of the augmentations of the run's pictures; `auto` where the data decide."""
+        raise NotImplementedError
+
     @classmethod
     def under_todays_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
         """Options as a run of an earlier version wrote them, by the names that they have now."""
@@ -190,6 +200,11 @@ class AdaptOptions(FitOptions, TargetOptions):
     """batches an epoch; 0: as many as the largest data set has"""
     train_batch: Annotated[int, Limits(1, 65_536), flag("--batch-size")] = 6
     """number of pictures of each domain in a training batch, on each device"""
+
+    @property
+    def run_epochs(self) -> int:
+        """See `FitOptions.run_epochs`."""
+        return self.num_epochs
 
 
 @dataclass(frozen=True)
@@ -258,6 +273,16 @@ class TrainOptions(FitOptions):
     target_weight: Annotated[bool, dead()] = False
 
     DEAD_FLAGS: ClassVar[tuple[str, ...]] = ("year", "features", "resnet_layers", "target_weight")
+
+    @property
+    def run_epochs(self) -> int:
+        """See `FitOptions.run_epochs`."""
+        return self.epochs
+
+    @property
+    def augmentations(self) -> frozenset[str]:
+        """See `FitOptions.augmentations`."""
+        return frozenset((self.augment,))
 
     @classmethod
     def with_recipe(cls, name: str, **more: Any) -> TrainOptions:

@@ -98,6 +98,11 @@ class WscdaOptions(EarlierNames):
         """The data whose joints the network learns: the animals, or the humans where no animal is labelled."""
         return self.source or self.human
 
+    @property
+    def augmentations(self) -> frozenset[str]:
+        """See `FitOptions.augmentations`."""
+        return frozenset((self.augment,))
+
 
 @dataclass(frozen=True)
 class PploOptions(EarlierNames, LabelOptions):
@@ -148,3 +153,8 @@ class PploOptions(EarlierNames, LabelOptions):
 
     # the rounds lie where the number of epochs puts them: a run of another number is another run
     FREE: ClassVar[frozenset[str]] = FitOptions.FREE - {"epochs", "num_epochs"}
+
+    @property
+    def augmentations(self) -> frozenset[str]:
+        """See `FitOptions.augmentations`."""
+        return frozenset((self.source_augment, self.target_augment))
