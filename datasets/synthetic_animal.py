@@ -157,7 +157,7 @@ class SyntheticAnimal(PoseDataset):
         bare = [path for path in pictures if not _parts(path).is_file()]
         if bare:
             raise DataError(
-                "a part map <stem>_partseg.png beside every picture, for multi-task training",
+                "a part map <stem>_partseg.png for every picture, for multi-task training",
                 f"{len(bare)} of {len(pictures)} missing in {self.folder}, the first {_parts(bare[0]).name}",
                 "zoopose data make (its renderings have them), or --dataset synthetic_animal_sp to train on joints alone",
             )
