@@ -184,7 +184,7 @@ class Labeller(ChunkLabeller):
             self._label_chunk(model, batch, generator_for(self.rules.seed, Stream.LABELLING, round_, first), out)
 
         # a rank takes whole chunks, since a chunk's draws depend on its first frame
-        self.each_chunk(model, CHUNK, label, out, FIRST_PASS, f"labelling, round {round_}", partial)
+        self.each_chunk(model, CHUNK, label, out, FIRST_PASS, f"labelling, round {round_}", partial=partial)
 
     def _label_chunk(
         self, model: nn.Module, batch: dict[str, Any], generator: torch.Generator, out: dict[str, np.ndarray]

@@ -20,7 +20,9 @@ from ..pose import geometry
 from .pictures import Fault
 from .sample import IGNORED, PoseDataset, PoseSample
 
-LET_GO_BYTES = 256 << 20  # bytes of a mapped file that may stay in memory; chosen, small against a worker's own memory
+LET_GO_BYTES = (
+    256 << 20
+)  # bytes of a mapped file that may stay in memory; chosen: little compared with a worker process
 
 
 def crop_image(image: np.ndarray, left_top_width: np.ndarray, size: int | tuple[int, int]) -> np.ndarray:

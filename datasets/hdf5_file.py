@@ -1,4 +1,4 @@
-"""HDF5 files of ours: written whole and sealed; read here where the seal fits, in a process of their own where there is none."""
+"""HDF5 files that zoopose writes. They end with a seal; a file whose seal is missing is read in a separate process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .isolated_reader_process import hdf5_contents
 
 @contextmanager
 def sealed_hdf5(path: str | Path) -> Iterator[h5py.File]:
-    """An open file to be filled; it takes its place, with a seal, when the block ends well."""
+    """An open file to write to. When the block ends without an error, the file is sealed and renamed to `path`."""
     with atomic_path(path) as temporary:
         with h5py.File(temporary, "w", userblock_size=USER_BLOCK) as file:
             yield file
@@ -27,7 +27,7 @@ def sealed_hdf5(path: str | Path) -> Iterator[h5py.File]:
 
 
 def read_hdf5(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Attributes, and data sets by their path ("group/name"), of a file that is there.
+    """Attributes of an existing file, and its data sets by their path ("group/name").
 
     Raises:
         UnreadableFileError: the file is damaged, or no HDF5 file.
@@ -43,10 +43,10 @@ def read_hdf5(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def array_of(data: dict[str, Any], name: str, shape: tuple[int, ...], kind: type[np.generic]) -> np.ndarray:
-    """A data set of a certain shape and kind of numbers.
+    """A data set of a given shape and kind of numbers.
 
     Raises:
-        KeyError: there is none. Mismatch: it has another shape or kind.
+        KeyError: there is no such data set. Mismatch: it has another shape or kind.
     """
     array = data[name]
     if not isinstance(array, np.ndarray) or array.shape != shape or not np.issubdtype(array.dtype, kind):
@@ -55,16 +55,16 @@ def array_of(data: dict[str, Any], name: str, shape: tuple[int, ...], kind: type
     return array
 
 
-def encoded(text: str) -> bytes:
-    """A text as HDF5 keeps it; file names that are no UTF-8 keep their bytes."""
+def encode_text(text: str) -> bytes:
+    """A text as bytes for HDF5; those of file names that are no UTF-8 stay as they are."""
     return text.encode("utf-8", "surrogateescape")
 
 
-def decoded(array: Any) -> list[str]:
-    """Texts out of a data set of bytes, the way back from `encoded`.
+def decode_texts(array: Any) -> list[str]:
+    """Texts of a data set of bytes: the inverse of `encode_text`.
 
     Raises:
-        Mismatch: it is no list of texts.
+        Mismatch: the data set is no list of texts.
     """
     if not isinstance(array, np.ndarray) or array.ndim != 1 or not all(isinstance(i, bytes) for i in array):
         raise Mismatch("ids", "a list of texts", type(array).__name__)

@@ -1,10 +1,12 @@
-"""The process in which files of other programs are opened; `isolated_reader` starts it. It imports nothing of zoopose.
+"""The process that opens files of other programs; `isolated_reader` starts it. It imports nothing of zoopose.
 
-SciPy and HDF5 are compiled code that trusts what a file says: a damaged one can end the process, or never return. Here that harms
-nothing. One request a line on standard input, as JSON: [kind, path]. On standard output first "loaded" and two line ends, when the
-library is there, from when on the time counts; then the answer: its length in 8 bytes, and a pickle of (True, contents) or (False,
-text of the error).
+SciPy and HDF5 are compiled code that trusts the file: a damaged one can end the process, or make it hang. In this process that
+does no harm. Requests are lines of JSON on standard input: [kind, path]. The answer on standard output begins with "loaded" and
+two line ends when the library is imported; from then on the time limit runs. Then come the length of a pickle in 8 bytes, and the
+pickle: (True, contents) or (False, text of the error).
 """
+
+from __future__ import annotations
 
 import json
 import os
@@ -12,13 +14,14 @@ import pickle
 import resource
 import sys
 from importlib import import_module
+from typing import Any
 
 LIBRARIES = {"mat": "scipy.io", "hdf5": "h5py"}
-MEMORY = 8 << 30  # bytes that this process may have: a damaged header can ask for any number
+MEMORY = 8 << 30  # bytes; limit of this process, since a damaged header can ask for any number. Chosen
 
 
-def contents(kind, path):
-    """What a file holds, as plain data and arrays: {name: array} of a MATLAB file; see `hdf5_contents`."""
+def contents(kind: str, path: str) -> dict[str, Any]:
+    """Contents of a file as plain data and arrays: {name: array} of a MATLAB file; of HDF5 see `hdf5_contents`."""
     if kind == "mat":
         from scipy.io import loadmat
 
@@ -26,22 +29,27 @@ def contents(kind, path):
     return hdf5_contents(path)
 
 
-def hdf5_contents(path):
+def hdf5_contents(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Attributes of the file, and its data sets by their path: {"attrs": {name: value}, "data": {"group/name": array}}."""
     import h5py
 
     with h5py.File(path, "r") as file:
-        data = {}
-        file.visititems(lambda name, item: data.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+        data: dict[str, Any] = {}
+
+        def add(name: str, item: Any) -> None:
+            if isinstance(item, h5py.Dataset):
+                data[name] = item[()]
+
+        file.visititems(add)
         return {"attrs": dict(file.attrs.items()), "data": data}
 
 
-def main():
-    """Answer until the input ends."""
+def main() -> None:
+    """Answers requests until the input ends."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is no answer
+    os.dup2(2, 1)  # what a library prints goes to standard error, not into an answer
     for line in sys.stdin:
         kind, path = json.loads(line)
         import_module(LIBRARIES[kind])
@@ -49,7 +57,7 @@ def main():
         answers.flush()
         try:
             answer = pickle.dumps((True, contents(kind, path)), protocol=5)
-        except Exception as error:  # a damaged file fails in zlib, NumPy, SciPy or HDF5, each with errors of its own
+        except Exception as error:  # zlib, NumPy, SciPy and HDF5 raise errors of many types on a damaged file
             answer = pickle.dumps((False, f"{type(error).__name__} {error}".strip()))
         answers.write(len(answer).to_bytes(8, "little") + answer)
         answers.flush()

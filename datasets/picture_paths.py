@@ -1,20 +1,20 @@
-"""Where the pictures of an annotation file lie: as the file names them, or as other tools and other machines name them.
+"""Finds the pictures that an annotation file names, also where other tools or other machines wrote the names.
 
-The rule, first to last; a name is taken as soon as a file is found:
+The rules are tried in this order, until one finds a file:
 
 1. the name below the annotation file's folder, or `images/` in it; below the folder above, `images/` or `data/` in that; two
    folders up.
-2. the name cleaned: `\\` is `/`; a drive (`C:`), a web address, and a leading `/` are taken off; of Label Studio's
-   `/data/local-files/?d=a/b.png` only `a/b.png` is left; `%20` is a space. Then the cleaned name less its first folders, one by
-   one: `C:\\Users\\me\\set\\images\\1.png` is looked for as `Users/me/set/images/1.png`, ..., `images/1.png`, `1.png`.
+2. the name cleaned: `\\` is `/`; a drive (`C:`), a web address, and a leading `/` are removed; of Label Studio's
+   `/data/local-files/?d=a/b.png` only `a/b.png` is left; `%20` is a space. Then the cleaned name without its first folder, without
+   its first two, ...: `C:\\Users\\me\\set\\images\\1.png` is searched as `Users/me/set/images/1.png`, ..., `images/1.png`, `1.png`.
 3. the same without the eight characters and the dash that Label Studio puts before the names of uploads.
-4. where none of the names was found as it is: in all folders below the file's folder and below `images/` beside it (CVAT:
-   `images/Train/1.png`), by the last part of the name, whatever its capitals and however its accents are composed. Of several files
-   the one that shares most last folders with the name is meant, then the one in a folder that the annotation file is named after
-   (`instances_Train.json`); where two are left, nothing is guessed.
+4. where no name was found by rule 1: all folders below the file's folder, and below `images/` in it or next to it (CVAT:
+   `images/Train/1.png`), are searched for the last part of the name, whatever its capitals and the spelling of its accents. Of
+   several files the one whose last folders agree best with the name is taken, else the one in a folder that the annotation file is
+   named after (`instances_Train.json`). Where two files are left, this is an error.
 
-A file that two names lead to is given to neither of those that were cleaned. A name with `..` never leads further up than two
-folders above the annotation file; an absolute path is taken as it is.
+Where two names lead to one file, neither of those that were cleaned gets it. A name with `..` never leads further up than two
+folders above the annotation file; an absolute path is used as it is.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from ..errors import DataError
 from ..files import plain
 from .tree import missing_tree
 
-LOOKED_FOR = 20
-MOST_FILES = 300_000  # below the searched folders
-DEEPEST = 8  # folders
+SAMPLED_NAMES = 20  # names of which a file is looked for, to choose the folder
+MOST_FILES = 300_000  # below the searched folders; more take minutes to list on a network disk, and rule 4 is left out
+DEEPEST = 8  # levels of folders that are searched
 _EXIF_ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)
 _UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^/]*/?")
@@ -47,41 +48,41 @@ _ODD = re.compile(r"[\\:?%]|^/|(^|/)\.\.?(/|$)|(^|/)upload/\d+/")
 
 @dataclass
 class PicturePaths:
-    """Where pictures lie.
+    """Paths of pictures by their names.
 
     Attributes:
         folder: that most names start from.
-        moved: name in the file -> path below `folder` or absolute, of those that lie elsewhere than folder/name.
+        elsewhere: name in the file -> path below `folder` or absolute, of pictures that are not at folder/name.
     """
 
     folder: Path
-    moved: dict[str, str] = field(default_factory=dict)
+    elsewhere: dict[str, str] = field(default_factory=dict)
 
     def path_of(self, name: str) -> Path:
         """The picture of a name, whether it is there or not."""
-        return self.folder / self.moved.get(name, name)
+        return self.folder / self.elsewhere.get(name, name)
 
 
 def folders_of(path: Path) -> list[Path]:
-    """Where the names of an annotation file may start from, first to last."""
+    """Folders that the names of an annotation file may start from, in the order in which they are tried."""
     here = path.absolute().parent
     above = here.parent
     return [here, here / "images", above, above / "images", above / "data", above.parent]
 
 
 def find_pictures(path: Path, names: Sequence[str], needed: bool) -> PicturePaths:
-    """Where the pictures lie that an annotation file names.
+    """Finds the pictures that an annotation file names.
 
     Args:
         path: the annotation file.
         names: of its pictures.
-        needed: False for a file that may come without them.
+        needed: the pictures must be there.
 
     Raises:
-        DataError: none of some names, evenly spread, is there, or names that several pictures may be meant by.
+        DataError: no picture is there, or a name may mean several pictures.
     """
     folders, names = folders_of(path), list(dict.fromkeys(names))
-    some = names[:: max(1, len(names) // LOOKED_FOR)]
+    some = names[:: max(1, len(names) // SAMPLED_NAMES)]
     odd = any(_ODD.search(name) or not name.isascii() for name in names)
     for folder in folders:
         there = [is_file(folder / name) and not _leaves(folder / name, folders) for name in some]
@@ -91,18 +92,18 @@ def find_pictures(path: Path, names: Sequence[str], needed: bool) -> PicturePath
             break
     else:
         folder = folders[0]
-    places, found = _search(path, folder, folders, names)
+    paths, found = _search(path, folder, folders, names)
     if found or not needed:
-        return places
+        return paths
     entries = [(path.name, True), *((plain(name), False) for name in names[:3]), ("...", None)]
     others = ", ".join(str(folder) for folder in folders[1:])
-    remedy = f"put the pictures beside the file as named in it (also looked in {others}), or correct file_name"
+    remedy = f"put the pictures into the file's folder, with the names used there (also searched: {others}), or correct file_name"
     reason = _reason(names[0])
     raise missing_tree(f"the pictures of {path}", folders[0], entries, f"{reason}; {remedy}" if reason else remedy)
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is such a file; False for names that no file can have."""
+    """Whether there is such a file; False for names that a file cannot have."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -110,24 +111,22 @@ def is_file(path: Path) -> bool:
 
 
 def picture_size(path: Path) -> tuple[int, int] | None:
-    """Width and height of a picture as it is read, from its first bytes; None where there is none, or no picture."""
+    """Width and height of a picture as it is read, px, from its header; None where there is no file, or no picture."""
     if not is_file(path):
         return None
     try:
         with warnings.catch_warnings(), Image.open(path) as image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             w, h = image.size
-            if image.format == "TIFF":  # which some versions of Pillow have turned already
+            if isinstance(image, TiffImageFile):  # some versions of Pillow turn these when they open them
                 w, h = image.tag_v2[256], image.tag_v2[257]
             return (h, w) if image.getexif().get(_EXIF_ORIENTATION) in _TURNED else (w, h)
-    except (
-        Exception
-    ):  # a damaged header fails in Pillow's plugins with errors of many types; reading the picture names it
+    except Exception:  # a damaged header fails in Pillow in many ways; reading the picture names it
         return None
 
 
 def cleaned(name: str) -> str:
-    """A name as tools of other machines write it -> a path with / and without drive, address, query and `..`."""
+    """The name that another tool or machine wrote, as a path with `/`, without drive, address, query and `..`."""
     query = re.search(r"[?&]d=([^&]*)", name)
     text = query[1] if query else re.sub(r"[?#].*", "", name, flags=re.DOTALL) if _SCHEME.match(name) else name
     text = text.replace("\\", "/")
@@ -146,7 +145,7 @@ def _decodes(text: str) -> bool:
 
 
 def candidates(name: str) -> Iterator[str]:
-    """Paths that a name may mean, the longest first, then those without Label Studio's eight characters."""
+    """Paths that a name may mean: the longest first; at the end those without Label Studio's eight characters."""
     parts = cleaned(name).split("/")
     for last in dict.fromkeys((parts[-1], _UPLOAD.sub("", parts[-1], count=1))):
         for start in range(len(parts)):
@@ -161,32 +160,34 @@ def _leaves(path: Path, folders: Sequence[Path]) -> bool:
 
 
 def _search(path: Path, folder: Path, folders: list[Path], names: Sequence[str]) -> tuple[PicturePaths, bool]:
-    places, lost, own = PicturePaths(folder), [], set()
+    paths = PicturePaths(folder)
+    missing: list[str] = []
+    exact: set[Path] = set()
     for name in names:
         if is_file(folder / name) and not _leaves(folder / name, folders):
-            own.add(folder / name)
+            exact.add(folder / name)
             continue
         found = _candidate(name, folders) if _ODD.search(name) else _composed_otherwise(name, folder)
         if found is not None:
-            places.moved[name] = str(found)
+            paths.elsewhere[name] = str(found)
         else:
-            lost.append(name)
-    if lost and not own and not places.moved:
-        _search_below(path, folders, lost, places)
-    twice = Counter([*map(str, own), *places.moved.values()])
+            missing.append(name)
+    if missing and not exact and not paths.elsewhere:
+        _search_below(path, folders, missing, paths)
+    uses = Counter([*map(str, exact), *paths.elsewhere.values()])
     for name in names:
-        if twice[places.moved.get(name, "")] > 1:
-            del places.moved[name]
-        if name not in places.moved and _leaves(folder / name, folders):
-            places.moved[name] = cleaned(name) or "unnamed"  # not there, and never outside
-    return places, bool(own) or any(map(is_file, map(places.path_of, places.moved)))
+        if uses[paths.elsewhere.get(name, "")] > 1:
+            del paths.elsewhere[name]
+        if name not in paths.elsewhere and _leaves(folder / name, folders):
+            paths.elsewhere[name] = cleaned(name) or "unnamed"  # not there, and never outside
+    return paths, bool(exact) or any(map(is_file, map(paths.path_of, paths.elsewhere)))
 
 
-def _search_below(path: Path, folders: list[Path], names: Sequence[str], places: PicturePaths) -> None:
-    """Rule 4, for names that no other rule has found.
+def _search_below(path: Path, folders: list[Path], names: Sequence[str], paths: PicturePaths) -> None:
+    """Rule 4, for names that no other rule found.
 
     Raises:
-        DataError: a name that may mean several files.
+        DataError: a name may mean several files.
     """
     index, doubtful = _index(dict.fromkeys((folders[0], folders[3]))), []
     words = {_spelling(word) for word in re.split(r"[_\W]+", path.stem)}
@@ -196,7 +197,7 @@ def _search_below(path: Path, folders: list[Path], names: Sequence[str], places:
             named = [place for place in found if _spelling(place.parent.name) in words]
             found = named if len(named) == 1 else found
         if len(found) == 1:
-            places.moved[name] = str(found[0])
+            paths.elsewhere[name] = str(found[0])
         elif found:
             doubtful.append((name, found))
     if doubtful:
@@ -210,7 +211,7 @@ def _search_below(path: Path, folders: list[Path], names: Sequence[str], places:
 
 
 def _composed_otherwise(name: str, folder: Path) -> Path | None:
-    """The file whose name differs by how accents are composed: macOS takes them apart, others do not."""
+    """The file whose name differs in the spelling of accents: macOS writes letter and accent as two characters."""
     if name.isascii():
         return None
     spellings = (folder / unicodedata.normalize(spec, name) for spec in ("NFC", "NFD"))
@@ -226,7 +227,7 @@ def _candidate(name: str, folders: Sequence[Path]) -> Path | None:
 
 
 def _index(roots: Iterable[Path]) -> dict[str, list[Path]]:
-    """Last part of the name in one spelling -> files below the roots."""
+    """Last part of the name, in a common spelling -> files below the roots."""
     found: dict[str, list[Path]] = defaultdict(list)
     count = 0
     seen: set[Path] = set()
@@ -262,9 +263,9 @@ def _by_last_part(name: str, index: dict[str, list[Path]]) -> list[Path]:
 
 
 def _shared(path: Path, parts: Sequence[str]) -> int:
-    own = [_spelling(part) for part in path.parts[:-1]]
+    folders = [_spelling(part) for part in path.parts[:-1]]
     count = 0
-    for a, b in zip(reversed(own), reversed(parts[:-1])):
+    for a, b in zip(reversed(folders), reversed(parts[:-1])):
         if a != b:
             break
         count += 1
@@ -276,7 +277,7 @@ def _spelling(text: str) -> str:
 
 
 def _reason(name: str) -> str:
-    """What is odd about a name, in words."""
+    """Why a name was cleaned, for the error; "" where it was not."""
     if re.search(r"[?&]d=", name) or _SCHEME.match(name) or name.startswith("/data/upload/"):
         kind = "a Label Studio or web address"
     elif _DRIVE.match(name.replace("\\", "/")) or "\\" in name:

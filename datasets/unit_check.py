@@ -1,8 +1,8 @@
-"""Do the numbers of an annotation file mean pixels, and its boxes x, y, width, height? Found out from the numbers alone.
+"""Checks from the coordinates alone that an annotation file has joints in pixels, and boxes as x, y, width, height in pixels.
 
-Every test compares two readings of the same numbers: the one that COCO's format has, and one that other formats have. A file is
-refused only where COCO's reading contradicts itself (joints outside their boxes, boxes outside their pictures, poses of one pixel)
-and the other reading does not.
+Every check compares two conventions for the same numbers: COCO's, and that of another format. A file is refused only where COCO's
+convention contradicts itself (joints outside their boxes, boxes outside their pictures, poses of one pixel) and the other one does
+not. All limits are chosen so that files with a few wrong annotations pass; none is measured.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ import numpy as np
 
 from ..errors import DataError
 
-FEWEST = 4  # animals; fewer prove nothing
-MANY = 16  # animals that prove something where only the joints' places do
-MOST = 0.95  # share of the joints for which the other reading must hold
-SOME = 0.1  # share of the animals that must contradict COCO's reading, where one that does is no accident
-APART = 0.3  # share of a box's side by which its corner must lie off 0 for the readings of boxes to differ
-UNIT = 1.05  # largest share of a picture's side, of labels that lie a little outside
-SLACK = 0.1  # of a box's or a picture's side: labels lie a little outside their boxes
-BEYOND = 0.1  # of a picture's side: where joints and boxes are far outside it
+MIN_ANIMALS = 4  # animals that a check needs at least
+MIN_ANIMALS_BY_JOINTS = 16  # the same, where only the places of joints speak for another convention
+MIN_FITTING = 0.95  # share of joints, or boxes, that must fit the other convention
+MIN_CONTRADICTING = 0.1  # share of animals that must contradict COCO's convention
+MIN_OFFSET = 0.3  # of a box's side: distance of its corner from 0 at which corners and sizes can be told apart
+LARGEST_SHARE = 1.05  # of a picture's side: coordinates in 0..1 of labels that lie a little outside
+SLACK = 0.1  # of a box's side: labels lie a little outside their boxes
+FAR_OUTSIDE = 0.1  # of a picture's side: distance at which joints and boxes count as far outside it
 REMEDY = "convert them to pixels and write the file again; if they are right as they are, --as-is takes them so"
 
 
 @dataclass
-class Numbers:
-    """The numbers of N annotations as a file has them; nan where it has none.
+class Coordinates:
+    """Coordinates of N annotations as a file has them; nan where it has none.
 
     Attributes:
         boxes: (N, 4).
@@ -42,21 +42,23 @@ class Numbers:
     size_wh: np.ndarray
 
 
-def numbers_of(
-    boxes: Sequence[Any], joints: Sequence[tuple[np.ndarray, np.ndarray]] | None, sizes_wh: Sequence[tuple | None]
-) -> Numbers:
-    """Numbers of annotations.
+def coordinates_of(
+    boxes: Sequence[Any],
+    joints: Sequence[tuple[np.ndarray, np.ndarray]] | None,
+    sizes_wh: Sequence[tuple[int, int] | None],
+) -> Coordinates:
+    """Collects the coordinates of annotations.
 
     Args:
-        boxes: N values of `bbox`, whatever they are.
+        boxes: N values of `bbox`, of any type.
         joints: N pairs xy (K, 2) and flags (K,), or None.
-        sizes_wh: N.
+        sizes_wh: N sizes of pictures, px; None where one is not known.
     """
     xy = None
     if joints is not None and len(joints):
         xy = np.stack([np.where(flags[:, None] > 0, at, np.nan) for at, flags in joints]).astype(np.float64)
     sizes = np.array([size or (np.nan, np.nan) for size in sizes_wh], np.float64).reshape(-1, 2)
-    return Numbers(np.array([_four(box) for box in boxes], np.float64).reshape(-1, 4), xy, sizes)
+    return Coordinates(np.array([_four(box) for box in boxes], np.float64).reshape(-1, 4), xy, sizes)
 
 
 def _four(box: Any) -> tuple[float, ...]:
@@ -64,142 +66,143 @@ def _four(box: Any) -> tuple[float, ...]:
         found = tuple(map(float, box)) if isinstance(box, list | tuple) else ()
     except (TypeError, ValueError, OverflowError):
         found = ()
-    # a box without any size is none
+    # a box without size counts as missing
     whole = len(found) == 4 and all(map(np.isfinite, found)) and (found[2] > 0 or found[3] > 0)
     return found if whole else (np.nan,) * 4
 
 
-def check_pixels(numbers: Numbers, path: Path) -> None:
-    """Refuse numbers that are no pixels, or boxes that are not x, y, width, height.
+def check_pixels(numbers: Coordinates, path: Path) -> None:
+    """Refuses coordinates that are no pixels, and boxes that are not x, y, width, height.
 
     Raises:
-        DataError: what was found, for how many annotations, and what to do.
+        DataError: names what was found, and how many annotations have it.
     """
     with np.errstate(all="ignore"):
-        found = _shares(numbers) or _percent(numbers) or _corners(numbers) or _moved(numbers)
+        found = _as_shares(numbers) or _as_percent(numbers) or _as_corners(numbers) or _as_centred_or_swapped(numbers)
     if found:
         what, example = found
         expected = "joints in pixels, and boxes as x, y, width, height in pixels"
         raise DataError(expected, f"{path}: {what}; e.g. {example}", REMEDY)
 
 
-def check_results(numbers: Numbers, path: Path) -> None:
-    """Refuse predicted joints that are no pixels.
+def check_results(numbers: Coordinates, path: Path) -> None:
+    """Refuses predicted joints that are no pixels.
 
     Args:
-        numbers: of M results: their joints, and box and picture of an annotated animal of each one's picture.
+        numbers: of M results: their joints, with box and picture of an annotated animal of the same picture.
+        path: of the results, for the error.
 
     Raises:
         DataError: joints in 0..1, in percent, or as y, x.
     """
+    xy = numbers.xy
+    if xy is None:
+        return
     with np.errstate(all="ignore"):
-        found = _shares(replace(numbers, boxes=np.full_like(numbers.boxes, np.nan)))
-        scaled = numbers.xy * (numbers.size_wh / 100)[:, None]
-        as_is = _joints_in(numbers.xy, numbers.boxes)
-        if not found and _within_100(numbers.xy) and _better(as_is, _joints_in(scaled, numbers.boxes)):
-            found = (
-                "joints lie in the animals' boxes only when taken for percent of the pictures",
-                _joints(numbers.xy[0]),
-            )
-        if not found and _better(as_is, _joints_in(numbers.xy[..., ::-1], numbers.boxes)):
-            found = "joints lie in the animals' boxes only when taken for y, x", _joints(numbers.xy[0])
+        found = _as_shares(replace(numbers, boxes=np.full_like(numbers.boxes, np.nan)))
+        scaled = xy * (numbers.size_wh / 100)[:, None]
+        as_is = _joints_in(xy, numbers.boxes)
+        if not found and _within_100(xy) and _better(as_is, _joints_in(scaled, numbers.boxes)):
+            what = "joints lie in the animals' boxes only when taken for percent of the pictures"
+            found = what, _joints(xy[0])
+        if not found and _better(as_is, _joints_in(xy[..., ::-1], numbers.boxes)):
+            found = "joints lie in the animals' boxes only when taken for y, x", _joints(xy[0])
     if found:
         raise DataError("predicted joints x, y in pixels", f"{path}: {found[0]}; e.g. {found[1]}", REMEDY)
 
 
-def doubts(numbers: Numbers) -> list[str]:
-    """What looks wrong about joints and boxes and may be right: for a warning, one clause each."""
+def doubts(numbers: Coordinates) -> list[str]:
+    """What looks wrong about joints and boxes, and may be right; one clause each, for a warning."""
     found = []
     with np.errstate(all="ignore"):
-        margin = BEYOND * numbers.size_wh
+        margin = FAR_OUTSIDE * numbers.size_wh
         if numbers.xy is not None:
             share = _joints_in(numbers.xy, numbers.boxes)
             asked, outside = np.isfinite(share).sum(), (share <= 0.5).sum()
-            if outside and outside >= SOME * asked:
+            if outside and outside >= MIN_CONTRADICTING * asked:
                 found.append(f"{outside} of {asked} animals have half of their joints, or more, outside their box")
             low, high = -margin[:, None], (numbers.size_wh + margin)[:, None]
             known = np.isfinite(numbers.xy).all(-1)
             outside = (known & ((numbers.xy < low) | (numbers.xy > high)).any(-1)).sum()
-            if outside and outside >= SOME * known.sum():
+            if outside and outside >= MIN_CONTRADICTING * known.sum():
                 found.append(f"{outside} of {known.sum()} joints lie far outside their picture")
         corners, asked = _corners_of(numbers.boxes), np.isfinite(numbers.boxes[:, 0]).sum()
         leave = ((corners[:, :2] < -margin) | (corners[:, 2:] > numbers.size_wh + margin)).any(1).sum()
-        if leave and leave >= SOME * asked:
+        if leave and leave >= MIN_CONTRADICTING * asked:
             found.append(f"{leave} of {asked} boxes reach far beyond their picture")
     return found
 
 
-def _shares(n: Numbers) -> tuple[str, str] | None:
-    """Coordinates or boxes in 0..1. No picture with a pose in it has joints, or a box, within its first pixel only."""
+def _as_shares(n: Coordinates) -> tuple[str, str] | None:
+    """Joints or boxes in 0..1: no animal has all joints, or its box, within the first pixel of a picture."""
     large = ~(n.size_wh.max(1) < 4)
     if n.xy is not None:
         known = np.isfinite(n.xy).all(-1)
         several = (known.sum(1) >= min(2, known.shape[1])) & large
-        inside = (np.abs(np.nan_to_num(n.xy)) <= UNIT).all((1, 2))
+        inside = (np.abs(np.nan_to_num(n.xy)) <= LARGEST_SHARE).all((1, 2))
         fractions = (np.nan_to_num(n.xy) % 1 != 0).any((1, 2))
-        own = several & inside & fractions
-        if own.sum() >= (1 if known.shape[1] > 1 else FEWEST) and own.sum() >= SOME * several.sum():
-            return f"the joints of {own.sum()} of {several.sum()} annotations lie in 0..1", _joints(n.xy[own][0])
+        rows = several & inside & fractions
+        least = 1 if known.shape[1] > 1 else MIN_ANIMALS
+        if rows.sum() >= least and rows.sum() >= MIN_CONTRADICTING * several.sum():
+            return f"the joints of {rows.sum()} of {several.sum()} annotations lie in 0..1", _joints(n.xy[rows][0])
     boxed = np.isfinite(n.boxes[:, 0]) & large
-    own = boxed & (np.abs(n.boxes) <= UNIT).all(1) & (n.boxes % 1 != 0).any(1)
-    if own.any() and own.sum() >= SOME * boxed.sum():
-        return f"the boxes of {own.sum()} of {boxed.sum()} annotations lie in 0..1", _box(n.boxes[own][0])
+    rows = boxed & (np.abs(n.boxes) <= LARGEST_SHARE).all(1) & (n.boxes % 1 != 0).any(1)
+    if rows.any() and rows.sum() >= MIN_CONTRADICTING * boxed.sum():
+        return f"the boxes of {rows.sum()} of {boxed.sum()} annotations lie in 0..1", _box(n.boxes[rows][0])
     return None
 
 
-def _percent(n: Numbers) -> tuple[str, str] | None:
-    """Coordinates or boxes in 0..100, as Label Studio has them."""
+def _as_percent(n: Coordinates) -> tuple[str, str] | None:
+    """Joints or boxes in 0..100, as in Label Studio."""
     scale = n.size_wh / 100
     boxes_scaled = n.boxes * np.tile(scale, 2)
-    if n.xy is not None:
-        xy_scaled = n.xy * scale[:, None]
-        if _within_100(n.xy):
-            if _better(_joints_in(n.xy, n.boxes), _joints_in(xy_scaled, n.boxes)):
-                return "its joints lie in their boxes only when taken for percent of the pictures' sides", _joints(
-                    n.xy[0]
-                )
-            outside = (n.xy > n.size_wh[:, None] + 2).any((1, 2))
-            if outside.sum() >= FEWEST / 2 and outside.mean() >= SOME and np.isfinite(n.size_wh).all():
-                return "its joints lie in the pictures only when taken for percent of their sides", _joints(n.xy[0])
-            if _fills_100(n.xy, n.size_wh):
-                found = "all its joints lie in 0..100 and fill that range, though the pictures are larger: percent"
-                return found, _joints(n.xy[0])
-        if _within_100(n.boxes) and _better(_joints_in(n.xy, n.boxes), _joints_in(n.xy, boxes_scaled)):
-            return "its boxes hold their joints only when taken for percent of the pictures' sides", _box(n.boxes[0])
-    elif _within_100(_corners_of(n.boxes)) and _fills_100(_corners_of(n.boxes).reshape(len(n.boxes), 2, 2), n.size_wh):
-        return "all its boxes lie in 0..100 and fill that range, though the pictures are larger: percent", _box(
-            n.boxes[0]
-        )
+    fills = "lie in 0..100 and fill that range, though the pictures are larger: percent"
+    if n.xy is None:
+        corners = _corners_of(n.boxes)
+        if _within_100(corners) and _fills_100(corners.reshape(len(n.boxes), 2, 2), n.size_wh):
+            return f"all its boxes {fills}", _box(n.boxes[0])
+        return None
+    if _within_100(n.xy):
+        if _better(_joints_in(n.xy, n.boxes), _joints_in(n.xy * scale[:, None], n.boxes)):
+            what = "its joints lie in their boxes only when taken for percent of the pictures' sides"
+            return what, _joints(n.xy[0])
+        outside = (n.xy > n.size_wh[:, None] + 2).any((1, 2))
+        if outside.sum() >= MIN_ANIMALS / 2 and outside.mean() >= MIN_CONTRADICTING and np.isfinite(n.size_wh).all():
+            return "its joints lie in the pictures only when taken for percent of their sides", _joints(n.xy[0])
+        if _fills_100(n.xy, n.size_wh):
+            return f"all its joints {fills}", _joints(n.xy[0])
+    if _within_100(n.boxes) and _better(_joints_in(n.xy, n.boxes), _joints_in(n.xy, boxes_scaled)):
+        return "its boxes hold their joints only when taken for percent of the pictures' sides", _box(n.boxes[0])
     return None
 
 
-def _corners(n: Numbers) -> tuple[str, str] | None:
-    """Boxes as x1, y1, x2, y2. Where the corner is far from 0 the two readings differ."""
+def _as_corners(n: Coordinates) -> tuple[str, str] | None:
+    """Boxes as x1, y1, x2, y2. Where the corner is far from 0 the two conventions differ."""
     x, y, w, h = n.boxes.T
-    apart = (x >= APART * w) | (y >= APART * h)
+    apart = (x >= MIN_OFFSET * w) | (y >= MIN_OFFSET * h)
     ordered = (w > x) & (h > y)
     asked = apart & np.isfinite(x)
-    if asked.sum() < FEWEST or ordered[asked].mean() < MOST:
+    if asked.sum() < MIN_ANIMALS or ordered[asked].mean() < MIN_FITTING:
         return None
     as_corners = np.stack([x, y, w - x, h - y], 1)
     what = "its boxes are x1, y1, x2, y2, two corners: "
-    beyond = (_corners_of(n.boxes)[:, 2:] > n.size_wh * 1.02 + 1).any(1)[asked]
+    beyond: np.ndarray = np.asarray((_corners_of(n.boxes)[:, 2:] > n.size_wh * 1.02 + 1).any(1))[asked]
     if n.xy is not None:
         # in a box x, y, width, height some joints lie beyond x = width or y = height, since the box begins at x, not at 0
         inside = _joints_in(n.xy, as_corners)[asked]
         inside = inside[np.isfinite(inside)]
-        enough = FEWEST if beyond.mean() >= SOME else MANY
-        if len(inside) >= enough and inside.mean() >= MOST:
+        enough = MIN_ANIMALS if beyond.mean() >= MIN_CONTRADICTING else MIN_ANIMALS_BY_JOINTS
+        if len(inside) >= enough and inside.mean() >= MIN_FITTING:
             return what + "no joint lies beyond the second of them", _box(n.boxes[asked][0])
         return None
-    fits = (n.boxes[:, 2:] <= n.size_wh + 1).all(1)[asked]
-    if np.isfinite(n.size_wh[asked]).all() and beyond.mean() >= 0.3 and fits.mean() >= MOST:
+    fits = np.asarray((n.boxes[:, 2:] <= n.size_wh + 1).all(1))[asked]
+    if np.isfinite(n.size_wh[asked]).all() and beyond.mean() >= 0.3 and fits.mean() >= MIN_FITTING:
         return what + "taken for width and height they leave their pictures", _box(n.boxes[asked][0])
     return None
 
 
-def _moved(n: Numbers) -> tuple[str, str] | None:
-    """Boxes whose x, y is the middle; joints as y, x."""
+def _as_centred_or_swapped(n: Coordinates) -> tuple[str, str] | None:
+    """Boxes whose x, y is their centre; joints as y, x."""
     if n.xy is None:
         return None
     as_is = _joints_in(n.xy, n.boxes)
@@ -222,9 +225,9 @@ def _joints_in(xy: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
 
 def _better(as_is: np.ndarray, otherwise: np.ndarray) -> bool:
-    """Whether most joints lie outside in one reading and inside in the other."""
+    """Whether most joints lie outside with one convention and inside with the other."""
     both = np.isfinite(as_is) & np.isfinite(otherwise)
-    return bool(both.sum() >= FEWEST and as_is[both].mean() <= 0.7 and otherwise[both].mean() >= MOST)
+    return bool(both.sum() >= MIN_ANIMALS and as_is[both].mean() <= 0.7 and otherwise[both].mean() >= MIN_FITTING)
 
 
 def _corners_of(boxes: np.ndarray) -> np.ndarray:
@@ -241,7 +244,7 @@ def _fills_100(xy: np.ndarray, size_wh: np.ndarray) -> bool:
     flat = xy.reshape(-1, 2)
     flat = flat[np.isfinite(flat).all(-1)]
     large = np.isfinite(size_wh).all(1) & (size_wh >= 200).all(1)
-    return bool(len(xy) >= 2 * FEWEST and large.all() and len(flat) and (np.ptp(flat, axis=0) >= 60).all())
+    return bool(len(xy) >= 2 * MIN_ANIMALS and large.all() and len(flat) and (np.ptp(flat, axis=0) >= 60).all())
 
 
 def _joints(xy: np.ndarray) -> str:

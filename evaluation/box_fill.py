@@ -80,8 +80,8 @@ def share_of_whole_pictures(box_xywh: np.ndarray, size_hw: np.ndarray) -> float:
     """
     box, size_wh = np.asarray(box_xywh, np.float64), np.asarray(size_hw, np.float64)[:, ::-1]
     slack = WHOLE * size_wh
-    whole = (box[:, :2] <= slack).all(1) & (box[:, :2] + box[:, 2:] >= size_wh - slack).all(1)
-    return float(whole.mean()) if len(whole) else 0.0
+    whole = np.logical_and((box[:, :2] <= slack).all(1), (box[:, :2] + box[:, 2:] >= size_wh - slack).all(1))
+    return float(whole.mean()) if len(box) else 0.0
 
 
 def tightened(box_xywh: np.ndarray, zoom: float) -> np.ndarray:
@@ -105,7 +105,7 @@ def zoom_of(tried: Mapping[float, tuple[float, float]]) -> float:
     """
     distance, peak = tried[1.0]
     better = {z: d for z, (d, p) in tried.items() if d <= CLOSER * distance and p >= SURER * peak}
-    return min(better, key=better.get) if better else 1.0
+    return min(better, key=lambda zoom: better[zoom]) if better else 1.0
 
 
 def limit_of(start: float, own: float, growth: float) -> float:

@@ -77,10 +77,12 @@ def network_tables(
         return log_tables([pckh_table(preds, truth, {"boxes": "annotated"} | _flip(options))])
     if sigmas is None:
         return []
-    truth = coco_truth(dataset)
-    results = network_results(found, truth.items, np.ones(len(found.ids)), sigmas[0], spec, options)
+    annotations = coco_truth(dataset)
+    if annotations is None:
+        return []
+    results = network_results(found, annotations.items, np.ones(len(found.ids)), sigmas[0], spec, options)
     results.write(folder.keypoint_results)
-    return log_tables([oks_table(results, truth, *sigmas, {"boxes": "annotated"} | ranking(options))])
+    return log_tables([oks_table(results, annotations, *sigmas, {"boxes": "annotated"} | ranking(options))])
 
 
 def usable_sigmas(dataset: PoseDataset, skeleton: Skeleton, options: TestOptions) -> tuple[np.ndarray, str] | None:
@@ -148,7 +150,7 @@ def network_results(
     boxes = np.concatenate([found.box_xywh[rows, :2], found.box_xywh[rows, 2:] * padding], 1)
     areas = enlarged_area(boxes, 1.0, width / height)
     poses = np.concatenate([found.xy_px[rows], found.score[rows, :, None]], -1)
-    image_ids, category_ids = ([items[i][k] for i in rows] for k in (0, 1))
+    image_ids, category_ids = ([items[i][k] for i in rows.tolist()] for k in (0, 1))
     kept, scores = ranked(
         image_ids,
         poses,

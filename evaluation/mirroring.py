@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..pose.skeleton import Skeleton
 from ..progress import log
+from .options import MirrorOptions
 
 _SHOWN = 12
 
 
-def mirrors(options: Any, skeleton: Skeleton | None) -> bool:
+def mirrors(options: MirrorOptions, skeleton: Skeleton | None) -> bool:
     """Whether pictures of a skeleton may be mirrored: as --mirror says; without it unless a joint looks sided and has no partner.
 
     Pairs given by --partners are believed.
@@ -20,14 +19,14 @@ def mirrors(options: Any, skeleton: Skeleton | None) -> bool:
     return bool(options.partners) or skeleton is None or not skeleton.unpaired
 
 
-def flips(options: Any, skeleton: Skeleton | None) -> bool:
+def flips(options: MirrorOptions, skeleton: Skeleton | None) -> bool:
     """Whether predictions average the mirrored picture in: --flip, where pictures may be mirrored."""
     return options.flip and mirrors(options, skeleton)
 
 
-def say_pairs(options: Any, skeleton: Skeleton, training: bool = True) -> None:
+def say_pairs(options: MirrorOptions, skeleton: Skeleton, training: bool = True) -> None:
     """One line on the left/right pairs that mirrored pictures swap, and a warning where joints look sided and have no partner."""
-    pairs = [f"{skeleton.joints[a]}/{skeleton.joints[b]}" for a, b in skeleton.partners]
+    pairs = [f"{skeleton.joints[a]}/{skeleton.joints[b]}" for a, b in skeleton.partners or ()]
     shown = ", ".join(pairs[:_SHOWN]) + (f" and {len(pairs) - _SHOWN} more" if len(pairs) > _SHOWN else "")
     if training:
         log.info("  pairs      %s", shown or "none: no joint name says left or right")

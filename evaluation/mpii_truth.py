@@ -88,7 +88,7 @@ def read_mpii_truth(dataset: Mpii) -> MpiiTruth:
         return _truth(xy[own], labelled[own], head_size(corners[own]), items, own, count, HEAD_BOX, beside)
     xy, labelled = dataset.labels[0].astype(float) + 1, dataset.labels[1] > 0
     boxes = [meta.get("head_box_xyxy") for meta in metas]
-    head, head_px = HEAD_BOX, head_size([np.reshape(box or [0] * 4, (2, 2)) for box in boxes])
+    head, head_px = HEAD_BOX, head_size(np.reshape([box or [0] * 4 for box in boxes], (-1, 2, 2)))
     if not any(boxes):
         both = labelled[:, _TOP] & labelled[:, _NECK]
         head, head_px = HEAD_JOINTS, np.where(both, np.linalg.norm(xy[:, _TOP] - xy[:, _NECK], axis=-1), 0)

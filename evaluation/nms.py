@@ -91,7 +91,8 @@ def soft_oks_nms(
     overlaps = _pose_overlaps(poses, areas, sigmas, joints_above)
     order, scores = np.arange(len(poses)), np.asarray(scores, float)
     first = _descending(scores)
-    order, scores, kept = order[first], scores[first], []
+    kept: list[int] = []
+    order, scores = order[first], scores[first]
     while len(order) and len(kept) < limit:
         kept.append(order[0])
         scores = decayed(scores[1:], overlaps(order[0], order[1:]), threshold, kind)

@@ -56,7 +56,7 @@ def object_oks(
     if not all(wanted):
         found = [xy_pred.shape, xy_true.shape, visible.shape, area.shape, box_xywh.shape]
         raise ZooposeError(f"joints (D,{k},2) and (G,{k},2), flags (G,{k}), areas (G,), boxes (G,4)", f"{found}")
-    labelled = visible > 0
+    labelled = np.greater(visible, 0)
     away = xy_pred[:, None] - xy_true  # (D, G, K, 2)
     low, size = box_xywh[:, :2], box_xywh[:, 2:]
     near, far = (low - size)[:, None], (low + 2 * size)[:, None]

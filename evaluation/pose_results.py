@@ -79,8 +79,8 @@ def read_results(path: Path, truth: CocoTruth, joints: int) -> PoseResults:
         raise DataError(_RESULTS, f"{path}: {what}")
     lost = [i for i, e in enumerate(data) if not isinstance(e.get("keypoints"), list)]
     refuse_any("keypoints in every result", lost, "result", path)
-    lost = {i: len(e["keypoints"]) for i, e in enumerate(data) if len(e["keypoints"]) != 3 * joints}
-    length = f" ({next(iter(lost.values()), 0)} numbers)"
+    lost = [i for i, e in enumerate(data) if len(e["keypoints"]) != 3 * joints]
+    length = f" ({len(data[lost[0]]['keypoints']) if lost else 0} numbers)"
     refuse_any(f"3 x {joints} numbers x, y, score in every result, for {joints} joints", lost, "result", path, length)
     lost = [i for i, e in enumerate(data) if not _numbers([*e["keypoints"], e.get("score")])]
     refuse_any("finite numbers and a score in every result", lost, "result", path)
@@ -89,7 +89,8 @@ def read_results(path: Path, truth: CocoTruth, joints: int) -> PoseResults:
     counts = Counter(image["file_name"] for image in truth.images)
     names = {name: i for name, i in names.items() if counts[name] == 1}
     images, categories = (Ids({own["id"]: True for own in part}) for part in (truth.images, truth.categories))
-    kept, left_out = [], Counter()
+    kept: list[tuple[Any, Any, dict[str, Any]]] = []
+    left_out: Counter[str] = Counter()
     for entry in data:
         image_id = images.find(entry["image_id"]) if "image_id" in entry else None
         if image_id not in images.known:

@@ -80,7 +80,7 @@ def write_coco_results(path: Path, found: Predictions, metas: Sequence[Mapping[s
     annotation file go by their id as text, and category 1; pictures that annotations name go by `file_name` too.
     """
     rows = []
-    for i in np.flatnonzero(found.read):
+    for i in np.flatnonzero(found.read).tolist():
         meta = metas[i] if metas else {}
         row = {
             "image_id": meta.get("image_id", found.ids[i]),

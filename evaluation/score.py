@@ -137,7 +137,7 @@ def predict_with(
     observe: Observer | None = None,
 ) -> Predictions:
     """Joints of a data set by a loaded network, as the command's options say; `observe` as in `predict`."""
-    model = network.model.to(device, memory_format=torch.channels_last)
+    model = network.model.to(device).to(memory_format=torch.channels_last)
     config = PredictConfig(
         options.predict_batch, options.workers, options.flip, strict=options.strict_data, phase="scoring"
     )

@@ -50,6 +50,8 @@ def sigmas_of(skeleton: Skeleton, given: str = "") -> tuple[np.ndarray, str] | N
 
 def _by_name(skeleton: Skeleton, known: Skeleton) -> np.ndarray | None:
     """The known skeleton's sigmas in this one's order; None for other joints."""
+    if known.sigmas is None:
+        return None
     for names in (skeleton.joints, [joint_name(name) for name in skeleton.joints]):
         own = [name.lower() for name in names]
         if sorted(own) == sorted(known.joints):

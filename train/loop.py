@@ -32,6 +32,7 @@ def fit(
     run: Run,
     step: Step,
     epochs: int,
+    *,
     validate: Validate,
     select: str,
     runlog: RunLog | None,
@@ -83,15 +84,13 @@ def fit(
             run.epoch, run.step = epoch + 1, 0
             guarded = dict(guard.after_epoch()) if guard else {}
             better = not (guard and guard.stopped) and run.update_best(scores.get(select, math.nan))
-            means, rate = run.meter.means(), run.lr_at(run.epoch * step.steps - 1, step.steps)
-            row = {"lr": rate, **{f"train/{k}": v for k, v in means.items()}, **facts, **scores, **guarded,
-                   "train/loss": means.get("total", 0.0), "pictures_per_s": speed}  # fmt: skip
+            row = _log_row(run, step.steps, {**facts, **scores, **guarded}, speed)
             if runlog:
                 runlog.write(run.epoch, row)
             save(best=better)
             run.saved_at = time.monotonic()
-            pace = (time.monotonic() - start) / max(run.epoch - first, 1e-9)
-            log.info(_epoch_line(run, epochs, row, scores, pace))
+            seconds_per_epoch = (run.saved_at - start) / max(run.epoch - first, 1e-9)
+            log.info(_epoch_line(run, epochs, row, scores, seconds_per_epoch))
             if run.any_rank(asked()):
                 raise Interrupted
 
@@ -199,6 +198,14 @@ def _optimise(run: Run, step: Step, batch: Any) -> None:
         raise run.divergence_error(bad)
 
 
+def _log_row(run: Run, steps: int, numbers: Mapping[str, float], speed: float) -> dict[str, float]:
+    """The finished epoch's row of log.csv, with the numbers of step, validation and guard."""
+    means = run.meter.means()
+    losses = {f"train/{name}": mean for name, mean in means.items()}
+    rate = run.lr_at(run.epoch * steps - 1, steps)  # of the epoch's last batch
+    return {"lr": rate, **losses, **numbers, "train/loss": means.get("total", 0.0), "pictures_per_s": speed}
+
+
 def _batch_line(run: Run, epochs: int, steps: int) -> str:
     losses = " ".join(f"{name} {value:.5f}" for name, value in run.meter.means().items())
     rate = run.optimizer.param_groups[0]["lr"]
@@ -206,6 +213,7 @@ def _batch_line(run: Run, epochs: int, steps: int) -> str:
 
 
 def _epoch_line(run: Run, epochs: int, row: Mapping[str, float], scores: Mapping[str, float], pace: float) -> str:
+    """The line of the log after an epoch; `pace` in seconds an epoch."""
     losses = " ".join(f"{k} {v:.5f}" for k, v in run.meter.means().items())
     shown = " ".join(f"{k} {100 * v:.1f}" for k, v in scores.items() if "pck" in k)
     shown += "".join(f" {k} {v:.2f}" for k, v in row.items() if k.startswith("guard/"))

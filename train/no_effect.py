@@ -1,30 +1,23 @@
-"""Options of training that have no effect beside the others of a command; each that was given is warned of (`warn_of_idle`)."""
+"""Options of training that have no effect with the others of a command; `warn_of_idle` warns of each that was given."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..commandline.parsing import Rule
+from .options import FitOptions, TrainOptions
 
 
-def _augmented(options: Any) -> set[str]:
-    """Names of the augmentations of a run; `auto` where the data decide."""
-    return {
-        getattr(options, name) for name in ("augment", "source_augment", "target_augment") if hasattr(options, name)
-    }
+def _never_standard(options: FitOptions) -> bool:
+    return not options.augmentations & {"standard", "auto", "published", "recipe"}
 
 
-def _never_standard(options: Any) -> bool:
-    return not _augmented(options) & {"standard", "auto", "published", "recipe"}
+def _never_falls(options: FitOptions) -> bool:
+    """Whether the learning rate keeps its value: no epoch of --schedule lies within the run."""
+    if isinstance(options, TrainOptions) and options.iterations:
+        return False
+    return all(epoch >= options.run_epochs for epoch in options.schedule)
 
 
-def _never_falls(options: Any) -> bool:
-    """Whether the rate keeps its value: no epoch of --schedule lies within the run."""
-    epochs = getattr(options, "num_epochs", 0) or getattr(options, "epochs", 0)
-    return not getattr(options, "iterations", 0) and all(epoch >= epochs for epoch in options.schedule)
-
-
-# option, whether it has no effect, beside what
+# option, whether it has no effect, with what
 RULES: tuple[Rule, ...] = (
     ("momentum", lambda o: o.solver != "rms", "with --solver adam"),
     ("rms_alpha", lambda o: o.solver != "rms", "with --solver adam"),

@@ -87,8 +87,19 @@ def open_run(
     folder = RunFolder(options.checkpoint)
     if fabric.is_global_zero and folder.path.is_dir():
         sweep(folder.path)
-    run = Run(folder, fabric, model, plain_model, optimizer, learning_rate(options, epochs), pack, last_name, aliases)
-    run.snapshot, run.print_freq = options.snapshot, options.print_freq
+    run = Run(
+        folder,
+        fabric,
+        model,
+        plain_model,
+        optimizer,
+        lr_at=learning_rate(options, epochs),
+        pack=pack,
+        last_name=last_name,
+        aliases=aliases,
+        snapshot=options.snapshot,
+        print_freq=options.print_freq,
+    )
     if restore is not None:
         run.restore(restore.state)
         replace_damaged(run, epochs)
@@ -132,7 +143,7 @@ def train_run(
         if options.debug:
             step = DrawnStep(step, network, run.plain, run.folder.sheets, options.debug)
     try:
-        fit(run, step, epochs, validate, select, runlog, guard)
+        fit(run, step, epochs, validate=validate, select=select, runlog=runlog, guard=guard)
     except Interrupted:
         raise Stopped(resume_note(options, run.folder / run.last_name)) from None
     except ValueError as error:  # a batch of which all pictures but one cannot be read, or the last of an epoch

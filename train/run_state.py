@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import torch
@@ -50,6 +50,7 @@ class Run:
     model: nn.Module
     plain: nn.Module
     optimizer: torch.optim.Optimizer
+    _: KW_ONLY
     lr_at: Callable[[int, int], float]
     pack: Callable[[int, float, Mapping[str, Any] | None, Mapping[str, Any]], dict[str, Any]]
     last_name: str = RunFolder.LAST

@@ -8,7 +8,7 @@ the stage before, see `begins_stage`.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 SHAPES = ("step", "linear")
 
@@ -36,6 +36,7 @@ class Schedule:
     shape: str = "step"
     milestones: tuple[int, ...] = ()
     gamma: float = 0.1
+    _: KW_ONLY
     epochs: int = 0
     iterations: int = 0
     warmup: int = 0

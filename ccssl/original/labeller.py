@@ -97,8 +97,8 @@ class OriginalLabeller(ChunkLabeller):
             out,
             ("kpts", "peak", "agreement", "matrix"),
             f"labelling, round {round_}",
-            Partial(partial, cache_key, PARTIAL_SECONDS) if partial else None,
-            lambda chunks: self._view_loader(chunks, round_),
+            partial=Partial(partial, cache_key, PARTIAL_SECONDS) if partial else None,
+            loader=lambda chunks: self._view_loader(chunks, round_),
         )
         if self.rules.flow:
             if self.rank == 0:

@@ -1,6 +1,6 @@
-"""Which frames a video has, in the order in which they are shown: counted, never believed from the header.
+"""Index of a video: its frames in the order in which they are shown, counted by reading the file.
 
-Every frame has a row. Rows of frames that are lost to damage stay, so that later frames keep their numbers.
+Every frame has a row. Lost frames of a damaged file have rows too, so that later frames have their right numbers.
 """
 
 from __future__ import annotations
@@ -10,24 +10,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
 
 from ...errors import DataError
 from ..picture_decoding import LARGEST_PX
-from .damage import Decoded, gaps_filled, rising, rows_by_count, whole_frames
-from .stream import VideoStream, is_sound, starts_anew
+from .damage import Decoded, fill_gaps, rising_times, rows_by_count, undamaged_frames
+from .stream import VideoStream, is_intra, is_sound
 
 # containers and codecs of which every packet is exactly one frame with a time: counting packets is enough
 _COUNTED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 _ONE_PACKET_ONE_FRAME = ("h264", "hevc", "vp9", "av1", "libdav1d", "mpeg4", "mjpeg", "prores")
 _HIDDEN_FRAMES = ("vp8", "libvpx")  # codecs with packets that are never shown
-_MISSING = (
-    "Frame num gap",
-    "Could not find ref with POC",
-)  # FFmpeg's words for frames that others need, and that are lost
+# FFmpeg's messages on frames that are lost and that others need
+_MISSING = ("Frame num gap", "Could not find ref with POC")
 _LEFT_OUT = "it is damaged: frames that are lost, or drawn from lost ones, are left out"
 _SAME_NUMBERS = "; the others keep their numbers"
 _UNCLEAR = "; how many are lost is not known, so that frames after the damage may be numbered too low"
@@ -46,15 +44,15 @@ class VideoIndex:
 
     Attributes:
         seconds: (N,) float64 times from the start of the file.
-        times: (N,) int64 strictly rising times in units of the track, by which frames are recognised; None where the file gives
-            no such times and frames are counted from its beginning.
+        times: (N,) int64 strictly rising times in units of the track, by which frames are found; None where the file has no such
+            times: then frames are counted from its beginning.
         keys: times of the key packets, rising: reading can begin at each. Empty without `times`.
-        one_thread: what FFmpeg makes of damage depends on which of its threads is quicker, so that one has to do.
-        packets: (N,) int64 number of the packet that a row is made of, -1 for a lost one; None with `times`.
+        one_thread: decode with one thread: with several, the result for a damaged file depends on which is faster.
+        packets: (N,) int64 number of the packet of every row, -1 for a lost frame; None with `times`.
         lost: (N,) bool rows known to be lost.
         any_start: the file marks no key packet, so that decoding begins with its first.
         fps: frames per second; 0 where the file does not say.
-        notes: what a user must know of the file, one sentence each.
+        notes: warnings about the file, one sentence each.
     """
 
     seconds: np.ndarray
@@ -73,14 +71,15 @@ class VideoIndex:
     @cached_property
     def rows_of_packets(self) -> dict[int, int]:
         """Number of a packet -> its row, for files without `times`."""
-        return {int(number): row for row, number in enumerate(self.packets) if number >= 0}
+        packets = () if self.packets is None else self.packets.tolist()
+        return {number: row for row, number in enumerate(packets) if number >= 0}
 
 
 def index_video(path: Path) -> VideoIndex:
-    """Find the frames of a video by reading all of it; it is decoded too, unless every packet is surely a frame.
+    """Finds the frames of a video by reading all of it; it is also decoded, unless every packet is certainly one frame.
 
     Raises:
-        DataError: no such file, no video, or no frame in it that can be decoded.
+        DataError: there is no such file, it is no video, or no frame can be decoded.
     """
     stream = VideoStream(path)
     try:
@@ -93,10 +92,9 @@ def index_video(path: Path) -> VideoIndex:
         keys = np.array(sorted({p.time for p in packets if p.key and p.time is not None}), np.int64)
         any_start = not any(p.key for p in packets)
         times = np.array([p.time for p in packets if p.shown and p.time is not None], np.int64)
-        sure = (
-            stream.container in _COUNTED and stream.codec in _ONE_PACKET_ONE_FRAME and not damaged and len(keys) > 0
-            and len(times) == sum(p.shown for p in packets) == len(np.unique(times))
-        )  # fmt: skip
+        counted = stream.container in _COUNTED and stream.codec in _ONE_PACKET_ONE_FRAME
+        all_times = len(times) == sum(p.shown for p in packets) == len(np.unique(times))
+        sure = counted and not damaged and len(keys) > 0 and all_times
         if sure:
             first = next(p.time for p in packets if p.key and p.time is not None)
             return _by_time(stream, np.sort(times[times >= first]), keys)
@@ -106,11 +104,11 @@ def index_video(path: Path) -> VideoIndex:
 
 
 @contextmanager
-def _complaints() -> Iterator[list]:
-    """FFmpeg's messages on errors. Only where it has no threads of its own, which would wait for Python."""
+def _ffmpeg_errors() -> Iterator[list[Any]]:
+    """FFmpeg's messages on errors. Only where it decodes without threads, which would wait for Python."""
     level, once = av.logging.get_level(), av.logging.get_skip_repeated()
     av.logging.set_level(av.logging.ERROR)
-    av.logging.set_skip_repeated(False)  # what was said of another file counts again
+    av.logging.set_skip_repeated(False)  # the same message about another file counts again
     try:
         with av.logging.Capture() as messages:
             yield messages
@@ -120,16 +118,17 @@ def _complaints() -> Iterator[list]:
 
 
 def _scan(stream: VideoStream) -> tuple[list[_Packet], bool]:
-    """Every packet; and whether anything hints at damage."""
-    found, damaged = [], False
-    with _complaints() as complaints:
+    """Every packet, and whether there is a sign of damage."""
+    found: list[_Packet] = []
+    damaged = False
+    with _ffmpeg_errors() as messages_of_ffmpeg:
         for packet in stream.packets():
             if packet is None:
                 damaged = True
             elif packet.size:
                 found.append(_Packet(packet.pts, packet.is_keyframe, not packet.is_discard, packet.pos))
                 damaged |= packet.is_corrupt
-    return found, damaged or bool(complaints)
+    return found, damaged or bool(messages_of_ffmpeg)
 
 
 def _by_time(
@@ -154,14 +153,15 @@ def _overcounted(stream: VideoStream, count: int) -> list[str]:
 
 
 def _decode_all(stream: VideoStream, any_start: bool, numbered: bool = False) -> tuple[list[Decoded], bool]:
-    """Every frame, and whether any is damaged or missing. One thread decodes, so that FFmpeg may complain to Python."""
-    frames, damaged = [], False
-    with _complaints() as complaints:
+    """Every frame, and whether any is damaged or missing. One thread decodes, so that FFmpeg can send messages to Python."""
+    frames: list[Decoded] = []
+    damaged = False
+    with _ffmpeg_errors() as messages_of_ffmpeg:
         for frame in stream.frames(any_start=any_start, numbered=numbered):
-            missing = any(word in text for *_, text in complaints for word in _MISSING)
-            complaints.clear()
+            missing = any(word in text for *_, text in messages_of_ffmpeg for word in _MISSING)
+            messages_of_ffmpeg.clear()
             if frame is not None:
-                frames.append(Decoded(frame.pts, is_sound(frame) and not missing, starts_anew(frame)))
+                frames.append(Decoded(frame.pts, is_sound(frame) and not missing, is_intra(frame)))
             damaged |= frame is None or not frames[-1].sound
     return frames, damaged
 
@@ -173,18 +173,18 @@ def _decoded(path: Path, packets: list[_Packet], keys: np.ndarray, any_start: bo
         if not frames:
             raise _nothing(path)
         damaged |= broken
-        starts = 2 if stream.container == "mpeg" else 1  # the first times after damage are guessed from those before
-        whole = whole_frames(frames, starts=starts) if damaged else frames
-        if not whole or not rising(whole) or (damaged and stream.container == "avi"):  # without times of its own
+        starts = 2 if stream.container == "mpeg" else 1  # there the first times after damage are extrapolated
+        undamaged = undamaged_frames(frames, starts=starts) if damaged else frames
+        times = rising_times(undamaged)
+        if times is None or not undamaged or (damaged and stream.container == "avi"):  # AVI has no times
             return _by_count(path, packets, any_start, damaged)
-        times = np.array([f.time for f in whole], np.int64)
         if not damaged:
             return _by_time(stream, times, keys)
         if stream.codec not in _HIDDEN_FRAMES:
             known = [p.time for p in packets if p.shown and p.time is not None and p.time > times[0]]
             times = np.union1d(times, np.array(known, np.int64))
-        times, unclear = gaps_filled(times)
-        shown = np.array([f.time for f in whole_frames(frames, times, starts)], np.int64)
+        times, unclear = fill_gaps(times)
+        shown = np.array([f.time for f in undamaged_frames(frames, times, starts)], np.int64)
         notes = [_LEFT_OUT + (_UNCLEAR if unclear else _SAME_NUMBERS)]
         return _by_time(stream, times, np.intersect1d(keys, shown), ~np.isin(times, shown), notes)
     finally:
@@ -192,7 +192,7 @@ def _decoded(path: Path, packets: list[_Packet], keys: np.ndarray, any_start: bo
 
 
 def _by_count(path: Path, packets: list[_Packet], any_start: bool, damaged: bool) -> VideoIndex:
-    """Rows in the order of decoding, for files without usable times; lost packets get rows of their own."""
+    """Rows in the order of decoding, for files without usable times; lost packets have rows too."""
     stream = VideoStream(path)
     try:
         frames, broken = _decode_all(stream, any_start, numbered=True)
@@ -214,8 +214,10 @@ def _by_count(path: Path, packets: list[_Packet], any_start: bool, damaged: bool
 
 
 def _seconds_by_count(stream: VideoStream, times: list[int | None], numbers: np.ndarray) -> np.ndarray:
-    """Times that rise with the row: those of the file where they do, else in between; all by the frame rate without any."""
-    rows, known, newest = [], [], -np.inf
+    """(N,) rising times, s: those of the file where they rise, else interpolated; by the frame rate where there are none."""
+    rows: list[int] = []
+    known: list[float] = []
+    newest = -np.inf
     for row, number in enumerate(numbers):
         time = times[number] if 0 <= number < len(times) else None
         if time is not None and time > newest:
@@ -226,4 +228,5 @@ def _seconds_by_count(stream: VideoStream, times: list[int | None], numbers: np.
     step = 1 / stream.fps if stream.fps else 0.0
     if len(rows) < 2:
         return every * step if stream.fps else np.full(len(numbers), np.nan)
-    return np.interp(every, rows, known) + np.where(every > rows[-1], (every - rows[-1]) * step, 0)
+    seconds: np.ndarray = np.interp(every, rows, known) + np.where(every > rows[-1], (every - rows[-1]) * step, 0)
+    return seconds

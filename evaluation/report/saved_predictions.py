@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ...datasets.hdf5_file import array_of, decoded, encoded, read_hdf5, sealed_hdf5
+from ...datasets.hdf5_file import array_of, decode_texts, encode_text, read_hdf5, sealed_hdf5
 from ...datasets.isolated_reader import UnreadableFileError
 from ...errors import DataError
 from ...files import json_text
@@ -66,7 +66,7 @@ class SavedPredictions:
         with sealed_hdf5(folder.predictions) as file:
             file.attrs["format"] = FORMAT
             file.create_dataset("about", data=json_text(about))
-            file.create_dataset("ids", data=[encoded(i) for i in self.predictions.ids], dtype=h5py.string_dtype())
+            file.create_dataset("ids", data=[encode_text(i) for i in self.predictions.ids], dtype=h5py.string_dtype())
             for name in _arrays():
                 file.create_dataset(name, data=getattr(self.predictions, name))
 
@@ -138,7 +138,7 @@ def _predictions_of(data: dict[str, Any], about: Mapping[str, Any], k: int) -> P
     Raises:
         LookupError: one is missing. ValueError: one is of another type or shape.
     """
-    ids = decoded(data["ids"])
+    ids = decode_texts(data["ids"])
     n, number_, whole_ = len(ids), np.floating, np.integer
     shapes = {
         "xy_px": ((n, k, 2), number_),

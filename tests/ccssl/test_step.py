@@ -234,7 +234,7 @@ def test_the_loop_lets_the_teacher_follow_every_step():
     wrapped = nn.Sequential(plain)
     optimizer = torch.optim.SGD(plain.parameters(), lr=0.1)
     fabric = Fabric(accelerator="cpu", devices=1)
-    run = Run(None, fabric, wrapped, plain, optimizer, lambda epoch: 0.1, dict)
+    run = Run(None, fabric, wrapped, plain, optimizer, lr_at=lambda epoch: 0.1, pack=dict)
 
     class Step:
         def __call__(self, model, batch):

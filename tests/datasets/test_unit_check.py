@@ -9,7 +9,7 @@ import pytest
 
 from zoopose.cli import main
 from zoopose.datasets.open import open_data
-from zoopose.datasets.unit_check import Numbers, check_results
+from zoopose.datasets.unit_check import Coordinates, check_results
 from zoopose.errors import DataError
 
 JOINTS = ["nose", "left_ear", "right_ear", "left_paw", "right_paw", "tail"]
@@ -166,11 +166,11 @@ def test_commands_say_it_before_any_work(written, tmp_path, capfd):
 def test_predicted_joints_in_other_units_are_refused(tmp_path):
     boxes, xy = animals()
     sizes = np.tile(WH, (len(xy), 1)).astype(float)
-    check_results(Numbers(boxes, xy + 3, sizes), tmp_path)
-    check_results(Numbers(boxes, np.zeros_like(xy), sizes), tmp_path)
+    check_results(Coordinates(boxes, xy + 3, sizes), tmp_path)
+    check_results(Coordinates(boxes, np.zeros_like(xy), sizes), tmp_path)
     for wrong, word in ((xy / WH, "0..1"), (xy / WH * 100, "percent"), (xy[..., ::-1], "y, x")):
         with pytest.raises(DataError, match=word):
-            check_results(Numbers(boxes, wrong, sizes), tmp_path)
+            check_results(Coordinates(boxes, wrong, sizes), tmp_path)
 
 
 def test_what_may_be_wrong_is_said(written):

@@ -64,7 +64,7 @@ def tried(state, tmp_path, capfd):
             model = loaded.model.train()
             solver = torch.optim.RMSprop(model.parameters(), 1e-3)
             fabric = Fabric(accelerator="cpu", devices=1)
-            run = Run(tmp_path, fabric, model, model, solver, lambda *_: 1e-3, lambda *_: {})
+            run = Run(tmp_path, fabric, model, model, solver, lr_at=lambda *_: 1e-3, pack=lambda *_: {})
             run.restore(loaded.state)
             for parameter in model.parameters():
                 parameter.grad = torch.zeros_like(parameter)

@@ -200,7 +200,9 @@ def test_numbers_at_their_ends_are_taken():
     [(-1, 0, 1, False), (-1, 9, 3, False), (1, 3, 3, False), (1, 4, 3, True), (4, 4, 1, False), (1, 99, 0, False)],
 )
 def test_a_run_is_tired_when_nothing_was_better_for_its_patience(best_epoch, epoch, patience, out_of_patience):
-    task = Run(None, None, None, None, None, None, None, epoch=epoch, best_epoch=best_epoch, patience=patience)
+    task = Run(
+        None, None, None, None, None, lr_at=None, pack=None, epoch=epoch, best_epoch=best_epoch, patience=patience
+    )
     assert task.out_of_patience() is out_of_patience
 
 

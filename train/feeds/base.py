@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -43,6 +43,7 @@ class FeedConfig:
     batch_size: int
     seed: int
     stream: int = Stream.SOURCE
+    _: KW_ONLY
     workers: int = 0
     strict: bool = False
     rank: int = 0
@@ -54,7 +55,13 @@ class FeedConfig:
     ) -> FeedConfig:
         """The configuration of a command on the ranks of `fabric`."""
         return cls(
-            batch_size, seed, stream, options.workers, options.strict_data, fabric.global_rank, fabric.world_size
+            batch_size,
+            seed,
+            stream,
+            workers=options.workers,
+            strict=options.strict_data,
+            rank=fabric.global_rank,
+            world=fabric.world_size,
         )
 
 

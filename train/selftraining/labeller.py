@@ -101,6 +101,7 @@ class ChunkLabeller:
         out: dict[str, np.ndarray],
         names: Sequence[str],
         title: str,
+        *,
         partial: Partial | None = None,
         loader: Callable[[Sequence[Sequence[int]]], Loader] | None = None,
     ) -> None:

@@ -95,7 +95,7 @@ class MirrorLabeller(ChunkLabeller):
             out,
             tuple(out),
             f"labelling, round {round_}",
-            Partial(partial, cache_key, PARTIAL_SECONDS) if partial else None,
+            partial=Partial(partial, cache_key, PARTIAL_SECONDS) if partial else None,
         )
         previous_scored = self._previous_to_score() is not None
         self.previous_confidence = self._confidence(out["previous_score"]) if previous_scored else None
