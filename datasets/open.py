@@ -35,7 +35,7 @@ def source_of(text: str) -> DataSource | None:
 
 
 def has_splits(text: str) -> bool:
-    """Whether NAME[:PATH] names a data set that has a training and a validation part of its own."""
+    """Whether NAME[:PATH] names a data set that is published with a training and a validation part."""
     source = source_of(text)
     return source is not None and source.has_splits
 

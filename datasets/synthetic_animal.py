@@ -25,7 +25,7 @@ from PIL import Image
 
 from ..errors import DataError, OptionError
 from ..pose.original.geometry import BOX_UNIT_PX
-from ..pose.skeleton import TIGDOG18
+from ..pose.skeleton import FROM_NAMES, TIGDOG18
 from .npy_file import map_npy
 from .original_annotation import OriginalAnnotation
 from .original_index import Split, cached_mean, cached_split, check_options, seeded_fifth
@@ -47,7 +47,7 @@ ELEPHANT25 = replace(
     name="elephant25",
     joints=(*TIGDOG18.joints, *(f"trunk_{i + 1}" for i in range(len(_TRUNK)))),
     limbs=(*TIGDOG18.limbs, *zip(_TRUNK[:-1], _TRUNK[1:])),
-    partners=None,
+    partners=FROM_NAMES,
     groups={**TIGDOG18.groups, "trunk": _TRUNK},
 )
 
@@ -157,7 +157,7 @@ class SyntheticAnimal(PoseDataset):
         bare = [path for path in pictures if not _parts(path).is_file()]
         if bare:
             raise DataError(
-                "a part map <stem>_partseg.png beside every picture, for multi-task training",
+                "a part map <stem>_partseg.png for every picture, for multi-task training",
                 f"{len(bare)} of {len(pictures)} missing in {self.folder}, the first {_parts(bare[0]).name}",
                 "zoopose data make (its renderings have them), or --dataset synthetic_animal_sp to train on joints alone",
             )
