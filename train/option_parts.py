@@ -44,7 +44,7 @@ class NetworkOptions:
     width: Annotated[int, Limits(2, 4096)] = 128
     """hg: channels inside a block; a map has twice as many"""
     depth: Annotated[int, Limits(0, 10), expert()] = 0
-    """hg: number of times a map is halved; 0: 4, or fewer where the input is small"""
+    """hg: number of times a map is halved; 0: 4, or fewer if the input is small"""
     inp_res: Annotated[int | tuple[int, int], SIDE, sized()] = 0
     """input size in px: a side, or rows and columns, e.g. 256x192; 0: that of the start network, else 256"""
     out_res: Annotated[int | tuple[int, int], zero_or(1, 8192), sized(expert=True)] = 0
@@ -63,11 +63,11 @@ class TargetMapOptions:
     TITLE: ClassVar[str] = "Loss"
 
     loss: Annotated[str, flag(metavar="NAME")] = "auto"
-    """loss on the heatmaps: balanced (peaks weigh more than empty cells; learns fastest), mean, published, or one of a codec; auto:
-    published with published crops, else that of the codec, else balanced"""
+    """loss on the heatmaps: balanced (peaks weigh more than empty cells; learns fastest), mean, published, or the loss of a
+    codec; auto: published for published crops, else that of the codec, else balanced"""
     hidden: Annotated[Literal["auto", "train", "ignore"], expert()] = "auto"
-    """joints that are labelled but not visible; auto: train on them where a person placed them (COCO files), ignore them in TigDog
-    and in renderings"""
+    """joints that are labelled but not visible; auto: train on them where a person placed them (COCO files), ignore them in
+    TigDog and in renderings"""
     label_type: Annotated[Literal["Gaussian", "Cauchy"], expert()] = "Gaussian"
     """curve of a target peak"""
 
@@ -95,7 +95,8 @@ class OptimOptions:
     decay_norms: Annotated[bool, expert()] = True
     """leave norms and biases out of the L2 penalty"""
     decay: Literal["step", "cosine", "linear"] = "step"
-    """how the learning rate falls: by --gamma at the epochs of --schedule, along a cosine to a fiftieth, or in a line to 0"""
+    """how the learning rate falls. step: by --gamma at the epochs of --schedule; cosine: along a cosine to a fiftieth; linear: in
+    a straight line to 0"""
     schedule: Annotated[tuple[int, ...], COUNT_OR_ZERO] = (60, 90)
     """with --decay step: epochs after which the learning rate falls, counted from 0"""
     gamma: Annotated[float, Limits(0, 1000), expert()] = 0.1

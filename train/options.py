@@ -98,12 +98,12 @@ class LabelOptions(AdaptOptions):
     share_last: Annotated[float | None, SHARE] = None
     """share of the labels that train in the last round"""
     no_guard: Annotated[bool, expert()] = False
-    """go on where poses shrink in their boxes; default: end the run, and give back the start network as model_best"""
+    """continue if poses shrink in their boxes; default: end the run, and write the start network as model_best"""
     # growth of the box-fill distance, as a share of the start network's; chosen on five runs of benchmarks/adaptation and on three
     # of the pairs in docs/methods/guard.md: runs that gained grew by at most 49 %, but for a target at a third of its size
     guard_limit: Annotated[float, Limits(0, inf), expert()] = 0.6
-    """growth of the distance between box fill of poses and of the source's labels at which the run ends, as a share of the start
-    network's distance; less where that is large"""
+    """share by which the distance of the box fill (docs/methods/guard.md) may grow over that of the start network; less if that
+    is large already"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,14 +133,14 @@ class TrainOptions(FitOptions):
     start_epoch: Annotated[int, COUNT_OR_ZERO, expert()] = 0
     """number of the first epoch; 0: that of the checkpoint"""
     sigma_decay: Annotated[float, Limits(0, 10), expert()] = 0.0
-    """factor on --sigma after every epoch; 0: --sigma stays"""
+    """--sigma is multiplied by this after every epoch; 0: it stays the same"""
     augment: Literal["auto", "strong", "standard", "none", "published", "recipe"] = "auto"
-    """augmentation; auto: strong, but standard for real_animal and synthetic_animal; published: crops, targets and augmentation of
-    CC-SSL; recipe: that of --recipe"""
+    """augmentation; auto: strong, but standard for real_animal and synthetic_animal; published: crops, targets and augmentation
+    of CC-SSL; recipe: that of --recipe"""
     resume: Annotated[str, flag(metavar="FILE")] = ""
     """checkpoint to continue from, with its epoch and optimiser"""
     init_weights: Annotated[str, flag(metavar="FILE")] = ""
-    """checkpoint to take the weights from; where it has other joints, the corresponding ones are taken"""
+    """checkpoint to take the weights from; if it has other joints, the corresponding ones are taken"""
     evaluate: Annotated[bool, flag("-e")] = False
     """only score the checkpoint of --resume on the validation data"""
     year: Annotated[int, dead()] = 2014
@@ -199,6 +199,6 @@ class ImportOptions:
     arch_options: Annotated[str, flag(metavar="NAME=VALUE,...")] = ""
     """numbers of the network that differ from the recipe's, e.g. wasp=v1 for OmniPose's published weights"""
     joints: Annotated[str, flag(metavar="NAME,...|FILE")] = ""
-    """joint names, in order, where they differ from the recipe's data; FILE: one name a line"""
+    """joint names, in order, if they differ from those of the recipe's data; FILE: one name a line"""
     out: Annotated[str, flag(metavar="FILE")] = ""
     """file to write; default: WEIGHTS.zoopose.pth.tar"""
