@@ -194,8 +194,8 @@ class Labeller(ChunkLabeller):
         flip_order = self.crops.dataset.skeleton.flip_order
         labels = label_views(model, crops, self.crops.margin, spec, self.rules.views, flip_order, generator)
         rows = batch["index"].numpy()
-        crop_from_image = compose(framing.matrix(self.crops.size, spec.size), batch["crop_from_image"])
-        inner = inner_from_image(crop_from_image, self.crops.size, spec.size)
+        crop_from_image = compose(framing.matrix(self.crops.side, spec.size), batch["crop_from_image"])
+        inner = inner_from_image(crop_from_image, self.crops.side, spec.size)
         out["xy"][rows] = apply(spec.image_from_heatmap(inner), labels.xy_heatmap.cpu().double()).float().numpy()
         out["crop_px"][rows] = batch["crop_from_image"][:, 0, 0].numpy()
         out["peak"][rows] = out["confidence"][rows] = labels.peak.cpu().numpy()

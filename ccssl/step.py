@@ -118,6 +118,7 @@ class CcsslStep(BaseStep):
             )
             failed[:], reason[:] = False, REASONS.index("share")
         confidence = np.where(failed, 0, labels.confidence)
+        assert labels.peak is not None
         labels.admitted = admit(confidence, share, self.admission.per, frame_confidence(labels.peak))
         reason[labels.admitted] = REASONS.index("admitted")
         reason[~np.isfinite(labels.xy_px).all(-1)] = REASONS.index("unreadable")

@@ -119,6 +119,12 @@ class CropDataset(Dataset[dict[str, Any]]):
         """Raises PictureError where the picture cannot be read; wrap in `SafeDataset` to get a `Fault` instead."""
         return crop_sample(self.dataset[index], int(index), self.dataset.crop_factor, self.size, self.margin)
 
+    @property
+    def side(self) -> int:
+        """Side of square crops, px; crops of another shape have none."""
+        assert isinstance(self.size, int)
+        return self.size
+
 
 class CropCache(CropDataset):
     """`CropDataset` that caches every crop, shared by the worker processes forked from this one.

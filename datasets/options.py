@@ -42,9 +42,9 @@ class DataOptions(SpeciesOptions, PairOptions):
     min_size: Annotated[float | None, Limits(0, 1_000_000), flag(metavar="PX", expert=True)] = None
     """smallest box to take from coco_animals: length of its shorter side in px; default: 32"""
     category: Annotated[str, flag(metavar="NAME,...")] = ""
-    """categories to take from a COCO file, by name or id; needed where categories differ in their joints"""
+    """categories to take from a COCO file, by name or id; needed if the categories have different joints"""
     as_is: Annotated[bool, expert()] = False
-    """read joints and boxes of a COCO file as pixels, even where the numbers look like shares, percent or box corners"""
+    """read joints and boxes of a COCO file as pixels, even if the numbers look like shares, percent or box corners"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,7 @@ from PIL import Image
 from ..errors import DataError
 from ..pose.original.crop import image_to_chw, original_crop
 from ..pose.original.geometry import original_box
-from ..pose.skeleton import TIGDOG18, TIGER_TO_MODEL
+from ..pose.skeleton import FROM_NAMES, TIGDOG18, TIGER_TO_MODEL
 from .original_annotation import OriginalAnnotation
 from .original_index import cached_mean, cached_split, check_options
 from .pictures import read_rgb
@@ -42,7 +42,7 @@ _TIGER_FILE = replace(
     name="tigdog18_tiger_file",
     joints=tuple(TIGDOG18.joints[i] for i in TIGER_TO_MODEL),
     limbs=tuple((int(TIGER_TO_MODEL[a]), int(TIGER_TO_MODEL[b])) for a, b in TIGDOG18.limbs),
-    partners=None,
+    partners=FROM_NAMES,
     groups={name: tuple(int(TIGER_TO_MODEL[i]) for i in joints) for name, joints in TIGDOG18.groups.items()},
 )
 

@@ -22,7 +22,7 @@ class ReadingOptions:
     TITLE: ClassVar[str] = "Reading pictures"
 
     strict_data: Annotated[bool, expert()] = False
-    """stop at the first picture that cannot be read; default: name such pictures, count them and go on"""
+    """stop at the first picture that cannot be read; default: name such pictures, count them and continue"""
     workers: Annotated[int, PROCESSES, flag("-j")] = min(4, os.cpu_count() or 1)
     """number of processes that read pictures; 0: the main process reads them"""
 
@@ -34,7 +34,7 @@ class MirrorOptions(PairOptions):
     TITLE: ClassVar[str] = "Prediction"
 
     mirror: Annotated[Literal["auto", "always", "never"], expert()] = "auto"
-    """mirror pictures in training and with --flip; auto: not where a joint named left or right has no partner"""
+    """mirror pictures in training and with --flip; auto: unless a joint named left or right has no partner"""
     flip: Annotated[bool, flag("-f")] = False
     """predict each picture and its mirror image, and average both"""
 
@@ -75,7 +75,7 @@ class DeviceOptions:
     TITLE: ClassVar[str] = "Run"
 
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
-    """device to compute on; auto: cuda where there is a GPU"""
+    """device to compute on; auto: cuda if there is a GPU"""
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ TRAINING = "it is of training"
 TARGETS = "scores are taken of joints, not of target maps"
 AUGMENTED = "pictures are not augmented in a test"
 NETWORK = "the checkpoint says what network it holds"
-OF_CHECKPOINT = "not used: the checkpoint says it; a warning where it says otherwise"
+OF_CHECKPOINT = "not used: the checkpoint says it; a warning if the two differ"
 
 
 @dataclass(frozen=True)
@@ -149,12 +149,12 @@ class TestOptions(NetworkUseOptions):
     dataset: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
     """labelled data to score on: coco:PATH.json, coco_person:ROOT, mpii:ROOT, real_animal, ..."""
     dataset1: Annotated[str, flag(metavar="NAME[:PATH]", expert=True)] = ""
-    """data that the network was trained on, for files of the published code; default: real_animal where that is scored, else
+    """data that the network was trained on, for files of the published code; default: real_animal if --dataset is that, else
     renderings"""
     dataset2: Annotated[str, flag(metavar="NAME[:PATH]", expert=True)] = ""
     """the name of --dataset in the published code"""
     split: Literal["auto", "train", "valid", "all"] = "auto"
-    """part of the data to score; auto: valid where the data set has parts, else all"""
+    """part of the data to score; auto: valid if the data set has parts, else all"""
     resume: Annotated[str, flag(metavar="FILE")] = ""
     """checkpoint to score; a folder: score every checkpoint in it, and name the best"""
     evaluate: Annotated[bool, expert("-e")] = False
@@ -196,7 +196,7 @@ class TestOptions(NetworkUseOptions):
     nms: Annotated[float, SHARE, expert()] = 0.9
     """OKS above which two poses of a picture count as one"""
     soft_nms: Annotated[bool, expert()] = False
-    """lower the score of a pose that is like a better one; default: leave it out"""
+    """lower the score of a pose that is nearly the same as a better one; default: leave it out"""
     image_thr: Annotated[float, SHARE, expert()] = 0.0
     """with --boxes FILE: lowest score of a detection that is used (IMAGE_THRE)"""
     box_thr: Annotated[float, SHARE, expert()] = 1.0

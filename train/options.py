@@ -50,7 +50,7 @@ class NetworkOptions:
     width: Annotated[int, Limits(2, 4096)] = 128
     """hg: channels inside a block; a map has twice as many"""
     depth: Annotated[int, Limits(0, 10), expert()] = 0
-    """hg: number of times a map is halved; 0: 4, or fewer where the input is small"""
+    """hg: number of times a map is halved; 0: 4, or fewer if the input is small"""
     inp_res: Annotated[int | tuple[int, int], SIDE, sized()] = 0
     """input size in px: a side, or rows and columns, e.g. 256x192; 0: that of the start network, else 256"""
     out_res: Annotated[int | tuple[int, int], zero_or(1, 8192), sized(expert=True)] = 0
@@ -69,11 +69,11 @@ class TargetMapOptions:
     TITLE: ClassVar[str] = "Loss"
 
     loss: Annotated[str, flag(metavar="NAME")] = "auto"
-    """loss on the heatmaps: balanced (peaks weigh more than empty cells; learns fastest), mean, published, or one of a codec; auto:
-    published with published crops, else that of the codec, else balanced"""
+    """loss on the heatmaps: balanced (peaks weigh more than empty cells; learns fastest), mean, published, or the loss of a
+    codec; auto: published for published crops, else that of the codec, else balanced"""
     hidden: Annotated[Literal["auto", "train", "ignore"], expert()] = "auto"
-    """joints that are labelled but not visible; auto: train on them where a person placed them (COCO files), ignore them in TigDog
-    and in renderings"""
+    """joints that are labelled but not visible; auto: train on them where a person placed them (COCO files), ignore them in
+    TigDog and in renderings"""
     label_type: Annotated[Literal["Gaussian", "Cauchy"], expert()] = "Gaussian"
     """curve of a target peak"""
 
@@ -101,7 +101,8 @@ class OptimOptions:
     decay_norms: Annotated[bool, expert()] = True
     """leave norms and biases out of the L2 penalty"""
     decay: Literal["step", "cosine", "linear"] = "step"
-    """how the learning rate falls: by --gamma at the epochs of --schedule, along a cosine to a fiftieth, or in a line to 0"""
+    """how the learning rate falls. step: by --gamma at the epochs of --schedule; cosine: along a cosine to a fiftieth; linear: in
+    a straight line to 0"""
     schedule: Annotated[tuple[int, ...], COUNT_OR_ZERO] = (60, 90)
     """with --decay step: epochs after which the learning rate falls, counted from 0"""
     gamma: Annotated[float, Limits(0, 1000), expert()] = 0.1
@@ -222,12 +223,12 @@ class LabelOptions(AdaptOptions):
     share_last: Annotated[float | None, SHARE] = None
     """share of the labels that train in the last round"""
     no_guard: Annotated[bool, expert()] = False
-    """go on where poses shrink in their boxes; default: end the run, and give back the start network as model_best"""
+    """continue if poses shrink in their boxes; default: end the run, and write the start network as model_best"""
     # growth of the box-fill distance, as a share of the start network's; chosen on five runs of benchmarks/adaptation and on three
     # of the pairs in docs/methods/guard.md: runs that gained grew by at most 49 %, but for a target at a third of its size
     guard_limit: Annotated[float, Limits(0, inf), expert()] = 0.6
-    """growth of the distance between box fill of poses and of the source's labels at which the run ends, as a share of the start
-    network's distance; less where that is large"""
+    """share by which the distance of the box fill (docs/methods/guard.md) may grow over that of the start network; less if that
+    is large already"""
 
 
 @dataclass(frozen=True)
@@ -257,14 +258,14 @@ class TrainOptions(FitOptions):
     start_epoch: Annotated[int, COUNT_OR_ZERO, expert()] = 0
     """number of the first epoch; 0: that of the checkpoint"""
     sigma_decay: Annotated[float, Limits(0, 10), expert()] = 0.0
-    """factor on --sigma after every epoch; 0: --sigma stays"""
+    """--sigma is multiplied by this after every epoch; 0: it stays the same"""
     augment: Literal["auto", "strong", "standard", "none", "published", "recipe"] = "auto"
-    """augmentation; auto: strong, but standard for real_animal and synthetic_animal; published: crops, targets and augmentation of
-    CC-SSL; recipe: that of --recipe"""
+    """augmentation; auto: strong, but standard for real_animal and synthetic_animal; published: crops, targets and augmentation
+    of CC-SSL; recipe: that of --recipe"""
     resume: Annotated[str, flag(metavar="FILE")] = ""
     """checkpoint to continue from, with its epoch and optimiser"""
     init_weights: Annotated[str, flag(metavar="FILE")] = ""
-    """checkpoint to take the weights from; where it has other joints, the corresponding ones are taken"""
+    """checkpoint to take the weights from; if it has other joints, the corresponding ones are taken"""
     evaluate: Annotated[bool, flag("-e")] = False
     """only score the checkpoint of --resume on the validation data"""
     year: Annotated[int, dead()] = 2014
@@ -323,6 +324,6 @@ class ImportOptions:
     arch_options: Annotated[str, flag(metavar="NAME=VALUE,...")] = ""
     """numbers of the network that differ from the recipe's, e.g. wasp=v1 for OmniPose's published weights"""
     joints: Annotated[str, flag(metavar="NAME,...|FILE")] = ""
-    """joint names, in order, where they differ from the recipe's data; FILE: one name a line"""
+    """joint names, in order, if they differ from those of the recipe's data; FILE: one name a line"""
     out: Annotated[str, flag(metavar="FILE")] = ""
     """file to write; default: WEIGHTS.zoopose.pth.tar"""
