@@ -9,7 +9,8 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from ..datasets.pseudo_labels import CHECKS, REASONS, PseudoLabels
-from ..pose.augment import generator_for, restyle
+from ..pose.augment import restyle
+from ..pose.random_draws import generator_for
 from ..progress import log
 from ..train.selftraining.curriculum import admit, frame_confidence, share_at
 from ..train.selftraining.step import Pair, SelfTrainingConfig, SelfTrainingFeeds

@@ -20,7 +20,8 @@ from ..pose.heatmap import decode
 from ..pose.models import PoseNetwork
 from .feeds.base import Batch, Feed
 from .feeds.labelled import feed_for
-from .options import TargetMapOptions, TrainOptions
+from .option_parts import TargetMapOptions
+from .options import TrainOptions
 from .ranks import loss_factors
 
 PEAK_WEIGHT = 10.0  # of the balanced loss

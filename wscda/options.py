@@ -16,7 +16,7 @@ from ..commandline.limits import COUNT_OR_ZERO, SHARE, Limits
 from ..train.options import AdaptOptions, FitOptions, LabelOptions
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EarlierNames(AdaptOptions):
     """Options under the names of earlier versions: --animal for the labelled data, --species, --refresh-every."""
 
@@ -56,7 +56,7 @@ def _data_sets() -> Collection[str]:
     return SOURCES
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class WscdaOptions(EarlierNames):
     """`zoopose wscda`."""
 
@@ -104,7 +104,7 @@ class WscdaOptions(EarlierNames):
         return frozenset((self.augment,))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PploOptions(EarlierNames, LabelOptions):
     """`zoopose pplo`."""
 
