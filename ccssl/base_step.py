@@ -14,8 +14,9 @@ from ..datasets.pseudo_labels import PseudoLabels
 from ..errors import DataError
 from ..progress import log
 from ..train.adaptation import FROM_SCRATCH
+from ..train.selftraining.config import SelfTrainingConfig, SelfTrainingFeeds
 from ..train.selftraining.labeller import ChunkLabeller
-from ..train.selftraining.step import SelfTrainingConfig, SelfTrainingFeeds, SelfTrainingStep
+from ..train.selftraining.step import SelfTrainingStep
 from ..train.supervised import MapLoss
 from .teacher import Teacher
 

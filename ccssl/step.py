@@ -11,8 +11,9 @@ from torch import nn
 from ..datasets.pseudo_labels import CHECKS, REASONS, PseudoLabels
 from ..pose.augment import generator_for, restyle
 from ..progress import log
+from ..train.selftraining.config import SelfTrainingConfig, SelfTrainingFeeds
 from ..train.selftraining.curriculum import admit, frame_confidence, share_at
-from ..train.selftraining.step import Pair, SelfTrainingConfig, SelfTrainingFeeds
+from ..train.selftraining.step import Pair
 from ..train.streams import Stream
 from ..train.supervised import MapLoss
 from .base_step import Admission, BaseStep, Record
