@@ -244,9 +244,9 @@ def _memory_left() -> str:
         return f"; a limit of {amount(limit)} is set for a process (ulimit -v)"
     try:
         free = re.search(r"MemAvailable: *(\d+)", Path("/proc/meminfo").read_text(encoding="ascii"))
-        return f"; {amount(1024 * int(free.group(1)))} of the machine's are free"
-    except (OSError, AttributeError):
+    except OSError:  # not on Linux
         return ""
+    return f"; {amount(1024 * int(free.group(1)))} of the machine's are free" if free else ""
 
 
 def _shared_memory_short(text: str, names: set[str]) -> ResourceError:

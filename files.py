@@ -162,7 +162,10 @@ def read_json(path: Path, expected: str, remedy: str, drop: Collection[str] = ()
         found = dict(pairs)
         if len(found) != len(pairs):
             seen: set[str] = set()
-            raise _Twice(next(key for key, _ in pairs if key in seen or seen.add(key)))
+            for key, _ in pairs:
+                if key in seen:
+                    raise _Twice(key)
+                seen.add(key)
         for key in drop:
             found.pop(key, None)
         return found

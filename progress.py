@@ -17,12 +17,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import TypeVar
+from typing import Any, TypeVar
 
+Handler = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None  # what signal.signal returns
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SAME_S = 1.0  # `timeout` and torchrun send a signal twice, to a process and to its group: within this time it is the same one
 _log = logging.getLogger("zoopose")
@@ -61,7 +62,7 @@ class _State:
     at: float = 0.0
     defers: bool = False
     process: int = 0
-    handlers: dict[int, object] = field(default_factory=dict)
+    handlers: dict[int, Handler] = field(default_factory=dict)
 
 
 _state = _State()
@@ -98,8 +99,8 @@ def listening() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in _state.handlers.items():
-            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+        for heard, handler in _state.handlers.items():
+            signal.signal(heard, handler if handler is not None else signal.SIG_DFL)
         _state.handlers.clear()
         _state.number = 0
 

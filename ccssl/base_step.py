@@ -14,8 +14,7 @@ from ..datasets.pseudo_labels import PseudoLabels
 from ..errors import DataError
 from ..progress import log
 from ..train.adaptation import FROM_SCRATCH
-from ..train.selftraining.config import SelfTrainingConfig, SelfTrainingFeeds
-from ..train.selftraining.labeller import ChunkLabeller
+from ..train.selftraining.config import RoundLabeller, SelfTrainingConfig, SelfTrainingFeeds
 from ..train.selftraining.step import SelfTrainingStep
 from ..train.supervised import MapLoss
 from .teacher import Teacher
@@ -66,7 +65,7 @@ class BaseStep(SelfTrainingStep):
     def __init__(
         self,
         feeds: SelfTrainingFeeds,
-        labeller: ChunkLabeller,
+        labeller: RoundLabeller,
         fabric: Fabric,
         loss: MapLoss,
         config: SelfTrainingConfig,

@@ -12,9 +12,9 @@ from scipy.special import expit
 from torch import nn
 
 from ..datasets.crops import CropCache
-from ..pose.augment import generator_for
 from ..pose.geometry import apply, resize_matrix
 from ..pose.input_spec import InputSpec
+from ..pose.random_draws import generator_for
 from ..train.streams import Stream
 from .consistency import Views, label_views
 from .frame_sample import FrameSample
@@ -160,7 +160,7 @@ class Calibrator:
         model.train(training)
         xy, peak, agreement = (torch.cat(p) for p in zip(*parts))
         to_crop = resize_matrix(self.spec.heatmap_size, size, xy)
-        pad = (self.crops.size - size) / 2
+        pad = (self.crops.side - size) / 2
         error = (apply(to_crop, xy) + pad - sample.xy_crop).norm(dim=-1)
         correct = error < CORRECT * sample.box_px[:, None]
         return calibrate(

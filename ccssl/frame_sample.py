@@ -56,5 +56,5 @@ class FrameSample:
         if not items:
             return None
         box = torch.tensor([i["box_side_px"] * float(i["crop_from_image"][0, 0]) for i in items])
-        stacked = [torch.stack([i[key] for i in items]) for key in ("crop", "xy_crop", "visible")]
-        return cls(np.array([i["index"] for i in items]), *stacked, box)
+        crop, xy_crop, visible = (torch.stack([i[key] for i in items]) for key in ("crop", "xy_crop", "visible"))
+        return cls(np.array([i["index"] for i in items]), crop, xy_crop, visible, box)

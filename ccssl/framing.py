@@ -51,10 +51,11 @@ class Framing:
         """(F, 3, S, S) uint8 padded crops, reframed; black where a crop ends."""
         if self == Framing():
             return crops
-        matrix = self.matrix(crops.shape[-1], size).float().to(crops.device)
+        height, width = crops.shape[-2:]
+        matrix = self.matrix(width, size).float().to(crops.device)
         # 32 frames at a time: as floats, all frames would take four times their memory
         parts = [
-            warp(part.float(), matrix.expand(len(part), 2, 3), crops.shape[-2:]).round_().clamp_(0, 255).byte()
+            warp(part.float(), matrix.expand(len(part), 2, 3), (height, width)).round_().clamp_(0, 255).byte()
             for part in crops.split(32)
         ]
         return torch.cat(parts)

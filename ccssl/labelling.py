@@ -19,9 +19,9 @@ from torch import nn
 
 from ..datasets.crops import CropCache
 from ..datasets.pseudo_labels import PseudoLabels
-from ..pose.augment import generator_for
 from ..pose.geometry import apply, compose
 from ..pose.input_spec import InputSpec
+from ..pose.random_draws import generator_for
 from ..progress import Progress
 from ..train.selftraining.labeller import (
     PARTIAL_SECONDS,
@@ -194,8 +194,8 @@ class Labeller(ChunkLabeller):
         flip_order = self.crops.dataset.skeleton.flip_order
         labels = label_views(model, crops, self.crops.margin, spec, self.rules.views, flip_order, generator)
         rows = batch["index"].numpy()
-        crop_from_image = compose(framing.matrix(self.crops.size, spec.size), batch["crop_from_image"])
-        inner = inner_from_image(crop_from_image, self.crops.size, spec.size)
+        crop_from_image = compose(framing.matrix(self.crops.side, spec.size), batch["crop_from_image"])
+        inner = inner_from_image(crop_from_image, self.crops.side, spec.size)
         out["xy"][rows] = apply(spec.image_from_heatmap(inner), labels.xy_heatmap.cpu().double()).float().numpy()
         out["crop_px"][rows] = batch["crop_from_image"][:, 0, 0].numpy()
         out["peak"][rows] = out["confidence"][rows] = labels.peak.cpu().numpy()

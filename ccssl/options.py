@@ -15,14 +15,14 @@ from ..commandline.limits import COUNT, COUNT_OR_ZERO, SHARE, Limits
 from ..train.options import RESNET, LabelOptions
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CcsslOptions(LabelOptions):
     """`zoopose ccssl`."""
 
     TITLE: ClassVar[str] = "CC-SSL"
 
     protocol: Literal["zoopose", "published"] = "zoopose"
-    """published: repeat the algorithm of the published code, with its flaws (docs/methods/published.md)"""
+    """published: repeat the published code, with its errors (docs/methods/published.md)"""
     source: Annotated[str, flag(metavar="NAME[:PATH]")] = "synthetic_animal_sp"
     """labelled animals"""
     target: Annotated[str, flag(metavar="NAME[:PATH]")] = "real_animal_sp"
@@ -51,8 +51,8 @@ class CcsslOptions(LabelOptions):
     """share of the target pictures partly covered by rectangles; default: as --target-augment has it"""
     # per optimiser step; one step is then 3 % of the labelling network, so that single steps do not show in the labels
     ema: Annotated[float, SHARE, expert()] = 0.97
-    """share that the labelling network, a running average of the weights, keeps of itself at every step; 0: the network itself
-    makes the labels, as published"""
+    """the labels are made by a teacher, a running average of the network: share of itself that it keeps at every step; 0: no
+    teacher, as published"""
     views: Annotated[int, Limits(0, 1000)] = 4
     """number of changed copies of a frame over which its labels are averaged"""
     view_rotation: Annotated[float | None, Limits(0, 360), expert()] = None
@@ -66,16 +66,18 @@ class CcsslOptions(LabelOptions):
     no_framing: Annotated[bool, expert()] = False
     """label pictures as they are cropped; default: with the zoom and shift at which the network agrees most with itself"""
     framing_from: Annotated[str, flag(metavar="FILE", expert=True)] = ""
-    """checkpoint that chooses zoom and shift; default: --resume. After WS-CDA, name the network from before it: a network trained
-    on the target's crops cannot choose"""
+    """checkpoint that chooses zoom and shift; default: --resume. After WS-CDA name the network from before it, since WS-CDA has
+    trained on the target as it is cropped"""
     # in shares of the crop's side: three times the 0.05 within which PCK@0.05 calls a joint right
     check_limit: Annotated[float, Limits(0, inf), expert()] = 0.15
     """largest error of a label's checks (invariance, equivariance, time), in shares of the crop's side; labels above it are left
     out"""
     confidence: Annotated[Literal["calibrated", "peak"], expert()] = "calibrated"
-    """score by which labels are ranked: the probability of being right, calibrated on --valid; or the peak, as published"""
+    """what labels are ranked by. calibrated: the probability that they are right, calibrated on --valid; peak: the peak, as
+    published"""
     flow: Literal["lk", "dis", "raft", "none"] = "lk"
-    """optical flow that moves labels between frames of a video: Lucas-Kanade, dense inverse search, RAFT, or none"""
+    """optical flow that moves labels between frames of a video. lk: Lucas-Kanade; dis: dense inverse search; raft: RAFT; none: no
+    flow"""
     raft_weights: Annotated[str, flag(metavar="FILE", expert=True)] = ""
     """for --flow raft: state dict of torchvision's raft_large or raft_small"""
     share_first: Annotated[float | None, SHARE] = None
@@ -83,17 +85,17 @@ class CcsslOptions(LabelOptions):
     share_last: Annotated[float | None, SHARE] = None
     """share of the labels that train in the last round; default: 0.5, in the published protocol 0.8"""
     per: Annotated[Literal["auto", "joint", "global", "frame"], expert()] = "auto"
-    """what the share is taken of: labels of each joint; all labels; or all labels, those of confident frames first; auto: frame, in
-    the published protocol global"""
+    """what the shares are of. joint: labels of each joint; global: all labels; frame: all labels, those of confident frames
+    first; auto: frame, in the published protocol global"""
     select_on_target: Annotated[str, flag(metavar="NAME[:PATH]", expert=True)] = ""
     """labelled target data that choose model_best; the report says so"""
     select: Annotated[Literal["auto", "selfcheck", "source"], expert()] = "auto"
-    """what chooses model_best: how much the network agrees with itself on the target, and --valid; or --valid alone; auto:
-    selfcheck, in the published protocol source"""
+    """what chooses model_best. selfcheck: agreement of the network with itself on the target, and the score on --valid; source:
+    the score on --valid alone; auto: selfcheck, in the published protocol source"""
     patience: Annotated[int, COUNT_OR_ZERO, expert()] = 0
     """rounds without a better score after which the run ends; 0: never"""
     score_labels: Annotated[bool, expert()] = False
-    """log how many labels of each round are right, where --target has labels; nothing else reads those"""
+    """log how many labels of each round are right, if --target has labels; nothing else reads these"""
 
     checkpoint: Annotated[str, flag("-c", metavar="FOLDER")] = "./checkpoint/horse/ssl/"
     """run folder: checkpoints, labels, log and report are written here"""

@@ -96,13 +96,15 @@ class SelfCheck:
         Args:
             xy: (F, K, 2) joints, px of the inner square.
         """
-        pad = (self.crops.size - self.spec.size) // 2
+        pad = (self.crops.side - self.spec.size) // 2
         agree: list[bool] = []
         for at in range(1, len(sample.rows)):
             if sample.rows[at] - sample.rows[at - 1] != 1 or not self.linked[sample.rows[at]]:
                 continue
-            greys = [cv2.cvtColor(sample.crops[i].permute(1, 2, 0).numpy(), cv2.COLOR_RGB2GRAY) for i in (at - 1, at)]
-            flowed, error = FLOWS["lk"](*greys, xy[at - 1].astype(np.float64) + pad)
+            before, now = (
+                cv2.cvtColor(sample.crops[i].permute(1, 2, 0).numpy(), cv2.COLOR_RGB2GRAY) for i in (at - 1, at)
+            )
+            flowed, error = FLOWS["lk"](before, now, xy[at - 1].astype(np.float64) + pad)
             reliable = error <= SLIP * self.spec.size
             agree += list(np.linalg.norm(flowed - pad - xy[at], axis=-1)[reliable] < AGREE * self.spec.size)
         return float(np.mean(agree)) if agree else None

@@ -9,7 +9,8 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from ..datasets.pseudo_labels import CHECKS, REASONS, PseudoLabels
-from ..pose.augment import generator_for, restyle
+from ..pose.augment import restyle
+from ..pose.random_draws import generator_for
 from ..progress import log
 from ..train.selftraining.config import SelfTrainingConfig, SelfTrainingFeeds
 from ..train.selftraining.curriculum import admit, frame_confidence, share_at
@@ -119,6 +120,7 @@ class CcsslStep(BaseStep):
             )
             failed[:], reason[:] = False, REASONS.index("share")
         confidence = np.where(failed, 0, labels.confidence)
+        assert labels.peak is not None
         labels.admitted = admit(confidence, share, self.admission.per, frame_confidence(labels.peak))
         reason[labels.admitted] = REASONS.index("admitted")
         reason[~np.isfinite(labels.xy_px).all(-1)] = REASONS.index("unreadable")

@@ -42,7 +42,7 @@ class DataSource:
         about: one line on what it is.
         open: makes the data set.
         options: fields of `Request` that only some sets take, and this one does.
-        has_splits: it has a training and a validation part of its own.
+        has_splits: it is published with a training and a validation part.
         people_placed_hidden_joints: a person placed the joints that are labelled as hidden. Not so in renderings and TigDog.
         original_augmentation: what the published CC-SSL code does to these pictures in training; "" for sets that it does not know.
     """
@@ -166,7 +166,7 @@ SOURCES: dict[str, DataSource] = {
         "TigDog cut to 256 px crops beforehand, as CC-SSL's pseudo-labels use it", _real_animal_crop, ""
     ),
     "synthetic_animal": _original(
-        "CC-SSL's rendered animals, or renderings of our own in the same tree", _synthetic_animal, "standard"
+        "CC-SSL's rendered animals, or those that zoopose draws, in the same tree", _synthetic_animal, "standard"
     ),
     "synthetic_animal_sp": _original(_SAME, _synthetic_animal, "strong"),
     "synthetic_animal_sp_multitask": _original(

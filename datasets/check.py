@@ -72,7 +72,7 @@ def _report_missing(missing: dict[str, Any]) -> None:
         return
     found = f"{missing['count']} of {missing['of']} are missing, the first: {missing['first'][0]}"
     if missing["count"] == missing["of"]:
-        remedy = "put the pictures beside the annotations, as they name them"
+        remedy = "put the pictures into the folder of the annotations, with the names used there"
         raise DataError("pictures of the annotations, which are counted above", found, remedy)
     log.warning("pictures: %s", found)
 

@@ -20,7 +20,9 @@ from ..pose import geometry
 from .pictures import Fault
 from .sample import IGNORED, PoseDataset, PoseSample
 
-LET_GO_BYTES = 256 << 20  # bytes of a mapped file that may stay in memory; chosen, small against a worker's own memory
+LET_GO_BYTES = (
+    256 << 20
+)  # bytes of a mapped file that may stay in memory; chosen: little compared with a worker process
 
 
 def crop_image(image: np.ndarray, left_top_width: np.ndarray, size: int | tuple[int, int]) -> np.ndarray:
@@ -116,6 +118,12 @@ class CropDataset(Dataset[dict[str, Any]]):
     def __getitem__(self, index: int) -> dict[str, Any]:
         """Raises PictureError where the picture cannot be read; wrap in `SafeDataset` to get a `Fault` instead."""
         return crop_sample(self.dataset[index], int(index), self.dataset.crop_factor, self.size, self.margin)
+
+    @property
+    def side(self) -> int:
+        """Side of square crops, px; crops of another shape have none."""
+        assert isinstance(self.size, int)
+        return self.size
 
 
 class CropCache(CropDataset):

@@ -57,7 +57,7 @@ def main() -> None:
         answers.flush()
         try:
             answer = pickle.dumps((True, contents(kind, path)), protocol=5)
-        except Exception as error:  # a damaged file fails in zlib, NumPy, SciPy or HDF5, each with errors of its own
+        except Exception as error:  # zlib, NumPy, SciPy and HDF5 raise errors of many types on a damaged file
             answer = pickle.dumps((False, f"{type(error).__name__} {error}".strip()))
         answers.write(len(answer).to_bytes(8, "little") + answer)
         answers.flush()

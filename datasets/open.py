@@ -17,8 +17,7 @@ from .views import Unlabelled
 
 if TYPE_CHECKING:
     from .coco.file import CocoFiles
-    from .synthetic_animal import SyntheticAnimal
-    from .tigdog import RealAnimal
+    from .original_dataset import OriginalDataset
 
 IMAGE_PATH = "./animal_data/"
 SPLITS = ("train", "valid", "all")
@@ -35,7 +34,7 @@ def source_of(text: str) -> DataSource | None:
 
 
 def has_splits(text: str) -> bool:
-    """Whether NAME[:PATH] names a data set that has a training and a validation part of its own."""
+    """Whether NAME[:PATH] names a data set that is published with a training and a validation part."""
     source = source_of(text)
     return source is not None and source.has_splits
 
@@ -58,7 +57,7 @@ def original_augmentation(text: str) -> Literal["", "standard", "strong"]:
     return "" if source is None else source.original_augmentation
 
 
-def original_dataset(text: str) -> type[RealAnimal] | type[SyntheticAnimal]:
+def original_dataset(text: str) -> type[OriginalDataset]:
     """The class that knows mean colour and joint order of a published network trained on NAME[:PATH].
 
     Only `real_animal` is TigDog: the published code takes the mean of the renderings for all others, `real_animal_sp` included.

@@ -9,7 +9,7 @@ from ..commandline.flags import expert, flag, positional
 from ..commandline.limits import COUNT_OR_ZERO, Limits
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PairOptions:
     """Which joints are the left and the right one of a pair."""
 
@@ -19,7 +19,7 @@ class PairOptions:
     """pairs of left and right joints, for a COCO file whose joint names do not say them"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SpeciesOptions:
     """Where the published data sets are, and which species is meant."""
 
@@ -31,7 +31,7 @@ class SpeciesOptions:
     """species to take from a data set with several species"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DataOptions(SpeciesOptions, PairOptions):
     """Where data sets are, and what is taken of them."""
 
@@ -42,9 +42,9 @@ class DataOptions(SpeciesOptions, PairOptions):
     min_size: Annotated[float | None, Limits(0, 1_000_000), flag(metavar="PX", expert=True)] = None
     """smallest box to take from coco_animals: length of its shorter side in px; default: 32"""
     category: Annotated[str, flag(metavar="NAME,...")] = ""
-    """categories to take from a COCO file, by name or id; needed where categories differ in their joints"""
+    """categories to take from a COCO file, by name or id; needed if the categories have different joints"""
     as_is: Annotated[bool, expert()] = False
-    """read joints and boxes of a COCO file as pixels, even where the numbers look like shares, percent or box corners"""
+    """read joints and boxes of a COCO file as pixels, even if the numbers look like shares, percent or box corners"""
 
 
 @dataclass(frozen=True, kw_only=True)

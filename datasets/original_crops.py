@@ -55,7 +55,7 @@ class OriginalCropCache(CropCache, _StretchedCrops):
     Args:
         dataset: any data set with boxes.
         size: S, px.
-        limit_bytes: most memory to use; beyond it nothing is kept.
+        limit_bytes: most memory to use; if all crops need more, none is cached.
     """
 
     def __init__(self, dataset: PoseDataset, size: int, limit_bytes: int):
@@ -123,7 +123,7 @@ class SourcePictures(_Crops):
 
     Args:
         dataset: labelled.
-        limit_bytes: most memory to use; beyond it nothing is kept.
+        limit_bytes: most memory to use; if all crops need more, none is cached.
     """
 
     def __init__(self, dataset: PoseDataset, limit_bytes: int):

@@ -37,7 +37,7 @@ class OriginalItems(Dataset[Item]):
 
     The published loaders: real_animal and synthetic_animal are augment="standard"; real_animal_sp and
     synthetic_animal_sp are "strong" with weight_in_tpts=True, real_animal_sp with the mean of the rendered pictures
-    (`SyntheticAnimal.mean_of`); CC-SSL's own source loader is "strong" without flip, its cropped targets are
+    (`SyntheticAnimal.mean_of`); the source loader of CC-SSL is "strong" without flip, its cropped targets are
     "standard".
 
     Args:

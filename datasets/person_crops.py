@@ -110,9 +110,17 @@ def cut_person(
     height, width = sample.image.shape[:2]
     size_wh = size_hw[::-1]
     window = place(
-        frame_box(sample, frame), sample.xy_px, sample.visible, frame, size_wh[0] / size_wh[1], padding, width, upper,
-        augmentation, draw,
-    )  # fmt: skip
+        frame_box(sample, frame),
+        sample.xy_px,
+        sample.visible,
+        frame,
+        size_wh[0] / size_wh[1],
+        padding,
+        width,
+        upper,
+        augmentation,
+        draw,
+    )
     matrix = frames.crop_matrix(frame, window.centre, window.scale, window.angle_deg, size_wh)
     xy, visible = sample.xy_px.astype(np.float64), sample.visible
     crop_from_image = matrix

@@ -97,7 +97,7 @@ def find_pictures(path: Path, names: Sequence[str], needed: bool) -> PicturePath
         return paths
     entries = [(path.name, True), *((plain(name), False) for name in names[:3]), ("...", None)]
     others = ", ".join(str(folder) for folder in folders[1:])
-    remedy = f"put the pictures beside the file as named in it (also looked in {others}), or correct file_name"
+    remedy = f"put the pictures into the file's folder, with the names used there (also searched: {others}), or correct file_name"
     reason = _reason(names[0])
     raise missing_tree(f"the pictures of {path}", folders[0], entries, f"{reason}; {remedy}" if reason else remedy)
 

@@ -97,7 +97,8 @@ class PseudoLabels:
     def remove_drift(self, anchor: PseudoLabels) -> np.ndarray:
         """Subtracts the common movement of all labels since an earlier round.
 
-        Nothing fixes the place of a network that learns its own labels: mirrored views fix left and right, but not up and down. So
+        Nothing fixes the place of a network that is trained on its predictions: mirrored views fix left and right, but not up and
+            down. So
         the labels of all frames drift together, a little more every round. Single labels may move; their median may not.
 
         Args:

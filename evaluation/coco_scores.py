@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import DataError, ZooposeError
 
@@ -47,7 +48,7 @@ class KeypointNumbers:
 
 
 def keypoint_numbers(
-    truth: Mapping[str, Sequence[Mapping]], results: Sequence[Mapping], sigmas: Sequence[float]
+    truth: Mapping[str, Sequence[Mapping[str, Any]]], results: Sequence[Mapping[str, Any]], sigmas: ArrayLike
 ) -> KeypointNumbers:
     """Score results against annotations.
 
@@ -64,10 +65,10 @@ def keypoint_numbers(
         ZooposeError: without faster-coco-eval, or sigmas that are no positive numbers.
     """
     coco = faster_coco_eval()
-    sigmas = np.asarray(sigmas, float)
-    if sigmas.ndim != 1 or not (np.isfinite(sigmas) & (sigmas > 0)).all():
-        raise ZooposeError("a positive OKS sigma for every joint", f"{sigmas}")
-    k = len(sigmas)
+    sigma = np.asarray(sigmas, float)
+    if sigma.ndim != 1 or not (np.isfinite(sigma) & (sigma > 0)).all():
+        raise ZooposeError("a positive OKS sigma for every joint", f"{sigma}")
+    k = len(sigma)
     images, categories = _numbered(truth["images"]), _numbered(truth["categories"])
     annotations = [_filled(a, number, k, images, categories) for number, a in enumerate(truth["annotations"], 1)]
     boxed = all(result.get("bbox") for result in results)
@@ -75,7 +76,7 @@ def keypoint_numbers(
     counted = [a for a in annotations if not a["iscrowd"] and a["num_keypoints"]]
     names = {c["id"]: str(c.get("name", c["id"])) for c in truth["categories"]}
     scored = {a["category_id"] for a in counted}
-    facts = {
+    facts: dict[str, Any] = {
         "animals": len(counted),
         "results": len(own),
         "pictures": len(images),
@@ -92,7 +93,7 @@ def keypoint_numbers(
             "categories": [{"id": i, "name": str(i)} for i in categories.values()],
         }
     )
-    evaluation = coco.COCOeval_faster(there, there.loadRes(own), "keypoints", kpt_oks_sigmas=sigmas.tolist())
+    evaluation = coco.COCOeval_faster(there, there.loadRes(own), "keypoints", kpt_oks_sigmas=sigma.tolist())
     evaluation.run()
     values = np.asarray(evaluation.stats, float)[: len(NUMBERS)]
     return KeypointNumbers(

@@ -15,31 +15,31 @@ from ..commandline.limits import COUNT_OR_ZERO, PROCESSES, SHARE, SIDE, Limits, 
 from ..datasets.options import DataOptions, PairOptions, SpeciesOptions
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ReadingOptions:
     """How pictures are read."""
 
     TITLE: ClassVar[str] = "Reading pictures"
 
     strict_data: Annotated[bool, expert()] = False
-    """stop at the first picture that cannot be read; default: name such pictures, count them and go on"""
+    """stop at the first picture that cannot be read; default: name such pictures, count them and continue"""
     workers: Annotated[int, PROCESSES, flag("-j")] = min(4, os.cpu_count() or 1)
     """number of processes that read pictures; 0: the main process reads them"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MirrorOptions(PairOptions):
     """Whether pictures are mirrored."""
 
     TITLE: ClassVar[str] = "Prediction"
 
     mirror: Annotated[Literal["auto", "always", "never"], expert()] = "auto"
-    """mirror pictures in training and with --flip; auto: not where a joint named left or right has no partner"""
+    """mirror pictures in training and with --flip; auto: unless a joint named left or right has no partner"""
     flip: Annotated[bool, flag("-f")] = False
     """predict each picture and its mirror image, and average both"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DecodingOptions:
     """How heatmaps become joints, where that is not as the checkpoint says."""
 
@@ -53,7 +53,7 @@ class DecodingOptions:
     """number subtracted from x and y of every predicted joint, in px of the picture (BIAS of LPN)"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class JointOptions:
     """What the joints of a checkpoint are called."""
 
@@ -63,22 +63,22 @@ class JointOptions:
     """joint names, in order, for a checkpoint that does not contain them; FILE: one name a line"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LoadingOptions(JointOptions, DecodingOptions, DataOptions):
     """How a checkpoint is read; files of the published code need facts of the data that they were trained on."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DeviceOptions:
     """Where to compute."""
 
     TITLE: ClassVar[str] = "Run"
 
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
-    """device to compute on; auto: cuda where there is a GPU"""
+    """device to compute on; auto: cuda if there is a GPU"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class InferenceOptions(DeviceOptions, ReadingOptions, MirrorOptions):
     """How a network predicts."""
 
@@ -88,7 +88,7 @@ class InferenceOptions(DeviceOptions, ReadingOptions, MirrorOptions):
     """number of pictures predicted at once; fewer take less memory, and the scores stay the same"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ScoringOptions(InferenceOptions):
     """How predictions are scored, and where the scores go."""
 
@@ -100,7 +100,7 @@ class ScoringOptions(InferenceOptions):
     """file for the scores; default: metrics.json in the run folder"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FolderOptions:
     """Where a command writes."""
 
@@ -110,12 +110,12 @@ class FolderOptions:
     """run folder: checkpoints, log and report are written here"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NetworkUseOptions(FolderOptions, ScoringOptions, LoadingOptions):
     """What every command that runs a network takes."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TargetOptions(DataOptions):
     """Unlabelled data to adapt to."""
 
@@ -134,10 +134,10 @@ TRAINING = "it is of training"
 TARGETS = "scores are taken of joints, not of target maps"
 AUGMENTED = "pictures are not augmented in a test"
 NETWORK = "the checkpoint says what network it holds"
-OF_CHECKPOINT = "not used: the checkpoint says it; a warning where it says otherwise"
+OF_CHECKPOINT = "not used: the checkpoint says it; a warning if the two differ"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TestOptions(NetworkUseOptions):
     """`zoopose test`."""
 
@@ -149,12 +149,12 @@ class TestOptions(NetworkUseOptions):
     dataset: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
     """labelled data to score on: coco:PATH.json, coco_person:ROOT, mpii:ROOT, real_animal, ..."""
     dataset1: Annotated[str, flag(metavar="NAME[:PATH]", expert=True)] = ""
-    """data that the network was trained on, for files of the published code; default: real_animal where that is scored, else
+    """data that the network was trained on, for files of the published code; default: real_animal if --dataset is that, else
     renderings"""
     dataset2: Annotated[str, flag(metavar="NAME[:PATH]", expert=True)] = ""
     """the name of --dataset in the published code"""
     split: Literal["auto", "train", "valid", "all"] = "auto"
-    """part of the data to score; auto: valid where the data set has parts, else all"""
+    """part of the data to score; auto: valid if the data set has parts, else all"""
     resume: Annotated[str, flag(metavar="FILE")] = ""
     """checkpoint to score; a folder: score every checkpoint in it, and name the best"""
     evaluate: Annotated[bool, expert("-e")] = False
@@ -196,7 +196,7 @@ class TestOptions(NetworkUseOptions):
     nms: Annotated[float, SHARE, expert()] = 0.9
     """OKS above which two poses of a picture count as one"""
     soft_nms: Annotated[bool, expert()] = False
-    """lower the score of a pose that is like a better one; default: leave it out"""
+    """lower the score of a pose that is nearly the same as a better one; default: leave it out"""
     image_thr: Annotated[float, SHARE, expert()] = 0.0
     """with --boxes FILE: lowest score of a detection that is used (IMAGE_THRE)"""
     box_thr: Annotated[float, SHARE, expert()] = 1.0
@@ -213,7 +213,7 @@ class TestOptions(NetworkUseOptions):
 NO_SCORES = "predictions are not scored; zoopose test does that"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PredictOptions(NetworkUseOptions):
     """`zoopose predict`."""
 
@@ -238,7 +238,7 @@ class PredictOptions(NetworkUseOptions):
     DEAD_FLAGS: ClassVar[tuple[str, ...]] = ("test_batch", "json")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ExportOptions(SpeciesOptions):
     """`zoopose export`."""
 

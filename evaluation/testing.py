@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..commandline.folder_lock import alone_in
 from ..commandline.parsing import given, plain, warn_nothing, warn_of_idle
@@ -26,6 +27,7 @@ from .network import (
 from .options import TestOptions
 from .part_iou import counter_for
 from .prediction_scores import score_detections, score_prediction_file
+from .protocol import Score
 from .published_results import comparison, measured, read_results
 from .report.overlay_gallery import write_frame_overlays
 from .report.run_report import test_report
@@ -40,8 +42,8 @@ OF_NETWORKS = (
 
 
 @alone_in(lambda options: options.checkpoint or _folder(options), shared=True)
-def score_checkpoint(options: TestOptions) -> dict:
-    """Score as the options say; returns the scores by protocol."""
+def score_checkpoint(options: TestOptions) -> dict[str, Score]:
+    """Score a checkpoint or a file of predictions; returns the scores by protocol."""
     source = options.dataset or options.dataset2 or options.dataset1
     if not source or not (options.resume or options.predictions):
         raise OptionError(
@@ -59,7 +61,8 @@ def score_checkpoint(options: TestOptions) -> dict:
         dataset = open_with_options(source, split, options, need_pictures=False)
         warn_of_idle_data(options)
         warn_of_idle(options, [(name, lambda o: True, "with --predictions: no network runs") for name in OF_NETWORKS])
-        skeleton, facts = dataset.skeleton, {"predictions": options.predictions}
+        skeleton = dataset.skeleton
+        facts: dict[str, Any] = {"predictions": options.predictions}
         scores, found, tables = score_prediction_file(dataset, options)
     else:
         network = load_network(options.resume, options.dataset1 or source, options)
@@ -68,8 +71,8 @@ def score_checkpoint(options: TestOptions) -> dict:
             warn_of_idle_data(options)
         warn_of_reading(options)
         _warn_of_scoring(options, network, source)
-        skeleton, facts = network.skeleton, {"network": network.note, "input": network.spec.describe()}
-        facts["trained on"] = options.dataset1
+        skeleton = network.skeleton
+        facts = {"network": network.note, "input": network.spec.describe(), "trained on": options.dataset1}
         dataset = open_with_options(source, split, options, skeleton=skeleton)
         check_joints(dataset, skeleton, source)
         if options.flip:
@@ -85,7 +88,16 @@ def score_checkpoint(options: TestOptions) -> dict:
             tables = network_tables(found, dataset, sigmas, network.spec, options, folder)
             tables += log_tables([parts.table({"data": source})] if parts else [])
         else:
-            scores, found, tables = score_detections(network, dataset, source, split, sigmas, device, options, folder)
+            scores, found, tables = score_detections(
+                network,
+                dataset,
+                source=source,
+                split=split,
+                sigmas=sigmas,
+                device=device,
+                options=options,
+                folder=folder,
+            )
         results = read_results(network.state.get("zoopose", {}).get("run", {}).get("results"))
         if results:
             facts["published / ours"] = "; ".join(compared := comparison(results, measured(tables)))
@@ -107,14 +119,14 @@ def _warn_of_scoring(options: TestOptions, network: Loaded, source: str) -> None
     if options.dataset1 != source:  # the published command names data of two kinds
         warn_of_own_network(options, network)
     if options.dataset and options.dataset2 not in ("", options.dataset):
-        warn_nothing("dataset2", "beside --dataset")
+        warn_nothing("dataset2", "with --dataset")
     published = network.spec.original_cells and options.boxes in ("", "gt")
     if given(options, "test_batch") and not published:
         warn_nothing("test_batch", "here: there is no published score")
 
 
 def _folder(options: TestOptions) -> Path:
-    """Where scores and report go: `test` beside the checkpoint, or beside the predictions under their name."""
+    """Where scores and report go: `test` in the folder of the checkpoint, or a folder named after the predictions."""
     if options.predictions:
         path = Path(options.predictions)
         return path.with_name(f"{path.stem}_test")

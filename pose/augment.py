@@ -1,8 +1,8 @@
-"""Augmentation of a batch on its device: one matrix per sample moves picture and joints; then colour, blur, noise, occlusion.
+"""Augmentation of a batch on its device: one matrix for each sample moves picture and joints; then colour, blur, noise, occlusion.
 
-Every draw comes from an explicit generator; `generator_for(seed, epoch, step)` gives each step of a run its own stream, whatever
-the number of workers, so no two workers or epochs replay each other's draws and a resumed run draws as the uninterrupted one.
-The published recipes are in `zoopose.pose.original.augment`.
+Random numbers come from an explicit generator. `random_draws.generator_for(seed, epoch, step)` gives each step of a run its own
+random numbers, for each number of workers: no two workers or epochs repeat each other's numbers, and a resumed run draws the
+same as one that was not interrupted. The augmentations of the 2020 CC-SSL code are in `pose.original.augment`.
 """
 
 from __future__ import annotations
@@ -14,26 +14,28 @@ import torch
 import torch.nn.functional as F
 
 from .geometry import apply, hw_of, view_matrix, warp
+from .random_draws import BatchPart, Draws, drawn, generator_of_batch, uniform
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Ranges of the draws. Zero (or one, for `scale`) leaves that part out.
+    """Ranges of the random changes. Zero (one for `scale`) means no such change.
 
     Attributes:
         scale: the animal's size is multiplied by exp(U(-ln scale, ln scale)).
-        rotation_deg: standard deviation of the turn, cut at twice that.
+        rotation_deg: standard deviation of the turn in degrees, limited to twice that.
         rotation_share: share of the samples that are turned.
-        shift: largest move, in shares of the crop's side.
-        flip: share of the samples that are mirrored, left and right joints swapped.
-        colour: largest relative change of each channel's gain, and of the saturation.
-        contrast: contrast is multiplied by exp(U(-ln(1+c), ln(1+c))), about the picture's mean; brightness moves by up to c/2.
-        gamma: exponent exp(U(-g, g)).
-        noise: largest standard deviation of the additive noise, in shares of the range; half of it per channel.
-        blur: largest sigma, in px of the view.
-        occlusion: share of the samples in which rectangles of one colour or of noise cover a part.
-        hide_joints: share of the samples in which patches cover single joints, which keep their labels.
-        plain: share of the samples that are left as they are; all else does not concern them.
+        shift: largest move, as a share of the crop's side.
+        flip: share of the samples that are mirrored; left and right joints change places.
+        colour: c: each channel's gain changes by up to c, the saturation by up to 1.5 c (relative).
+        contrast: c: contrast is multiplied by exp(U(-ln(1+c), ln(1+c))) about the picture's mean; brightness changes by up to c/2.
+        gamma: g: the exponent is exp(U(-g, g)).
+        noise: largest standard deviation of the noise, as a share of the range 0..1. Half of the samples have noise for each
+            channel.
+        blur: largest sigma, px of the view.
+        occlusion: share of the samples in which rectangles of one colour cover a part.
+        hide_joints: share of the samples in which patches cover single joints; these joints stay labelled.
+        plain: share of the samples that do not change at all.
     """
 
     scale: float = 1.0
@@ -51,7 +53,7 @@ class Augmentation:
     plain: float = 0.0
 
     def photometric(self) -> Augmentation:
-        """The same without geometry and occlusion: what invariance views are made of."""
+        """The same changes without geometry and occlusion, for views that test invariance."""
         return Augmentation(
             colour=self.colour, contrast=self.contrast, gamma=self.gamma, noise=self.noise, blur=self.blur
         )
@@ -59,65 +61,50 @@ class Augmentation:
 
 AUGMENTATIONS = {
     "none": Augmentation(),
+    # ranges of the standard recipe of the 2020 CC-SSL code (`pose.original.augment.standard`), with a log-uniform scale
     "standard": Augmentation(scale=1.25, rotation_deg=30, rotation_share=0.6, flip=0.5, colour=0.2),
+    # chosen for training on synthetic pictures, not tuned by a measurement
     "strong": Augmentation(
-        scale=1.35, rotation_deg=20, rotation_share=0.7, shift=0.08, flip=0.5, colour=0.35, contrast=0.8, gamma=0.4,
-        noise=0.12, blur=1.2, occlusion=0.3, hide_joints=0.2,
+        scale=1.35,
+        rotation_deg=20,
+        rotation_share=0.7,
+        shift=0.08,
+        flip=0.5,
+        colour=0.35,
+        contrast=0.8,
+        gamma=0.4,
+        noise=0.12,
+        blur=1.2,
+        occlusion=0.3,
+        hide_joints=0.2,
     ),
-}  # fmt: skip
-
-
-def generator_for(*numbers: int) -> torch.Generator:
-    """CPU generator of its own for every tuple of numbers (seed, epoch, step, ...)."""
-    # the length goes first, since SeedSequence takes (1,) and (1, 0) for the same
-    words = [len(numbers), *(n & 0xFFFFFFFF for n in numbers)]
-    state = np.random.SeedSequence(words).generate_state(2, np.uint32)
-    return torch.Generator().manual_seed(int(state[0]) << 31 | int(state[1]) >> 1)
-
-
-@dataclass(frozen=True)
-class BatchPart:
-    """A generator that draws for a whole batch and hands out the rows of a part of it: what a picture gets does not depend on
-    which process makes it.
-
-    Attributes:
-        generator: of the whole batch.
-        rows: (B,) int64, the part's places in it.
-        total: pictures of the whole.
-    """
-
-    generator: torch.Generator
-    rows: torch.Tensor
-    total: int
-
-
-def _drawn(draw, generator: torch.Generator | BatchPart, shape: tuple[int, ...], **more) -> torch.Tensor:
-    """`draw(shape, ...)`; the first axis of `shape` is the batch."""
-    if isinstance(generator, BatchPart):
-        whole = draw((generator.total, *shape[1:]), generator=generator.generator, **more)
-        return whole[generator.rows.to(whole.device)]
-    return draw(shape, generator=generator, **more)
-
-
-def uniform(
-    generator: torch.Generator | BatchPart, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0
-) -> torch.Tensor:
-    """U(low, high), float32 on the CPU."""
-    return _drawn(torch.rand, generator, shape) * (high - low) + low
+}
 
 
 def draw_views(
     augmentation: Augmentation,
     batch: int,
     size: int | tuple[int, int],
-    generator: torch.Generator | BatchPart,
+    generator: Draws,
     crop_size: int | tuple[int, int] | None = None,
     margin: float = 1.0,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Matrices view_from_crop (B, 2, 3) float32 on the CPU, and (B,) bool: which are mirrored."""
+    """Draw the geometry of views.
+
+    Args:
+        augmentation: the ranges.
+        batch: B, number of views.
+        size: side of the view in px, or its rows and columns.
+        generator: on the CPU.
+        crop_size: side of the crop in px, or its rows and columns; None: `size`.
+        margin: side of the crop / side of its inner part, which a view without changes shows.
+
+    Returns:
+        view_from_crop (B, 2, 3) float32 on the CPU, and whether each view is mirrored, (B,) bool.
+    """
     a = augmentation
     scale = torch.exp(uniform(generator, (batch,), -1, 1) * float(np.log(a.scale)))
-    angle = (_drawn(torch.randn, generator, (batch,)) * a.rotation_deg).clamp(-2 * a.rotation_deg, 2 * a.rotation_deg)
+    angle = (drawn(torch.randn, generator, (batch,)) * a.rotation_deg).clamp(-2 * a.rotation_deg, 2 * a.rotation_deg)
     angle = torch.where(uniform(generator, (batch,)) < a.rotation_share, angle, 0.0)
     flip = uniform(generator, (batch,)) < a.flip
     shift = uniform(generator, (batch, 2), -a.shift, a.shift)
@@ -130,27 +117,28 @@ def augment(
     visible: torch.Tensor,
     augmentation: Augmentation,
     size: int | tuple[int, int],
+    *,
     flip_order: np.ndarray,
-    generator: torch.Generator | BatchPart,
+    generator: Draws,
     margin: float = 1.0,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """One augmented view of every crop.
+    """Make one augmented view of each crop.
 
     Args:
-        crops: (B, 3, S, T) uint8 or float in 0..255, of the view's shape; covers `margin` times the inner part's sides.
-        xy_crop: (B, K, 2) joints in the crop's px.
+        crops: (B, 3, S, T) uint8 or float in 0..255, with the shape of the view; sides are `margin` times those of the inner part.
+        xy_crop: (B, K, 2) joints in px of the crop.
         visible: (B, K) flags.
         augmentation: the ranges.
-        size: side of the view in px, or its rows and columns R, Q.
-        flip_order: (K,) the skeleton's.
+        size: side of the view in px, or its rows and columns (H, W).
+        flip_order: (K,) index of each joint's partner, see `Skeleton.flip_order`.
         generator: on the CPU; a `BatchPart` where the crops are part of a batch.
         margin: see `crops`.
 
     Returns:
-        images (B, 3, R, Q) float in 0..1, xy_view (B, K, 2) in px of the view, visible (B, K), view_from_crop (B, 2, 3).
+        images (B, 3, H, W) float in 0..1, xy_view (B, K, 2) in px of the view, visible (B, K), view_from_crop (B, 2, 3).
     """
     device = crops.device
-    size_hw, crop_hw = hw_of(size), tuple(crops.shape[-2:])
+    size_hw, crop_hw = hw_of(size), (crops.shape[-2], crops.shape[-1])
     matrix, flip = draw_views(augmentation, len(crops), size_hw, generator, crop_hw, margin)
     plain = uniform(generator, (len(crops),)) < augmentation.plain if augmentation.plain else None
     if plain is not None:
@@ -173,10 +161,8 @@ def augment(
     return images, xy_view, visible, matrix
 
 
-def photometric(
-    images: torch.Tensor, augmentation: Augmentation, generator: torch.Generator | BatchPart
-) -> torch.Tensor:
-    """Colour, contrast, gamma, blur and noise of (B, 3, H, W) pictures in 0..1; geometry untouched."""
+def photometric(images: torch.Tensor, augmentation: Augmentation, generator: Draws) -> torch.Tensor:
+    """Change colour, contrast, gamma, blur and noise of pictures (B, 3, H, W) in 0..1, not their geometry."""
     a, b, device = augmentation, len(images), images.device
     if b == 0:
         return images
@@ -184,9 +170,7 @@ def photometric(
     def draw(*shape: int) -> torch.Tensor:
         return uniform(generator, shape, -1, 1).to(device)
 
-    part = isinstance(generator, BatchPart)
-    source = generator.generator if part else generator
-    # large temporaries cost more than the arithmetic, so all is done in place, in a copy
+    # large temporary tensors cost more time than the arithmetic, so a copy is changed in place
     images = images.clone()
     if a.colour:
         images *= 1 + a.colour * draw(b, 3, 1, 1)
@@ -199,17 +183,20 @@ def photometric(
     if a.gamma:
         images.clamp_(1e-4, 1).pow_(torch.exp(a.gamma * draw(b, 1, 1, 1)))
     if a.blur:
-        whole = BatchPart(generator.generator, torch.arange(generator.total), generator.total) if part else generator
-        sigmas = a.blur * uniform(whole, (b,), -1, 1).clamp_min(0)
-        sigma = sigmas[generator.rows] if part else sigmas
-        blurred = (sigma > 1 / 3).nonzero()[:, 0]  # below a third of a pixel nothing would be seen
+        rows = generator.rows if isinstance(generator, BatchPart) else torch.arange(b)
+        total = generator.total if isinstance(generator, BatchPart) else b
+        sigmas = a.blur * uniform(generator_of_batch(generator), (total,), -1, 1).clamp_min(0)
+        sigma = sigmas[rows]
+        blurred = (sigma > 1 / 3).nonzero()[:, 0]  # px; a smaller blur is not visible
         if len(blurred):
             blur = _blur(images[blurred.to(device)], sigma[blurred].to(device), float(sigmas.max()))
             images[blurred.to(device)] = blur
     if a.noise:
-        field = torch.Generator(device).manual_seed(int(torch.randint(2**62, (1,), generator=source)))
-        field = BatchPart(field, generator.rows, generator.total) if part else field
-        noise = _drawn(torch.randn, field, images.shape, device=device, dtype=images.dtype)
+        on_device = torch.Generator(device).manual_seed(
+            int(torch.randint(2**62, (1,), generator=generator_of_batch(generator)))
+        )
+        field = BatchPart(on_device, generator.rows, generator.total) if isinstance(generator, BatchPart) else on_device
+        noise = drawn(torch.randn, field, images.shape, device=device, dtype=images.dtype)
         per_channel = draw(b, 1, 1, 1) > 0
         noise = torch.where(per_channel, noise, noise[:, :1])
         images += noise.mul_(a.noise * draw(b, 1, 1, 1).clamp_min(0))
@@ -217,7 +204,7 @@ def photometric(
 
 
 def _blur(images: torch.Tensor, sigma: torch.Tensor, widest: float) -> torch.Tensor:
-    """Gaussian blur, each picture by its own sigma in px; kernels reach as far as the widest one of the whole batch."""
+    """Blur each picture with its own sigma (B,) in px; all kernels have the size for `widest`, the largest sigma of the batch."""
     b, c, h, w = images.shape
     radius = max(1, int(np.ceil(2.5 * widest)))
     cell = torch.arange(-radius, radius + 1, device=images.device, dtype=images.dtype)
@@ -228,10 +215,8 @@ def _blur(images: torch.Tensor, sigma: torch.Tensor, widest: float) -> torch.Ten
     return F.conv2d(flat, kernel[:, None, :, None], groups=b * c).view(b, c, h, w)
 
 
-def _occlude(
-    images: torch.Tensor, xy_view: torch.Tensor, a: Augmentation, generator: torch.Generator | BatchPart
-) -> None:
-    """In place: covers rectangles at random places, and small patches on random joints, with one colour each."""
+def _occlude(images: torch.Tensor, xy_view: torch.Tensor, a: Augmentation, generator: Draws) -> None:
+    """Cover rectangles at random places, and small patches on random joints, with one colour each; changes `images`."""
     if a.occlusion:
         centre = uniform(generator, (len(images), 2, 2))
         half = uniform(generator, (len(images), 2, 2), 0.04, 0.16)
@@ -239,7 +224,7 @@ def _occlude(
         _cover(images, centre, half, on, generator)
     if a.hide_joints:
         k = xy_view.shape[1]
-        joint = _drawn(
+        joint = drawn(
             lambda shape, generator: torch.randint(k, shape, generator=generator), generator, (len(images), 2)
         )
         size_wh = torch.tensor([images.shape[-1], images.shape[-2]])
@@ -254,9 +239,17 @@ def _cover(
     centre: torch.Tensor,
     half: torch.Tensor,
     on: torch.Tensor,
-    generator: torch.Generator | BatchPart,
+    generator: Draws,
 ) -> None:
-    """In place. centre, half (B, N, 2) in shares of the side; on (B, N)."""
+    """Cover rectangles; changes `images`.
+
+    Args:
+        images: (B, 3, H, W).
+        centre: (B, N, 2) x, y as shares of W and H.
+        half: (B, N, 2) half the width and height, as shares of W and H.
+        on: (B, N) bool, which rectangles are drawn.
+        generator: of the colours.
+    """
     h, w = images.shape[-2:]
     colours = uniform(generator, (*on.shape, 3)).to(images)
     x = (torch.arange(w) + 0.5) / w
@@ -270,21 +263,25 @@ def _cover(
 
 
 def restyle(images: torch.Tensor, donors: torch.Tensor, share: float, generator: torch.Generator) -> torch.Tensor:
-    """Give some pictures the mean and spread of each channel of other pictures, drawn among the donors.
+    """Give some pictures the mean and standard deviation of each channel of other pictures, chosen randomly from `donors`.
 
     Args:
         images: (B, 3, H, W).
-        donors: (D, 3, h, w), in the same range.
-        share: of the pictures that are changed.
+        donors: (D, 3, H', W'), with the same range of values.
+        share: share of the pictures that change.
         generator: on the CPU.
+
+    Returns:
+        (B, 3, H, W).
     """
     on = uniform(generator, (len(images),)) < share
     which = torch.randint(len(donors), (len(images),), generator=generator)
     changed = on.nonzero()[:, 0].to(images.device)
     if not len(changed):
         return images
-    own, other = images[changed], donors[which.to(images.device)[changed]]
-    (mean, spread), (new_mean, new_spread) = ((i.mean((2, 3), True), i.std((2, 3), keepdim=True)) for i in (own, other))
+    before, donor = images[changed], donors[which.to(images.device)[changed]]
+    mean, spread = before.mean((2, 3), keepdim=True), before.std((2, 3), keepdim=True)
+    new_mean, new_spread = donor.mean((2, 3), keepdim=True), donor.std((2, 3), keepdim=True)
     styled = images.clone()
-    styled[changed] = (own - mean) / spread.clamp_min(1e-3) * new_spread + new_mean
+    styled[changed] = (before - mean) / spread.clamp_min(1e-3) * new_spread + new_mean  # a flat picture has no spread
     return styled

@@ -1,8 +1,8 @@
-"""Augmentation of people as published: box, half body, size, turn and mirror, drawn as data and applied as one matrix.
+"""Augmentation of people as in published codes: box, half body, size, turn and mirror, applied as one matrix.
 
-The order is that of HRNet (K. Sun et al., CVPR 2019, code): half body, size, turn, mirror. `PersonAugmentation` holds the ranges
-of all the published trainings; `draw_person` draws for one sample, always the same numbers in the same order, so that a range
-that is changed leaves the other draws as they were.
+The order is that of HRNet's code (K. Sun et al., CVPR 2019): half body, size, turn, mirror. `PersonAugmentation` holds the
+ranges of a published training. `draw_person` draws the random numbers of one sample, always the same numbers in the same order:
+a change of one range does not change the other numbers.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .person_frames import BOX_UNIT_PX, centre_scale
 from .skeleton import Skeleton
@@ -18,33 +19,38 @@ from .skeleton import Skeleton
 LAWS = ("normal", "uniform")
 HALF_BODY_CENTRES = ("mean", "middle")
 _LOWER_BODY = ("hip", "knee", "ankle", "pelvis")
+# HRNet's code, `joints_weight`; other joints have 1
 _JOINT_WEIGHTS = {"elbow": 1.2, "knee": 1.2, "wrist": 1.5, "ankle": 1.5}
 
 
 @dataclass(frozen=True)
 class PersonAugmentation:
-    """Ranges of the draws; as it stands nothing is changed. Pairs are (least, largest) or (x, y).
+    """Ranges of the random changes; the defaults change nothing. Pairs are (least, largest) or (x, y).
 
     Attributes:
-        padding: enlargement of the box in training; None: that of the input form. MSPN and RSN train and test with others.
-        box_growth: width and height are further enlarged by U(1, g), each by itself (MSPN, RSN).
-        scale: least and largest factor of the window's size, above 1: the person gets smaller.
-        scale_law: "normal": about their middle with half their distance as deviation, cut to them; or "uniform".
-        scale_limit: the factor is cut to this (CPN's zoom stays within its crop).
-        rotation_deg: deviation of the turn, cut at twice that, or the largest turn if the law is "uniform".
+        padding: factors on the box's width and height in training; None: those of the input spec. MSPN and RSN test with other
+            factors.
+        box_growth: g: width and height are also enlarged by U(1, g), independently (MSPN, RSN).
+        scale: least and largest factor of the window's size; above 1 the person gets smaller.
+        scale_law: "normal": about their middle, with half their distance as deviation, limited to them; or "uniform".
+        scale_limit: upper limit of the factor (CPN's zoom stays within its crop).
+        rotation_deg: deviation of the turn in degrees, limited to twice that; the largest turn if the law is "uniform".
         rotation_law: "normal" or "uniform".
         rotation_share: share of the samples that are turned.
         flip: share of the samples that are mirrored.
-        either: a sample is mirrored or turned or neither, never both (CPN).
-        half_body: share of the samples cut to the upper or lower body.
-        half_body_joints: those with more labelled joints than this.
-        half_body_least: a half needs more than this many labelled joints to be chosen.
-        half_body_centre: the window lies about the "mean" of the joints or the "middle" of their box.
-        half_body_growth: enlargement of the joints' box.
-        half_body_law: "uniform": the enlargement is U(1, g), each by itself; "" : as it is.
-        half_body_hips: hips count to the upper body (MSPN and RSN on COCO; not on MPII).
+        either: a sample is mirrored, or turned, or neither, but never both (CPN).
+        half_body: share of the samples whose window is fitted to the upper or lower body.
+        half_body_joints: only samples with more labelled joints than this.
+        half_body_least: a half can be chosen if it has more labelled joints than this.
+        half_body_centre: centre of the window: the "mean" of the joints or the "middle" of their box.
+        half_body_growth: factors on the joints' box.
+        half_body_law: "uniform": the factors are U(1, g), independently; "": the factors themselves.
+        half_body_hips: hips are part of the upper body (MSPN and RSN on COCO; not on MPII).
         gain: largest relative change of each channel's brightness (hourglass, CPN).
-        fill: RGB 0..255 of what lies beside the picture.
+        fill: RGB 0..255 of pixels outside the picture.
+
+    Raises:
+        ValueError: an unknown law or centre.
     """
 
     padding: tuple[float, float] | None = None
@@ -67,7 +73,7 @@ class PersonAugmentation:
     gain: float = 0.0
     fill: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, known in (
             ("scale_law", LAWS),
             ("rotation_law", LAWS),
@@ -80,13 +86,17 @@ class PersonAugmentation:
 
 @dataclass(frozen=True)
 class PersonDraw:
-    """What chance decides for one sample: U(0, 1) where nothing else is said.
+    """Random numbers of one sample: U(0, 1) if nothing else is said.
 
     Attributes:
-        half, turn, flip: below the share: it is done.
-        upper: N(0, 1); below 0.5 the upper body is chosen, as published (69 % of the time).
-        growth: for width and height of the box. half_growth: of the half body's.
-        scale, angle: N(0, 1), or U(0, 1), as the augmentation's law has it.
+        half: the half body is used if this is below its share.
+        upper: N(0, 1); below 0.5 the upper body is chosen, as published (69 % of the samples).
+        half_growth: for width and height of the half body's box.
+        growth: for width and height of the person's box.
+        scale: N(0, 1) or U(0, 1), by the augmentation's law.
+        turn: the sample is turned if this is at most its share.
+        angle: N(0, 1) or U(0, 1), by the augmentation's law.
+        flip: the sample is mirrored if this is at most its share.
         gain: (3,) U(-1, 1), red, green, blue.
     """
 
@@ -103,8 +113,14 @@ class PersonDraw:
 
 @dataclass(frozen=True)
 class PersonWindow:
-    """Where a sample's window lies: centre (2,) px of the picture (of the mirrored one, if mirrored), scale (2,), turn as
-    `frames.crop_matrix` counts it, and whether picture and joints are mirrored first."""
+    """The window of one sample.
+
+    Attributes:
+        centre: (2,) px of the picture; of the mirrored picture where `flip`.
+        scale: (2,) width and height / 200 px.
+        angle_deg: turn, with the sign of `person_frames.crop_matrix`.
+        flip: whether picture and joints are mirrored first.
+    """
 
     centre: np.ndarray
     scale: np.ndarray
@@ -113,8 +129,9 @@ class PersonWindow:
 
 
 def draw_person(augmentation: PersonAugmentation, rng: np.random.Generator) -> PersonDraw:
-    """The draws for one sample."""
+    """Draw the random numbers of one sample."""
     u, n = rng.random(12), rng.standard_normal(3)
+    red, green, blue = 2 * u[9:] - 1
     return PersonDraw(
         half=u[0],
         upper=n[0],
@@ -124,7 +141,7 @@ def draw_person(augmentation: PersonAugmentation, rng: np.random.Generator) -> P
         turn=u[6],
         angle=n[2] if augmentation.rotation_law == "normal" else u[7],
         flip=u[8],
-        gain=tuple(2 * u[9:] - 1),
+        gain=(red, green, blue),
     )
 
 
@@ -134,31 +151,40 @@ def place(
     visible: np.ndarray,
     frame: str,
     aspect: float,
-    padding,
+    padding: ArrayLike,
     width: int,
     upper: np.ndarray | None,
     augmentation: PersonAugmentation,
     draw: PersonDraw,
 ) -> PersonWindow:
-    """The window of one sample.
+    """Compute the window of one sample.
 
     Args:
-        box_xywh: (4,), see `datasets.person_boxes.frame_box`.
-        xy_px, visible: (K, 2) and (K,), which the half body is cut by.
-        frame: one of `frames.FRAMES`.
+        box_xywh: (4,) px, see `datasets.person_boxes.frame_box`.
+        xy_px: (K, 2) joints in px of the picture, for the half body.
+        visible: (K,) flags, for the half body.
+        frame: a name in `person_frames.FRAMES`.
         aspect: width / height of the input.
-        padding: enlargement of the box where the augmentation has none of its own: a factor or a pair.
+        padding: factor on the box, or one for its width and one for its height, where the augmentation has none.
         width: of the picture, px.
-        upper: (K,) bool, see `upper_body`; None leaves the half body out.
+        upper: (K,) bool, see `upper_body`; None: no half body.
+        augmentation: the ranges.
+        draw: the random numbers.
     """
     a = augmentation
-    padding = np.broadcast_to(np.asarray(padding if a.padding is None else a.padding, np.float64), (2,))
-    centre, scale = centre_scale(box_xywh, aspect, padding * _grown(a.box_growth, draw.growth), frame)
+    factors = np.broadcast_to(np.asarray(padding if a.padding is None else a.padding, np.float64), (2,))
+    centre, scale = centre_scale(box_xywh, aspect, factors * _factors(a.box_growth, draw.growth), frame)
     if upper is not None and draw.half < a.half_body and np.count_nonzero(visible > 0) > a.half_body_joints:
-        growth = _grown(a.half_body_growth, draw.half_growth) if a.half_body_law else a.half_body_growth
-        inclusive = 1 if frame == "dark" else 0
         half = half_body(
-            xy_px, visible, upper, draw.upper, aspect, growth, a.half_body_least, a.half_body_centre, inclusive
+            xy_px,
+            visible,
+            upper,
+            draw.upper,
+            aspect,
+            _factors(a.half_body_growth, draw.half_growth) if a.half_body_law else a.half_body_growth,
+            least=a.half_body_least,
+            about=a.half_body_centre,
+            inclusive=1 if frame == "dark" else 0,
         )
         centre, scale = half or (centre, scale)
     scale = scale * np.float64(_scale_factor(a, draw.scale))
@@ -179,26 +205,28 @@ def half_body(
     upper: np.ndarray,
     draw: float,
     aspect: float,
-    growth=(1.5, 1.5),
+    growth: ArrayLike = (1.5, 1.5),
+    *,
     least: int = 2,
     about: str = "mean",
     inclusive: int = 0,
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Centre and scale of the upper or lower body (HRNet's and MSPN's half body).
+    """Compute centre and scale of the upper or lower body (HRNet's and MSPN's half body).
 
     Args:
-        xy_px, visible: (K, 2) and (K,); joints above 0 count.
-        upper: (K,) bool.
-        draw: N(0, 1): below 0.5 the upper half, if it has more than `least` joints; else the lower one, if that has; else the
-            upper.
+        xy_px: (K, 2) joints in px.
+        visible: (K,) flags; joints above 0 count.
+        upper: (K,) bool, see `upper_body`.
+        draw: N(0, 1). Below 0.5 the upper half if it has more than `least` joints. Otherwise the lower half if it has more than
+            `least` joints. Otherwise the upper half.
         aspect: width / height of the input.
-        growth: enlargement of the joints' box in x and y, before it takes the input's shape.
-        least: also what the chosen half must have.
-        about: "mean" or "middle".
-        inclusive: px added to the box on each axis (1 in DARK).
+        growth: factors on the joints' box in x and y, before it gets the input's shape.
+        least: the chosen half must have at least this many joints.
+        about: centre of the window, "mean" of the joints or "middle" of their box.
+        inclusive: px added to both sides of the box (1 in DARK).
 
     Returns:
-        (2,) px and (2,) / 200 px float32; None when the half has too few joints, or all in one place.
+        Centre (2,) in px and scale (2,) in 200 px, float32. None where the half has too few joints, or all in one place.
     """
     halves = {side: xy_px[(visible > 0) & (upper == side)].astype(np.float32) for side in (True, False)}
     first, other = halves[True], halves[False]
@@ -218,16 +246,20 @@ def half_body(
 def mirror_joints(
     xy_px: np.ndarray, visible: np.ndarray, width: int, flip_order: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Joints (..., K, 2) and flags (..., K) of the mirrored picture: x becomes width - 1 - x, partners change places."""
+    """Joints (..., K, 2) in px and flags (..., K) of the mirrored picture: x becomes width - 1 - x, partners change places."""
     mirrored = np.stack([width - 1 - xy_px[..., 0], xy_px[..., 1]], -1)
     return mirrored[..., flip_order, :], visible[..., flip_order]
 
 
 def upper_body(skeleton: Skeleton, hips: bool = False) -> np.ndarray | None:
-    """(K,) bool: joints of a person's upper body, all but hips, knees, ankles and pelvis; None for what is no person.
+    """The joints of a person's upper body: all except hips, knees, ankles and pelvis.
 
     Args:
-        hips: count hips (not the pelvis) to the upper body.
+        skeleton: of a person.
+        hips: hips (not the pelvis) are part of the upper body.
+
+    Returns:
+        (K,) bool; None where the skeleton is not a person's.
     """
     names = [name.split("_")[-1] for name in skeleton.joints]
     if not {"shoulder", "hip", "ankle"} <= set(names):
@@ -237,12 +269,14 @@ def upper_body(skeleton: Skeleton, hips: bool = False) -> np.ndarray | None:
 
 
 def joint_weights(skeleton: Skeleton) -> np.ndarray:
-    """(K,) float32 loss weights of HRNet's USE_DIFFERENT_JOINTS_WEIGHT: elbows and knees 1.2, wrists and ankles 1.5, others 1."""
+    """Loss weights (K,) float32 of HRNet's USE_DIFFERENT_JOINTS_WEIGHT: elbows and knees 1.2, wrists and ankles 1.5, others 1."""
     return np.array([_JOINT_WEIGHTS.get(name.split("_")[-1], 1.0) for name in skeleton.joints], np.float32)
 
 
-def _grown(largest, draw) -> np.ndarray:
-    return 1 + (np.asarray(largest, np.float64) - 1) * np.asarray(draw, np.float64)
+def _factors(largest: ArrayLike, draw: ArrayLike) -> np.ndarray:
+    """Factors from 1 to `largest`, for draws of U(0, 1)."""
+    factors: np.ndarray = 1 + (np.asarray(largest, np.float64) - 1) * np.asarray(draw, np.float64)
+    return factors
 
 
 def _scale_factor(a: PersonAugmentation, draw: float) -> float:

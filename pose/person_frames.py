@@ -1,53 +1,60 @@
-"""How the published human-pose systems cut a person out of a picture: centre and scale, and the matrix to the crop.
+"""Crops of people in published human-pose systems: centre and scale of a person, and the matrix to the crop.
 
-A person is a centre (x, y) in px of the picture and a scale (w, h) in units of 200 px, both float32 as published. `frame` names
-one of the ways from there to a crop and to a heatmap; pixel centres are at integers in all of them:
+A person has a centre (x, y) in px of the picture and a scale (w, h) in units of 200 px, both float32 as published. `frame`
+names the rule for the crop and the heatmap; the centres of pixels and cells are at integers in all of them:
 
-- `msra`: the centre comes to size/2, half a pixel beside the crop's middle; only the scale's width counts. The heatmap is a smaller
-  crop: pixel 4 x lies on cell x. SimpleBaseline (B. Xiao et al., ECCV 2018), HRNet (K. Sun et al., CVPR 2019), LPN.
+- `msra`: the person's centre is at size/2 in the crop, half a pixel from the crop's middle; only the scale's width counts. The
+  heatmap is a smaller crop: pixel 4 x lies on cell x. SimpleBaseline (B. Xiao et al., ECCV 2018), HRNet (K. Sun et al., CVPR
+  2019), LPN.
 - `megvii`: the crop of `msra`, but a cell is four whole pixels: pixel 4 x + 2 lies on cell x. MSPN (W. Li et al., arXiv
   1901.00148), RSN (Y. Cai et al., ECCV 2020), CPN's joints (below), and princeton-vl's PyTorch hourglass.
-- `dark`: the centre comes to the middle (size - 1)/2, and lengths count from first to last pixel; only the width counts.
-  DARK (F. Zhang et al., CVPR 2020), OmniPose.
-- `udp`: as `dark` in the crop, but the scale's own length in the picture, width and height each by itself.
+- `dark`: the person's centre is at the middle (size - 1)/2, and lengths run from the first to the last pixel; only the width
+  counts. DARK (F. Zhang et al., CVPR 2020), OmniPose.
+- `udp`: in the crop as `dark`, but in the picture lengths are those of the scale, width and height independently.
   UDP (J. Huang et al., CVPR 2020, section 3.2).
 
-A mirrored picture gives mirrored maps in `dark` and `udp`, and in `megvii` but for a quarter of a cell; in `msra` they lie 3/4 of
-a cell beside, for which the published test shifts them by one, see `flip_shift`. CPN cuts whole rectangles instead:
-`cpn_rectangle`. The integer transform of the hourglass code is in `published_geometry`, the exact crop of everything else in
-`geometry`.
+The maps of a mirrored picture are the mirrored maps in `dark` and `udp`, and in `megvii` except for a quarter of a cell. In
+`msra` they are displaced by 3/4 of a cell, and the published test shifts them by one, see `flip_shift`. CPN cuts whole
+rectangles instead, see `cpn_rectangle`. The integer transform of the hourglass code is in `pose.original.geometry`, the exact
+crop in `pose.geometry`.
 """
 
 from __future__ import annotations
 
+from typing import overload
+
 import cv2
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from ..errors import DataError
 from .geometry import apply, invert
 
 FRAMES = ("msra", "dark", "udp", "megvii")
-BOX_UNIT_PX = 200.0
-CPN_EXTENSION = (0.1, 0.15)  # of the box, on each side, in x and y
-CPN_TRAINING = 1.25
-CPN_FILL = (122.7717, 115.9465, 102.9801)  # RGB mean that lies around its pictures
+BOX_UNIT_PX = 200.0  # unit of a person's scale
+# CPN's PyTorch re-implementation
+CPN_EXTENSION = (0.1, 0.15)  # enlargement of the box on each side in x and y, as shares of its width and height
+CPN_TRAINING = 1.25  # further factor on the box in training
+CPN_FILL = (122.7717, 115.9465, 102.9801)  # RGB 0..255 of pixels outside the picture: the mean of its pictures
 
 
-def centre_scale(box_xywh, aspect: float, padding=1.25, frame: str = "msra") -> tuple[np.ndarray, np.ndarray]:
-    """Centre and scale of boxes, grown to the input's shape.
+def centre_scale(
+    box_xywh: ArrayLike, aspect: float, padding: ArrayLike = 1.25, frame: str = "msra"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compute centre and scale of boxes, enlarged to the input's shape.
 
     Args:
-        box_xywh: (..., 4) left, top, width, height in px, as the published loaders have it (`datasets.person_boxes`).
+        box_xywh: (..., 4) left, top, width, height in px, as in the published loaders (`datasets.person_boxes`).
         aspect: width / height of the input.
-        padding: factor on the box, or one for its width and one for its height (MSPN, RSN). A box whose centre lies at x = -1
-            is not enlarged, as published: MPII marks a person without centre so.
-        frame: one of `FRAMES`.
+        padding: factor on the box, or one for its width and one for its height (MSPN, RSN). As published, a box with its centre at
+            x = -1 is not enlarged: it marks a person without centre in MPII.
+        frame: a name in `FRAMES`.
 
     Returns:
-        centre (..., 2) px and scale (..., 2) width and height / 200, float32.
+        centre (..., 2) px and scale (..., 2) width and height / 200 px, float32.
     """
-    _known(frame)
+    _check_frame(frame)
     box = np.asarray(box_xywh, np.float64)
     reach = box[..., 2:] - 1 if frame == "dark" else box[..., 2:]
     centre = (box[..., :2] + reach * 0.5).astype(np.float32)
@@ -55,32 +62,40 @@ def centre_scale(box_xywh, aspect: float, padding=1.25, frame: str = "msra") -> 
     factor = np.where(centre[..., :1] != -1, factor, np.float32(1))
     w, h = box[..., 2], box[..., 3]
     if factor.size and not (factor[..., 0] == factor[..., 1]).all():
-        # an uneven padding changes the box's shape, so it comes before the growing
+        # two different factors change the box's shape, so they are applied before it gets the input's shape
         w, h = np.moveaxis((np.stack([w, h], -1) / BOX_UNIT_PX).astype(np.float32) * factor, -1, 0)
-        scale = np.stack(_grown(w, h, aspect), -1).astype(np.float32)
+        scale = np.stack(_fit_aspect(w, h, aspect), -1).astype(np.float32)
     else:
-        scale = (np.stack(_grown(w, h, aspect), -1) / BOX_UNIT_PX).astype(np.float32) * factor
+        scale = (np.stack(_fit_aspect(w, h, aspect), -1) / BOX_UNIT_PX).astype(np.float32) * factor
     return centre, scale
 
 
-def crop_matrix(frame: str, centre, scale, angle_deg, size_wh, shift=(0.0, 0.0)) -> np.ndarray:
-    """Matrix crop_from_image of persons, as the published code finds it: the source points rounded to float32.
+def crop_matrix(
+    frame: str,
+    centre: ArrayLike,
+    scale: ArrayLike,
+    angle_deg: ArrayLike,
+    size_wh: ArrayLike,
+    shift: ArrayLike = (0.0, 0.0),
+) -> np.ndarray:
+    """Compute the matrix to a person's crop as in the published code, which rounds the points in the picture to float32.
 
     Args:
-        frame: one of `FRAMES`.
-        centre, scale: (..., 2), see `centre_scale`.
-        angle_deg: (...) turn as the published code counts it: clockwise turns of the window on the screen for `msra` and `dark`
-            (the picture turns the other way) and `megvii`, clockwise turns of the picture for `udp`.
-        size_wh: (..., 2) width, height of the crop in px; or of the heatmap in cells, but in `megvii`, see `heatmap_matrix`.
-        shift: (..., 2) move of the window in shares of the scale; not for `udp`.
+        frame: a name in `FRAMES`.
+        centre: (..., 2) px of the picture, see `centre_scale`.
+        scale: (..., 2) in 200 px, see `centre_scale`.
+        angle_deg: (...) turn with the sign of the published code. `msra`, `dark` and `megvii`: the window turns clockwise on the
+            screen, so the picture turns counter-clockwise. `udp`: the picture turns clockwise.
+        size_wh: (..., 2) width, height of the crop in px; or of the heatmap in cells, except in `megvii`, see `heatmap_matrix`.
+        shift: (..., 2) move of the window as a share of the scale; not for `udp`.
 
     Returns:
-        (..., 2, 3) float64.
+        crop_from_image (..., 2, 3) float64.
 
     Raises:
         DataError: a scale that is not above 0.
     """
-    _known(frame)
+    _check_frame(frame)
     centre, scale, size = np.asarray(centre), np.asarray(scale), np.asarray(size_wh, np.float64)
     used = scale if frame == "udp" else scale[..., :1]
     if not (used > 0).all():
@@ -99,18 +114,23 @@ def crop_matrix(frame: str, centre, scale, angle_deg, size_wh, shift=(0.0, 0.0))
     return _through_points(source, (middle.astype(np.float32), raised.astype(np.float32)))
 
 
-def heatmap_matrix(frame: str, size_wh, heatmap_wh) -> np.ndarray:
-    """Matrix heatmap_from_crop (2, 3) float64: the crop of the heatmap's size after that of the input's size, undone; half a cell
-    less in `megvii`.
+def heatmap_matrix(frame: str, size_wh: ArrayLike, heatmap_wh: ArrayLike) -> np.ndarray:
+    """Compute the matrix from a crop to its heatmap.
+
+    The heatmap is a crop of its own size; in `megvii` half a cell is subtracted.
 
     Args:
-        frame: one of `FRAMES`.
-        size_wh, heatmap_wh: width, height of the input (px) and of the heatmap (cells).
+        frame: a name in `FRAMES`.
+        size_wh: (2,) width, height of the input, px.
+        heatmap_wh: (2,) width, height of the heatmap, cells.
+
+    Returns:
+        heatmap_from_crop (2, 3) float64.
     """
-    _known(frame)
+    _check_frame(frame)
     size, cells = np.asarray(size_wh, np.float64), np.asarray(heatmap_wh, np.float64)
     if frame in ("msra", "megvii"):
-        factor = np.full(2, cells[0] / size[0])  # the width alone sets the scale
+        factor = np.full(2, cells[0] / size[0])  # only the width counts
         move = (cells - factor * size) / 2 - (0.5 if frame == "megvii" else 0)
     elif frame == "dark":
         factor = np.full(2, (cells[0] - 1) / (size[0] - 1))
@@ -121,22 +141,33 @@ def heatmap_matrix(frame: str, size_wh, heatmap_wh) -> np.ndarray:
 
 
 def flip_shift(frame: str) -> int:
-    """Cells by which the published flip test moves the maps of the mirrored picture to the right, its first column kept."""
-    _known(frame)
+    """Cells by which the published flip test moves the maps of the mirrored picture to the right; their first column stays."""
+    _check_frame(frame)
     return 1 if frame == "msra" else 0
 
 
-def transform_preds(frame: str, xy_heatmap, centre, scale, heatmap_wh):
-    """Joints from heatmap cells to the picture.
+@overload
+def transform_preds(
+    frame: str, xy_heatmap: torch.Tensor, centre: ArrayLike, scale: ArrayLike, heatmap_wh: ArrayLike
+) -> torch.Tensor: ...
+@overload
+def transform_preds(
+    frame: str, xy_heatmap: np.ndarray, centre: ArrayLike, scale: ArrayLike, heatmap_wh: ArrayLike
+) -> np.ndarray: ...
+def transform_preds(
+    frame: str, xy_heatmap: np.ndarray | torch.Tensor, centre: ArrayLike, scale: ArrayLike, heatmap_wh: ArrayLike
+) -> np.ndarray | torch.Tensor:
+    """Map joints from heatmap cells to the picture (`transform_preds` of the published codes).
 
     Args:
-        frame: one of `FRAMES`.
+        frame: a name in `FRAMES`.
         xy_heatmap: (..., K, 2) array or tensor, cells.
-        centre, scale: (..., 2), see `centre_scale`.
-        heatmap_wh: (..., 2) width, height of the map.
+        centre: (..., 2) px of the picture, see `centre_scale`.
+        scale: (..., 2) in 200 px, see `centre_scale`.
+        heatmap_wh: (..., 2) width, height of the map, cells.
 
     Returns:
-        (..., K, 2) float64 px of the picture, array or tensor as given.
+        (..., K, 2) float64 px of the picture, an array or a tensor as `xy_heatmap`.
     """
     image_from_heatmap = invert(crop_matrix(frame, centre, scale, 0.0, heatmap_wh))
     half = 0.5 if frame == "megvii" else 0.0
@@ -145,8 +176,8 @@ def transform_preds(frame: str, xy_heatmap, centre, scale, heatmap_wh):
     return apply(image_from_heatmap, np.asarray(xy_heatmap, np.float64) + half)
 
 
-def mirror_matrix(width) -> np.ndarray:
-    """Matrix (..., 2, 3) of the left/right mirror of pictures `width` (...) px wide: x becomes width - 1 - x."""
+def mirror_matrix(width: ArrayLike) -> np.ndarray:
+    """Matrix (..., 2, 3) that mirrors pictures left to right: x becomes width - 1 - x, for a width (...) in px."""
     width = np.asarray(width, np.float64)
     matrix = np.zeros((*width.shape, 2, 3))
     matrix[..., 0, 0], matrix[..., 0, 2], matrix[..., 1, 1] = -1, width - 1, 1
@@ -154,42 +185,57 @@ def mirror_matrix(width) -> np.ndarray:
 
 
 def cpn_rectangle(
-    box_xyxy, picture_hw, size_hw, training: bool = False, extension: tuple[float, float] = CPN_EXTENSION
+    box_xyxy: ArrayLike,
+    picture_hw: ArrayLike,
+    size_hw: ArrayLike,
+    training: bool = False,
+    extension: tuple[float, float] = CPN_EXTENSION,
 ) -> np.ndarray:
-    """The whole pixels that CPN cuts for a person (Y. Chen et al., CVPR 2018; as in its PyTorch re-implementation).
+    """Compute the rectangle of whole pixels that CPN cuts for a person (Y. Chen et al., CVPR 2018; PyTorch re-implementation).
 
-    The box grows by `extension` on every side (in training by a further quarter), to the input's shape, and is cut so that it stays
-    within the picture with max(H, W) px around it.
+    The box is enlarged by `extension` on each side (in training by another quarter) and to the input's shape. Then it is
+    limited to the picture with a border of max(H, W) px around it.
 
     Args:
-        box_xyxy: (..., 4) corners in px.
-        picture_hw, size_hw: (..., 2) rows, columns of the picture and of the crop.
-        extension: shares of the box added left and right, above and below.
+        box_xyxy: (..., 4) left, top, right, bottom in px.
+        picture_hw: (..., 2) rows, columns of the picture.
+        size_hw: (..., 2) rows, columns of the crop.
+        training: enlarge as in training.
+        extension: shares of the box's width added left and right, and of its height added above and below.
 
     Returns:
-        (..., 4) float64 left, top, right, bottom in px, right and bottom exclusive.
+        (..., 4) float64 left, top, right, bottom in px; right and bottom are exclusive.
     """
-    # all in float32, as published: the cut to whole pixels makes the last digit visible
+    # in float32 as published: the truncation to whole pixels depends on the last digit
     box, factor = np.asarray(box_xyxy, np.float32), np.array([1 + 2 * share for share in extension], np.float32)
     picture, size = np.asarray(picture_hw, np.float32), np.asarray(size_hw, np.float32)[..., ::-1]
     rim = picture.max(-1, keepdims=True)
     middle = (box[..., :2] + box[..., 2:]) / 2 + rim
     grown = (box[..., 2:] + rim - (box[..., :2] + rim)) * factor
     grown = grown * np.float32(CPN_TRAINING) if training else grown
-    # side of the rectangle in shares of the input's; at most as far as the rim reaches, less a pixel
+    # one side of the rectangle, limited so that the rectangle ends at least a pixel inside the border
     by_width = grown[..., 0] / size[..., 0] >= grown[..., 1] / size[..., 1]
     side, unit = np.where(by_width, grown[..., 0], grown[..., 1]), np.where(by_width, size[..., 0], size[..., 1])
     room = np.minimum(middle, picture[..., ::-1] + 2 * rim - middle)
     limit = (room / size * unit[..., None] * 2 - 1).min(-1)
     half = np.minimum(side, limit)[..., None] / 2 / unit[..., None] * size
     corners = np.concatenate([middle - half, middle + half], -1)
-    return (np.trunc(corners) - rim).astype(np.float64)
+    rectangle: np.ndarray = (np.trunc(corners) - rim).astype(np.float64)
+    return rectangle
 
 
-def cpn_joint_matrix(rectangle, size_hw) -> np.ndarray:
-    """Matrix crop_from_image (..., 2, 3) of CPN's joints: x - left, times width of the crop / width of the rectangle.
+def cpn_joint_matrix(rectangle: ArrayLike, size_hw: ArrayLike) -> np.ndarray:
+    """Compute the matrix of CPN's joints: (x - left) x width of the crop / width of the rectangle.
 
-    Pictures are resized edge on edge, half a pixel of the crop less half a pixel of the picture beside it: as published.
+    As published, this differs from the resize of the picture, which keeps edges on edges, by half a pixel of the crop minus
+    half a pixel of the picture.
+
+    Args:
+        rectangle: (..., 4), see `cpn_rectangle`.
+        size_hw: (..., 2) rows, columns of the crop.
+
+    Returns:
+        crop_from_image (..., 2, 3) float64.
     """
     left_top, right_bottom = np.split(np.asarray(rectangle, np.float64), 2, -1)
     factor = np.asarray(size_hw, np.float64)[..., ::-1] / (right_bottom - left_top)
@@ -199,13 +245,19 @@ def cpn_joint_matrix(rectangle, size_hw) -> np.ndarray:
     return matrix
 
 
-def cpn_crop(image: np.ndarray, rectangle, size_hw: tuple[int, int], fill=(0.0, 0.0, 0.0)) -> np.ndarray:
-    """A rectangle of a picture resized to `size_hw`, bilinear, `fill` where it leaves the picture.
+def cpn_crop(
+    image: np.ndarray,
+    rectangle: np.ndarray,
+    size_hw: tuple[int, int],
+    fill: tuple[float, float, float] = (0.0, 0.0, 0.0),
+) -> np.ndarray:
+    """Cut a rectangle from a picture and resize it, bilinear.
 
     Args:
         image: (H, W, 3) uint8.
         rectangle: (4,) see `cpn_rectangle`.
-        fill: value of every channel, 0..255.
+        size_hw: rows, columns of the crop.
+        fill: values 0..255 of the channels of pixels outside the picture.
 
     Returns:
         (*size_hw, 3) uint8.
@@ -214,20 +266,20 @@ def cpn_crop(image: np.ndarray, rectangle, size_hw: tuple[int, int], fill=(0.0, 
     h, w = image.shape[:2]
     around = max(0, -top), max(0, bottom - h), max(0, -left), max(0, right - w)
     part = image[max(0, top) : max(0, min(bottom, h)), max(0, left) : max(0, min(right, w))]
-    if part.size == 0:  # wholly beside the picture
+    if part.size == 0:  # completely outside the picture
         part, around = np.empty((bottom - top, right - left, 3), np.uint8), (0, 0, 0, 0)
         part[:] = np.rint(fill).astype(np.uint8)
     part = cv2.copyMakeBorder(part, *around, cv2.BORDER_CONSTANT, value=tuple(float(v) for v in fill))
     return cv2.resize(part, (size_hw[1], size_hw[0]), interpolation=cv2.INTER_LINEAR)
 
 
-def _known(frame: str) -> None:
+def _check_frame(frame: str) -> None:
     if frame not in FRAMES:
         raise ValueError(f"frame must be one of {', '.join(FRAMES)}, not {frame!r}")
 
 
-def _grown(w, h, aspect: float) -> tuple[np.ndarray, np.ndarray]:
-    """The smallest width and height of the aspect ratio that hold w and h."""
+def _fit_aspect(w: np.ndarray, h: np.ndarray, aspect: float) -> tuple[np.ndarray, np.ndarray]:
+    """The smallest width and height with the ratio `aspect` that contain w and h."""
     wide, narrow = w > aspect * h, w < aspect * h
     return np.where(narrow, h * aspect, w), np.where(wide, w / aspect, h)
 
@@ -242,7 +294,7 @@ def _udp_matrix(centre: np.ndarray, scale: np.ndarray, angle: np.ndarray, size: 
 
 
 def _through_points(source: tuple[np.ndarray, np.ndarray], target: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """Matrix (..., 2, 3) that brings two points and the third corner of their right angle to others."""
+    """Matrix (..., 2, 3) that maps two points, and the third corner of a right angle at the second point, to those of `target`."""
     (a, first), (b, second) = ((p, np.stack([p, q, _third(p, q)], -1).astype(np.float64)) for p, q in (source, target))
     spans = [points[..., 1:] - points[..., :1] for points in (first, second)]
     linear = spans[1] @ np.linalg.inv(spans[0])
@@ -250,6 +302,7 @@ def _through_points(source: tuple[np.ndarray, np.ndarray], target: tuple[np.ndar
 
 
 def _third(p: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """q and the way from q to p, turned by a quarter; in the points' own precision."""
-    way = p - q
-    return q + np.stack([-way[..., 1], way[..., 0]], -1)
+    """The third corner of a right angle at q, in the points' own precision."""
+    leg = p - q
+    corner: np.ndarray = q + np.stack([-leg[..., 1], leg[..., 0]], -1)
+    return corner

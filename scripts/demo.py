@@ -32,15 +32,15 @@ if TYPE_CHECKING:
     from zoopose.evaluation.protocol import Score
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DemoOptions:
     """`zoopose demo`. Numbers that are not given are those of the method."""
 
     TITLE: ClassVar[str] = "Demo"
 
     method: Literal["ccssl", "wscda"] = "ccssl"
-    """ccssl: from renderings to video of the same species; wscda: from people and labelled species to video of another species,
-    then PPLO"""
+    """ccssl: from renderings to videos of the same species; wscda: from people and labelled species to videos of another species,
+    with WS-CDA and PPLO"""
     arch: Annotated[str, flag("-a", metavar="NAME")] = ""
     """network; default: a small hourglass, which takes minutes on a CPU; any other learns at a quarter of the rate"""
     out: Annotated[str, flag(metavar="FOLDER")] = "zoopose_demo"
@@ -68,7 +68,7 @@ class DemoOptions:
     oracle_epochs: Annotated[int, COUNT] = 10
     """epochs of the oracle, which starts from the source model"""
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
-    """device to compute on; auto: cuda where there is a GPU"""
+    """device to compute on; auto: cuda if there is a GPU"""
     workers: Annotated[int, Limits(1, 512)] = 2
     """number of processes that draw the animals"""
 

@@ -36,9 +36,9 @@ class GetOptions:
     root: Annotated[str, flag(metavar="FOLDER")] = ""
     """folder for the data set; default: a folder of ./animal_data/ with its name"""
     split: Literal["train", "valid", "all"] = "all"
-    """part whose pictures are fetched, where the parts are separate files"""
+    """part whose pictures are downloaded, if the parts are separate files"""
     run: bool = False
-    """fetch the data set; default: print what to type"""
+    """download the data set; default: print what to type"""
     keep: bool = False
     """keep the archives after unpacking"""
 

@@ -163,9 +163,17 @@ def _either(rng: np.random.Generator, legs: tuple[Leg, Leg]) -> tuple[Leg, Leg]:
 
 # posture -> its share of the pictures, and how it is drawn
 BASES: dict[str, tuple[float, Callable[[np.random.Generator], _Base]]] = {
-    "stand": (0.34, _stand), "walk": (0.24, _walk), "run": (0.12, _run), "squat": (0.05, _squat), "lunge": (0.05, _lunge),
-    "kneel": (0.03, _kneel), "sit": (0.05, _sit), "kick": (0.04, _kick), "star": (0.05, _star), "bow": (0.03, _bow),
-}  # fmt: skip
+    "stand": (0.34, _stand),
+    "walk": (0.24, _walk),
+    "run": (0.12, _run),
+    "squat": (0.05, _squat),
+    "lunge": (0.05, _lunge),
+    "kneel": (0.03, _kneel),
+    "sit": (0.05, _sit),
+    "kick": (0.04, _kick),
+    "star": (0.05, _star),
+    "bow": (0.03, _bow),
+}
 # flexion, abduction, twist, elbow: lowest and highest
 ARMS = {
     "hang": ((-15, 25), (6, 22), (0, 40), (3, 35)),
@@ -250,7 +258,7 @@ def bone_turns(posture: Posture) -> dict[str, np.ndarray]:
     for side, arm, leg in zip(SIDES, posture.arms, posture.legs):
         # a flat sole undoes what the legs above it do
         sole = -(posture.pelvis[0] + leg.flexion - leg.knee) if leg.tiptoe is None else -leg.tiptoe
-        own = {
+        limb = {
             "upper_arm": _pitch(arm.flexion) @ _turn(_X, arm.abduction - ARM_REST_DEG) @ _turn(ARM, arm.twist),
             "fore_arm": _turn(_ELBOW_AXIS, arm.elbow),
             "hand": _turn(_ELBOW_AXIS, arm.wrist),
@@ -258,7 +266,7 @@ def bone_turns(posture: Posture) -> dict[str, np.ndarray]:
             "shin": _pitch(-leg.knee),
             "foot": _pitch(sole) @ _turn(_X, -leg.abduction),
         }
-        for bone, turn in own.items():
+        for bone, turn in limb.items():
             turns[f"{side}_{bone}"] = turn if side == "left" else flip @ turn @ flip
     return turns
 

@@ -13,12 +13,22 @@ from .figure import ARM
 from .mesh import Mesh
 
 _SKINS: tuple[RGB, ...] = (
-    (0.93, 0.77, 0.67), (0.87, 0.68, 0.55), (0.78, 0.58, 0.44), (0.65, 0.45, 0.32), (0.48, 0.32, 0.22), (0.32, 0.21, 0.15),
-)  # fmt: skip
+    (0.93, 0.77, 0.67),
+    (0.87, 0.68, 0.55),
+    (0.78, 0.58, 0.44),
+    (0.65, 0.45, 0.32),
+    (0.48, 0.32, 0.22),
+    (0.32, 0.21, 0.15),
+)
 _HAIRS: tuple[RGB, ...] = (
-    (0.06, 0.05, 0.04), (0.16, 0.1, 0.06), (0.3, 0.19, 0.1), (0.55, 0.4, 0.2), (0.75, 0.62, 0.38),
-    (0.55, 0.54, 0.53), (0.85, 0.84, 0.82),
-)  # fmt: skip
+    (0.06, 0.05, 0.04),
+    (0.16, 0.1, 0.06),
+    (0.3, 0.19, 0.1),
+    (0.55, 0.4, 0.2),
+    (0.75, 0.62, 0.38),
+    (0.55, 0.54, 0.53),
+    (0.85, 0.84, 0.82),
+)
 _PATTERNS = ("plain", "plain", "plain", "stripes", "patches", "spots", "texture")
 
 
@@ -62,18 +72,31 @@ def draw_outfit(rng: np.random.Generator) -> Outfit:
     skin = _shade(_SKINS[int(rng.integers(len(_SKINS)))], rng)
     hair = skin if rng.random() < 0.07 else _shade(_HAIRS[int(rng.integers(len(_HAIRS)))], rng)
     cloth = Coat(
-        shirt, shirt, shirt, hair, pattern=str(rng.choice(_PATTERNS)), mark=mark, mark2=mark2,
+        shirt,
+        shirt,
+        shirt,
+        hair,
+        pattern=str(rng.choice(_PATTERNS)),
+        mark=mark,
+        mark2=mark2,
         share=float(rng.uniform(0.3, 0.6)),
-        scale=float(rng.uniform(0.06, 0.25)), soft=0.03, grain=float(rng.uniform(0, 0.15)),
+        scale=float(rng.uniform(0.06, 0.25)),
+        soft=0.03,
+        grain=float(rng.uniform(0, 0.15)),
         offset=triple(rng.uniform(0, 1, 3)),
-    )  # fmt: skip
+    )
     suit = rng.random() < 0.15
     return Outfit(
-        cloth, skin, hair, shirt if suit else _dye(rng), _dye(rng),
+        cloth,
+        skin,
+        hair,
+        shirt if suit else _dye(rng),
+        _dye(rng),
         sleeve_cm=float(rng.choice([0, rng.uniform(8, 24), rng.uniform(28, 45), 54], p=[0.12, 0.4, 0.1, 0.38])),
         hem_cm=float(rng.choice([8, rng.uniform(20, 40), rng.uniform(48, 70)], p=[0.65, 0.1, 0.25])),
-        waist_cm=float(rng.choice([rng.uniform(94, 104), rng.uniform(70, 92)], p=[0.7, 0.3])), covered=bool(suit),
-    )  # fmt: skip
+        waist_cm=float(rng.choice([rng.uniform(94, 104), rng.uniform(70, 92)], p=[0.7, 0.3])),
+        covered=bool(suit),
+    )
 
 
 @dataclass(frozen=True)

@@ -102,9 +102,13 @@ def annotation_of(frame: Frame) -> dict[str, Any] | None:
     x0, y0 = int(xs.min()), int(ys.min())
     box = [x0, y0, int(xs.max()) + 1 - x0, int(ys.max()) + 1 - y0]
     return {
-        "bbox": box, "area": int(frame.seg.sum()), "iscrowd": 0, "num_keypoints": int((v > 0).sum()), "keypoints": keypoints,
+        "bbox": box,
+        "area": int(frame.seg.sum()),
+        "iscrowd": 0,
+        "num_keypoints": int((v > 0).sum()),
+        "keypoints": keypoints,
         "segmentation": _polygons(frame.seg, box),
-    }  # fmt: skip
+    }
 
 
 def _polygons(seg: np.ndarray, box_xywh: list[int]) -> list[list[float]]:

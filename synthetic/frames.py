@@ -80,6 +80,7 @@ def compose(
     paint: Paint,
     light: Light,
     backdrop: np.ndarray,
+    *,
     about: dict[str, Any],
     cover: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> tuple[Frame, np.ndarray]:
@@ -123,9 +124,21 @@ def compose(
     part[~seg] = 0
     near[~seg] = np.inf
     frame = Frame(
-        np.empty(0), joints_px[:-1], visible[:-1], joint_depth[:-1], joints_px[-1], bool(visible[-1]), seg, part, near, vertices_px,
-        vertex_depth, vertex_visible, camera, about,
-    )  # fmt: skip
+        np.empty(0),
+        joints_px[:-1],
+        visible[:-1],
+        joint_depth[:-1],
+        joints_px[-1],
+        bool(visible[-1]),
+        seg,
+        part,
+        near,
+        vertices_px,
+        vertex_depth,
+        vertex_visible,
+        camera,
+        about,
+    )
     return frame, backdrop
 
 

@@ -75,11 +75,16 @@ def draw_manner(rng: np.random.Generator, strength: float = 1.0) -> Manner:
     legs = rng.normal(0, 1, (4, 4)) * [5, 4, 3, 3]
     legs[:, 2] = np.abs(legs[:, 2]) * [-1, -1, 1, 1]
     return Manner(
-        neck_pitch=strength * rng.normal(0, 9), neck_yaw=strength * rng.normal(0, 11),
-        head_pitch=strength * rng.normal(0, 7), head_yaw=strength * rng.normal(0, 9), jaw=strength * abs(rng.normal(0, 4)),
-        tail_pitch=strength * rng.normal(0, 14), tail_yaw=strength * rng.normal(0, 16),
-        bend=strength * rng.normal(0, 4), legs=strength * legs,
-    )  # fmt: skip
+        neck_pitch=strength * rng.normal(0, 9),
+        neck_yaw=strength * rng.normal(0, 11),
+        head_pitch=strength * rng.normal(0, 7),
+        head_yaw=strength * rng.normal(0, 9),
+        jaw=strength * abs(rng.normal(0, 4)),
+        tail_pitch=strength * rng.normal(0, 14),
+        tail_yaw=strength * rng.normal(0, 16),
+        bend=strength * rng.normal(0, 4),
+        legs=strength * legs,
+    )
 
 
 def gait_of(name: str) -> Gait:
@@ -99,7 +104,7 @@ def leg_angles(gait: Gait, phase: float, front: bool, measures: dict[str, float]
     Args:
         phase: 0..1 since touch-down.
         front: which end.
-        measures: the body's `gait`: its own share of swing and fold, and how far it crouches over a standing foot.
+        measures: the body's `gait`: its factors of swing and fold, and how far it crouches over a standing foot.
     """
     lift = measures["lift"]
     swing, fold = gait.swing_deg * measures["reach"], gait.fold_deg * measures["fold"]

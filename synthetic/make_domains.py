@@ -120,7 +120,9 @@ def _draw_person(seed: int, size_hw: tuple[int, int], piece: int) -> list[Drawn]
 def animal_set(o: ThreeOptions) -> CocoSet:
     """Labelled animals, the species in turn, joints of TIGDOG18."""
     draw = partial(_draw_animal, tuple(o.animal), o.seed, check_size(o.size), o.zoom, o.views)
-    return _animal_files(Path(o.out) / "animals", tuple(o.animal), o, o.pictures, 1, draw, len(o.animal))
+    return _animal_files(
+        Path(o.out) / "animals", tuple(o.animal), o, draw, pieces=o.pictures, per_piece=1, round_=len(o.animal)
+    )
 
 
 def _draw_animal(
@@ -133,12 +135,21 @@ def _draw_animal(
 
 def target_set(o: ThreeOptions) -> CocoSet:
     """Videos of the target species, joints of TIGDOG18."""
-    draw = partial(_draw_shot, o.target, o.seed, check_size(o.size), o.gap, o.zoom, o.site, o.frames)
-    return _animal_files(Path(o.out) / "target", (o.target,), o, o.shots, o.frames, draw, 1)
+    draw = partial(
+        _draw_shot,
+        animal=o.target,
+        seed=o.seed,
+        size_hw=check_size(o.size),
+        gap=o.gap,
+        zoom=o.zoom,
+        site=o.site,
+        frames=o.frames,
+    )
+    return _animal_files(Path(o.out) / "target", (o.target,), o, draw, pieces=o.shots, per_piece=o.frames)
 
 
 def _draw_shot(
-    animal: str, seed: int, size_hw: tuple[int, int], gap: float, zoom: float, site: bool, frames: int, piece: int
+    piece: int, *, animal: str, seed: int, size_hw: tuple[int, int], gap: float, zoom: float, site: bool, frames: int
 ) -> list[Drawn]:
     shot, name = TargetShot(animal, seed, piece, size_hw, gap=gap, zoom=zoom, site=site), f"shot_{piece:05d}"
     return [
@@ -160,10 +171,11 @@ def _animal_files(
     folder: Path,
     animals: tuple[str, ...],
     o: ThreeOptions,
+    draw: Callable[[int], list[Drawn]],
+    *,
     pieces: int,
     per_piece: int,
-    draw: Callable[[int], list[Drawn]],
-    round_: int,
+    round_: int = 1,
 ) -> CocoSet:
     return CocoSet(
         folder=folder,

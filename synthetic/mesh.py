@@ -97,9 +97,22 @@ def build_mesh(body: Body, detail: float = 1.0) -> Mesh:
     part = _parts(body, tubes, tube_of, rest)
     f32 = np.float32
     return Mesh(
-        body, rest.astype(f32), normal.astype(f32), faces.astype(np.int32), part, tube_of, tuple(t.name for t in tubes),
-        shelter.astype(f32), bones, parents, pivots, weights.astype(f32), joint.astype(f32), joint_weights.astype(f32), slack,
-    )  # fmt: skip
+        body,
+        rest.astype(f32),
+        normal.astype(f32),
+        faces.astype(np.int32),
+        part,
+        tube_of,
+        tuple(t.name for t in tubes),
+        shelter.astype(f32),
+        bones,
+        parents,
+        pivots,
+        weights.astype(f32),
+        joint.astype(f32),
+        joint_weights.astype(f32),
+        slack,
+    )
 
 
 def _is_eye(tube: Tube) -> bool:

@@ -128,7 +128,7 @@ _OTHERS = (
 
 
 def natural_coat(animal: str, rng: np.random.Generator) -> Coat:
-    """A coat such an animal may well have, with markings, dirt and its own shade."""
+    """A coat that such an animal may have, with markings, dirt and a random shade."""
     table = {"horse": _HORSES, "tiger": _TIGERS}.get(animal, _OTHERS)
     chosen = table[int(rng.integers(len(table)))]
     shade = rng.uniform(0.78, 1.2)
@@ -157,7 +157,7 @@ def natural_coat(animal: str, rng: np.random.Generator) -> Coat:
 
 
 def _surface(entry: tuple[str, RGB, RGB, float], rng: np.random.Generator) -> Surface:
-    """A surface of a table below, with a shade, a hue and a size of its own."""
+    """A surface of the table below, with a random shade, hue and size."""
     kind, dark, light, scale = entry
     shade = rng.uniform(0.7, 1.2)
     hue = rng.normal(1, 0.06, 3)

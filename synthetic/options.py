@@ -10,7 +10,7 @@ from ..commandline.flags import expert, flag
 from ..commandline.limits import COUNT, SEED, Limits
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MakeOptions:
     """`zoopose data make`."""
 
@@ -35,18 +35,19 @@ class MakeOptions:
     domain: Literal["source", "target", "both"] = "both"
     """what to draw"""
     views: Literal["all", "side"] = "all"
-    """side of the animal in source pictures: every side, as published, or from the side, as animals are filmed"""
+    """views of the animal in source pictures. all: from every direction, as published; side: from the side, as animals are
+    filmed"""
     gap: Annotated[float, Limits(0, 2)] = 1.0
     """difference between source and target, 0 to 2"""
     site: bool = False
-    """film all videos at one place, in one light, with one camera; default: each at its own"""
+    """film all videos at one place, in one light, with one camera; default: each in a place of its own"""
     zoom: Annotated[float, Limits(0.2, 5), expert()] = 1.0
     """factor on the size of the animal in a picture"""
     workers: Annotated[int, Limits(1, 512)] = 1
     """number of processes that draw"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ThreeOptions:
     """`zoopose data three`."""
 
@@ -67,13 +68,13 @@ class ThreeOptions:
     frames: Annotated[int, COUNT] = 8
     """number of frames in a video"""
     held_out: Annotated[int, Limits(2, 1_000_000_000), expert()] = 5
-    """one of so many pictures and videos is held out for validation"""
+    """one of N pictures, and one of N videos, is held out for validation"""
     seed: Annotated[int, SEED] = 0
     """seed of all random numbers; the same seed makes the same bytes"""
     size: Annotated[tuple[int, int], Limits(32, 2048)] = (112, 144)
     """height and width of a picture of animals in px; pictures of people are upright, so width and height change places"""
     views: Annotated[Literal["all", "side"], expert()] = "side"
-    """side of the labelled animals: every side, or from the side, as animals are filmed"""
+    """views of the labelled animals. all: from every direction; side: from the side, as animals are filmed"""
     gap: Annotated[float, Limits(0, 2)] = 1.0
     """difference between labelled animals and target, 0 to 2"""
     site: Annotated[bool, expert()] = True

@@ -50,7 +50,7 @@ def render_person(seed: int, index: int, size_hw: tuple[int, int] = (144, 112)) 
         about = {"gait": posture.name, "azimuth_deg": azimuth, "cut": cut}
         paint = dress(standard_skin(hair, detail), draw_outfit(rng))
         cover = _cover(size_hw, rng) if rng.random() < 0.15 else None
-        frame, picture = compose(mesh, posed, camera, paint, _light(rng), backdrop, about, cover)
+        frame, picture = compose(mesh, posed, camera, paint, _light(rng), backdrop, about=about, cover=cover)
         if frame.visible.sum() >= 6:
             break
     lens = replace(draw_lens(rng, 0.2, float(picture.mean())), quality=0)
@@ -91,10 +91,12 @@ def _light(rng: np.random.Generator) -> Light:
     towards = sun_direction(azimuth, height)
     dull = rng.random() < 0.35
     return Light(
-        towards, np.full(3, rng.uniform(0.1, 0.3) if dull else rng.uniform(0.6, 1.0)),
-        np.full(3, rng.uniform(0.55, 0.8) if dull else rng.uniform(0.3, 0.5)), float(rng.uniform(0, 0.1)),
+        towards,
+        np.full(3, rng.uniform(0.1, 0.3) if dull else rng.uniform(0.6, 1.0)),
+        np.full(3, rng.uniform(0.55, 0.8) if dull else rng.uniform(0.3, 0.5)),
+        float(rng.uniform(0, 0.1)),
         float(rng.uniform(0.05, 0.2) if dull else rng.uniform(0.2, 0.6)),
-    )  # fmt: skip
+    )
 
 
 def _cover(size_hw: tuple[int, int], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -94,9 +94,13 @@ def standard_coat(animal: str) -> Coat:
         )
     if animal == "horse":
         return Coat(
-            body=(0.42, 0.22, 0.1), belly=(0.36, 0.19, 0.1), points=(0.08, 0.06, 0.05), mane=(0.06, 0.05, 0.05),
-            muzzle=(0.14, 0.1, 0.09), points_top=0.42,
-        )  # fmt: skip
+            body=(0.42, 0.22, 0.1),
+            belly=(0.36, 0.19, 0.1),
+            points=(0.08, 0.06, 0.05),
+            mane=(0.06, 0.05, 0.05),
+            muzzle=(0.14, 0.1, 0.09),
+            points_top=0.42,
+        )
     if animal == "hound":
         return Coat(
             body=(0.45, 0.3, 0.16),
@@ -201,7 +205,7 @@ def render_source(
             "azimuth_deg": view.azimuth_deg,
             "elevation_deg": view.elevation_deg,
         }
-        frame, picture = compose(mesh, posed, camera, paint(mesh, coat), _light(rng), backdrop, about)
+        frame, picture = compose(mesh, posed, camera, paint(mesh, coat), _light(rng), backdrop, about=about)
         if frame.visible.sum() >= 6:
             break
     return finish(frame, picture)

@@ -169,11 +169,16 @@ class TargetShot:
         """Posture at a frame: the individual's, with a slow drift."""
         m = self.manner
         return Manner(
-            neck_pitch=m.neck_pitch + 4 * self._drift(4, frame), neck_yaw=m.neck_yaw + 7 * self._drift(5, frame),
-            head_pitch=m.head_pitch + 4 * self._drift(6, frame), head_yaw=m.head_yaw + 5 * self._drift(7, frame),
-            jaw=max(0.0, m.jaw + 2 * self._drift(8, frame)), tail_pitch=m.tail_pitch + 6 * self._drift(9, frame),
-            tail_yaw=m.tail_yaw + 14 * self._drift(10, frame), bend=m.bend + 2 * self._drift(11, frame), legs=0.5 * m.legs,
-        )  # fmt: skip
+            neck_pitch=m.neck_pitch + 4 * self._drift(4, frame),
+            neck_yaw=m.neck_yaw + 7 * self._drift(5, frame),
+            head_pitch=m.head_pitch + 4 * self._drift(6, frame),
+            head_yaw=m.head_yaw + 5 * self._drift(7, frame),
+            jaw=max(0.0, m.jaw + 2 * self._drift(8, frame)),
+            tail_pitch=m.tail_pitch + 6 * self._drift(9, frame),
+            tail_yaw=m.tail_yaw + 14 * self._drift(10, frame),
+            bend=m.bend + 2 * self._drift(11, frame),
+            legs=0.5 * m.legs,
+        )
 
     def __getitem__(self, frame: int) -> Frame:
         """Frame number `frame`, from 0; a shot has no end."""
@@ -188,10 +193,13 @@ class TargetShot:
         backdrop = window(self.strip)
         cover = None if self.cover is None else (window(self.cover[0]), window(self.cover[1]))
         about = {
-            "gait": self.gait, "ratio": cycle % 1, "distance_cm": self.distance_cm, "azimuth_deg": self.azimuth_deg % 360,
+            "gait": self.gait,
+            "ratio": cycle % 1,
+            "distance_cm": self.distance_cm,
+            "azimuth_deg": self.azimuth_deg % 360,
             "elevation_deg": self.elevation_deg,
-        }  # fmt: skip
-        frame_, picture = compose(self.mesh, posed, camera, self.paint, self.light, backdrop, about, cover)
+        }
+        frame_, picture = compose(self.mesh, posed, camera, self.paint, self.light, backdrop, about=about, cover=cover)
         if self.leaves is not None:
             picture = picture * window(self.leaves)[..., None]
         image = through(self.lens, picture, max(abs(self.slide_px), 3 * self.shake), rng)

@@ -105,11 +105,11 @@ class Guard:
         """Keep what the start network is measured by, and the network."""
         run = self.run
         distance, spread = self._measure(fill, found)
-        limit = limit_of(distance, fill.own, self.growth)
+        limit = limit_of(distance, fill.source_distance, self.growth)
         self.state = {"fill": fill.to_dict(), "start": distance, "spread": spread, "limit": limit,
                       "distances": [], "stopped": 0, "outcome": ""}  # fmt: skip
         log.info("guard: box fill of the start network %.2f (of the source's labels %.2f); the run ends above %.2f",
-                 distance, fill.own, limit)  # fmt: skip
+                 distance, fill.source_distance, limit)  # fmt: skip
         if run.fabric.is_global_zero:
             weights.save(run.folder.start, run.pack(0, run.best, None, run.facts({})))
         run.fabric.barrier()

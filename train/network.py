@@ -21,7 +21,8 @@ from ..pose.input_spec import InputSpec, depth_for
 from ..pose.models import PoseNetwork, build_model, options_of, parse_options
 from ..pose.skeleton import Skeleton
 from ..progress import log
-from .options import HOURGLASS, NetworkOptions, TrainOptions
+from .option_parts import NetworkOptions
+from .options import HOURGLASS, TrainOptions
 
 SIDE = 256  # of the input, px, where nothing else is asked for
 

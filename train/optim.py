@@ -12,7 +12,8 @@ from torch import nn
 
 from ..errors import OptionError
 from ..progress import log
-from .options import OptimOptions, TrainOptions
+from .option_parts import OptimOptions
+from .options import TrainOptions
 from .schedules import Schedule
 
 NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)

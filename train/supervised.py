@@ -20,7 +20,8 @@ from ..pose.heatmap import decode
 from ..pose.models import PoseNetwork
 from .feeds.base import Batch, Feed
 from .feeds.labelled import feed_for
-from .options import TargetMapOptions, TrainOptions
+from .option_parts import TargetMapOptions
+from .options import TrainOptions
 from .ranks import loss_factors
 
 # of --loss balanced: additional weight of a cell at the peak of a target, an empty cell counting 1; see `losses.joints_mse`

@@ -82,6 +82,7 @@ class DiscriminatorTrainer:
             loss(self.discriminator(features)).backward()
             if self.fabric.world_size > 1:
                 for parameter in self.discriminator.parameters():
+                    assert parameter.grad is not None
                     parameter.grad = torch.as_tensor(self.fabric.all_reduce(parameter.grad, reduce_op="mean"))
             self.optimizer.step()
         self._batch = None

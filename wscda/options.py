@@ -16,7 +16,7 @@ from ..commandline.limits import COUNT_OR_ZERO, SHARE, Limits
 from ..train.options import AdaptOptions, FitOptions, LabelOptions
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EarlierNames(AdaptOptions):
     """Options under the names of earlier versions: --animal for the labelled data, --species, --refresh-every."""
 
@@ -56,7 +56,7 @@ def _data_sets() -> Collection[str]:
     return SOURCES
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class WscdaOptions(EarlierNames):
     """`zoopose wscda`."""
 
@@ -104,7 +104,7 @@ class WscdaOptions(EarlierNames):
         return frozenset((self.augment,))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PploOptions(EarlierNames, LabelOptions):
     """`zoopose pplo`."""
 
@@ -117,8 +117,9 @@ class PploOptions(EarlierNames, LabelOptions):
     refresh: Annotated[int, COUNT_OR_ZERO, flag("--refresh-every")] = 0
     """epochs between two rounds of labelling; 0: --num-epochs divided by --rounds"""
     select: Literal["quantile", "threshold", "self_consistency", "small_loss"] = "quantile"
-    """which labels train: the round's share with the highest peaks; every peak of at least --threshold; the share whose heatmaps of
-    picture and mirror image differ least; or the share whose heatmap differs least from a peak at the label so far"""
+    """which labels train. quantile: those with the highest peaks; threshold: all with a peak of at least --threshold;
+    self_consistency: those whose heatmaps of picture and mirror image differ least; small_loss: those whose heatmap differs least
+    from a peak at the label"""
     threshold: Annotated[float | None, Limits(0, 1000), expert()] = None
     """lowest peak of a label that trains; default: 0.5 with --select threshold, else 0"""
     share_first: Annotated[float, SHARE] = 0.2
@@ -128,10 +129,11 @@ class PploOptions(EarlierNames, LabelOptions):
     grow: Annotated[Literal["linear", "cosine"], expert()] = "linear"
     """how the share grows in between"""
     per: Annotated[Literal["joint", "global", "frame"], expert()] = "joint"
-    """what the share is taken of: labels of each joint; all labels; or all labels, those of confident frames first"""
+    """what the shares are of. joint: labels of each joint; global: all labels; frame: all labels, those of confident frames
+    first"""
     check_limit: Annotated[float, Limits(0, inf), expert()] = 0.0
-    """largest distance between a joint in picture and mirror image, in shares of the crop's side; labels above it are left out; 0:
-    no limit"""
+    """largest distance between a joint in picture and mirror image, in shares of the crop's side; labels above it are left out;
+    0: no limit"""
     no_hold: Annotated[bool, expert()] = False
     """let all labels move together from round to round; default: subtract their median movement since the first round"""
     target_weight: Annotated[float, Limits(0, 1_000_000), expert()] = 1.0
@@ -141,7 +143,7 @@ class PploOptions(EarlierNames, LabelOptions):
     source_ratio: Annotated[float, SHARE] = 0.5
     """share of labelled pictures in a batch, which has twice --train-batch pictures"""
     stop_below: Annotated[float, Limits(0, inf), expert()] = 0.01
-    """share of changed labels below which, twice in a row, the run ends; 0: it never ends early"""
+    """the run ends if two rounds in a row change less than this share of the labels; 0: it never ends early"""
     source_augment: Literal["strong", "standard", "none"] = "strong"
     """augmentation of labelled pictures"""
     target_augment: Literal["strong", "standard", "none"] = "strong"

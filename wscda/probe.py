@@ -153,9 +153,9 @@ def _fit(x: torch.Tensor, y: torch.Tensor) -> Callable[[torch.Tensor], torch.Ten
         solver.zero_grad()
         entropy = nn.functional.binary_cross_entropy_with_logits(scaled @ w + b, y, weight)
         total = entropy + PENALTY * w.square().sum()
-        total.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
+        total.backward()
         return total
 
     with torch.enable_grad():
-        solver.step(loss)  # type: ignore[arg-type]  # torch says float, and takes a tensor too
+        solver.step(loss)
     return lambda new: ((new - mean) / std) @ w.detach() + b.detach()

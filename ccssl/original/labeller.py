@@ -220,7 +220,7 @@ class _ViewedCrops(Dataset[dict[str, Any]]):
         }
 
 
-def _collate(items: list[Any]) -> dict[str, Any]:
+def _collate(items: Sequence[Any]) -> dict[str, Any]:
     readable = [item for item in items if not isinstance(item, Fault)]
     faults = [item for item in items if isinstance(item, Fault)]
     if not readable:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,7 +22,7 @@ from ...pose.original.heatmap import draw_labelmaps, final_preds
 DECAY = 0.9  # factor on the confidence of a label that is carried to the next frame; published
 REACH_PX = 15.0  # longest flow, px of a crop of PUBLISHED_SIDE_PX; published
 PUBLISHED_SIDE_PX = 256
-_LUCAS_KANADE = {
+_LUCAS_KANADE: dict[str, Any] = {
     "winSize": (15, 15),
     "maxLevel": 2,
     "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 10, 0.03),
@@ -181,7 +182,8 @@ def grey(image: np.ndarray, mean: np.ndarray) -> np.ndarray:
 def lucas_kanade(xy: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """(K, 2) float32 points of one uint8 picture in the next; the status that OpenCV returns is ignored, as published."""
     points = np.ascontiguousarray(xy, np.float32).reshape(-1, 1, 2)
-    flowed, _, _ = cv2.calcOpticalFlowPyrLK(before, after, points, None, **_LUCAS_KANADE)
+    # OpenCV takes None for "no initial points", which its types do not say
+    flowed, _, _ = cv2.calcOpticalFlowPyrLK(before, after, points, None, **_LUCAS_KANADE)  # type: ignore[call-overload]
     return flowed.reshape(-1, 2)
 
 

@@ -14,7 +14,7 @@ from .person import cut_box
 from .tree import CocoPart, read_parts
 
 CLASSES = ("bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe")
-MIN_SIZE_PX = 32.0  # shorter side of a box, px; chosen: in smaller animals joints can hardly be told apart
+MIN_SIZE_PX = 32.0  # shorter side of a box, px; chosen: in smaller animals joints are hardly visible
 HOW_TO_GET = "zoopose data get coco_animals --root ROOT --run, then coco_animals:ROOT"
 
 

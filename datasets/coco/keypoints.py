@@ -198,7 +198,7 @@ class CocoKeypoints(AnnotatedPictures):
             else:
                 boxed.add(image["id"])
             rows.append(_Row(ann, image, box))
-        # animals without a box cannot be told apart: of a picture without boxes one item is made, the whole picture
+        # animals without a box cannot be separated: a picture without boxes becomes one item, the whole picture
         drop = set()
         for i, number in boxless:
             image_id = rows[number].image["id"]
@@ -244,9 +244,13 @@ class CocoKeypoints(AnnotatedPictures):
         file = coco_file.read_coco(self.path)
         categories = choose_categories(file, category)
         in_split = recordings.images_of_split(file.images, self.split, fraction, seed)
-        own = [str(joint) for joint in next(iter(categories.values())).get("keypoints") or self.skeleton.joints]
-        columns = None if tuple(own) == self.skeleton.joints else [own.index(joint) for joint in self.skeleton.joints]
-        return truth_of_files([(file, in_split)], categories, len(own), [meta for *_, meta in self._entries], columns)
+        joints = [str(joint) for joint in next(iter(categories.values())).get("keypoints") or self.skeleton.joints]
+        columns = (
+            None if tuple(joints) == self.skeleton.joints else [joints.index(joint) for joint in self.skeleton.joints]
+        )
+        return truth_of_files(
+            [(file, in_split)], categories, len(joints), [meta for *_, meta in self._entries], columns
+        )
 
     def describe(self) -> dict[str, Any]:
         """Plain facts: name, file, split, counts, whether labelled, and what was left out."""

@@ -94,8 +94,8 @@ def truth_of_files(
             if ann["image_id"] not in wanted or ann["category_id"] not in categories:
                 continue
             try:
-                own, right = _annotation(i, ann, joints, columns)
-                annotations.append(own)
+                entry, right = _annotation(i, ann, joints, columns)
+                annotations.append(entry)
                 miscounted += not right
             except UnusableAnnotation as reason:
                 left_out[str(reason)] += 1
@@ -135,9 +135,9 @@ def _annotation(
     else:
         # the numbers of the file: the float32 of the items would round them
         keypoints = np.where(visible[:, None] > 0, np.array(ann["keypoints"], float).reshape(joints, 3), 0)
-    own = keypoints if columns is None else keypoints[columns]
-    known |= {"keypoints": own.ravel().tolist(), "iscrowd": int(coco_file.is_crowd(ann))}
-    known["num_keypoints"] = int((own[:, 2] > 0).sum())
+    chosen = keypoints if columns is None else keypoints[columns]
+    known |= {"keypoints": chosen.ravel().tolist(), "iscrowd": int(coco_file.is_crowd(ann))}
+    known["num_keypoints"] = int((chosen[:, 2] > 0).sum())
     given = ann.get("num_keypoints")
     area = coco_file.area_of(ann)
     if area is not None:
@@ -147,8 +147,8 @@ def _annotation(
 
 def _ignored(annotation_id: Any, ann: Entry, joints: int) -> dict[str, Any]:
     """An annotation that cannot be used, without joints: a result on its animal is not counted as wrong."""
-    own = {"id": annotation_id, "image_id": ann["image_id"], "category_id": ann["category_id"], "iscrowd": 0}
-    return own | {"keypoints": [0.0] * 3 * joints, "num_keypoints": 0} | _box_of(ann)
+    entry = {"id": annotation_id, "image_id": ann["image_id"], "category_id": ann["category_id"], "iscrowd": 0}
+    return entry | {"keypoints": [0.0] * 3 * joints, "num_keypoints": 0} | _box_of(ann)
 
 
 def _box_of(ann: Entry) -> dict[str, list[float]]:
@@ -184,8 +184,8 @@ def truth_of_items(
     for number, (image_id, box) in enumerate(zip(ids, np.asarray(boxes_xywh, float).tolist())):
         xy, visible = labels[0][number].astype(float), labels[1][number]
         keypoints = np.column_stack([np.where(visible[:, None] > 0, xy, 0), visible]).ravel().tolist()
-        own = {"id": number + 1, "image_id": image_id, "category_id": 1, "keypoints": keypoints, "bbox": box}
-        annotations.append(own | {"num_keypoints": int((visible > 0).sum()), "area": box[2] * box[3], "iscrowd": 0})
+        entry = {"id": number + 1, "image_id": image_id, "category_id": 1, "keypoints": keypoints, "bbox": box}
+        annotations.append(entry | {"num_keypoints": int((visible > 0).sum()), "area": box[2] * box[3], "iscrowd": 0})
     category = {"id": 1, "name": "animal"}
     notes = ("areas are those of the boxes",)
     return CocoTruth(images, annotations, [category], [(i, 1) for i in ids], one_category=True, notes=notes)

@@ -94,7 +94,7 @@ class VideoFile(UnlabelledPictures):
         return self._sample(self._recent[frame].copy(), meta)
 
     def with_skeleton(self, skeleton: Skeleton) -> Self:
-        """The same frames with this skeleton, and a decoder of their own."""
+        """The same frames with this skeleton, read by another decoder."""
         other = super().with_skeleton(skeleton)
         other._reader, other._recent = copy.copy(self._reader), OrderedDict()
         return other

@@ -1,36 +1,39 @@
-"""The published augmentations of CC-SSL, with every draw explicit: a draw can be made once, kept, and injected.
+"""The augmentations of the 2020 CC-SSL code. Random numbers are arguments, so a test can give the published ones.
 
-Source: J. Mu et al., "Learning from Synthetic Animals", CVPR 2020, as `published_geometry`. Three recipes:
+Source: see `pose.original.geometry`. Three recipes:
 
 - standard, before the crop: scale, rotation, mirror, gain of each colour channel;
-- strong ("sp"), on the whole picture: affine, noise, blur and contrast, each in one picture of two, in random order.
-  The box is not moved along, as published;
+- strong ("sp"), on the complete picture: affine, noise, blur and contrast, each in one picture of two, in random order. As in the
+  original code, the box does not move with the picture;
 - views for pseudo-labels: the crop itself and four random scales and rotations.
 
-The published strong recipe replayed the same draws in every worker and every epoch; here each item has a generator of
-its own, so nothing is replayed.
+The strong recipe of the original code repeats the same random numbers in each worker and each epoch; here each item has its own
+generator, so nothing is repeated.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import SimpleNamespace
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...errors import ZooposeError
 from ..skeleton import TIGDOG18
 from .geometry import flip_points
 
+# numbers of the original code
 BLOCKS = ("affine", "noise", "blur", "contrast")
-NOISE_GREY = 0.5 * 255
-IDENTITY_SCALE = 1.28
+NOISE_GREY = 0.5 * 255  # deviation of the noise, grey levels
+IDENTITY_SCALE = 1.28  # scale of a view that shows a crop of 256 px unchanged: its box is 200 x 1.28 px
 
 
 @dataclass(frozen=True)
 class StandardDraw:
-    """Random numbers of the standard recipe, in the published order: normal, uniform, normal, uniform, 3 gains."""
+    """Random numbers of the standard recipe, in the original order: normal, uniform, normal, uniform, 3 gains."""
 
     z_scale: float
     u_rot: float
@@ -39,10 +42,10 @@ class StandardDraw:
     gain: tuple[float, float, float]
 
     @classmethod
-    def of(cls, numbers) -> StandardDraw:
-        """From 7 numbers in that order."""
-        z_scale, u_rot, z_rot, u_flip, *gain = (float(n) for n in numbers)
-        return cls(z_scale, u_rot, z_rot, u_flip, tuple(gain))
+    def of(cls, numbers: Iterable[float]) -> StandardDraw:
+        """Make a draw from 7 numbers in that order."""
+        z_scale, u_rot, z_rot, u_flip, red, green, blue = (float(n) for n in numbers)
+        return cls(z_scale, u_rot, z_rot, u_flip, (red, green, blue))
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,15 +53,18 @@ class StrongDraw:
     """Random numbers of the strong recipe.
 
     Attributes:
-        order: the blocks in the order in which they are applied; blocks left out are not applied.
-        scale_xy, translate_xy: factors, and fractions of width and height.
-        rotate_deg, shear_deg: angles.
-        linear: bilinear instead of nearest resampling.
+        order: the blocks that are applied, in their order.
+        scale_xy: (2,) factors.
+        translate_xy: (2,) shares of width and height.
+        rotate_deg: angle of the turn.
+        shear_deg: angle of the shear.
+        linear: bilinear resampling; False: nearest pixel.
         fill_rgb: (3,) grey levels outside the picture.
-        noise_seed, noise_of_channel: generator of the noise; noise of its own for every channel.
-        blur_px: Gaussian sigma.
+        noise_seed: of the generator of the noise.
+        noise_of_channel: different noise for each channel.
+        blur_px: sigma of the Gaussian.
         contrast: (3,) factors about 127.
-        u_flip: uniform; mirrored up to 0.5.
+        u_flip: uniform; the picture is mirrored for values up to 0.5.
     """
 
     order: tuple[str, ...]
@@ -77,19 +83,28 @@ class StrongDraw:
 
 @dataclass
 class Augmented:
-    """A picture with its joints and box. image (3, H, W) float32; pts (K, 3); center (2,) float32 px; rot in degrees."""
+    """A picture with its joints and box.
+
+    Attributes:
+        image: (3, H, W) float32.
+        pts: (K, 3) x, y and flag.
+        center: (2,) float32 px.
+        scale: side of the box / 200 px. A float32 scale makes later arithmetic float32.
+        rot_deg: turn of the crop, counter-clockwise.
+    """
 
     image: np.ndarray
     pts: np.ndarray
     center: np.ndarray
-    scale: float
-    rot_deg: float = 0.0
+    scale: float | np.float32
+    rot_deg: float | np.float32 = 0.0
 
 
 def draw_standard(rng: np.random.Generator) -> StandardDraw:
-    """Random numbers for `standard`. The second normal is drawn always, so that draws stay aligned."""
+    """Draw random numbers for `standard`. The second normal is drawn also where it is not used, so all items draw as many."""
     z_scale, u_rot, z_rot, u_flip = rng.standard_normal(), rng.random(), rng.standard_normal(), rng.random()
-    return StandardDraw(z_scale, u_rot, z_rot, u_flip, tuple(rng.uniform(0.8, 1.2, 3)))
+    red, green, blue = rng.uniform(0.8, 1.2, 3)
+    return StandardDraw(z_scale, u_rot, z_rot, u_flip, (red, green, blue))
 
 
 def standard(
@@ -100,19 +115,19 @@ def standard(
     flip: bool = True,
     flip_order: np.ndarray = TIGDOG18.flip_order,
 ) -> Augmented:
-    """The published standard recipe: the picture mirrored and its channels scaled, the box scaled and turned.
+    """Apply the standard recipe: mirror the picture and scale its channels, scale and turn the box.
 
     Args:
-        item: see `Augmented`; not changed.
+        item: is not changed.
         draw: from `draw_standard`.
-        scale_factor: the box is scaled by 1 + a normal of this deviation, cut at one deviation.
-        rot_factor: in 6 of 10 items, turned by a normal of this many degrees, cut at two deviations.
+        scale_factor: the box is scaled by 1 + a normal of this deviation, limited to one deviation.
+        rot_factor: 6 of 10 items are turned by a normal of this deviation in degrees, limited to two deviations.
         flip: mirror half of the items.
-        flip_order: (K,) of the skeleton.
+        flip_order: (K,) index of each joint's partner, see `Skeleton.flip_order`.
     """
     f32 = np.float32
     factor = np.clip(f32(draw.z_scale) * f32(scale_factor) + f32(1), f32(1 - scale_factor), f32(1 + scale_factor))
-    rot = 0.0
+    rot: float | np.float32 = 0.0
     if draw.u_rot <= 0.6:
         rot = np.clip(f32(draw.z_rot) * f32(rot_factor), f32(-2 * rot_factor), f32(2 * rot_factor))
     scaled = Augmented(item.image, item.pts, item.center, f32(item.scale) * factor, rot)
@@ -125,7 +140,7 @@ def standard(
 
 
 def mirrored(item: Augmented, flip_order: np.ndarray = TIGDOG18.flip_order) -> Augmented:
-    """Picture, joints and centre mirrored, as published: x becomes width - x."""
+    """Mirror picture, joints and centre; as in the original code x becomes width - x."""
     width = item.image.shape[2]
     center = item.center.copy()
     center[0] = width - center[0]
@@ -134,7 +149,7 @@ def mirrored(item: Augmented, flip_order: np.ndarray = TIGDOG18.flip_order) -> A
 
 
 def draw_strong(rng: np.random.Generator) -> StrongDraw:
-    """Random numbers for `strong`."""
+    """Draw random numbers for `strong`."""
     applied = rng.random(len(BLOCKS)) < 0.5
     order = tuple(BLOCKS[i] for i in rng.permutation(len(BLOCKS)) if applied[i])
     alpha = rng.uniform(0.5, 2, 3)
@@ -155,18 +170,18 @@ def draw_strong(rng: np.random.Generator) -> StrongDraw:
 
 
 def strong(image: np.ndarray, pts: np.ndarray, draw: StrongDraw) -> tuple[np.ndarray, np.ndarray]:
-    """The published strong recipe without its mirror, which follows after joints outside were taken out.
+    """Apply the strong recipe without its mirror, which the caller applies after it has removed joints outside the picture.
 
     Args:
-        image: (H, W, 3) uint8; not changed.
-        pts: (K, 2 or more) x, y and more; only x and y are moved, absent joints at (0, 0) too.
+        image: (H, W, 3) uint8; is not changed.
+        pts: (K, 2 or more) x, y and more; x and y are moved, also those of joints without label at (0, 0).
         draw: from `draw_strong`.
 
     Returns:
-        Picture and joints of the same shapes; joints may lie outside.
+        Picture and joints with the same shapes; joints may be outside the picture.
 
     Raises:
-        ZooposeError: without the imgaug module.
+        ZooposeError: the module imgaug is missing.
     """
     imgaug = _imgaug()
     for block in draw.order:
@@ -186,14 +201,21 @@ def strong(image: np.ndarray, pts: np.ndarray, draw: StrongDraw) -> tuple[np.nda
     return image, pts
 
 
-def affine_matrix(size_hw, scale_xy, translate_xy, rotate_deg, shear_deg) -> np.ndarray:
-    """Matrix of imgaug 0.3's Affine, about the middle of the picture (later versions shear differently).
+def affine_matrix(
+    size_hw: tuple[int, int],
+    scale_xy: ArrayLike,
+    translate_xy: ArrayLike,
+    rotate_deg: ArrayLike,
+    shear_deg: ArrayLike,
+) -> np.ndarray:
+    """Compute the matrix of imgaug 0.3's Affine, about the middle of the picture (later versions shear differently).
 
     Args:
         size_hw: rows, columns of the picture.
         scale_xy: (..., 2) factors.
-        translate_xy: (..., 2) fractions of width and height, rounded to whole pixels.
-        rotate_deg, shear_deg: (...) angles.
+        translate_xy: (..., 2) shares of width and height; the move is rounded to whole pixels.
+        rotate_deg: (...) angle of the turn.
+        shear_deg: (...) angle of the shear.
 
     Returns:
         (..., 3, 3) float64, from old to new pixels.
@@ -213,8 +235,8 @@ def affine_matrix(size_hw, scale_xy, translate_xy, rotate_deg, shear_deg) -> np.
     return matrix
 
 
-def warp(image: np.ndarray, matrix: np.ndarray, linear: bool, fill_rgb) -> np.ndarray:
-    """(H, W, 3) uint8 picture moved by a `affine_matrix`; the fill is cut to whole grey levels."""
+def warp(image: np.ndarray, matrix: np.ndarray, linear: bool, fill_rgb: Iterable[float]) -> np.ndarray:
+    """Move a picture (H, W, 3) uint8 by an `affine_matrix`; the fill is truncated to whole grey levels."""
     height, width = image.shape[:2]
     flags = cv2.INTER_LINEAR if linear else cv2.INTER_NEAREST
     fill = tuple(int(grey) for grey in fill_rgb)
@@ -223,22 +245,23 @@ def warp(image: np.ndarray, matrix: np.ndarray, linear: bool, fill_rgb) -> np.nd
     )
 
 
-def contrast(image: np.ndarray, alpha) -> np.ndarray:
-    """(H, W, 3) uint8 picture with 127 + alpha (v - 127), one factor a channel, clipped and cut to whole levels."""
+def contrast(image: np.ndarray, alpha: Iterable[float]) -> np.ndarray:
+    """127 + alpha (v - 127) for a picture (H, W, 3) uint8, one factor for each channel, limited and truncated to whole levels."""
     adjust = _imgaug().contrast.adjust_contrast_linear
     channels = [adjust(np.ascontiguousarray(image[..., c : c + 1]), a) for c, a in enumerate(alpha)]
     return np.concatenate(channels, -1)
 
 
-def views(normals, scale_factor: float = 0.25, rot_factor: float = 30.0) -> tuple[np.ndarray, np.ndarray]:
-    """Scales and rotations of the published pseudo-label views: the crop as it is, then one view a row of normals.
+def views(normals: ArrayLike, scale_factor: float = 0.25, rot_factor: float = 30.0) -> tuple[np.ndarray, np.ndarray]:
+    """Scales and rotations of the views for pseudo-labels: the crop itself, then one view for each row of `normals`.
 
     Args:
-        normals: (V, 2) standard normals: scale, rotation.
-        scale_factor, rot_factor: deviations, see `standard`; here every view is turned.
+        normals: (V, 2) standard normals for scale and rotation.
+        scale_factor: deviation of the scale, see `standard`.
+        rot_factor: deviation of the turn in degrees, see `standard`; here each view is turned.
 
     Returns:
-        scale (V + 1,) where 1.28 is the crop as it is, rot_deg (V + 1,); float64.
+        scale (V + 1,), where 1.28 is the crop itself, and rot_deg (V + 1,); float64.
     """
     normals = np.asarray(normals, float)
     scale = IDENTITY_SCALE * np.clip(1 + scale_factor * normals[:, 0], 1 - scale_factor, 1 + scale_factor)
@@ -247,17 +270,17 @@ def views(normals, scale_factor: float = 0.25, rot_factor: float = 30.0) -> tupl
 
 
 def draw_views(rng: np.random.Generator, count: int = 4) -> np.ndarray:
-    """(count, 2) normals for `views`."""
+    """Draw normals (count, 2) for `views`."""
     return rng.standard_normal((count, 2))
 
 
 def _imgaug() -> SimpleNamespace:
-    """imgaug's parts that the strong recipe needs, imported when first used."""
+    """The parts of imgaug that the strong recipe needs, imported when first used."""
     try:
         from imgaug.augmenters import arithmetic, blur, contrast
     except (ImportError, AttributeError) as error:  # imgaug itself does not import on NumPy 2
         raise ZooposeError(
-            "the module imgaug (distribution imaug), which the published strong augmentation uses",
+            "the module imgaug (distribution imaug), which the strong augmentation of the 2020 code uses",
             str(error),
             "uv sync --extra imgaug\nor: pip install 'zoopose[imgaug]'",
         ) from error

@@ -1,8 +1,8 @@
-"""A stacked hourglass as the published CC-SSL code loads it: its keys, its joints' order, pictures less a mean and nothing else.
+"""Write a stacked hourglass as a checkpoint that the 2020 CC-SSL code loads: its keys, its order of joints, its normalisation.
 
-Source: as `published_geometry`. The published code loads strictly, through DataParallel, and takes from a picture no more than the
-mean of its data set. What else a network of ours does to its pictures (division by a deviation, another mean, BGR) is put into the
-weights of its first layer.
+Source: see `pose.original.geometry`. That code accepts only checkpoints with exactly its keys, through DataParallel. It
+subtracts the mean of its data set from a picture, and nothing else. Other steps of a network's normalisation (division by a
+deviation, another mean, BGR) are put into the weights of its first layer.
 """
 
 from __future__ import annotations
@@ -20,25 +20,27 @@ from ..skeleton import TIGDOG18
 from ..weights import hourglass_numbers, without_prefix
 
 ARCHS = ("hg", "hg_multitask")
-WIDTH, DEPTH = 128, 4  # planes and halvings that the published code builds, whatever its options
-LR = 2.5e-4  # its default
+# numbers of the 2020 code
+WIDTH, DEPTH = 128, 4  # planes and halvings of each hourglass that it builds
+LR = 2.5e-4  # its default learning rate
 
 
 def original_checkpoint(
     network: Loaded, mean: Sequence[float], channel_order: Sequence[int] | None = None
 ) -> dict[str, Any]:
-    """The published fields: epoch, arch, state_dict (keys with `module.`), best_acc, optimizer.
+    """Make a checkpoint of the 2020 code: epoch, arch, state_dict (keys with `module.`), best_acc, optimizer.
 
-    best_acc is 0: the published score of this network is not known, and the next epoch there is the best so far. The optimiser's
-    averages are taken over where they are RMSprop's, the published solver's, and the weights are as they were; else they are fresh.
+    best_acc is 0, since the network's score in that code is not known; its next epoch becomes the best. The optimiser's
+    averages are copied where they are those of RMSprop, that code's optimiser, and the weights do not change; otherwise they
+    are new.
 
     Args:
         network: with its checkpoint's `state`.
-        mean: (3,) RGB mean in 0..1 that the published code will take off the pictures.
-        channel_order: (18,) which joint of `TIGDOG18` each channel of the file holds; default: as they are.
+        mean: (3,) RGB mean in 0..1 that the 2020 code will subtract from the pictures.
+        channel_order: (18,) joint of `TIGDOG18` in each channel of the file; None: their own order.
 
     Raises:
-        OptionError: a network that the published code has no class for.
+        OptionError: a network that the 2020 code cannot build.
     """
     tensors = {key: value.detach().cpu() for key, value in without_prefix(network.model.state_dict()).items()}
     empty = _original_network(network, tensors)
@@ -47,21 +49,30 @@ def original_checkpoint(
         tensors |= first_layer(tensors, network, mean)
     if channel_order is not None:
         tensors = reordered(tensors, np.asarray(channel_order))
-    own = None if changed or channel_order is not None else _rms_state(network.state.get("optimizer"), empty)
+    rms = None if changed or channel_order is not None else _rms_state(network.state.get("optimizer"), empty)
+    keys = empty.state_dict()
     return {
         "epoch": int(network.state.get("epoch") or 0),
         "arch": network.arch,
-        "state_dict": {f"module.{key}": tensors[key].clone(memory_format=torch.contiguous_format) for key in empty.state_dict()},
+        "state_dict": {f"module.{k}": tensors[k].clone(memory_format=torch.contiguous_format) for k in keys},
         "best_acc": 0.0,
-        "optimizer": own or torch.optim.RMSprop(empty.parameters(), lr=LR).state_dict(),
-    }  # fmt: skip
+        "optimizer": rms or torch.optim.RMSprop(empty.parameters(), lr=LR).state_dict(),
+    }
 
 
 def first_layer(tensors: Mapping[str, torch.Tensor], network: Loaded, mean: Sequence[float]) -> dict[str, torch.Tensor]:
-    """Weights and biases of the first layer for pictures less `mean`, undivided, RGB.
+    """Change weights and biases of the first layer for RGB pictures minus `mean`, without a division.
 
-    The layer's outputs are the same as before; where another mean is taken off, those over the rim of the picture (3 px) differ,
+    The layer's outputs stay the same. Where the mean differs from the network's, they change within 3 px of the picture's border,
     since the layer pads with zeros.
+
+    Args:
+        tensors: of the network; `conv1.weight` and `conv1.bias` are read.
+        network: its input spec is used.
+        mean: (3,) RGB mean in 0..1 that will be subtracted from the pictures.
+
+    Returns:
+        The new `conv1.weight` and `conv1.bias`.
     """
     spec, weight = network.spec, tensors["conv1.weight"].double()
     weight = weight / torch.tensor(spec.std, dtype=torch.float64)[:, None, None]
@@ -79,10 +90,10 @@ def _plain_input(network: Loaded, mean: Sequence[float]) -> bool:
 
 
 def _original_network(network: Loaded, tensors: Mapping[str, torch.Tensor]) -> torch.nn.Module:
-    """The published class's twin, without values.
+    """Build the network that the 2020 code would build, on the meta device.
 
     Raises:
-        OptionError: there is none.
+        OptionError: it cannot build such a network.
     """
     again = "a network made by: zoopose train --augment published --stacks N --blocks N"
     if network.arch not in ARCHS:
@@ -93,12 +104,12 @@ def _original_network(network: Loaded, tensors: Mapping[str, torch.Tensor]) -> t
         raise OptionError(
             f"the {len(TIGDOG18)} joints of TigDog, which the published code counts on",
             f"{len(network.skeleton)} joints of {network.skeleton.name}",
-            "zoopose train --init-weights FILE --dataset real_animal carries a network over to them",
+            "zoopose train --init-weights FILE --dataset real_animal makes a network for these joints",
         )
     numbers = hourglass_numbers(tensors)
     if (numbers["width"], numbers["depth"]) != (WIDTH, DEPTH):
         found = f"--width {numbers['width']} --depth {numbers['depth']}"
-        raise OptionError(f"--width {WIDTH} --depth {DEPTH}, which the published code builds", found, again)
+        raise OptionError(f"--width {WIDTH} --depth {DEPTH}, the sizes of the published code", found, again)
     if network.arch == "hg_multitask":
         numbers["num_parts"] = len(tensors["score_seg.0.weight"])
     with torch.device("meta"):
@@ -112,7 +123,7 @@ def _original_network(network: Loaded, tensors: Mapping[str, torch.Tensor]) -> t
 
 
 def _rms_state(state: Mapping[str, Any] | None, empty: torch.nn.Module) -> Mapping[str, Any] | None:
-    """An optimiser's state, where it is RMSprop's over all weights in one group; else None."""
+    """The state of an optimiser if it is RMSprop with all weights in one group; otherwise None."""
     groups = (state or {}).get("param_groups") or []
     whole = len(groups) == 1 and len(groups[0].get("params", ())) == len(list(empty.parameters()))
     return state if whole and "alpha" in groups[0] else None

@@ -29,7 +29,7 @@ def _plain(
     light = Light(np.array([0, 0, 1.0]), np.full(3, 0.6), np.full(3, 0.4))
     posed = pose_mesh(mesh, gait, cycle, manner)
     frame, picture = compose(
-        mesh, posed, camera, paint(mesh, _GREY), light, np.ones((*size_hw, 3), np.float32), {}, cover
+        mesh, posed, camera, paint(mesh, _GREY), light, np.ones((*size_hw, 3), np.float32), about={}, cover=cover
     )
     return mesh, posed, finish(frame, picture)
 

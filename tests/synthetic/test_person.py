@@ -33,7 +33,7 @@ def _seen(azimuth: float, posture: Posture = _STANDING):
     light = Light(np.array([0, 0, 1.0]), np.full(3, 0.6), np.full(3, 0.4))
     paint = dress(standard_skin(detail=_DETAIL), draw_outfit(stream(1)))
     white = np.ones((240, 200, 3), np.float32)
-    frame, _ = compose(mesh, pose_person(mesh, posture), camera, paint, light, white, {})
+    frame, _ = compose(mesh, pose_person(mesh, posture), camera, paint, light, white, about={})
     return frame
 
 

@@ -23,7 +23,8 @@ from ...pose.person_augment import PersonAugmentation
 from ...pose.person_frames import FRAMES
 from ...pose.skeleton import Skeleton
 from ..check_labels import check_labels
-from ..options import AugmentOptions, TargetMapOptions, TrainOptions
+from ..option_parts import AugmentOptions, TargetMapOptions
+from ..options import TrainOptions
 from ..recipes import load_recipe
 from .base import Feed, FeedConfig
 from .crops import CacheConfig, CropFeed, TargetConfig

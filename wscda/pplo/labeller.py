@@ -138,7 +138,7 @@ class MirrorLabeller(ChunkLabeller):
         mean = (upright + mirrored) / 2
         xy, peak = spec.decode(mean)
         upright_xy, mirrored_xy = (spec.decode(maps)[0] for maps in (upright, mirrored))
-        to_image = spec.image_from_heatmap(inner_from_image(batch["crop_from_image"], self.crops.size, spec.size))
+        to_image = spec.image_from_heatmap(inner_from_image(batch["crop_from_image"], self.crops.side, spec.size))
         out["xy"][rows] = apply(to_image, xy.cpu().double()).float().numpy()
         out["peak"][rows] = peak.clamp_min(0).cpu().numpy()
         out["crop_px"][rows] = batch["crop_from_image"][:, 0, 0].numpy()

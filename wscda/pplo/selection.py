@@ -63,7 +63,8 @@ def similarity(maps: torch.Tensor, xy_heatmap: torch.Tensor, sigma: float, encod
         sigma, encoding: of the target map.
     """
     known = xy_heatmap.isfinite().all(-1)
-    target = heatmap.encode(xy_heatmap, known, tuple(maps.shape[-2:]), sigma, encoding)
+    height, width = maps.shape[-2:]
+    target = heatmap.encode(xy_heatmap, known, (height, width), sigma, encoding)
     return torch.where(known, -(maps - target).square().mean((2, 3)), torch.nan)
 
 
@@ -120,6 +121,7 @@ def restore_previous(labels: PseudoLabels, before: PseudoLabels, confidence: np.
         confidence: (N, K) of the labels of the round before by the current network; None: their earlier confidence.
     """
     assert labels.score is not None and before.score is not None
+    assert labels.peak is not None and before.peak is not None
     better = labels.score > before.score
     previous = before.admitted & ~better
     labels.replaced = before.admitted & better
@@ -141,6 +143,7 @@ def select_labels(labels: PseudoLabels, before: PseudoLabels | None, rule: Rule,
         share: of the labels, see `Rule.share`.
     """
     shape = labels.confidence.shape
+    assert labels.peak is not None
     usable = (labels.confidence > 0) & (labels.peak > 0) & (labels.peak >= rule.threshold)
     failed = np.nan_to_num(labels.checks["equivariance"]) > rule.limit_px
     confidence = np.where(usable & ~failed, labels.confidence, 0)

@@ -101,6 +101,7 @@ class PploStep(SelfTrainingStep):
 
     def nothing_admitted(self, labels: PseudoLabels) -> DataError | None:
         """The error where a round admits no label."""
+        assert labels.peak is not None
         highest = float(labels.peak.max(initial=0))
         if highest <= 0:
             return super().nothing_admitted(labels)
