@@ -14,7 +14,8 @@ from ..datasets.pseudo_labels import PseudoLabels
 from ..errors import DataError
 from ..progress import log
 from ..train.adaptation import FROM_SCRATCH
-from ..train.selftraining.step import RoundLabeller, SelfTrainingConfig, SelfTrainingFeeds, SelfTrainingStep
+from ..train.selftraining.config import RoundLabeller, SelfTrainingConfig, SelfTrainingFeeds
+from ..train.selftraining.step import SelfTrainingStep
 from ..train.supervised import MapLoss
 from .teacher import Teacher
 

@@ -12,8 +12,9 @@ from ..datasets.pseudo_labels import CHECKS, REASONS, PseudoLabels
 from ..pose.augment import restyle
 from ..pose.random_draws import generator_for
 from ..progress import log
+from ..train.selftraining.config import SelfTrainingConfig, SelfTrainingFeeds
 from ..train.selftraining.curriculum import admit, frame_confidence, share_at
-from ..train.selftraining.step import Pair, SelfTrainingConfig, SelfTrainingFeeds
+from ..train.selftraining.step import Pair
 from ..train.streams import Stream
 from ..train.supervised import MapLoss
 from .base_step import Admission, BaseStep, Record

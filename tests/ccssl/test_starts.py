@@ -24,7 +24,8 @@ from zoopose.errors import DataError, OptionError
 from zoopose.evaluation import options as test_options
 from zoopose.evaluation import test as test_command
 from zoopose.pose import checkpoints
-from zoopose.train.selftraining.step import SelfTrainingConfig, SelfTrainingFeeds, SelfTrainingStep
+from zoopose.train.selftraining.config import SelfTrainingConfig, SelfTrainingFeeds
+from zoopose.train.selftraining.step import SelfTrainingStep
 from zoopose.train.supervised import LOSSES
 
 PROTOCOLS = ("zoopose", "published")

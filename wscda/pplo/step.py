@@ -15,8 +15,9 @@ from torch import nn
 from ...datasets.pseudo_labels import PseudoLabels
 from ...errors import DataError
 from ...progress import log
+from ...train.selftraining.config import SelfTrainingConfig, SelfTrainingFeeds
 from ...train.selftraining.curriculum import weight_at
-from ...train.selftraining.step import SelfTrainingConfig, SelfTrainingFeeds, SelfTrainingStep
+from ...train.selftraining.step import SelfTrainingStep
 from ...train.step import TrainingEnded
 from ...train.supervised import MapLoss
 from .labeller import MirrorLabeller
