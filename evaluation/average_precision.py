@@ -1,9 +1,9 @@
-"""Average precision as PASCAL VOC takes it, in both its forms.
+"""Average precision by both definitions of PASCAL VOC.
 
 Source: M. Everingham et al., "The PASCAL Visual Object Classes Challenge: A Retrospective", IJCV 2015, section 3.4: until VOC
 2009 the mean of eleven precisions, from 2010 on the area under the curve.
 
-    right = scores_of_matches > 0                     # which detections found an object of their own
+    right = scores_of_matches > 0                     # which detections match an object that no better one has
     recall, precision = precision_recall(confidence, right, objects=120)
     voc_ap(recall, precision), voc_ap(recall, precision, "11 points")
 """
@@ -18,7 +18,7 @@ from ..errors import OptionError, ZooposeError
 
 
 def precision_recall(scores: np.ndarray, right: np.ndarray, objects: int) -> tuple[np.ndarray, np.ndarray]:
-    """The curve that ranked detections trace, one point a detection, best first (equal scores in the order given).
+    """The curve that ranked detections trace, one point a detection, best first (equal scores in their order).
 
     Args:
         scores: (N,) confidence.

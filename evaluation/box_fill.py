@@ -1,7 +1,7 @@
 """Box fill: how poses fill the boxes of their animals. It needs no label of the target, and agreement cannot fake it.
 
-A network that learns from its own labels agrees with itself more and more, whether it is right or not. Where it goes wrong, its
-poses shrink inside their boxes. The box is known on every target, and a labelled source says how poses fill boxes. Six numbers
+A network that learns from its own pseudo-labels agrees with itself more and more, whether it is right or not. If it fails, its
+poses shrink inside their boxes. The box is known on every target, and a labelled source shows how poses fill boxes. Six numbers
 describe the fill of a pose, and their distance from the source's is small where a pose fills its box as the source's poses do.
 
 Frame: the picture, px; pixel centres are at integers, boxes are x, y, width, height. The six numbers, and the distance in
@@ -17,22 +17,19 @@ from typing import Any
 import numpy as np
 
 NUMBERS = ("left", "right", "top", "bottom", "spread_x", "spread_y")
-LEAST_JOINTS = 3  # of a pose whose fill means anything
-LEAST_SHARE = 0.5  # of the frames in which a joint is labelled, and of these joints in a pose
-LEAST_DEVIATION = (
-    0.01  # of the box: a source whose poses are all alike is no reason to take a hair's breadth for a difference
-)
-LEAST_DISTANCE = 0.5  # deviations: below that two poses of one animal differ anyway
-# Deviations: runs that gained stayed below 4.0, runs that did harm passed 4.5 by their second epoch
-# (docs/methods/guard.md). A start that is near to it, or beyond, has little room left: nothing says any more that its poses are
-# poses.
+LEAST_JOINTS = 3  # joints of a pose: the fewest for which a box fill is computed
+LEAST_SHARE = 0.5  # share of the frames in which a joint is labelled, and of these joints in a pose
+LEAST_DEVIATION = 0.01  # share of the box: smallest standard deviation, for a source whose poses are all the same
+LEAST_DISTANCE = 0.5  # standard deviations: smaller distances occur between poses of one animal
+# Standard deviations. Runs that improved stayed below 4.0; runs that became worse passed 4.5 by their second epoch
+# (docs/methods/guard.md). A start near this limit has little room: its poses are already far from those of the source.
 FAR = 4.5
-FULL_GROWTH = 0.6  # the growth that leads to FAR and no further
-LEAST_ROOM = 0.15  # of the start's distance: the room of a start that is beyond
-# Of distance and peak in crops as they are: animals at a third of their box's size, seen three times as large, gave 0.36 and 1.9;
-# elsewhere no zoom came below 0.9 and above 1.1 at once (docs/methods/guard.md)
+FULL_GROWTH = 0.6  # growth (a share of the start's distance) at which the limit is FAR
+LEAST_ROOM = 0.15  # share of the start's distance: room of a start beyond FAR
+# Shares of the distance and of the mean peak in crops without zoom. Animals at a third of the size of their box gave 0.36 and 1.9
+# in crops three times as tight; elsewhere no zoom gave less than 0.9 and more than 1.1 together (docs/methods/guard.md).
 CLOSER, SURER = 0.6, 1.1
-WHOLE = 0.02  # of the picture's side: a box that comes nearer to all of its edges is the whole picture
+WHOLE = 0.02  # share of the picture's side: a box this close to all edges is the whole picture
 
 
 def fill_of(xy_px: np.ndarray, box_xywh: np.ndarray, joints: np.ndarray | None = None) -> np.ndarray:
@@ -70,7 +67,7 @@ def fill_of(xy_px: np.ndarray, box_xywh: np.ndarray, joints: np.ndarray | None =
 
 
 def share_of_whole_pictures(box_xywh: np.ndarray, size_hw: np.ndarray) -> float:
-    """Share of the boxes that are the whole picture: nobody has drawn them, and they say nothing of the animal.
+    """Share of the boxes that are the whole picture: no person has drawn them, and they contain no information about the animal.
 
     Args:
         box_xywh: (N, 4) and size_hw: (N, 2) of the pictures, px.
@@ -93,7 +90,7 @@ def tightened(box_xywh: np.ndarray, zoom: float) -> np.ndarray:
 def zoom_of(tried: Mapping[float, tuple[float, float]]) -> float:
     """How much tighter than the target's boxes are those that the source's boxes are like, as the start network sees it.
 
-    Where an animal takes a third of its box, poses that shrink to a third are right, and box fill says nothing. The start network
+    Where an animal takes a third of its box, poses that shrink to a third are right, and box fill is no evidence. The start network
     has not seen the target, and looks for animals of the source's size. Where it is surer of itself in tighter crops, and its poses
     there fill the tighter boxes as the source's do, these are the boxes.
 
@@ -108,7 +105,7 @@ def zoom_of(tried: Mapping[float, tuple[float, float]]) -> float:
     return min(better, key=lambda zoom: better[zoom]) if better else 1.0
 
 
-def limit_of(start: float, own: float, growth: float) -> float:
+def limit_of(start: float, source: float, growth: float) -> float:
     """The distance at which an adaptation counts as harmful.
 
     It is `1 + growth` times the distance of the start network. A start that is closer than the source's own labels counts as far as
@@ -116,10 +113,10 @@ def limit_of(start: float, own: float, growth: float) -> float:
     above a start beyond it.
 
     Args:
-        start: distance of the start network; own: of the source's labels, see `BoxFill.own`.
+        start: distance of the start network; source: of the source's labels, see `BoxFill.source_distance`.
         growth: at least 0; infinite for no limit.
     """
-    base = max(start, own, LEAST_DISTANCE)
+    base = max(start, source, LEAST_DISTANCE)
     room = max(LEAST_ROOM * base, min(base, (FAR - base) / FULL_GROWTH))
     return base + growth * room
 
@@ -141,15 +138,15 @@ class BoxFill:
     Attributes:
         mean, deviation: (6,) of the source's poses and of their mirror images, so that nothing hangs on the side that animals face.
         joints: (K,) bool, the joints that count: those that are labelled in at least half of the source's frames. A network
-            predicts every joint in every frame, and one that the source hardly ever shows would widen its poses alone.
-        own: distance of the source's poses from these numbers.
+            predicts every joint in every frame, and a joint that the source rarely shows would widen only the network's poses.
+        source_distance: distance of the source's poses from these numbers.
         frames: how many poses of the source this was seen on.
     """
 
     mean: np.ndarray
     deviation: np.ndarray
     joints: np.ndarray
-    own: float
+    source_distance: float
     frames: int
 
     @classmethod
@@ -209,7 +206,7 @@ class BoxFill:
             "mean": self.mean.tolist(),
             "deviation": self.deviation.tolist(),
             "joints": self.joints.tolist(),
-            "own": self.own,
+            "own": self.source_distance,
             "frames": self.frames,
         }
 

@@ -28,7 +28,7 @@ def checkpoints_of(folder: Path) -> list[tuple[Path, list[str]]]:
     found: dict[tuple[int, int], tuple[Path, list[str]]] = {}
     for path in sorted([*folder.glob(RunFolder.CHECKPOINTS), *folder.glob("*.pth"), *folder.glob("*.pt")]):
         if path.name.startswith(".") or not path.is_file():
-            continue  # a temporary file that a killed process has left
+            continue  # a temporary file of a killed process
         about = path.stat()
         first = found.setdefault((about.st_dev, about.st_ino), (path, []))
         if first[0] != path:
@@ -42,9 +42,9 @@ def checkpoints_of(folder: Path) -> list[tuple[Path, list[str]]]:
 def score_checkpoints(options: TestOptions, score: Callable[[TestOptions], dict[str, Score]]) -> dict[str, Score]:
     """Score every checkpoint of the folder that --resume names; returns the scores of the best one.
 
-    Each has a folder of its own below the test's, with all that a test writes. `checkpoints.json` holds the table, `metrics.json`
-    (or --json) what the best one scored. A file that cannot be scored is named, the others are scored all the same, and the
-    command ends with its error (exit code 2) after everything is written.
+    Each checkpoint gets a subfolder of the test's folder, with all that a test writes. `checkpoints.json` holds the table,
+    `metrics.json` (or --json) the scores of the best one. A file that cannot be scored is named, and the others are scored. The
+    command then ends with the error (exit code 2) after everything is written.
 
     Args:
         score: scores one checkpoint and writes what a test writes.
@@ -58,18 +58,18 @@ def score_checkpoints(options: TestOptions, score: Callable[[TestOptions], dict[
     rows, faults, best, scores_of_best = [], [], None, {}
     for path, also in checkpoints_of(folder):
         log.info("== %s", ", ".join([path.name, *also]))
-        own = replace(options, resume=str(path), checkpoint=str(out / path.name.partition(".")[0]), json="")
+        one_test = replace(options, resume=str(path), checkpoint=str(out / path.name.partition(".")[0]), json="")
         row: dict[str, Any] = {"file": path.name, "also": also}
         rows.append(row)
         try:
-            scores = score(own)
+            scores = score(one_test)
         except ZooposeError as error:
             row["fault"] = f"{error.expected}; found {error.found}"
             faults.append((path, error))
             log.warning("%s is left out: %s", path, error.found)
             continue
         row["scores"] = {name: one.mean for name, one in scores.items()}
-        row["folder"] = own.checkpoint
+        row["folder"] = one_test.checkpoint
         if best is None or scores[MAIN].mean > best["scores"][MAIN]:
             best, scores_of_best = row, scores
     if best is None:

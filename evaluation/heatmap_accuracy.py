@@ -1,8 +1,8 @@
 """The accuracy that SimpleBaseline and its successors print while training: PCK between the highest cells of maps.
 
-Source: microsoft/human-pose-estimation.pytorch, lib/core/evaluate.py, and all forks of it. Its quirks are kept: the unit is a
+Source: microsoft/human-pose-estimation.pytorch, lib/core/evaluate.py, and all forks of it. Flaws are repeated: the unit is a
 tenth of the map, but x is divided by a tenth of the *height* and y by a tenth of the *width*; a label in the first two rows or
-columns does not count; the threshold is always 0.5. The hourglass codes' own form is `original_pck.accuracy`.
+columns does not count; the threshold is always 0.5. The accuracy of the hourglass codes is `original_pck.accuracy`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def heatmap_accuracy(maps, target) -> HeatmapAccuracy:
     """
     pred, true = _cells(maps), _cells(target)
     h, w = maps.shape[-2:]
-    unit = np.array([h, w]) / 10  # published: applied to (x, y) as it stands
+    unit = np.array([h, w]) / 10  # (h, w) applied to (x, y), as published
     distances = np.linalg.norm(pred / unit - true / unit, axis=-1)
     distances = np.where((true > 1).all(-1), distances, NOT_COUNTED)
     joints = np.array([share_right(column) for column in distances.T])

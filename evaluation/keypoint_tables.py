@@ -1,4 +1,4 @@
-"""Scores beside PCK, as published human-pose codes take them: COCO's ten OKS numbers, for any joints with sigmas; MPII's PCKh."""
+"""Tables of the scores that are no PCK: the ten OKS numbers of COCO, for any joints with sigmas, and PCKh of MPII."""
 
 from __future__ import annotations
 
@@ -30,7 +30,11 @@ from .sigmas import sigmas_of
 
 
 def check_options(options: TestOptions) -> None:
-    """Raises OptionError for thresholds that are none, and for options that given predictions have no use for."""
+    """Check options of a test.
+
+    Raises:
+        OptionError: an impossible threshold, or options of a network together with --predictions.
+    """
     if not 0 < options.nms <= 1 or not 0 <= options.joint_threshold < 1:
         found = f"--nms {options.nms:g}, --joint-threshold {options.joint_threshold:g}"
         raise OptionError("--nms above 0 and up to 1, --joint-threshold from 0 to below 1", found)
@@ -50,8 +54,8 @@ def check_options(options: TestOptions) -> None:
         useless = [name for name, value in given if value]
         useless += _asked(options, "soft_nms", "nms", "joint_threshold", "blur_kernel", "shift_heatmap", "joint_bias")
         if useless:
-            expected = "--predictions alone: they are scored as they stand"
-            raise OptionError(expected, f"{', '.join(useless)} beside", "leave one or the other out")
+            expected = "--predictions alone: a file is scored without changes"
+            raise OptionError(expected, f"{', '.join(useless)} too", "leave out one of them")
 
 
 def network_tables(
@@ -62,12 +66,12 @@ def network_tables(
     options: TestOptions,
     folder: RunFolder,
 ) -> list[ScoreTable]:
-    """Tables of a network's predictions in the annotated boxes of a data set; printed, and the results written beside.
+    """Tables of a network's predictions in the annotated boxes of a data set. The tables are logged, and the results written.
 
     Args:
         found: row by row the data set's items.
         sigmas: from `usable_sigmas`.
-        form: how the network took its crops.
+        spec: input of the network.
         folder: for keypoints_results.json or pred.mat.
     """
     if isinstance(dataset, Mpii):
@@ -86,17 +90,17 @@ def network_tables(
 
 
 def usable_sigmas(dataset: PoseDataset, skeleton: Skeleton, options: TestOptions) -> tuple[np.ndarray, str] | None:
-    """The sigmas to take OKS with, and where they are from; None where OKS cannot be taken and was not asked for.
+    """Sigmas for OKS, and where they are from; None if OKS cannot be computed and no option asks for it.
 
     Raises:
-        OptionError: options of OKS where it cannot be taken.
+        OptionError: options of OKS, although OKS cannot be computed.
         ZooposeError: COCO's people, or options of OKS, without the package that counts.
     """
     asked = _asked(options, "sigmas", "soft_nms", "nms", "joint_threshold")
     if isinstance(dataset, Mpii):
         why = "MPII is scored by PCKh"
     elif not isinstance(dataset, AnnotatedPictures):
-        why = "its pictures have no names in COCO's form"
+        why = "its pictures have no names as in COCO files"
     else:
         sigmas = sigmas_of(skeleton, options.sigmas)
         if sigmas is not None:
@@ -105,9 +109,7 @@ def usable_sigmas(dataset: PoseDataset, skeleton: Skeleton, options: TestOptions
         if not asked:
             log.info("no OKS: %s; --sigmas gives them", why)
     if asked:
-        raise OptionError(
-            f"a data set to take OKS of, for {', '.join(asked)}", f"{dataset.describe().get('name')}: {why}"
-        )
+        raise OptionError(f"a data set for OKS, for {', '.join(asked)}", f"{dataset.describe().get('name')}: {why}")
     return None
 
 
@@ -137,7 +139,7 @@ def network_results(
     spec: InputSpec,
     options: TestOptions,
 ) -> PoseResults:
-    """What the published codes hand in: poses rescored, those alike thinned out picture by picture. Unread pictures have none.
+    """Results as the published codes submit them: poses rescored and reduced by NMS; none for pictures that cannot be read.
 
     Args:
         found: N predictions.
@@ -165,7 +167,7 @@ def network_results(
 
 
 def ranking(options: TestOptions) -> dict[str, str]:
-    """How `network_results` came about, for the protocol."""
+    """How `network_results` were made, for the protocol."""
     nms = f"soft OKS {options.nms:g}, {SOFT_LIMIT} a picture" if options.soft_nms else f"OKS {options.nms:g}"
     score = f"box x mean of joint scores above {options.joint_threshold:g}"
     return _flip(options) | {"score of a pose": score, "NMS": nms}
@@ -202,7 +204,7 @@ def oks_table(
 
 
 def pckh_table(preds: np.ndarray, truth: MpiiTruth, how: Mapping[str, Any]) -> ScoreTable:
-    """PCKh in its published forms side by side, joints, groups and means.
+    """PCKh by all published definitions: joints, groups and means.
 
     Args:
         preds: (P, 16, 2) px counted from 1, nan where there is none.
@@ -219,9 +221,9 @@ def pckh_table(preds: np.ndarray, truth: MpiiTruth, how: Mapping[str, Any]) -> S
     }
     numbers = {}
     for name, score in columns.items():
-        own = {joint: float(share) for joint, share in zip(MPII16.joints, score.joints)}
-        own["mean"] = score.mean
-        numbers[name] = own | {f"{group} (group)": share.pck for group, share in score.groups.items()}
+        rows = {joint: float(share) for joint, share in zip(MPII16.joints, score.joints)}
+        rows["mean"] = score.mean
+        numbers[name] = rows | {f"{group} (group)": share.pck for group, share in score.groups.items()}
     n = dict(zip(MPII16.joints, truth.labelled.sum(0).tolist()))
     protocol = {
         "metric": "PCKh, right within a share of the head size",

@@ -17,7 +17,7 @@ from ..errors import ZooposeError
 
 
 class Share(NamedTuple):
-    """A share of right joints in 0..1 (nan when n is 0) and the number of joint instances it stands on."""
+    """A share of right joints in 0..1 (nan when n is 0) and the number of joint instances that it counts."""
 
     pck: float
     n: int
@@ -79,7 +79,7 @@ class ErrorPx:
         median_px: median distance, nan without a joint.
         joint_mean_px: (K,) the same per joint.
         joint_median_px: (K,) the same per joint.
-        n: joint instances the numbers stand on.
+        n: joint instances that count.
         missing: joint instances with a truth but no prediction; they count in no distance above.
     """
 
@@ -96,7 +96,7 @@ def distances(xy_pred: np.ndarray, xy_true: np.ndarray, valid: np.ndarray) -> np
 
     Args:
         xy_pred: (N,K,2), nan where nothing was predicted.
-        xy_true: (N,K,2); what stands where `valid` is False is not read.
+        xy_true: (N,K,2); values where `valid` is False are not read.
         valid: (N,K) bool, the joints to score.
 
     Raises:
@@ -222,7 +222,7 @@ def group_pck(score: Pck, groups: Mapping[str, Sequence[int]]) -> dict[str, Shar
 
 
 def error_px(xy_pred: np.ndarray, xy_true: np.ndarray, valid: np.ndarray) -> ErrorPx:
-    """Mean and median distance in pixels of the given frame; arguments and errors as for `distances`."""
+    """Mean and median distance in pixels of the joints' frame; arguments and errors as for `distances`."""
     error = distances(xy_pred, xy_true, valid)
     found = [column[np.isfinite(column)] for column in error.T]
     pooled = np.concatenate([np.empty(0), *found])
@@ -237,14 +237,14 @@ def error_px(xy_pred: np.ndarray, xy_true: np.ndarray, valid: np.ndarray) -> Err
 
 
 def box_longer_side(box_xywh: np.ndarray) -> np.ndarray:
-    """(N,) longer side of the boxes (N,4), in their own pixels."""
+    """(N,) longer side of the boxes (N,4), in the same pixels."""
     return np.asarray(box_xywh, float)[..., 2:4].max(-1)
 
 
 def crop_side(box_xywh: np.ndarray, crop_factor: float) -> np.ndarray:
     """(N,) side of the square crop around the boxes (N,4): crop_factor x the longer side, in the boxes' pixels.
 
-    For joints in crop pixels the side is the crop's own size S for every animal.
+    For joints in crop pixels the side is the size S of the crop for every animal.
     """
     return crop_factor * box_longer_side(box_xywh)
 

@@ -10,9 +10,9 @@ _SHOWN = 12
 
 
 def mirrors(options: MirrorOptions, skeleton: Skeleton | None) -> bool:
-    """Whether pictures of a skeleton may be mirrored: as --mirror says; without it unless a joint looks sided and has no partner.
+    """Whether pictures of a skeleton may be mirrored, by --mirror; auto: unless a joint looks left or right and has no partner.
 
-    Pairs given by --partners are believed.
+    Pairs of --partners are trusted.
     """
     if options.mirror != "auto":
         return options.mirror == "always"
@@ -25,11 +25,11 @@ def flips(options: MirrorOptions, skeleton: Skeleton | None) -> bool:
 
 
 def say_pairs(options: MirrorOptions, skeleton: Skeleton, training: bool = True) -> None:
-    """One line on the left/right pairs that mirrored pictures swap, and a warning where joints look sided and have no partner."""
+    """Log the left/right pairs that mirrored pictures swap, and warn of joints that look left or right and have no partner."""
     pairs = [f"{skeleton.joints[a]}/{skeleton.joints[b]}" for a, b in skeleton.partners or ()]
     shown = ", ".join(pairs[:_SHOWN]) + (f" and {len(pairs) - _SHOWN} more" if len(pairs) > _SHOWN else "")
     if training:
-        log.info("  pairs      %s", shown or "none: no joint name says left or right")
+        log.info("  pairs      %s", shown or "none: no joint is named left or right")
     if not skeleton.unpaired or options.mirror == "never" or options.partners:
         return
     names = ", ".join(skeleton.unpaired[:_SHOWN]) + (", ..." if len(skeleton.unpaired) > _SHOWN else "")

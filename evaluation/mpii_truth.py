@@ -108,7 +108,7 @@ def _truth(
     """People without a head size are not scored, and counted.
 
     Raises:
-        DataError: when nobody has one.
+        DataError: no person has one.
     """
     known = np.isfinite(head_px) & (head_px > 0)
     if not known.any():
@@ -145,7 +145,7 @@ def read_preds(path: Path, truth: MpiiTruth) -> np.ndarray:
     """(P, 16, 2) predictions of the truth's people, px counted from 1, nan where there is none.
 
     The file has a row for everyone in the JSON file, as the published codes write it, or for every item of the data set.
-    Published files count from 1; those of this program say from where in `counted_from`. A joint at (-1, -1) is one without a
+    Published files count from 1; files of zoopose name their origin in `counted_from`. A joint at (-1, -1) is one without a
     prediction.
 
     Raises:
@@ -169,7 +169,7 @@ def read_preds(path: Path, truth: MpiiTruth) -> np.ndarray:
 
 
 def write_preds(path: Path, preds: np.ndarray) -> None:
-    """Write predictions (N, 16, 2), px counted from 1, in the published form; -1 for a joint without one."""
+    """Write predictions (N, 16, 2), px counted from 1, as the published codes do; -1 for a joint without one."""
     with atomic_path(path) as temporary:
         savemat(temporary, {"preds": np.nan_to_num(preds, nan=-1), "counted_from": 1}, appendmat=False)
 

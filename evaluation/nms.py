@@ -1,4 +1,4 @@
-"""Which of several overlapping detections stay: by boxes, by poses, softly; and the score of a pose.
+"""Non-maximum suppression of boxes and poses, hard and soft; and the score of a pose.
 
 Source: microsoft/human-pose-estimation.pytorch and leoxiaobin/deep-high-resolution-net.pytorch, lib/nms/nms.py and
 lib/dataset/coco.py; numbers equal to theirs. Ties: the later of two equal scores comes first, as the reversed sort published gives.
@@ -21,7 +21,7 @@ _ALL_PAIRS = 256  # poses of a picture up to which all are compared at once
 
 
 def box_nms(boxes_xyxy: np.ndarray, scores: np.ndarray, threshold: float) -> np.ndarray:
-    """Greedy NMS of boxes; a box goes when its overlap (IoU) with a better one is above the threshold.
+    """Greedy NMS of boxes; it removes a box if its overlap (IoU) with a better one is above the threshold.
 
     Sides are counted with + 1, as published: x1 and x2 are both inside the box.
 
@@ -30,7 +30,7 @@ def box_nms(boxes_xyxy: np.ndarray, scores: np.ndarray, threshold: float) -> np.
         scores: (N,).
 
     Returns:
-        int64 indices of those kept, best first.
+        int64 indices of those that remain, best first.
     """
     boxes = np.asarray(boxes_xyxy)
     low, high = boxes[:, :2], boxes[:, 2:4]
@@ -52,7 +52,7 @@ def oks_nms(
     sigmas: Sequence[float] | np.ndarray,
     joints_above: float | None = None,
 ) -> np.ndarray:
-    """Greedy NMS of poses of one picture; a pose goes when its OKS with a better one is above the threshold.
+    """Greedy NMS of poses of one picture; it removes a pose if its OKS with a better one is above the threshold.
 
     Args:
         poses: (N, K, 3) x, y in px and the joint's score.
@@ -62,7 +62,7 @@ def oks_nms(
         joints_above: see `pose_oks`; the published codes do not use it here.
 
     Returns:
-        int64 indices of those kept, best first.
+        int64 indices of those that remain, best first.
     """
     return _greedy(np.asarray(scores), _pose_overlaps(poses, areas, sigmas, joints_above), threshold)
 
@@ -77,16 +77,16 @@ def soft_oks_nms(
     limit: int = SOFT_LIMIT,
     kind: Literal["gaussian", "linear"] = "gaussian",
 ) -> np.ndarray:
-    """Soft NMS of poses of one picture: a pose like a better one sinks in the order, and only the first `limit` stay.
+    """Soft NMS of poses of one picture: a pose that resembles a better one moves down, and only the first `limit` remain.
 
-    The sunken scores are for the order alone: as published, the poses keep their own.
+    The lower scores decide the order only. As published, the poses keep their scores.
 
     Args:
         poses, scores, areas, sigmas, joints_above: as for `oks_nms`.
         threshold: of `decayed`.
 
     Returns:
-        int64 indices of those kept, in the final order.
+        int64 indices of those that remain, in the final order.
     """
     overlaps = _pose_overlaps(poses, areas, sigmas, joints_above)
     order, scores = np.arange(len(poses)), np.asarray(scores, float)
@@ -183,7 +183,7 @@ def ranked(
 def _pose_overlaps(
     poses: np.ndarray, areas: np.ndarray, sigmas: Sequence[float] | np.ndarray, above: float | None
 ) -> Callable[[int, np.ndarray], np.ndarray]:
-    """(i, others) -> OKS of pose i with the others: looked up where all pairs fit in memory, else made when asked for."""
+    """(i, others) -> OKS of pose i with the others: from a table if all pairs fit in memory, else computed when needed."""
     poses, areas = np.asarray(poses), np.asarray(areas)
 
     def overlaps(i: int | slice, rest: np.ndarray | slice) -> np.ndarray:

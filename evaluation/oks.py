@@ -1,7 +1,7 @@
 """Object keypoint similarity (OKS), vectorised: as COCO scores detections, and as SimpleBaseline's NMS compares two poses.
 
-A joint d px off counts exp(-d^2 / (2 area (2 sigma)^2)): its sigma says how exactly people place it, the area how large the animal
-is. OKS is the mean over joints, 1 for a pose that is right to the pixel.
+A joint with an error of d px counts exp(-d^2 / (2 area (2 sigma)^2)): sigma is how exactly people place the joint, the area is the
+size of the animal. OKS is the mean over joints; it is 1 for a pose without any error.
 Source: cocodataset.org, keypoint evaluation; microsoft/human-pose-estimation.pytorch, `oks_iou`.
 """
 
@@ -31,7 +31,7 @@ def object_oks(
 
     Args:
         xy_pred: (D, K, 2) picture px.
-        xy_true: (G, K, 2) likewise.
+        xy_true: (G, K, 2) in the same frame.
         visible: (G, K) COCO's flags; above 0 is labelled.
         area: (G,) px^2 of the animals, as annotated.
         box_xywh: (G, 4) px.
@@ -81,7 +81,7 @@ def pose_oks(
 
     Args:
         xy: (..., K, 2) px, one pose or several.
-        area: (...) px^2; the published codes give the box enlarged for the crop, not the animal's own area.
+        area: (...) px^2; the published codes pass the area of the box that is enlarged for the crop, not the area of the animal.
         others_xy: (P, K, 2).
         others_area: (P,).
         sigmas: (K,).

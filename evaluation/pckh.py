@@ -2,7 +2,7 @@
 
 The head size is 0.6 x the diagonal of the annotated head box. What differs between the codes:
 
-| form | right when | mean over |
+| definition | right when | mean over |
 |---|---|---|
 | `hrnet` | error <= share | 14 joints (no pelvis, no thorax), weighted by their instances |
 | `bearpaw` | error < share | the same 14 joints, each weighing the same |
@@ -28,14 +28,14 @@ from ..errors import OptionError, ZooposeError
 from ..pose.skeleton import MPII16
 from .metrics import Share
 
-Form = Literal["hrnet", "bearpaw", "princeton"]
-FORMS: tuple[Form, ...] = ("hrnet", "bearpaw", "princeton")
+Definition = Literal["hrnet", "bearpaw", "princeton"]
+DEFINITIONS: tuple[Definition, ...] = ("hrnet", "bearpaw", "princeton")
 HEAD_SHARE = 0.6  # of the head box's diagonal
 CURVE = np.arange(0, 0.51, 0.01)  # the published thresholds; row 10 is 0.1, row 11 what is called Mean@0.1
 UNSCORED = (6, 7)  # pelvis and thorax
-# of the 14-joint forms: the upper neck is in the mean and in no group, the head is its top alone
+# of the definitions with 14 joints: the upper neck is in the mean and in no group, the head is its top alone
 GROUPS = {**MPII16.groups, "head": (9,)}
-# of the pooled form
+# of the pooled definition
 PRINCETON_GROUPS = {
     "ankle": (0, 5), "knee": (1, 4), "hip": (2, 3), "pelvis": (6,), "thorax": (7,), "neck": (8,), "head": (9,), "wrist": (10, 15),
     "elbow": (11, 14), "shoulder": (12, 13),
@@ -44,17 +44,17 @@ PRINCETON_GROUPS = {
 
 @dataclass(frozen=True, eq=False)
 class Pckh:
-    """PCKh in one form at one threshold; shares 0..1, nan where nothing was scored.
+    """PCKh by one definition at one threshold; shares 0..1, nan where nothing was scored.
 
     Attributes:
-        form, threshold: how it was taken.
+        definition, threshold: how it was computed.
         joints: (16,) float64.
         n: (16,) int64 instances.
-        mean: as the form takes it.
+        mean: by the definition.
         groups: name -> share and instances; of `hrnet` and `bearpaw` the plain mean of left and right, of `princeton` pooled.
     """
 
-    spec: Form
+    definition: Definition
     threshold: float
     joints: np.ndarray
     n: np.ndarray
@@ -90,8 +90,8 @@ def head_errors(xy_pred: np.ndarray, xy_true: np.ndarray, head_px: np.ndarray) -
     return np.where(np.isfinite(xy_pred).all(-1), errors, np.inf)
 
 
-def pckh(errors: np.ndarray, labelled: np.ndarray, threshold: float = 0.5, spec: Form = "hrnet") -> Pckh:
-    """PCKh in one of the published forms.
+def pckh(errors: np.ndarray, labelled: np.ndarray, threshold: float = 0.5, definition: Definition = "hrnet") -> Pckh:
+    """PCKh by one of the published definitions.
 
     Joints without an instance have no share and no part in a mean (the published codes divide by zero there).
 
@@ -101,28 +101,28 @@ def pckh(errors: np.ndarray, labelled: np.ndarray, threshold: float = 0.5, spec:
         threshold: share of the head size.
 
     Raises:
-        OptionError: another form.
+        OptionError: an unknown definition.
     """
-    if spec not in FORMS:
-        raise OptionError(f"a form of PCKh: {', '.join(FORMS)}", repr(spec))
+    if definition not in DEFINITIONS:
+        raise OptionError(f"a definition of PCKh: {', '.join(DEFINITIONS)}", repr(definition))
     errors, labelled = np.asarray(errors, float), np.asarray(labelled, bool)
-    right = ((errors <= threshold) if spec == "hrnet" else (errors < threshold)) & labelled
+    right = ((errors <= threshold) if definition == "hrnet" else (errors < threshold)) & labelled
     right, n = right.sum(0), labelled.sum(0)
     joints = _share(right, n)
     scored = np.setdiff1d(np.flatnonzero(n), UNSCORED)
-    if spec == "princeton":
+    if definition == "princeton":
         mean = float(_share(right.sum(), n.sum()))
         groups = {name: _pooled(right[list(own)], n[list(own)]) for name, own in PRINCETON_GROUPS.items()}
     else:
-        weights = n[scored] if spec == "hrnet" else np.ones(len(scored))
+        weights = n[scored] if definition == "hrnet" else np.ones(len(scored))
         mean = float((joints[scored] * weights).sum() / weights.sum()) if len(scored) else float("nan")
         groups = {name: _averaged(joints[list(own)], n[list(own)]) for name, own in GROUPS.items()}
-    return Pckh(spec, float(threshold), joints, n, mean, groups)
+    return Pckh(definition, float(threshold), joints, n, mean, groups)
 
 
-def pckh_curve(errors: np.ndarray, labelled: np.ndarray, spec: Form = "hrnet") -> list[Pckh]:
+def pckh_curve(errors: np.ndarray, labelled: np.ndarray, definition: Definition = "hrnet") -> list[Pckh]:
     """`pckh` at the published thresholds `CURVE`."""
-    return [pckh(errors, labelled, threshold, spec) for threshold in CURVE]
+    return [pckh(errors, labelled, threshold, definition) for threshold in CURVE]
 
 
 def _share(right, n) -> np.ndarray:

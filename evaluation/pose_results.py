@@ -29,7 +29,7 @@ class PoseResults:
         image_ids, category_ids: M each, as in the truth.
         poses: (M, K, 3) float64 x, y in px and the joint's score.
         scores: (M,) float64.
-        boxes: M boxes x, y, w, h that a file gave beside, or None; COCO's evaluation takes the area from them.
+        boxes: M boxes x, y, w, h of a file that has them, or None; COCO's evaluation takes the area from them.
         left_out: reason -> results of a file that are not there.
     """
 
@@ -44,7 +44,7 @@ class PoseResults:
         return len(self.image_ids)
 
     def take(self, rows: np.ndarray) -> PoseResults:
-        """Some of the poses, in the order given."""
+        """Some of the poses, in the order of the indices."""
         image_ids, category_ids = ([ids[i] for i in rows] for ids in (self.image_ids, self.category_ids))
         boxes = None if self.boxes is None else [self.boxes[i] for i in rows]
         return PoseResults(image_ids, category_ids, self.poses[rows], self.scores[rows], boxes, self.left_out)
@@ -66,7 +66,7 @@ class PoseResults:
 def read_results(path: Path, truth: CocoTruth, joints: int) -> PoseResults:
     """Read a results file that any program wrote.
 
-    Results of pictures or categories that the truth has not are left out and counted. A truth of one category that is its own
+    Results of pictures or categories that the truth does not have are left out and counted. A truth of one category that is its own
     making (a set that is no COCO file) takes results of any category. A picture may be named by `file_name` in place of
     `image_id`. An id 1.0 or "1" means 1, see `schema.Ids`.
 
@@ -85,7 +85,7 @@ def read_results(path: Path, truth: CocoTruth, joints: int) -> PoseResults:
     lost = [i for i, e in enumerate(data) if not _numbers([*e["keypoints"], e.get("score")])]
     refuse_any("finite numbers and a score in every result", lost, "result", path)
     names = {image["file_name"]: image["id"] for image in truth.images}
-    # a file may name one picture twice: such a name says nothing
+    # a file may name one picture twice: such a name identifies no picture
     counts = Counter(image["file_name"] for image in truth.images)
     names = {name: i for name, i in names.items() if counts[name] == 1}
     images, categories = (Ids({own["id"]: True for own in part}) for part in (truth.images, truth.categories))

@@ -34,7 +34,7 @@ from .run_folder import RunFolder
 
 @alone_in("checkpoint", shared=True)
 def predict_data(options: PredictOptions) -> Predictions:
-    """Predict as the options say; writes predictions.csv, predictions.json (COCO results form) and overlays."""
+    """Predict joints; writes predictions.csv, predictions.json (COCO results) and overlays."""
     if not options.data or not options.resume:
         raise OptionError(
             "data to look at and a checkpoint",
@@ -80,7 +80,7 @@ def predict_data(options: PredictOptions) -> Predictions:
 def write_overlays(
     folder: Path, dataset: PoseDataset, found: Predictions, skeleton: Skeleton, options: PredictOptions
 ) -> None:
-    """Crops with the joints that are seen well enough, in place of those of an earlier prediction."""
+    """Write crops with the joints whose peaks are high enough, and remove those of an earlier prediction."""
     remove_overlays(folder)
     rows = np.flatnonzero(found.read)
     rows = (

@@ -24,7 +24,7 @@ OVERLAY_PX = 384
 
 
 def metas_of(dataset: PoseDataset) -> list[Mapping[str, Any]]:
-    """N: what a data set knows of its items beside pictures, boxes and joints; empty where it does not say."""
+    """N: further facts of a data set about its items; empty if it has none."""
     return [dataset.meta_of(i) for i in range(len(dataset))]
 
 
@@ -62,7 +62,7 @@ def wide_table(
 
 
 def write_table(path: Path, found: Predictions, skeleton: Skeleton, metas: Sequence[Mapping[str, Any]] = ()) -> None:
-    """Write the table of `wide_table`. Names that a spreadsheet would run are written as `cell` says."""
+    """Write the table of `wide_table`. Names that a spreadsheet would take for a formula are escaped by `cell`."""
     of_video = bool(metas) and "time_s" in metas[0]
     table = wide_table(
         [cell(name) for name in found.ids], [cell(name) for name in skeleton.joints], found.xy_px, found.score,
@@ -113,7 +113,7 @@ def require_folder(folder: Path) -> None:
 
 
 def remove_overlays(folder: Path) -> None:
-    """Remove an earlier prediction's overlays, and what killed processes left; pictures of other names or sizes stay."""
+    """Remove overlays of an earlier prediction and temporary files of killed processes, but no picture of another name or size."""
     sweep(folder)
     for path in folder.glob("*.jpg") if folder.is_dir() else ():
         if _OVERLAY.fullmatch(path.name) and picture_size(path) == (OVERLAY_PX, OVERLAY_PX):

@@ -1,4 +1,4 @@
-"""Scores of poses that are not those of a data set's own items: found in a detector's boxes, or written by any program."""
+"""Scores of predictions from a file: of a network in the boxes of a detector, or of poses that any program has written."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from .run_folder import RunFolder
 from .score import predict_with, print_scores, score_predictions
 from .score_table import ScoreTable
 
-_GIVEN = "each animal has the best-scored result that is nearest to it; without one its joints are wrong"
+_MATCHING = "each animal gets the nearest result, better scores first; an animal without a result counts as wrong"
 
 
 def score_detections(
@@ -45,19 +45,19 @@ def score_detections(
     options: TestOptions,
     folder: RunFolder,
 ) -> tuple[dict[str, Score], Predictions, list[ScoreTable]]:
-    """Score a network in a detector's boxes: all detections, their scores kept, then as published.
+    """Score a network in the boxes of a detector: OKS of all detections, as published, and PCK of the annotated animals.
 
-    PCK is taken of the results as the annotated animals get them.
+    For PCK, each annotated animal gets the result that belongs to it.
 
     Args:
         dataset: the annotated animals.
-        source, split: what it was opened from, to be opened again with the detections.
+        source, split: NAME[:PATH] and split of `dataset`, which is opened again with the detections.
         sigmas: from `usable_sigmas`.
         folder: for keypoints_results.json.
 
     Raises:
         OptionError: a data set that takes no detections.
-        DataError: detections that cannot be read, mostly unreadable pictures.
+        DataError: detections that cannot be read, or most pictures cannot be read.
     """
     opened = open_data(source, split=split, image_path=options.image_path, boxes=options.boxes)
     truth = coco_truth(dataset)
@@ -73,7 +73,7 @@ def score_detections(
     boxes = f"{len(detected)} detections of {options.boxes}" + (f" ({skipped})" if skipped else "")
     tables = log_tables([oks_table(results, truth, *sigmas, {"boxes": boxes} | ranking(options))])
     animals = animals_of(dataset, results, truth, found.faults)
-    notes = (*(("mirrored picture averaged in",) if options.flip else ()), f"boxes: {boxes}", _GIVEN)
+    notes = (*(("mirrored picture averaged in",) if options.flip else ()), f"boxes: {boxes}", _MATCHING)
     scores = score_predictions(animals, network.skeleton, None, str(dataset.describe().get("name", "")), 6, notes)
     print_scores(scores)
     return scores, animals, tables
@@ -121,7 +121,7 @@ def _scores_of(detected: CocoPerson) -> np.ndarray:
 def score_prediction_file(
     dataset: PoseDataset, options: TestOptions
 ) -> tuple[dict[str, Score], Predictions, list[ScoreTable]]:
-    """Score a file of predictions as it stands: COCO results, or preds*.mat of MPII. Pictures are not needed.
+    """Score a file of predictions without changes: COCO results, or preds*.mat of MPII. Pictures are not needed.
 
     Raises:
         OptionError: a data set whose predictions no such file can hold.
@@ -148,14 +148,14 @@ def score_prediction_file(
         how |= {"score of a pose": "as given", "NMS": "none"}
         tables = [] if sigmas is None else log_tables([oks_table(results, truth, *sigmas, how)])
         animals = animals_of(dataset, results, truth)
-        notes = (*notes, _GIVEN)
+        notes = (*notes, _MATCHING)
     scores = score_predictions(animals, dataset.skeleton, None, name, 6, notes)
     print_scores(scores)
     return scores, animals, tables
 
 
 def _check_pixels(results: PoseResults, truth: CocoTruth, dataset: AnnotatedPictures, path: Path) -> None:
-    """Refuse results whose joints are no pixels: each beside the first animal of its picture.
+    """Refuse results whose joints are no pixels. Each result is compared with the first animal of its picture.
 
     Raises:
         DataError: see `unit_check.check_results`.
@@ -172,7 +172,7 @@ def _check_pixels(results: PoseResults, truth: CocoTruth, dataset: AnnotatedPict
 
 
 def animals_of(dataset: AnnotatedPictures, results: PoseResults, truth: CocoTruth, faults: str = "") -> Predictions:
-    """Results as predictions of the data set's items, nan for an animal that gets none."""
+    """Results as predictions of the data set's items; NaN for an animal that gets no result."""
     xy_true, visible = _labels_of(dataset)
     boxes, _ = _frames(dataset)
     rows = given_to_animals(results, truth.items, xy_true, visible, boxes)
@@ -203,10 +203,10 @@ def _labels_of(dataset: AnnotatedPictures) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _frames(dataset: AnnotatedPictures) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes (N, 4) as items have them, and the pictures' heights and widths (N, 2), 0 where neither file nor picture tells.
+    """Boxes (N, 4) as items have them, and (N, 2) heights and widths of the pictures, 0 if they are unknown.
 
     Raises:
-        DataError: an animal without a box, whose box is its picture, in one that is not there.
+        DataError: an animal without a box, in a picture that is missing.
     """
     sizes_wh = [dataset.size_of(i) or picture_size(dataset.path_of(i)) or (0, 0) for i in range(len(dataset))]
     whole = np.array([[0, 0, w, h] for w, h in sizes_wh], np.float32)

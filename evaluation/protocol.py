@@ -1,4 +1,4 @@
-"""A score never goes without its protocol: what was counted, against which length, at which threshold.
+"""A score and its protocol: what was counted, against which length, at which threshold.
 
 `metrics.json` holds one `Score`; `text_table` prints several side by side. Shares are 0..1 in Python and in JSON,
 percent in tables.
@@ -58,7 +58,7 @@ class Protocol:
 
     @property
     def metric(self) -> str:
-        """Name that says it all, for logs: `pck@0.05/crop`."""
+        """Name with threshold and normaliser, for logs: `pck@0.05/crop`."""
         return f"pck@{self.threshold:g}/{self.normaliser}"
 
     def sentence(self, n: int) -> str:
@@ -130,8 +130,8 @@ class Score:
             n: (K,) instances.
             skeleton: gives the names and the groups.
             protocol: its joints are filled in when empty.
-            mean: the protocol's own mean; None takes the mean weighted by n.
-            groups: the protocol's own groups; None takes means weighted by n.
+            mean: the mean by the protocol; None takes the mean weighted by n.
+            groups: the groups by the protocol; None takes means weighted by n.
 
         Raises:
             DataError: when there are not K values.
@@ -190,7 +190,7 @@ def write_metrics(path: str | Path, obj: Score | Mapping[str, Any]) -> None:
 
     Args:
         path: the file; folders are made.
-        obj: a `Score`, or plain data that hold scores beside other things (see `Score.to_json`).
+        obj: a `Score`, or plain data that hold scores and other facts (see `Score.to_json`).
 
     Raises:
         ValueError: for plain data with nan or infinity, which JSON has not.
@@ -228,7 +228,7 @@ def text_table(scores: Mapping[str, Score]) -> str:
         "mean",
         *[cell for score in scores.values() for cell in (percent(Share(score.mean, score.n)), str(score.n))],
     ]
-    # neighbours that stand on the same instances share one column of n
+    # neighbours with the same instances share one column of n
     rows = [*joints, mean, *groups]
     kept = [i for i in range(len(head)) if i in (0, len(head) - 1) or i % 2 or any(r[i] != r[i + 2] for r in rows)]
     widths = {i: max([len(head[i]), *[len(row[i]) for row in rows if row[1:] != _empty(row)]]) for i in kept}
@@ -270,7 +270,7 @@ def _empty(row: Sequence[str]) -> list[str]:
 
 
 def _line(row: Sequence[str], widths: Mapping[int, int]) -> str:
-    """A row of the text table: the kept columns; one remark when no score has an instance."""
+    """A row of the text table: the shown columns; one remark when no score has an instance."""
     name = row[0].ljust(widths[0])
     if len(row) > 1 and list(row[1:]) == _empty(row):
         return f"{name}  {NO_JOINTS}"

@@ -1,4 +1,4 @@
-"""Published figures of a recipe beside our own: which number of our tables each of them is, and the lines that compare them."""
+"""Published figures of a recipe and ours: which number of our tables each figure is, and the lines that compare them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class PublishedResult:
         measure: a key of `MEASURES`.
         published: percent.
         protocol: on which data, and how.
-        source: where the figure stands.
+        source: where the figure was published.
         ours: percent that this recipe reached here, run to its end; None: not run.
     """
 
@@ -73,7 +73,7 @@ def measured(tables: Iterable[ScoreTable]) -> dict[str, float]:
 
 
 def comparison(results: Sequence[PublishedResult], now: Mapping[str, float] | None = None) -> list[str]:
-    """Lines of a table: measure, published, ours, and what was measured just now where `now` is given.
+    """Lines of a table: measure, published, ours, and the new measurement if `now` has one.
 
     Args:
         now: percent by measure, as `measured` gives it; a measure that it lacks was not measured.

@@ -15,7 +15,7 @@ from ..errors import DataError
 from ..files import atomic_path
 from .run_folder import RunFolder
 
-# heading in log.txt -> name of the value given to `RunLog.write`. A published heading stands over the published number only. The
+# heading in log.txt -> name of the value given to `RunLog.write`. A published heading is used for the published number only. The
 # three others hold what is trained and validated with here: the published Train Loss, Val Loss and Train Acc average in another
 # way, over other targets and joints (docs/protocols.md).
 TEXT_COLUMNS: Mapping[str, str] = {
@@ -30,7 +30,7 @@ TEXT_COLUMNS: Mapping[str, str] = {
 }
 
 
-_REMEDY = "move the file away; a run that goes on begins a new one"
+_REMEDY = "move the file away; a run that is resumed begins a new one"
 
 
 class RunLog:
@@ -44,7 +44,7 @@ class RunLog:
         resume_epoch: the first epoch that will be written; earlier rows of the log there are kept, rows of this epoch
             and later ones are dropped, since the run does them again. None starts a new log.
         tensorboard: also write scalars to `folder/tensorboard`.
-        text_columns: of log.txt, heading -> value name; a value that is not given is written as nan.
+        text_columns: of log.txt, heading -> value name; an unknown value is written as nan.
 
     Raises:
         DataError: when resuming over a log that cannot be read.
@@ -65,7 +65,7 @@ class RunLog:
             self._rows = [row for row in rows if int(row["epoch"]) < resume_epoch]
         self._writer = None
         if tensorboard:
-            # slow to import, and not wanted by the commands that only read a log
+            # slow to import, and not needed by the commands that only read a log
             from torch.utils.tensorboard import SummaryWriter
 
             # the purge hides what an earlier run wrote for the epochs that now come again

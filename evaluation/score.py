@@ -27,7 +27,7 @@ from .score_table import ScoreTable
 
 THRESHOLD = 0.05
 BATCH = 16  # pictures at once; no score depends on it
-MAIN = "exact/crop"  # the score that selects checkpoints and stands in metrics.json
+MAIN = "exact/crop"  # the score that selects checkpoints, and `mean` of metrics.json
 
 
 def score_predictions(
@@ -65,7 +65,7 @@ def score_predictions(
         "box": metrics.box_longer_side(found.box_xywh[rows]),
         "diagonal": metrics.image_diagonal(found.size_hw[rows]),
     }
-    if not found.size_hw[rows].all():  # given predictions of pictures that are not there
+    if not found.size_hw[rows].all():  # predictions of a file, whose pictures are missing
         del normalisers["diagonal"]
     scores = {}
     for name, length in normalisers.items():
@@ -117,14 +117,14 @@ def scores_json(scores: Mapping[str, Score], main: str = MAIN) -> dict[str, Any]
 def write_scores(
     path: Path, scores: Mapping[str, Score], tables: Sequence[ScoreTable], more: Mapping[str, Any] | None = None
 ) -> None:
-    """metrics.json of a test: as `scores_json`, with the tables among the protocols, and `more` beside all of it."""
+    """metrics.json of a test: as `scores_json`, with the tables among the protocols, and `more` at the top level."""
     found = {**scores_json(scores), **(more or {})}
     found["protocols"] |= {table.name: table.to_json() for table in tables}
     write_metrics(path, found)
 
 
 def write_predictions(path: Path, found: Predictions) -> None:
-    """preds (N, K, 2) in picture px, as the published preds*.mat; from 0, which `counted_from` says."""
+    """preds (N, K, 2) in picture px, as the published preds*.mat, but counted from 0, as `counted_from` states."""
     with atomic_path(path) as temporary:
         savemat(temporary, {"preds": np.nan_to_num(found.xy_px, nan=-1), "counted_from": 0}, appendmat=False)
 
@@ -136,7 +136,7 @@ def predict_with(
     options: InferenceOptions,
     observe: Observer | None = None,
 ) -> Predictions:
-    """Joints of a data set by a loaded network, as the command's options say; `observe` as in `predict`."""
+    """Joints of a data set by a loaded network, with the options of a command; `observe` as in `predict`."""
     model = network.model.to(device).to(memory_format=torch.channels_last)
     config = PredictConfig(
         options.predict_batch, options.workers, options.flip, strict=options.strict_data, phase="scoring"
@@ -154,7 +154,7 @@ def label_marks(dataset: PoseDataset) -> list[str]:
 
 
 def trained_on_notes(network: Loaded, dataset: PoseDataset) -> tuple[str, ...]:
-    """What to say of a score on pictures whose labels the network was trained on (`ccssl --target-labels`); also a warning."""
+    """A note about a score on pictures whose labels the network was trained on (`ccssl --target-labels`), which is also logged."""
     trained = network.state.get("zoopose", {}).get("run", {}).get("extra", {}).get("target_labels", {})
     shared = len(set(label_marks(dataset)) & set(trained.get("marks", ())))
     if not shared:

@@ -1,4 +1,4 @@
-"""Scores that are no PCK: the OKS numbers and PCKh, as a table that goes into metrics.json, the console and the report alike."""
+"""Scores that are no PCK: the OKS numbers and PCKh, as a table for metrics.json, the console and the report."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ScoreTable:
         name: under `protocols` in metrics.json: "oks", "pckh".
         title: over the table.
         numbers: column -> row -> share. Columns may lack rows.
-        headline: column and row of the one number that stands for the table.
+        headline: column and row of the number that summarises the table.
         protocol: how it was taken, name -> plain value.
         n: row -> instances, where rows differ in them.
     """

@@ -1,4 +1,4 @@
-"""OKS sigmas of a data set's joints: how exactly people place each of them, as shares of an animal's size."""
+"""OKS sigmas of a data set's joints: how exactly people place each joint, as shares of an animal's size."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ..pose.skeleton import SKELETONS, Skeleton
 
 
 def sigmas_of(skeleton: Skeleton, given: str = "") -> tuple[np.ndarray, str] | None:
-    """OKS sigmas (K,) of a skeleton's joints, and where they are from; None where nobody has given any.
+    """OKS sigmas (K,) of a skeleton's joints, and where they are from; None if no sigmas are known.
 
     Args:
-        skeleton: its own sigmas first, else those of a known skeleton of the same joints, in any order.
+        skeleton: its sigmas if it has any, else those of a known skeleton with the same joints, in any order.
         given: in place of them: one number for all joints, K numbers with commas, or the name of a known skeleton, whose sigmas are
             taken by the joints' names or, for joints of other names, in its order.
 

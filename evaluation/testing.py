@@ -43,7 +43,7 @@ OF_NETWORKS = (
 
 @alone_in(lambda options: options.checkpoint or _folder(options), shared=True)
 def score_checkpoint(options: TestOptions) -> dict[str, Score]:
-    """Score as the options say; returns the scores by protocol."""
+    """Score a checkpoint or a file of predictions; returns the scores by protocol."""
     source = options.dataset or options.dataset2 or options.dataset1
     if not source or not (options.resume or options.predictions):
         raise OptionError(
@@ -119,14 +119,14 @@ def _warn_of_scoring(options: TestOptions, network: Loaded, source: str) -> None
     if options.dataset1 != source:  # the published command names data of two kinds
         warn_of_own_network(options, network)
     if options.dataset and options.dataset2 not in ("", options.dataset):
-        warn_nothing("dataset2", "beside --dataset")
+        warn_nothing("dataset2", "with --dataset")
     published = network.spec.original_cells and options.boxes in ("", "gt")
     if given(options, "test_batch") and not published:
         warn_nothing("test_batch", "here: there is no published score")
 
 
 def _folder(options: TestOptions) -> Path:
-    """Where scores and report go: `test` beside the checkpoint, or beside the predictions under their name."""
+    """Where scores and report go: `test` in the folder of the checkpoint, or a folder named after the predictions."""
     if options.predictions:
         path = Path(options.predictions)
         return path.with_name(f"{path.stem}_test")

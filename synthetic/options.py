@@ -10,7 +10,7 @@ from ..commandline.flags import expert, flag
 from ..commandline.limits import COUNT, SEED, Limits
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MakeOptions:
     """`zoopose data make`."""
 
@@ -47,7 +47,7 @@ class MakeOptions:
     """number of processes that draw"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ThreeOptions:
     """`zoopose data three`."""
 

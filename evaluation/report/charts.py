@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from ...errors import ZooposeError
 from .blocks import Series
 
-# the picture's own units; the page scales it to its column
+# units of the picture, which the page scales to the width of its column
 WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 12, 44
 COLOURS = 8  # classes c0..c7 in the style sheet, used again from the start after that

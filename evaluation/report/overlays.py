@@ -1,6 +1,6 @@
 """Pictures for reports: predicted joints over labelled ones. uint8 RGB in, uint8 RGB out.
 
-Joints are in crop pixels with pixel centres at integers. Pictures are drawn enlarged, so that thin lines stay thin.
+Joints are in crop pixels with pixel centres at integers. Pictures are drawn enlarged, so that lines are thin.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def best_and_worst(errors: np.ndarray, valid: np.ndarray, n: int, threshold: flo
 
     Args:
         errors: (N,K) errors as shares of the normaliser (`metrics.normalised_errors`); inf where nothing was predicted.
-        valid: (N,K) bool, joints to judge by.
+        valid: (N,K) bool, joints that count.
         n: frames wanted in each list.
         threshold: joints with an error below it are right.
 
@@ -100,7 +100,7 @@ def best_and_worst(errors: np.ndarray, valid: np.ndarray, n: int, threshold: flo
 
 
 def _enlarged(crop: np.ndarray, side_px: int) -> tuple[np.ndarray, np.ndarray, int]:
-    """Copy of the picture (H,W,3) with its longer side at side_px; the factors (x, y); its own longer side."""
+    """Copy of the picture (H,W,3) with its longer side at side_px; the factors (x, y); its longer side before."""
     crop = np.asarray(crop)
     if crop.ndim == 3 and crop.shape[-1] != 3 and crop.shape[0] == 3:
         crop = crop.transpose(1, 2, 0)
@@ -120,7 +120,7 @@ def _scaled(xy_crop: np.ndarray, scale: np.ndarray) -> np.ndarray:
 
 
 def _fixed(xy: np.ndarray) -> tuple[int, int]:
-    """A point in cv2's fixed point form, kept where its 32 bits reach."""
+    """A point as cv2's fixed-point numbers, clipped to 32 bits."""
     x, y = np.rint(np.clip(xy, -10_000, 10_000) * (1 << SHIFT)).astype(int).tolist()
     return x, y
 

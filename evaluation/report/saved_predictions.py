@@ -1,4 +1,4 @@
-"""What a report was made of, kept in the run folder as predictions.h5: `zoopose report` makes the page again without a network."""
+"""Predictions and scores of a run, saved as predictions.h5: `zoopose report` makes the report again without a network."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _ABOUT = ("ids", "crop_factor", "faults")  # fields of Predictions that are no a
 
 @dataclass
 class SavedPredictions:
-    """Predictions, and what was said of them.
+    """Predictions, their scores, and facts about them.
 
     Attributes:
         kind: `run` (scored at the end of a training run) or `test`.
         predictions: on the data that were scored.
         scores: by protocol.
         skeleton: the network's joints.
-        facts: what the report says of data and network.
+        facts: about data and network, for the report.
         options: of a test, which data were opened and how; a run has them in run.json.
         epoch: of the checkpoint that predicted, for a run.
         tables: scores of a test that are no PCK.
@@ -77,7 +77,7 @@ class SavedPredictions:
         Raises:
             DataError: no such file, or not such a file.
         """
-        path, remedy = folder.predictions, "the command that made the run, given again, writes it anew"
+        path, remedy = folder.predictions, "run the command of the run again: it writes the file"
         if not path.is_file():
             raise DataError("predictions of a run", f"no file {path}", remedy)
         try:

@@ -86,7 +86,7 @@ def test_it_is_small_where_poses_fill_boxes_as_the_sources_and_grows_as_they_shr
     fill = BoxFill.of(xy, every(xy), box)
     other, boxes = poses(4, 400)
     distances = [fill.distance(shrunk(other, boxes, factor), boxes) for factor in (1, 0.6, 0.4, 0.2, 0)]
-    assert distances[0] == pytest.approx(fill.own, rel=0.1) and fill.own < 1
+    assert distances[0] == pytest.approx(fill.source_distance, rel=0.1) and fill.source_distance < 1
     assert (np.diff(distances) > 0).all()
     assert distances[1] > 1.6 * distances[0]
     # poses that agree perfectly, all joints in the middle of every box, are the furthest from it
@@ -113,7 +113,7 @@ def test_poses_of_too_few_joints_and_boxes_without_an_area_are_left_out():
     xy, box = poses(7)
     fill = BoxFill.of(xy, every(xy), box)
     whole = fill.distance(xy, box)
-    assert whole == fill.own and fill.frames == len(xy)
+    assert whole == fill.source_distance and fill.frames == len(xy)
     more, boxes = np.concatenate([xy, xy[:3]]), np.concatenate([box, box[:3]])
     more[-1, K // 2 - 1 :] = np.nan  # fewer than half
     boxes[-2, 2], boxes[-3, 3] = 0, np.nan

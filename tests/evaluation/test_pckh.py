@@ -35,11 +35,11 @@ def test_three_means():
     labelled[1, [6, 7, 10, 15]] = True
     off = errors(0, 60)
     assert pckh(off, labelled).mean == pytest.approx(14 / 16)
-    assert pckh(off, labelled, spec="bearpaw").mean == pytest.approx((12 + 2 * 0.5) / 14)
-    assert pckh(off, labelled, spec="princeton").mean == pytest.approx(16 / 20)
+    assert pckh(off, labelled, definition="bearpaw").mean == pytest.approx((12 + 2 * 0.5) / 14)
+    assert pckh(off, labelled, definition="princeton").mean == pytest.approx(16 / 20)
     score = pckh(off, labelled)
     assert score.groups["wrist"] == (0.5, 4) and score.groups["head"] == (1, 1) and score.n[10] == 2
-    assert pckh(off, labelled, spec="princeton").groups["pelvis"] == (0.5, 2)
+    assert pckh(off, labelled, definition="princeton").groups["pelvis"] == (0.5, 2)
 
 
 def test_joints_nobody_shows_have_no_share():
@@ -64,7 +64,7 @@ def test_clear_errors():
     with pytest.raises(ZooposeError, match="16"):
         head_errors(np.zeros((1, 15, 2)), np.zeros((1, 16, 2)), [1.0])
     with pytest.raises(OptionError, match="hrnet, bearpaw, princeton"):
-        pckh(errors(0), np.ones((1, 16), bool), spec="mmpose")
+        pckh(errors(0), np.ones((1, 16), bool), definition="mmpose")
 
 
 def test_mat_files_of_other_orders_and_other_layouts(tmp_path):

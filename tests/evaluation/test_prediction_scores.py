@@ -250,7 +250,7 @@ def test_results_that_are_none(coco_tree, written, made_by_hand, tmp_path):
 def test_options_that_do_not_go_together(coco_tree, mpii_tree, written):
     source, path = f"coco_person:{coco_tree}", written([])
     for other in ({"resume": "x"}, {"flip": True}, {"soft_nms": True}, {"boxes": "gt"}, {"nms": 0.5}):
-        with pytest.raises(OptionError, match="scored as they stand"):
+        with pytest.raises(OptionError, match="scored without changes"):
             test.run(Options(dataset=source, predictions=str(path), **other))
     with pytest.raises(OptionError, match="--nms above 0"):
         test.run(Options(dataset=source, resume="x", nms=0))

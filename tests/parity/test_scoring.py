@@ -167,7 +167,7 @@ def test_pckh_of_the_hourglass_codes(golden):
     assert cases
     for case in cases:
         errors, labelled = errors_of(golden, case, counted_from=1)
-        score = pckh(errors, labelled, spec="bearpaw")
+        score = pckh(errors, labelled, definition="bearpaw")
         every = golden[f"out_pck_all_{case}"]
         curve = [s.joints for s in pckh_curve(errors, labelled, "bearpaw")][: len(every)]
         for found, expected in (
@@ -183,7 +183,7 @@ def test_pckh_of_the_hourglass_codes(golden):
         there, seen = truth[..., 0] != 0, truth[..., 2] > 0
         rows = {"all": there, "visible": there & seen, "not visible": there & ~seen}
         for row, name in enumerate(golden["in_princeton_rows"]):
-            score = pckh(errors, rows[str(name)], spec="princeton")
+            score = pckh(errors, rows[str(name)], definition="princeton")
             shares = [(score.mean, int(score.n.sum()))]
             shares += [tuple(score.groups[str(key)]) for key in golden["in_princeton_keys"] if str(key) != "total"]
             right = [round(share * n) if n else 0 for share, n in shares]
