@@ -1,8 +1,8 @@
 """The fields of an options class as flags, for the command line, for `--help` and for the docs.
 
 A field is annotated with its type, its limits and how it is typed: `lr: Annotated[float, Limits(0, 9), flag("--learning-rate")]`.
-The string literal below a field is its help. A class names the heading of its fields in `TITLE`, and in `EXPERT` fields of its
-bases that its `--help` leaves out.
+The string literal below a field is its help. A class names the heading of its fields in `TITLE`, in `EXPERT` fields of its
+bases that its `--help` leaves out, and in `FIRST` headings of its bases that come before its own.
 """
 
 from __future__ import annotations

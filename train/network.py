@@ -61,7 +61,7 @@ def refuse_new_network(options: NetworkOptions, start: str) -> None:
     for name, value in given.items():
         if value:
             raise OptionError(
-                "a network that is built anew",
+                "a new network",
                 f"{flag_of(name)} together with {start}, a network as it is",
                 f"leave {flag_of(name)} out, or {start}",
             )

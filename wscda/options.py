@@ -20,6 +20,8 @@ from ..train.options import AdaptOptions, FitOptions, LabelOptions
 class EarlierNames(AdaptOptions):
     """Options under the names of earlier versions: --animal for the labelled data, --species, --refresh-every."""
 
+    FIRST: ClassVar[tuple[str, ...]] = ("Adaptation",)
+
     resume: Annotated[str, flag(metavar="FILE")] = ""
     """checkpoint to start from; or last.pth.tar of a stopped run, to continue it"""
     animal: Annotated[str, flag("--species", metavar="SPECIES")] = "horse"

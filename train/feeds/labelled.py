@@ -76,7 +76,7 @@ def augmentation_name(options: TrainOptions, spec: InputSpec) -> str:
         raise OptionError(
             f"a network of {' or '.join(kinds)} crops for --augment {name}",
             f"one of {spec.kind} crops",
-            "another --augment, or begin anew without --resume and --init-weights",
+            "another --augment, or a new network: leave --resume and --init-weights out",
         )
     return name
 
