@@ -20,7 +20,7 @@ from ...pose.geometry import apply, warp
 from ...pose.input_spec import InputSpec
 from ...pose.random_draws import BatchPart, generator_for
 from ..check_labels import check_labels
-from ..options import CacheOptions
+from ..option_parts import CacheOptions
 from .base import Batch, Draw, Feed, FeedConfig
 
 Labels = tuple[np.ndarray, np.ndarray]  # xy_px (N, K, 2) and weight (N, K)
