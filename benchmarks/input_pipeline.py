@@ -25,8 +25,9 @@ from zoopose.datasets.crops import CropDataset, collate
 from zoopose.datasets.open import open_data
 from zoopose.datasets.original_items import OriginalItems
 from zoopose.datasets.sample import PoseDataset
-from zoopose.pose.augment import AUGMENTATIONS, generator_for
+from zoopose.pose.augment import AUGMENTATIONS
 from zoopose.pose.input_spec import InputSpec
+from zoopose.pose.random_draws import generator_for
 from zoopose.pose.skeleton import TIGDOG18
 from zoopose.train.feeds.base import FeedConfig
 from zoopose.train.feeds.crops import CacheConfig, CropFeed

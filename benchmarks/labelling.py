@@ -24,10 +24,11 @@ from torch import nn
 
 from zoopose.ccssl.consistency import Views, label_views
 from zoopose.ccssl.original import labels as published
-from zoopose.pose.augment import generator_for, photometric
+from zoopose.pose.augment import photometric
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
 from zoopose.pose.original.augment import draw_views, views
+from zoopose.pose.random_draws import generator_for
 from zoopose.pose.skeleton import TIGDOG18
 from zoopose.train.feeds.crops import margin_px
 

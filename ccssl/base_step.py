@@ -14,7 +14,8 @@ from ..datasets.pseudo_labels import PseudoLabels
 from ..errors import DataError
 from ..progress import log
 from ..train.adaptation import FROM_SCRATCH
-from ..train.selftraining.step import RoundLabeller, SelfTrainingConfig, SelfTrainingFeeds, SelfTrainingStep
+from ..train.selftraining.config import RoundLabeller, SelfTrainingConfig, SelfTrainingFeeds
+from ..train.selftraining.step import SelfTrainingStep
 from ..train.supervised import MapLoss
 from .teacher import Teacher
 
@@ -99,7 +100,7 @@ class BaseStep(SelfTrainingStep):
         """No error in a run from fresh weights: it trains on labelled pictures alone until the network predicts a joint."""
         return None if self.from_scratch else super().nothing_admitted(labels)
 
-    def renewed(self, labels: PseudoLabels) -> None:
+    def begin_round(self, labels: PseudoLabels) -> None:
         """Log what the round trains on, and the share of correct labels if there is a scorer."""
         if self.scorer and self.fabric.is_global_zero:
             self.label_scores = {"labels/published_acc": self.scorer(labels)}

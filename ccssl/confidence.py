@@ -12,9 +12,9 @@ from scipy.special import expit
 from torch import nn
 
 from ..datasets.crops import CropCache
-from ..pose.augment import generator_for
 from ..pose.geometry import apply, resize_matrix
 from ..pose.input_spec import InputSpec
+from ..pose.random_draws import generator_for
 from ..train.streams import Stream
 from .consistency import Views, label_views
 from .frame_sample import FrameSample

@@ -19,9 +19,9 @@ from torch import nn
 
 from ..datasets.crops import CropCache
 from ..datasets.pseudo_labels import PseudoLabels
-from ..pose.augment import generator_for
 from ..pose.geometry import apply, compose
 from ..pose.input_spec import InputSpec
+from ..pose.random_draws import generator_for
 from ..progress import Progress
 from ..train.selftraining.labeller import (
     PARTIAL_SECONDS,

@@ -15,7 +15,7 @@ from ..commandline.limits import COUNT, COUNT_OR_ZERO, SHARE, Limits
 from ..train.options import RESNET, LabelOptions
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CcsslOptions(LabelOptions):
     """`zoopose ccssl`."""
 

@@ -17,7 +17,7 @@ from ..train.feeds.labelled import original_mean
 from ..train.network import input_spec, new_network
 from ..train.options import FitOptions
 from ..train.run_state import Run
-from ..train.selftraining.step import SelfTrainingConfig
+from ..train.selftraining.config import SelfTrainingConfig
 from .base_step import Admission
 from .options import CcsslOptions
 

@@ -20,8 +20,8 @@ from ..train.feeds.base import FeedConfig
 from ..train.feeds.crops import CacheConfig, CropFeed
 from ..train.feeds.labelled import augmentation_for, target_config
 from ..train.run_state import Run
+from ..train.selftraining.config import SelfTrainingFeeds
 from ..train.selftraining.labeller import Execution
-from ..train.selftraining.step import SelfTrainingFeeds
 from ..train.streams import Stream
 from ..train.supervised import LOSSES, loss_for
 from .base_step import BaseStep

@@ -12,9 +12,10 @@ import cv2
 import numpy as np
 import torch
 
-from ..pose.augment import Augmentation, photometric, uniform
+from ..pose.augment import Augmentation, photometric
 from ..pose.geometry import warp
 from ..pose.input_spec import InputSpec
+from ..pose.random_draws import uniform
 
 _NOISE_UNIT = 32.0  # grey levels of the noise field in one standard deviation
 _NOISE_SLACK = 63  # px by which a view's window of the noise field may move

@@ -1,8 +1,8 @@
 """The fields of an options class as flags, for the command line, for `--help` and for the docs.
 
 A field is annotated with its type, its limits and how it is typed: `lr: Annotated[float, Limits(0, 9), flag("--learning-rate")]`.
-The string literal below a field is its help. A class names the heading of its fields in `TITLE`, and in `EXPERT` fields of its
-bases that its `--help` leaves out.
+The string literal below a field is its help. A class names the heading of its fields in `TITLE`, in `EXPERT` fields of its
+bases that its `--help` leaves out, and in `FIRST` headings of its bases that come before its own.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 UNUSED = "the published code never used it"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Typing:
     """How a field is typed on a command line; goes into the annotation of the field.
 
@@ -49,12 +49,12 @@ class Typing:
 
 def flag(*aliases: str, help: str = "", metavar: str = "", expert: bool = False) -> Typing:
     """A field with further flags, a help of its own, or a word that stands for its value."""
-    return Typing(aliases, help, metavar, expert)
+    return Typing(aliases=aliases, help=help, metavar=metavar, expert=expert)
 
 
 def expert(*aliases: str) -> Typing:
     """A field that `--help` leaves out."""
-    return Typing(aliases, expert=True)
+    return Typing(aliases=aliases, expert=True)
 
 
 def positional(metavar: str = "") -> Typing:
@@ -68,7 +68,7 @@ def dead(*aliases: str, why: str = UNUSED) -> Typing:
     Args:
         why: the reason, for the warning.
     """
-    return Typing(aliases, expert=True, ignored=why)
+    return Typing(aliases=aliases, expert=True, ignored=why)
 
 
 def size_of(text: str) -> int | tuple[int, int]:
@@ -97,10 +97,12 @@ def sized(expert: bool = False) -> Typing:
 
 def number_or_none(*aliases: str, expert: bool = False) -> Typing:
     """A number whose flag may also stand alone, for 1, as a switch that it was in the published code."""
-    return Typing(aliases, metavar="[N]", expert=expert, words=(0, 1), read=lambda words: int(words[0]) if words else 1)
+    return Typing(
+        aliases=aliases, metavar="[N]", expert=expert, words=(0, 1), read=lambda words: int(words[0]) if words else 1
+    )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Flag:
     """One option of a command.
 

@@ -44,8 +44,9 @@ def examples(description: str) -> list[str]:
 
 
 def _in_order(options: type, groups: list[str]) -> list[str]:
-    """Headings in the order of the classes, the command's own first."""
-    titles = [str(vars(kind)["TITLE"]) for kind in options.__mro__ if "TITLE" in vars(kind)]
+    """Headings: those of `FIRST`, the command's own, and then those of its base classes in their order."""
+    titles = [*getattr(options, "FIRST", ())]
+    titles += [str(vars(kind)["TITLE"]) for kind in options.__mro__ if "TITLE" in vars(kind)]
     return [title for title in dict.fromkeys(titles + groups) if title in groups]
 
 
@@ -88,7 +89,7 @@ def _flag(flag: Flag, width: int, every: bool) -> list[str]:
     text, metavar = flag.help + (f" [{flag.default}]" if flag.default else ""), flag.metavar
     head = "  " + ", ".join(names) + (f" {metavar}" if metavar and not flag.positional else "")
     if flag.choices and len(head) > COLUMN - 2:
-        head, text = "  " + ", ".join(names) + " WORD", f"{metavar} {text}"
+        head, text = "  " + ", ".join(names) + " WORD", f"{metavar}: {text}"
     lines = textwrap.wrap(text, width - COLUMN, break_on_hyphens=False, break_long_words=False)
     if len(head) <= COLUMN - 2 and lines:
         head = head.ljust(COLUMN) + lines.pop(0)

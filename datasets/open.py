@@ -17,8 +17,7 @@ from .views import Unlabelled
 
 if TYPE_CHECKING:
     from .coco.file import CocoFiles
-    from .synthetic_animal import SyntheticAnimal
-    from .tigdog import RealAnimal
+    from .original_dataset import OriginalDataset
 
 IMAGE_PATH = "./animal_data/"
 SPLITS = ("train", "valid", "all")
@@ -58,7 +57,7 @@ def original_augmentation(text: str) -> Literal["", "standard", "strong"]:
     return "" if source is None else source.original_augmentation
 
 
-def original_dataset(text: str) -> type[RealAnimal] | type[SyntheticAnimal]:
+def original_dataset(text: str) -> type[OriginalDataset]:
     """The class that knows mean colour and joint order of a published network trained on NAME[:PATH].
 
     Only `real_animal` is TigDog: the published code takes the mean of the renderings for all others, `real_animal_sp` included.

@@ -9,7 +9,7 @@ from ..commandline.flags import expert, flag, positional
 from ..commandline.limits import COUNT_OR_ZERO, Limits
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PairOptions:
     """Which joints are the left and the right one of a pair."""
 
@@ -19,7 +19,7 @@ class PairOptions:
     """pairs of left and right joints, for a COCO file whose joint names do not say them"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SpeciesOptions:
     """Where the published data sets are, and which species is meant."""
 
@@ -31,7 +31,7 @@ class SpeciesOptions:
     """species to take from a data set with several species"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DataOptions(SpeciesOptions, PairOptions):
     """Where data sets are, and what is taken of them."""
 

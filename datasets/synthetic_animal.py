@@ -28,9 +28,10 @@ from ..pose.original.geometry import BOX_UNIT_PX
 from ..pose.skeleton import FROM_NAMES, TIGDOG18
 from .npy_file import map_npy
 from .original_annotation import OriginalAnnotation
-from .original_index import Split, cached_mean, cached_split, check_options, seeded_fifth
+from .original_dataset import OriginalDataset
+from .original_index import Split, cached_split, check_options, seeded_fifth
 from .pictures import PictureError, read_rgb
-from .sample import IGNORED, Labels, PartLabels, PoseDataset, PoseSample
+from .sample import IGNORED, Labels, PartLabels, PoseSample
 from .synthetic_vertices import VERTICES
 from .tree import missing_tree
 
@@ -59,7 +60,7 @@ PARTS = PartLabels(
 )
 
 
-class SyntheticAnimal(PoseDataset):
+class SyntheticAnimal(OriginalDataset):
     """The rendered pictures: the published synthetic_animal and synthetic_animal_sp. The module's docstring has the tree.
 
     A hidden joint has flag 1, a joint outside the picture flag 0; the box is that of the mesh within the picture.
@@ -79,8 +80,7 @@ class SyntheticAnimal(PoseDataset):
     """
 
     crop_factor = CROP_FACTOR
-    has_original_annotations = True
-    # RGB in 0..1, per-picture means averaged over the training pictures: the constants of the published code
+    mean_file = "synthetic_animal/{animal}_combineds5r5_texture/mean.pth.tar"
     means: ClassVar[Mapping[str, tuple[float, float, float]]] = {
         "horse": (0.40381086, 0.39560506, 0.39249438),
         "tiger": (0.39590910, 0.38611114, 0.38175091),
@@ -119,17 +119,6 @@ class SyntheticAnimal(PoseDataset):
         self.picture_wh = _size(pictures[0])
         self._joints: Labels | None = None  # read when `labels` is first asked for: 10,000 files
         self.mean = self.mean_of(self.root, animal)
-
-    @classmethod
-    def mean_of(cls, root: str | Path, animal: str) -> np.ndarray:
-        """(3,) float32 RGB mean of a species' pictures: that of the cached file where there is one, else the published constant."""
-        check_options(animal, tuple(cls.means), "all")
-        folder = f"synthetic_animal/{animal}_combineds5r5_texture"
-        return cached_mean(Path(root), f"{folder}/mean.pth.tar", cls.means[animal])
-
-    @staticmethod
-    def joint_order(animal: str) -> None:
-        """Joint of each channel of a published network trained on a species: the order of `TIGDOG18`, which None means."""
 
     def _pictures(self) -> list[Path]:
         """All pictures, sorted as text.

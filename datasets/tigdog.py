@@ -28,7 +28,8 @@ from ..pose.original.crop import image_to_chw, original_crop
 from ..pose.original.geometry import original_box
 from ..pose.skeleton import FROM_NAMES, TIGDOG18, TIGER_TO_MODEL
 from .original_annotation import OriginalAnnotation
-from .original_index import cached_mean, cached_split, check_options
+from .original_dataset import OriginalDataset
+from .original_index import cached_split, check_options
 from .pictures import read_rgb
 from .sample import PoseDataset, PoseSample
 from .tigdog_index import ANIMALS, MIN_VISIBLE, SPLIT_FILES, check_tree, how_to_get, read_index, split_of, tree_entries
@@ -47,7 +48,7 @@ _TIGER_FILE = replace(
 )
 
 
-class RealAnimal(PoseDataset):
+class RealAnimal(OriginalDataset):
     """TigDog's whole pictures: the published real_animal and real_animal_sp. See the module for tree and source.
 
     Args:
@@ -63,8 +64,7 @@ class RealAnimal(PoseDataset):
     """
 
     crop_factor = CROP_FACTOR
-    has_original_annotations = True
-    # RGB in 0..1, over the training frames: the constants of the published code
+    mean_file = "real_animal/{animal}/mean_by_video.pth.tar"
     means: ClassVar[Mapping[str, tuple[float, float, float]]] = {
         "horse": (0.53194511, 0.51067859, 0.42060080),
         "tiger": (0.42484415, 0.38660139, 0.25931051),
@@ -107,15 +107,9 @@ class RealAnimal(PoseDataset):
         self.labels = self._joints
         self.mean = self.mean_of(self.root, animal)
 
-    @classmethod
-    def mean_of(cls, root: str | Path, animal: str) -> np.ndarray:
-        """(3,) float32 RGB mean of a species' pictures: that of the cached file where there is one, else the published constant."""
-        check_options(animal, tuple(cls.means), "all")
-        return cached_mean(Path(root), f"real_animal/{animal}/mean_by_video.pth.tar", cls.means[animal])
-
     @staticmethod
     def joint_order(animal: str) -> np.ndarray | None:
-        """(18,) joint of each channel of a published network trained on a species; None for the order of `TIGDOG18`."""
+        """See `OriginalDataset.joint_order`: networks of tigers have the order of their files."""
         return TIGER_TO_MODEL if animal == "tiger" else None
 
     def path(self, index: int) -> Path:

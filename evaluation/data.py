@@ -24,6 +24,7 @@ def open_with_options(
     source: str,
     split: str,
     options: DataOptions,
+    *,
     labelled: bool = True,
     skeleton: Skeleton | None = None,
     need_pictures: bool = True,
@@ -91,12 +92,11 @@ def open_target(options: TargetOptions, skeleton: Skeleton, labelled: bool = Fal
             raise OptionError("a --target that is a COCO file, coco:PATH.json", found, "leave --target-category out")
         options = replace(options, category=named)
     split = "train" if has_splits(options.target) else "all"
+    opened = partial(open_with_options, options.target, split, skeleton=skeleton, must_have=bool(named))
     if labelled:
-        return open_with_options(options.target, split, options, labelled, skeleton, must_have=bool(named))
+        return opened(options)
     # the joints, and their left/right pairs, are those of the network: nobody labels others here
-    dataset = open_with_options(
-        options.target, split, replace(options, partners=""), labelled, skeleton, must_have=bool(named)
-    )
+    dataset = opened(replace(options, partners=""), labelled=False)
     if dataset.skeleton.joints != skeleton.joints:
         log.info("%s has other joints than the network: only its pictures and boxes are taken", options.target)
     return Unlabelled(dataset, skeleton)

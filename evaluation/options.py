@@ -15,7 +15,7 @@ from ..commandline.limits import COUNT_OR_ZERO, PROCESSES, SHARE, SIDE, Limits, 
 from ..datasets.options import DataOptions, PairOptions, SpeciesOptions
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ReadingOptions:
     """How pictures are read."""
 
@@ -27,7 +27,7 @@ class ReadingOptions:
     """number of processes that read pictures; 0: the main process reads them"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MirrorOptions(PairOptions):
     """Whether pictures are mirrored."""
 
@@ -39,7 +39,7 @@ class MirrorOptions(PairOptions):
     """predict each picture and its mirror image, and average both"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DecodingOptions:
     """How heatmaps become joints, where that is not as the checkpoint says."""
 
@@ -53,7 +53,7 @@ class DecodingOptions:
     """number subtracted from x and y of every predicted joint, in px of the picture (BIAS of LPN)"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class JointOptions:
     """What the joints of a checkpoint are called."""
 
@@ -63,12 +63,12 @@ class JointOptions:
     """joint names, in order, for a checkpoint that does not contain them; FILE: one name a line"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LoadingOptions(JointOptions, DecodingOptions, DataOptions):
     """How a checkpoint is read; files of the published code need facts of the data that they were trained on."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DeviceOptions:
     """Where to compute."""
 
@@ -78,7 +78,7 @@ class DeviceOptions:
     """device to compute on; auto: cuda if there is a GPU"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class InferenceOptions(DeviceOptions, ReadingOptions, MirrorOptions):
     """How a network predicts."""
 
@@ -88,7 +88,7 @@ class InferenceOptions(DeviceOptions, ReadingOptions, MirrorOptions):
     """number of pictures predicted at once; fewer take less memory, and the scores stay the same"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ScoringOptions(InferenceOptions):
     """How predictions are scored, and where the scores go."""
 
@@ -100,7 +100,7 @@ class ScoringOptions(InferenceOptions):
     """file for the scores; default: metrics.json in the run folder"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FolderOptions:
     """Where a command writes."""
 
@@ -110,12 +110,12 @@ class FolderOptions:
     """run folder: checkpoints, log and report are written here"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NetworkUseOptions(FolderOptions, ScoringOptions, LoadingOptions):
     """What every command that runs a network takes."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TargetOptions(DataOptions):
     """Unlabelled data to adapt to."""
 
@@ -137,7 +137,7 @@ NETWORK = "the checkpoint says what network it holds"
 OF_CHECKPOINT = "not used: the checkpoint says it; a warning if the two differ"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TestOptions(NetworkUseOptions):
     """`zoopose test`."""
 
@@ -213,7 +213,7 @@ class TestOptions(NetworkUseOptions):
 NO_SCORES = "predictions are not scored; zoopose test does that"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PredictOptions(NetworkUseOptions):
     """`zoopose predict`."""
 
@@ -238,7 +238,7 @@ class PredictOptions(NetworkUseOptions):
     DEAD_FLAGS: ClassVar[tuple[str, ...]] = ("test_batch", "json")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ExportOptions(SpeciesOptions):
     """`zoopose export`."""
 

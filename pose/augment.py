@@ -1,21 +1,20 @@
 """Augmentation of a batch on its device: one matrix for each sample moves picture and joints; then colour, blur, noise, occlusion.
 
-Random numbers come from an explicit generator. `generator_for(seed, epoch, step)` gives each step of a run its own random
-numbers, for each number of workers: no two workers or epochs repeat each other's numbers, and a resumed run draws the same as
-one that was not interrupted. The augmentations of the 2020 CC-SSL code are in `pose.original.augment`.
+Random numbers come from an explicit generator. `random_draws.generator_for(seed, epoch, step)` gives each step of a run its own
+random numbers, for each number of workers: no two workers or epochs repeat each other's numbers, and a resumed run draws the
+same as one that was not interrupted. The augmentations of the 2020 CC-SSL code are in `pose.original.augment`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from .geometry import apply, hw_of, view_matrix, warp
+from .random_draws import BatchPart, Draws, drawn, generator_of_batch, uniform
 
 
 @dataclass(frozen=True)
@@ -82,52 +81,6 @@ AUGMENTATIONS = {
 }
 
 
-def generator_for(*numbers: int) -> torch.Generator:
-    """A CPU generator whose random numbers depend only on `numbers` (seed, epoch, step, ...)."""
-    # the length comes first, since SeedSequence treats (1,) and (1, 0) as equal
-    words = [len(numbers), *(n & 0xFFFFFFFF for n in numbers)]
-    state = np.random.SeedSequence(words).generate_state(2, np.uint32)
-    return torch.Generator().manual_seed(int(state[0]) << 31 | int(state[1]) >> 1)
-
-
-@dataclass(frozen=True)
-class BatchPart:
-    """A generator for one part of a batch. It draws for the complete batch and returns the part's rows.
-
-    So the random numbers of a picture do not depend on which process augments it.
-
-    Attributes:
-        generator: of the complete batch.
-        rows: (B,) int64, indices of the part's pictures in the batch.
-        total: pictures in the batch.
-    """
-
-    generator: torch.Generator
-    rows: torch.Tensor
-    total: int
-
-
-Draws = torch.Generator | BatchPart
-
-
-def _drawn(draw: Callable[..., torch.Tensor], generator: Draws, shape: tuple[int, ...], **options: Any) -> torch.Tensor:
-    """`draw(shape, ...)`; the first axis of `shape` is the batch."""
-    if isinstance(generator, BatchPart):
-        batch = draw((generator.total, *shape[1:]), generator=generator.generator, **options)
-        return batch[generator.rows.to(batch.device)]
-    return draw(shape, generator=generator, **options)
-
-
-def _of_batch(generator: Draws) -> torch.Generator:
-    """The generator of the complete batch."""
-    return generator.generator if isinstance(generator, BatchPart) else generator
-
-
-def uniform(generator: Draws, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0) -> torch.Tensor:
-    """U(low, high), float32 on the CPU; the first axis of `shape` is the batch."""
-    return _drawn(torch.rand, generator, shape) * (high - low) + low
-
-
 def draw_views(
     augmentation: Augmentation,
     batch: int,
@@ -151,7 +104,7 @@ def draw_views(
     """
     a = augmentation
     scale = torch.exp(uniform(generator, (batch,), -1, 1) * float(np.log(a.scale)))
-    angle = (_drawn(torch.randn, generator, (batch,)) * a.rotation_deg).clamp(-2 * a.rotation_deg, 2 * a.rotation_deg)
+    angle = (drawn(torch.randn, generator, (batch,)) * a.rotation_deg).clamp(-2 * a.rotation_deg, 2 * a.rotation_deg)
     angle = torch.where(uniform(generator, (batch,)) < a.rotation_share, angle, 0.0)
     flip = uniform(generator, (batch,)) < a.flip
     shift = uniform(generator, (batch, 2), -a.shift, a.shift)
@@ -164,6 +117,7 @@ def augment(
     visible: torch.Tensor,
     augmentation: Augmentation,
     size: int | tuple[int, int],
+    *,
     flip_order: np.ndarray,
     generator: Draws,
     margin: float = 1.0,
@@ -231,16 +185,18 @@ def photometric(images: torch.Tensor, augmentation: Augmentation, generator: Dra
     if a.blur:
         rows = generator.rows if isinstance(generator, BatchPart) else torch.arange(b)
         total = generator.total if isinstance(generator, BatchPart) else b
-        sigmas = a.blur * uniform(_of_batch(generator), (total,), -1, 1).clamp_min(0)
+        sigmas = a.blur * uniform(generator_of_batch(generator), (total,), -1, 1).clamp_min(0)
         sigma = sigmas[rows]
         blurred = (sigma > 1 / 3).nonzero()[:, 0]  # px; a smaller blur is not visible
         if len(blurred):
             blur = _blur(images[blurred.to(device)], sigma[blurred].to(device), float(sigmas.max()))
             images[blurred.to(device)] = blur
     if a.noise:
-        on_device = torch.Generator(device).manual_seed(int(torch.randint(2**62, (1,), generator=_of_batch(generator))))
+        on_device = torch.Generator(device).manual_seed(
+            int(torch.randint(2**62, (1,), generator=generator_of_batch(generator)))
+        )
         field = BatchPart(on_device, generator.rows, generator.total) if isinstance(generator, BatchPart) else on_device
-        noise = _drawn(torch.randn, field, images.shape, device=device, dtype=images.dtype)
+        noise = drawn(torch.randn, field, images.shape, device=device, dtype=images.dtype)
         per_channel = draw(b, 1, 1, 1) > 0
         noise = torch.where(per_channel, noise, noise[:, :1])
         images += noise.mul_(a.noise * draw(b, 1, 1, 1).clamp_min(0))
@@ -268,7 +224,7 @@ def _occlude(images: torch.Tensor, xy_view: torch.Tensor, a: Augmentation, gener
         _cover(images, centre, half, on, generator)
     if a.hide_joints:
         k = xy_view.shape[1]
-        joint = _drawn(
+        joint = drawn(
             lambda shape, generator: torch.randint(k, shape, generator=generator), generator, (len(images), 2)
         )
         size_wh = torch.tensor([images.shape[-1], images.shape[-2]])

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from zoopose.evaluation.protocol import Score
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DemoOptions:
     """`zoopose demo`. Numbers that are not given are those of the method."""
 

@@ -51,7 +51,8 @@ class CcsslPlan(Plan):
         demo, numbers = self.demo, self.numbers
         make_animals.run(
             MakeOptions(
-                self.out / "animal_data", (numbers.animal,), numbers.pictures, demo.shots, demo.frames, demo.seed, SIZE, SIZE,
+                out=self.out / "animal_data", animal=(numbers.animal,), pictures=numbers.pictures, shots=demo.shots,
+                frames=demo.frames, seed=demo.seed, size=SIZE, target_size=SIZE,
                 views="side", site=True, gap=numbers.gap, zoom=1.2, workers=demo.workers,
             )
         )  # fmt: skip

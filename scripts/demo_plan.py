@@ -24,7 +24,7 @@ BEST = RunFolder.BEST
 Step = tuple[str, Callable[[Any], Any], Callable[[], FitOptions]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Numbers:
     """The size of a demo."""
 
@@ -38,8 +38,8 @@ class Numbers:
 
 
 NUMBERS: Mapping[str, Numbers] = {
-    "ccssl": Numbers(1200, 1.3, source_epochs=14, rounds=4, steps=60, animal="horse"),
-    "wscda": Numbers(800, 0.8, source_epochs=16, rounds=6, steps=40, people=400),
+    "ccssl": Numbers(pictures=1200, gap=1.3, source_epochs=14, rounds=4, steps=60, animal="horse"),
+    "wscda": Numbers(pictures=800, gap=0.8, source_epochs=16, rounds=6, steps=40, people=400),
 }
 UNUSED = {"ccssl": ("people",), "wscda": ("animal",)}  # options of the other method
 

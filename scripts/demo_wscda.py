@@ -42,7 +42,7 @@ class WscdaPlan(Plan):
     def __init__(self, options: DemoOptions):
         super().__init__(options)
         self.data = ThreeOptions(
-            self.out / "three_domains", people=self.numbers.people, pictures=self.numbers.pictures, shots=options.shots,
+            out=self.out / "three_domains", people=self.numbers.people, pictures=self.numbers.pictures, shots=options.shots,
             frames=options.frames, seed=options.seed, size=SIZE, gap=self.numbers.gap, workers=options.workers,
         )  # fmt: skip
 

@@ -25,7 +25,19 @@ SMALL = "--inp-res 32 --stacks 1 --blocks 1 --width 8 --train-batch 4 --workers 
 def animal_data(tmp_path_factory) -> Path:
     """A synthetic_animal and a behaviorDiscovery2.0 tree of horses."""
     root = tmp_path_factory.mktemp("animal_data")
-    make(MakeOptions(root, ("horse",), 20, 5, 4, size=(72, 96), target_size=(72, 96), views="side", zoom=1.3))
+    make(
+        MakeOptions(
+            out=root,
+            animal=("horse",),
+            pictures=20,
+            shots=5,
+            frames=4,
+            size=(72, 96),
+            target_size=(72, 96),
+            views="side",
+            zoom=1.3,
+        )
+    )
     return root
 
 

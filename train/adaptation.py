@@ -1,4 +1,4 @@
-"""What the methods that adapt a trained network to an unlabelled target begin and end with."""
+"""The beginning and the end of every adaptation: data and network, guard, last lines of the log."""
 
 from __future__ import annotations
 

@@ -20,9 +20,9 @@ from ..pose.models.blocks import PreActBottleneck
 class Compiled(nn.Module):
     """A network whose training forward is compiled: block by block, for the first shape of batch that it meets.
 
-    The blocks of a stacked hourglass are all alike, so that seven compilations serve any number of stacks; a network without such
+    All blocks of a stacked hourglass have the same code: seven compilations are enough for all stacks; a network without such
     blocks is compiled as a whole. Scoring, labelling and odd batches (one that lost an unreadable picture, say) take the plain
-    forward: the weights are the same tensors, and nothing is compiled anew for them.
+    forward: the weights are the same tensors, and nothing is compiled again for them.
 
     Raises:
         OptionError: when the compiler that torch.compile calls is not there.

@@ -1,4 +1,4 @@
-"""A run whose last checkpoint is damaged goes on from the newest one that is whole."""
+"""Damaged checkpoints of a run: it continues from the newest undamaged one."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .run_state import Run
 
 
 def load_newest_undamaged(path: Path, method: str) -> tuple[Path, checkpoints.Loaded]:
-    """A checkpoint of a run folder; where it is damaged, the newest whole one of the same method beside it.
+    """Load a checkpoint of a run folder; if it is damaged, the newest undamaged one of the same method in that folder.
 
     Returns:
-        The file that was taken, and what it holds.
+        The file that was loaded, and its content.
 
     Raises:
-        WeightsError: the file is damaged, and there is no other.
+        WeightsError: the file is damaged, and no other can be loaded.
     """
     try:
         return path, checkpoints.load(path)
@@ -41,7 +41,7 @@ def load_newest_undamaged(path: Path, method: str) -> tuple[Path, checkpoints.Lo
 
 
 def _progress(path: Path, method: str) -> tuple[int, int, str]:
-    """Epochs and batches that a checkpoint has behind it, its name to order equals; -1 where it is damaged or of no such run."""
+    """Finished epochs and batches of a checkpoint, and its name to order equal ones; -1 if it is damaged or of another method."""
     try:
         state = weights.read(path)
     except WeightsError:
@@ -53,8 +53,10 @@ def _progress(path: Path, method: str) -> tuple[int, int, str]:
 
 
 def replace_damaged(run: Run, epochs: int) -> None:
-    """Do without the best checkpoint of a run that goes on, where it is missing or damaged; write a damaged last one again where
-    the run will not do so itself. To be called on all ranks.
+    """Prepare a run that goes on for missing or damaged checkpoints. To be called on all ranks.
+
+    If the best checkpoint is missing or damaged, the best of the coming epochs takes its place. A damaged last one is written again
+    if no epoch is left, after which the run would write it.
 
     Args:
         epochs: of the run in all; where none is left, the last network takes the place of a damaged best one.

@@ -23,7 +23,7 @@ TILE_PX = 160  # least side of a tile of the sheet of joints
 
 
 class DrawnStep(StepWrapper):
-    """A step that also draws its first batches; all else, and all that is computed, is the step's own.
+    """A step that also draws its first batches. What it computes does not change.
 
     For every part of a batch that has targets (labelled, pseudo-labelled, ...) there are two sheets. `N_PART_joints.jpg` shows
     every picture twice, labelled joints on the left and predicted ones on the right; `N_PART_maps.jpg` the target maps of a picture
@@ -31,8 +31,8 @@ class DrawnStep(StepWrapper):
     are not the network's.
 
     Args:
-        step: what is watched.
-        network: describes joints and form.
+        step: what is trained.
+        network: describes joints and input.
         plain: the network that trains.
         folder: where the sheets go.
         count: batches to draw.

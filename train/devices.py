@@ -13,7 +13,7 @@ from lightning_fabric import Fabric
 
 from ..errors import OptionError
 from ..progress import log
-from .options import RunOptions
+from .option_parts import RunOptions
 
 
 def open_fabric(options: RunOptions) -> Fabric:

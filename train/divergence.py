@@ -1,4 +1,4 @@
-"""Training that has diverged is stopped at the first number that is none, before a checkpoint holds one."""
+"""A training that diverges: found at the first NaN or infinite number, before a checkpoint contains one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def divergence_error(found: str, epoch: int, batch: int, batches: int, lr: float
     """The error for a run that cannot go on.
 
     Args:
-        found: what is no number.
+        found: what is NaN or infinite.
         epoch, batch: counted from 1.
         batches: of an epoch.
         checkpoint: the run's last, which stays as it is.
@@ -35,7 +35,7 @@ def divergence_error(found: str, epoch: int, batch: int, batches: int, lr: float
 
 
 def non_finite_losses(losses: Mapping[str, float]) -> str:
-    """What of the losses of a batch is no finite number, in words; empty while the total is one."""
+    """Which losses of a batch are NaN or infinite, in words; empty while the total is finite."""
     if math.isfinite(losses["total"]):
         return ""
     parts = [f"{name} {value}" for name, value in losses.items() if name != "total" and not math.isfinite(value)]
@@ -44,7 +44,7 @@ def non_finite_losses(losses: Mapping[str, float]) -> str:
 
 @torch.no_grad()
 def non_finite_weights(model: nn.Module) -> str:
-    """What of a network's weights and statistics is no finite number, in words; empty where all are."""
+    """Which weights and statistics of a network are NaN or infinite, in words; empty if none."""
     named = [(name, t) for name, t in model.state_dict().items() if t.is_floating_point()]
     if not named:
         return ""

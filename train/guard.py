@@ -1,4 +1,4 @@
-"""Adaptation must not do harm: box fill is watched after every epoch, and where it worsens the start network is given back."""
+"""The guard against harm: measures box fill after every epoch of an adaptation, and ends the run where it gets worse."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ from ..pose.checkpoints import Loaded, copy_checkpoint
 from ..progress import log
 from .run_state import Run
 
-ZOOMS = (1.0, 2 / 3, 1.5, 2.0, 3.0)  # of the target's crops, tried with the start network
-FRAMES = 256  # of source and target each, spread over all of them
+# factors by which the target's crops are tightened, tried with the start network; measured in docs/methods/guard.md, "At a third"
+ZOOMS = (1.0, 2 / 3, 1.5, 2.0, 3.0)
+FRAMES = 256  # most frames that are measured, of source and target each, evenly spread
 SENTENCE = "adaptation did not help here: poses {how}; model_best is the network you gave"
 SHRINK, CHANGE = "shrink inside their boxes", "no longer fill their boxes as the source's do"
 FILL, BEGIN, LIMIT = "guard/box_fill", "guard/start", "guard/limit"  # columns of the log
@@ -30,7 +31,7 @@ FILL, BEGIN, LIMIT = "guard/box_fill", "guard/start", "guard/limit"  # columns o
 
 @dataclass
 class Guard:
-    """Watches an adaptation, and stops it where box fill says that it does harm.
+    """Ends an adaptation where the box fill of its poses gets too far from that of the source's labels; see docs/methods/guard.md.
 
     Its `state` is saved with the run: `fill` of the source, distance and spread of the start network, the `limit` of the distance,
     the distances of all epochs, `stopped`, the epoch that passed the limit, or 0, and the `outcome`, a sentence, where one did. Or
@@ -40,7 +41,7 @@ class Guard:
         source: labelled.
         target: its boxes are used, its labels are not.
         network: describes the input; its weights are not used.
-        run: the run; to be called on all ranks, which then know the same.
+        run: the run. All methods are called on all ranks, and have the same result there.
         growth: share by which the distance may grow over that of the start network, see `limit_of`.
         reading: how pictures are read.
     """
@@ -77,7 +78,7 @@ class Guard:
         run = self.run
         if self.stopped:
             run.best_epoch = 0
-            self._give_back()  # model_best may have been taken away
+            self._restore_start_network()  # model_best may have been taken away
         if self.state:
             return
         if run.epoch or run.step:
@@ -114,7 +115,7 @@ class Guard:
         run.fabric.barrier()
 
     def _zoom(self, fill: BoxFill, found: Predictions) -> float:
-        """See `zoom_of`; the first rank's."""
+        """The tightening under which the start network fits the target best, see `zoom_of`; computed on the first rank."""
         tried = {}
         for zoom in ZOOMS:
             seen = found if zoom == 1 else self._predictions(zoom)
@@ -132,7 +133,7 @@ class Guard:
             state["stopped"] = self.run.epoch
             state["outcome"] = SENTENCE.format(how=SHRINK if spread < state["spread"] else CHANGE)
             self.run.best, self.run.best_epoch = float("-inf"), 0
-            self._give_back()
+            self._restore_start_network()
         return {FILL: distance, BEGIN: state["start"], LIMIT: state["limit"]}
 
     def facts(self) -> dict[str, Any]:
@@ -176,12 +177,12 @@ class Guard:
         return predict(run.plain, few, self.network.spec, run.fabric.device, config)
 
     def _measure(self, fill: BoxFill, found: Predictions, zoom: float = 1.0) -> tuple[float, float]:
-        """Distance and spread of predictions in boxes tightened by `zoom`; the first rank's, so that all decide alike."""
+        """Distance and spread of predictions in boxes tightened by `zoom`: those of the first rank, on all ranks."""
         xy, box = found.xy_px[found.read], tightened(found.box_xywh[found.read], zoom)
         distance, spread = self.run.fabric.broadcast((fill.distance(xy, box), fill.spread(xy, box)))
         return float(distance), float(spread)
 
-    def _give_back(self) -> None:
+    def _restore_start_network(self) -> None:
         run = self.run
         if run.fabric.is_global_zero and run.folder.start.is_file():
             copy_checkpoint(run.folder.start, RunFolder.BEST)

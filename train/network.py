@@ -21,7 +21,8 @@ from ..pose.input_spec import InputSpec, depth_for
 from ..pose.models import PoseNetwork, build_model, options_of, parse_options
 from ..pose.skeleton import Skeleton
 from ..progress import log
-from .options import HOURGLASS, NetworkOptions, TrainOptions
+from .option_parts import NetworkOptions
+from .options import HOURGLASS, TrainOptions
 
 SIDE = 256  # of the input, px, where nothing else is asked for
 
@@ -60,7 +61,7 @@ def refuse_new_network(options: NetworkOptions, start: str) -> None:
     for name, value in given.items():
         if value:
             raise OptionError(
-                "a network that is built anew",
+                "a new network",
                 f"{flag_of(name)} together with {start}, a network as it is",
                 f"leave {flag_of(name)} out, or {start}",
             )

@@ -12,14 +12,15 @@ from torch import nn
 
 from ..errors import OptionError
 from ..progress import log
-from .options import OptimOptions, TrainOptions
+from .option_parts import OptimOptions
+from .options import TrainOptions
 from .schedules import Schedule
 
 NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
 
 
 def parameter_groups(model: nn.Module, weight_decay: float, decay_norms: bool) -> list[dict[str, Any]]:
-    """Groups for an optimiser, of every weight that trains; those that do not decay stand in a group of their own.
+    """Groups for an optimiser, of every weight that trains; those that do not decay are in a second group.
 
     Args:
         weight_decay: L2 penalty.

@@ -40,7 +40,7 @@ def earlier_run(options: TrainOptions | AdaptOptions, method: str, last_name: st
         raise OptionError(
             "a run folder that is new, or holds the same run to go on with",
             f"{folder} holds a {before.get('method', 'published')} run{f' with {found}' if found else ''}",
-            "another --checkpoint FOLDER, the options of that run, or --restart to begin anew there",
+            "another --checkpoint FOLDER, the options of that run, or --restart to begin again there",
         )
     if options.resume and Path(options.resume).resolve() != path.resolve():
         log.info("%s holds this run: going on with it, --resume %s is not read again", folder, options.resume)

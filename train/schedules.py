@@ -1,4 +1,4 @@
-"""The learning rate of every step of a training: a pure function of the step, so that a run that goes on needs to keep nothing.
+"""The learning rate of every step of a training: a pure function of the step, so a run that goes on has nothing to restore.
 
 A schedule is a shape (drops at milestones, or a straight line to zero), behind a linear warm-up, repeated in stages: LPN's
 iterative training (Z. Zhang et al., arXiv 1911.10346) runs the whole schedule several times, each time from the best weights of
@@ -77,6 +77,6 @@ class Schedule:
         return self.lr * (1 - (within - self.warmup) / (length - self.warmup))
 
     def begins_stage(self, step: int, steps_per_epoch: int) -> bool:
-        """Whether a stage after the first begins at this step: with the best weights so far, and an optimiser that starts anew."""
+        """Whether a stage after the first begins at this step: with the best weights so far, and a fresh optimiser."""
         length = self.stage_steps(steps_per_epoch)
         return step > 0 and step % length == 0 and step < self.stages * length

@@ -15,8 +15,8 @@ from .step import Step, StepWrapper
 
 
 class StagedStep(StepWrapper):
-    """A step whose training begins anew at every stage of the schedule, with the best weights of the run and an optimiser that has
-    seen nothing (LPN's iterative training; Z. Zhang et al., arXiv 1911.10346, section 3.3). All else is the step's own.
+    """A step whose training begins again at every stage of the schedule, with the best weights of the run and a fresh optimiser
+    (LPN's iterative training; Z. Zhang et al., arXiv 1911.10346, section 3.3).
 
     Args:
         step: what is trained.

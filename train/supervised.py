@@ -20,10 +20,12 @@ from ..pose.heatmap import decode
 from ..pose.models import PoseNetwork
 from .feeds.base import Batch, Feed
 from .feeds.labelled import feed_for
-from .options import TargetMapOptions, TrainOptions
+from .option_parts import TargetMapOptions
+from .options import TrainOptions
 from .ranks import loss_factors
 
-PEAK_WEIGHT = 10.0  # of the balanced loss
+# of --loss balanced: additional weight of a cell at the peak of a target, an empty cell counting 1; see `losses.joints_mse`
+PEAK_WEIGHT = 10.0
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ def cell_accuracy(outputs: list[torch.Tensor], target: torch.Tensor, weight: tor
 
 
 def loss_for(options: TargetMapOptions, network: Loaded) -> str:
-    """The loss that --loss names, or the one that belongs to the network's codec and input form.
+    """The loss that --loss names, or the default of the network's codec and input.
 
     Raises:
         OptionError: no such loss, or one for other targets.
@@ -160,7 +162,7 @@ def loss_for(options: TargetMapOptions, network: Loaded) -> str:
     codec = CODECS[network.spec.codec]
     targets = "levels" if codec.levels > 1 else "offsets" if codec.maps_per_joint > 1 else "maps"
     fitting = [name for name, loss in LOSSES.items() if loss.targets == targets]
-    if targets == "levels":  # the other two are for outputs that are pyramids of their own kind
+    if targets == "levels":  # `cpn` and `megvii` fit the outputs of their own networks only
         fitting = sorted({"finest", _level_loss(network)})
     if options.loss != "auto":
         if options.loss not in fitting:

@@ -25,7 +25,7 @@ from zoopose.train.options import TrainOptions
 from zoopose.train.train import run
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MultitaskOptions(TrainOptions):
     """The options of `zoopose train`, with the published defaults of train_multitask.py."""
 

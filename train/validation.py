@@ -40,7 +40,7 @@ class Validation:
 
     Args:
         dataset: labelled.
-        network: describes form and joints; its weights are not used.
+        network: describes input and joints; its weights are not used.
         prefix: of the names in the log.
     """
 
@@ -76,15 +76,15 @@ class Validation:
         if batches is not None and not (found.visible[found.read] == 2).any():
             return {}  # the first batches may hold hidden joints only; the whole set is scored later
         scores = self.scores(found)
-        told = {"loss": sum(loss * n for loss, n in losses) / sum(n for _, n in losses), "pck": scores[MAIN].mean}
+        numbers = {"loss": sum(loss * n for loss, n in losses) / sum(n for _, n in losses), "pck": scores[MAIN].mean}
         if parts:
-            told["iou"] = parts.mean
+            numbers["iou"] = parts.mean
         size = self.network.spec.original_cells
         if size:
             distances = joint_distances(found.cells[found.read], found.target_cells[found.read], size)
-            told["acc"] = scores["published"].mean
-            told["auc"], told["mean_error"] = area_under_curve(distances)
-        return {f"{self.prefix}/{name}": value for name, value in told.items()}
+            numbers["acc"] = scores["published"].mean
+            numbers["auc"], numbers["mean_error"] = area_under_curve(distances)
+        return {f"{self.prefix}/{name}": value for name, value in numbers.items()}
 
     def _loss(self, maps: torch.Tensor, batch: Mapping[str, Any]) -> tuple[float, int]:
         """The last stage's loss on one batch against sub-pixel targets, and how many pictures that is."""

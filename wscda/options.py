@@ -16,9 +16,11 @@ from ..commandline.limits import COUNT_OR_ZERO, SHARE, Limits
 from ..train.options import AdaptOptions, FitOptions, LabelOptions
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EarlierNames(AdaptOptions):
     """Options under the names of earlier versions: --animal for the labelled data, --species, --refresh-every."""
+
+    FIRST: ClassVar[tuple[str, ...]] = ("Adaptation",)
 
     resume: Annotated[str, flag(metavar="FILE")] = ""
     """checkpoint to start from; or last.pth.tar of a stopped run, to continue it"""
@@ -56,7 +58,7 @@ def _data_sets() -> Collection[str]:
     return SOURCES
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class WscdaOptions(EarlierNames):
     """`zoopose wscda`."""
 
@@ -104,7 +106,7 @@ class WscdaOptions(EarlierNames):
         return frozenset((self.augment,))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PploOptions(EarlierNames, LabelOptions):
     """`zoopose pplo`."""
 

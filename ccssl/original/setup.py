@@ -11,8 +11,8 @@ from ...train.check_labels import check_labels
 from ...train.feeds.base import FeedConfig
 from ...train.feeds.original import OriginalFeed, original_items
 from ...train.run_state import Run
+from ...train.selftraining.config import SelfTrainingFeeds
 from ...train.selftraining.labeller import Execution
-from ...train.selftraining.step import SelfTrainingFeeds
 from ...train.streams import Stream
 from ...train.supervised import LOSSES, loss_for
 from ..label_score import scorer_for

@@ -16,7 +16,8 @@ from ...train.feeds.base import Batch, FeedConfig, continued_batches
 from ...train.feeds.crops import Labels
 from ...train.feeds.original import OriginalFeed
 from ...train.ranks import loss_factors
-from ...train.selftraining.step import Pair, TrainingFeed
+from ...train.selftraining.config import TrainingFeed
+from ...train.selftraining.step import Pair
 from ...train.supervised import cell_accuracy, mean_over, stage_loss
 from ..base_step import BaseStep
 from ..protocol import ROUND_EPOCHS

@@ -22,6 +22,7 @@ from ..models import (
     omnipose,
     rsn,
     simple_baseline,
+    waterfall,
 )
 from .state_dict import load_into, without_prefix
 
@@ -134,7 +135,7 @@ def _udp_reader(identify: Callable[[StateDict], tuple[str, dict[str, Any]]]) -> 
 
 
 def _read_waspv2(state_dict: StateDict, num_joints: int | None) -> nn.Module:
-    model = omnipose.empty_waspv2(state_dict)
+    model = waterfall.empty_waspv2(state_dict)
     if num_joints not in (None, model.num_joints):
         raise WeightsError(f"a module of {num_joints} joints", f"one of {model.num_joints}")
     load_into(model, state_dict, "published WASPv2")

@@ -17,10 +17,11 @@ from zoopose.datasets.coco.keypoints import CocoKeypoints
 from zoopose.datasets.crops import CropCache, collate
 from zoopose.evaluation.inference import predict
 from zoopose.pose import checkpoints
-from zoopose.pose.augment import Augmentation, generator_for
+from zoopose.pose.augment import Augmentation
 from zoopose.pose.geometry import apply, crop_matrix, square_box
 from zoopose.pose.heatmap import encode
 from zoopose.pose.input_spec import InputSpec
+from zoopose.pose.random_draws import generator_for
 
 SIZE, CELLS, PAD = 64, 16, 13
 MARGIN = 1 + 2 * PAD / SIZE

@@ -16,9 +16,10 @@ from zoopose.datasets.crops import CropCache, collate
 from zoopose.datasets.pictures import PictureError
 from zoopose.datasets.sample import PoseDataset, PoseSample
 from zoopose.pose import heatmap
-from zoopose.pose.augment import Augmentation, generator_for
+from zoopose.pose.augment import Augmentation
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
+from zoopose.pose.random_draws import generator_for
 from zoopose.pose.skeleton import Skeleton
 from zoopose.train.selftraining.labeller import Execution
 from zoopose.train.streams import Stream

@@ -209,18 +209,16 @@ def rewritten(path, name: str, change) -> str:
 def test_labels_of_the_target_are_never_read(
     tmp_path, monkeypatch, command, target_data, uninterrupted, run_state, how
 ):
-    options = command(tmp_path)
+    target = f"coco:{target_data}"
     if how == "nan":
-        options.target = rewritten(
-            target_data, "nan.json", lambda a: a.update(keypoints=[float("nan")] * len(a["keypoints"]))
-        )
+        target = rewritten(target_data, "nan.json", lambda a: a.update(keypoints=[float("nan")] * len(a["keypoints"])))
     elif how == "removed":
-        options.target = rewritten(target_data, "removed.json", lambda a: a.pop("keypoints"))
+        target = rewritten(target_data, "removed.json", lambda a: a.pop("keypoints"))
     else:
         labelled = CocoKeypoints(target_data)
         assert labelled.labels is not None
         monkeypatch.setattr(adapting, "open_target", lambda *_: labelled)
-    assert run_state(run(options), LAST) == uninterrupted
+    assert run_state(run(command(tmp_path, target=target)), LAST) == uninterrupted
 
 
 def test_labels_of_another_run_in_the_folder_are_not_taken(tmp_path, command, uninterrupted, run_state):

@@ -22,7 +22,7 @@ from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.skeleton import Skeleton
 from zoopose.train import loop
 from zoopose.train.run_state import Run
-from zoopose.train.selftraining.step import SelfTrainingConfig, SelfTrainingFeeds
+from zoopose.train.selftraining.config import SelfTrainingConfig, SelfTrainingFeeds
 
 SKELETON = Skeleton("s", ("a", "b"))
 LIMIT = 0.25  # of 32 px

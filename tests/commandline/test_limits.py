@@ -17,7 +17,7 @@ from zoopose.commandline.parsing import parse
 from zoopose.errors import OptionError
 
 ADVICE = """{command}: --{flag} is a number without limits. Give its field some, where it is declared:
-    name: Annotated[int, Limits(low, high)] = ...      (zoopose/limits.py has shared ones: SHARE, SEED, COUNT, ...)
+    name: Annotated[int, Limits(low, high)] = ...      (commandline/limits.py has shared ones: SHARE, SEED, COUNT, ...)
 Limits are the values that can work at all; 0 that stands for a default is allowed by zero_or(low, high)."""
 # what a command cannot be parsed without
 WORDS = {"report": ["RUN"], "data get": ["mpii"], "data check": ["images:x"]}

@@ -10,16 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoopose.pose.augment import (
-    AUGMENTATIONS,
-    Augmentation,
-    augment,
-    draw_views,
-    generator_for,
-    photometric,
-    restyle,
-    uniform,
-)
+from zoopose.pose.augment import AUGMENTATIONS, Augmentation, augment, draw_views, photometric, restyle
+from zoopose.pose.random_draws import generator_for, uniform
 from zoopose.pose.skeleton import AP10K17, SKELETONS
 
 GEOMETRY = Augmentation(scale=1.3, rotation_deg=30, shift=0.08, flip=0.5)
@@ -47,7 +39,14 @@ def test_joints_move_with_the_picture_and_swap_sides_with_the_mirror(seed):
     xy = torch.rand(batch, 3, 2, generator=torch.Generator().manual_seed(seed)) * 24 + pad + 20
     visible = torch.tensor([[2, 1, 0]]).repeat(batch, 1)
     images, moved, shown, matrix = augment(
-        dots(xy, size + 2 * pad), xy, visible, GEOMETRY, size, ORDER, generator_for(seed), margin
+        dots(xy, size + 2 * pad),
+        xy,
+        visible,
+        GEOMETRY,
+        size,
+        flip_order=ORDER,
+        generator=generator_for(seed),
+        margin=margin,
     )
     flipped = torch.linalg.det(matrix[:, :, :2]) < 0
     assert flipped.any() and not flipped.all()
@@ -65,7 +64,16 @@ def test_the_same_generator_gives_the_same_and_another_step_another_view(name):
     xy, visible = torch.rand(4, 3, 2) * 40, torch.ones(4, 3)
 
     def views(*numbers: int):
-        return augment(crops, xy, visible, AUGMENTATIONS[name], 32, ORDER, generator_for(*numbers), 40 / 32)
+        return augment(
+            crops,
+            xy,
+            visible,
+            AUGMENTATIONS[name],
+            32,
+            flip_order=ORDER,
+            generator=generator_for(*numbers),
+            margin=40 / 32,
+        )
 
     first, again = views(5, 0, 3), views(5, 0, 3)
     assert all(torch.equal(a, b) for a, b in zip(first, again))
@@ -80,7 +88,13 @@ def test_values_stay_in_range(name, level):
     if level is not None:
         crops = torch.full_like(crops, level)
     images, xy, _, _ = augment(
-        crops, torch.full((8, 3, 2), 9.0), torch.ones(8, 3), AUGMENTATIONS[name], 24, ORDER, generator_for(1)
+        crops,
+        torch.full((8, 3, 2), 9.0),
+        torch.ones(8, 3),
+        AUGMENTATIONS[name],
+        24,
+        flip_order=ORDER,
+        generator=generator_for(1),
     )
     assert images.shape == (8, 3, 24, 24) and images.isfinite().all() and xy.isfinite().all()
     assert images.min() >= 0 and images.max() <= 1
@@ -90,7 +104,9 @@ def test_values_stay_in_range(name, level):
 def test_no_augmentation_is_the_identity_bit_for_bit(size):
     crops = torch.randint(0, 256, (3, 3, size, size), dtype=torch.uint8)
     xy, visible = torch.rand(3, 3, 2) * size, torch.tensor([[2, 1, 0]] * 3)
-    images, moved, shown, matrix = augment(crops, xy, visible, AUGMENTATIONS["none"], size, ORDER, generator_for(0))
+    images, moved, shown, matrix = augment(
+        crops, xy, visible, AUGMENTATIONS["none"], size, flip_order=ORDER, generator=generator_for(0)
+    )
     assert torch.equal(images, crops.float() / 255)
     assert torch.equal(moved, xy) and torch.equal(shown, visible)
     assert torch.equal(matrix, torch.eye(2, 3).expand(3, 2, 3))
@@ -100,7 +116,7 @@ def test_photometric_changes_leave_geometry_and_labels_alone():
     still = replace(AUGMENTATIONS["strong"], scale=1.0, rotation_deg=0.0, shift=0.0, flip=0.0)
     xy, visible = torch.rand(4, 3, 2) * 32, torch.ones(4, 3)
     crops = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)
-    images, moved, shown, matrix = augment(crops, xy, visible, still, 32, ORDER, generator_for(2))
+    images, moved, shown, matrix = augment(crops, xy, visible, still, 32, flip_order=ORDER, generator=generator_for(2))
     assert torch.equal(moved, xy) and torch.equal(shown, visible) and torch.equal(matrix[0], torch.eye(2, 3))
     assert not torch.equal(images, crops.float() / 255)
 
@@ -109,12 +125,23 @@ def test_occlusion_covers_a_part_and_hidden_joints_lie_under_their_patch():
     crops = torch.zeros(64, 3, 32, 32)
     xy = torch.full((64, 1, 2), 16.0)
     only = Augmentation(hide_joints=1.0)
-    images, moved, shown, _ = augment(crops, xy, torch.ones(64, 1), only, 32, np.array([0]), generator_for(3))
+    images, moved, shown, _ = augment(
+        crops, xy, torch.ones(64, 1), only, 32, flip_order=np.array([0]), generator=generator_for(3)
+    )
     assert torch.equal(moved, xy) and (shown == 1).all()
     assert (images[:, :, 16, 16].amax(1) > 0).all(), "the joint's own pixel is covered"
     assert (images[:, :, 0, 0] == 0).all()
     covered = (
-        augment(crops, xy, torch.ones(64, 1), Augmentation(occlusion=1.0), 32, np.array([0]), generator_for(4))[0] > 0
+        augment(
+            crops,
+            xy,
+            torch.ones(64, 1),
+            Augmentation(occlusion=1.0),
+            32,
+            flip_order=np.array([0]),
+            generator=generator_for(4),
+        )[0]
+        > 0
     )
     share = covered.any(1).float().mean((1, 2))
     assert (share > 0).all() and (share < 0.5).all()
@@ -123,7 +150,13 @@ def test_occlusion_covers_a_part_and_hidden_joints_lie_under_their_patch():
 def test_unknown_joints_may_be_nan():
     xy = torch.full((4, 3, 2), float("nan"))
     images, _, _, _ = augment(
-        torch.zeros(4, 3, 32, 32), xy, torch.zeros(4, 3), AUGMENTATIONS["strong"], 32, ORDER, generator_for(5)
+        torch.zeros(4, 3, 32, 32),
+        xy,
+        torch.zeros(4, 3),
+        AUGMENTATIONS["strong"],
+        32,
+        flip_order=ORDER,
+        generator=generator_for(5),
     )
     assert images.isfinite().all()
 
@@ -182,7 +215,13 @@ def test_skeletons_swap_partners_in_mirrored_views():
     xy, visible = torch.rand(1, k, 2) * 32, torch.arange(k)[None]
     always = Augmentation(flip=1.0)
     _, moved, shown, _ = augment(
-        torch.zeros(1, 3, 32, 32), xy, visible, always, 32, SKELETONS["ap10k17"].flip_order, generator_for(0)
+        torch.zeros(1, 3, 32, 32),
+        xy,
+        visible,
+        always,
+        32,
+        flip_order=SKELETONS["ap10k17"].flip_order,
+        generator=generator_for(0),
     )
     for left, right in AP10K17.partners:
         assert shown[0, left] == right and shown[0, right] == left
@@ -224,12 +263,32 @@ def test_plain_samples_are_left_as_they_are_and_the_others_are_not():
     xy = torch.rand(64, 2, 2, generator=torch.Generator().manual_seed(4)) * 40
     mixed = replace(AUGMENTATIONS["strong"], plain=0.5)
     order = np.array([1, 0])
-    images, xy_view, _, matrix = augment(crops, xy, torch.ones(64, 2), mixed, 32, order, generator_for(0), 1.5)
+    images, xy_view, _, matrix = augment(
+        crops, xy, torch.ones(64, 2), mixed, 32, flip_order=order, generator=generator_for(0), margin=1.5
+    )
     inner = crops[:, :, 8:40, 8:40].float() / 255
     same = (images - inner).abs().amax((1, 2, 3)) < 1e-5
     assert 0.3 < same.float().mean() < 0.7
     torch.testing.assert_close(xy_view[same], xy[same] - 8, atol=1e-4, rtol=0)
     assert not (matrix[~same] == torch.tensor([[1.0, 0, -8], [0, 1, -8]])).all((1, 2)).any()
-    whole = augment(crops, xy, torch.ones(64, 2), replace(mixed, plain=0.0), 32, order, generator_for(0), 1.5)
-    plain = augment(crops, xy, torch.ones(64, 2), AUGMENTATIONS["strong"], 32, order, generator_for(0), 1.5)
+    whole = augment(
+        crops,
+        xy,
+        torch.ones(64, 2),
+        replace(mixed, plain=0.0),
+        32,
+        flip_order=order,
+        generator=generator_for(0),
+        margin=1.5,
+    )
+    plain = augment(
+        crops,
+        xy,
+        torch.ones(64, 2),
+        AUGMENTATIONS["strong"],
+        32,
+        flip_order=order,
+        generator=generator_for(0),
+        margin=1.5,
+    )
     assert all(torch.equal(a, b) for a, b in zip(whole, plain)), "a share of 0 draws nothing"

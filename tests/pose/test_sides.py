@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoopose.pose.sides import WORDS, likely_pairs, partners_from_names, suggest_pairs, unpaired_sides
+from zoopose.pose.side_words import WORDS
+from zoopose.pose.sides import likely_pairs, partners_from_names, suggest_pairs, unpaired_sides
 from zoopose.pose.skeleton import SKELETONS, Skeleton
 
 PAIRS = [

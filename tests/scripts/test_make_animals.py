@@ -80,7 +80,9 @@ def test_hidden_joints_may_be_zero(tmp_path):
 
 def test_make_goes_on_where_it_stopped(tmp_path):
     seen = []
-    options = MakeOptions(tmp_path, ("horse",), pictures=3, shots=2, frames=2, size=(64, 64), target_size=(64, 64))
+    options = MakeOptions(
+        out=tmp_path, animal=("horse",), pictures=3, shots=2, frames=2, size=(64, 64), target_size=(64, 64)
+    )
     folders = make(options, lambda *news: seen.append(news))
     assert seen[-1] == ("horse target", 2, 2) and ("horse source", 3, 3) in seen
     first = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}

@@ -30,7 +30,7 @@ def _bytes(folder) -> dict[str, bytes]:
 def made(tmp_path_factory):
     out = tmp_path_factory.mktemp("three")
     news = []
-    return out, make_three(ThreeOptions(out, **_SMALL), lambda *new: news.append(new)), news
+    return out, make_three(ThreeOptions(out=out, **_SMALL), lambda *new: news.append(new)), news
 
 
 def test_people_are_a_published_person_tree(made):
@@ -119,7 +119,7 @@ def test_the_files_are_read_by_their_readers(made, tmp_path):
 @pytest.mark.slow
 def test_the_bytes_do_not_depend_on_the_workers(made, tmp_path):
     out, _, _ = made
-    options = ThreeOptions(tmp_path, **_SMALL)
+    options = ThreeOptions(out=tmp_path, **_SMALL)
     with process_pool(2) as pool:
         write_set(people_set(options), pool=pool)
     assert _bytes(tmp_path / "coco") == _bytes(out / "coco")
@@ -145,13 +145,13 @@ def test_it_goes_on_where_it_stopped_and_adds(made, tmp_path, monkeypatch):
 
     few = {**_SMALL, "shots": 2}
     with pytest.raises(Stopped):
-        make_three(ThreeOptions(tmp_path, **few), stop)
+        make_three(ThreeOptions(out=tmp_path, **few), stop)
     assert not (tmp_path / "animals" / "train.json").exists()
     (tmp_path / "animals" / ".parts" / ".1-9.json").write_text("{")
     times = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.jpg")}
     assert len(times) == 7
     again = []
-    make_three(ThreeOptions(tmp_path, **few), lambda *new: again.append(new))
+    make_three(ThreeOptions(out=tmp_path, **few), lambda *new: again.append(new))
     assert (
         again[0] == ("people", 4, 4) and ("labelled animals", 3, 8) in again and ("labelled animals", 2, 8) not in again
     )
@@ -159,10 +159,10 @@ def test_it_goes_on_where_it_stopped_and_adds(made, tmp_path, monkeypatch):
     # one more video, one picture lost, one file broken
     (tmp_path / "target" / "images" / "shot_00000" / "00001.jpg").unlink()
     (tmp_path / "animals" / "valid.json").write_text("{")
-    make_three(ThreeOptions(tmp_path, **_SMALL))
+    make_three(ThreeOptions(out=tmp_path, **_SMALL))
     assert _bytes(tmp_path) == whole
     with pytest.raises(OptionError, match="--seed 3"):
-        make_three(ThreeOptions(tmp_path, **{**_SMALL, "seed": 4}))
+        make_three(ThreeOptions(out=tmp_path, **{**_SMALL, "seed": 4}))
 
 
 @pytest.mark.parametrize(
@@ -191,4 +191,4 @@ def test_what_cannot_work_is_refused_before_writing(tmp_path, change, word):
 def test_the_command_names_the_data_it_made(made, caplog):
     out, files, _ = made
     with caplog.at_level("INFO"):
-        assert run(ThreeOptions(out, **_SMALL)) == files
+        assert run(ThreeOptions(out=out, **_SMALL)) == files

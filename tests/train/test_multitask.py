@@ -33,7 +33,19 @@ SMALL = "--inp-res 32 --stacks 1 --width 4 --train-batch 4 --workers 0 --acceler
 def root(tmp_path_factory):
     """A tree of ten rendered horses."""
     folder = tmp_path_factory.mktemp("animal_data")
-    make(MakeOptions(folder, ("horse",), 10, 1, 4, size=(72, 96), target_size=(72, 96), views="side", zoom=1.3))
+    make(
+        MakeOptions(
+            out=folder,
+            animal=("horse",),
+            pictures=10,
+            shots=1,
+            frames=4,
+            size=(72, 96),
+            target_size=(72, 96),
+            views="side",
+            zoom=1.3,
+        )
+    )
     return folder
 
 

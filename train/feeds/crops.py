@@ -14,12 +14,13 @@ import torch
 from ...datasets.crops import CropCache, collate
 from ...datasets.sample import IGNORED, PartLabels, PoseDataset
 from ...pose import heatmap
-from ...pose.augment import Augmentation, BatchPart, augment, generator_for
+from ...pose.augment import Augmentation, augment
 from ...pose.codecs import CODECS
 from ...pose.geometry import apply, warp
 from ...pose.input_spec import InputSpec
+from ...pose.random_draws import BatchPart, generator_for
 from ..check_labels import check_labels
-from ..options import CacheOptions
+from ..option_parts import CacheOptions
 from .base import Batch, Draw, Feed, FeedConfig
 
 Labels = tuple[np.ndarray, np.ndarray]  # xy_px (N, K, 2) and weight (N, K)
@@ -173,9 +174,9 @@ class CropFeed(Feed):
             weight.to(device),
             self.augmentation,
             self.spec.size_hw,
-            self.dataset.skeleton.flip_order,
-            generator,
-            self.margin,
+            flip_order=self.dataset.skeleton.flip_order,
+            generator=generator,
+            margin=self.margin,
         )
         xy_heatmap = apply(self.spec.heatmap_from_crop(xy_view), xy_view)
         weight = weight * heatmap.in_frame(xy_heatmap, self.spec.heatmap_hw)

@@ -23,7 +23,8 @@ from ...pose.person_augment import PersonAugmentation
 from ...pose.person_frames import FRAMES
 from ...pose.skeleton import Skeleton
 from ..check_labels import check_labels
-from ..options import AugmentOptions, TargetMapOptions, TrainOptions
+from ..option_parts import AugmentOptions, TargetMapOptions
+from ..options import TrainOptions
 from ..recipes import load_recipe
 from .base import Feed, FeedConfig
 from .crops import CacheConfig, CropFeed, TargetConfig
@@ -75,7 +76,7 @@ def augmentation_name(options: TrainOptions, spec: InputSpec) -> str:
         raise OptionError(
             f"a network of {' or '.join(kinds)} crops for --augment {name}",
             f"one of {spec.kind} crops",
-            "another --augment, or begin anew without --resume and --init-weights",
+            "another --augment, or a new network: leave --resume and --init-weights out",
         )
     return name
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from ...errors import OptionError
 
-FRAME_POWER = 3.0  # of the geometric mean of a frame's peaks, by which its labels are ranked up or down
+# exponent of the geometric mean of a frame's peaks, which multiplies the confidence of its labels (docs/methods/ccssl.md)
+FRAME_POWER = 3.0
 
 
 def share_at(round_: int, rounds: int, first: float = 0.2, last: float = 0.8, grow: str = "linear") -> float:
@@ -42,8 +43,8 @@ def admit(
         confidence: (N, K); 0 or NaN is never admitted.
         share: 0..1 of all labels.
         per: `joint`: the share of every joint's labels; `global`: of all labels together, one threshold (CC-SSL); `frame`:
-            likewise, each label's confidence times its frame's: an animal taken for one that faces the other way has confident
-            labels too, but few of them.
+            the same, of each label's confidence times that of its frame: an animal taken for one that faces the other way has
+            confident labels too, but few of them.
         frame_confidence: (N,) of the frames, for `frame`; default: the mean of their labels' confidence.
 
     Returns:

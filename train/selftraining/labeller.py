@@ -1,4 +1,4 @@
-"""Going over all frames of a target with a network: chunks of kept crops, shared by the ranks, with progress kept on disk."""
+"""The one labelling loop: a network labels all frames of a target, chunk by chunk. The ranks share the work; progress is saved."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from ...pose.seal import is_whole, seal_zip
 from ...progress import Progress, Stopped, asked, deferring
 from ..ranks import any_rank, summed
 
-PARTIAL_SECONDS = 30.0  # between two writings of what is done
+PARTIAL_SECONDS = 30.0  # seconds between two saves of the progress
 
 
 @dataclass(frozen=True)
 class Partial:
-    """Where a labelling keeps its progress, so that a killed one goes on where it was.
+    """Where a labelling saves its progress, so that a killed one can continue.
 
     Attributes:
-        path: of the first rank; others add their number to the name. For the caller to remove once the labels are safe.
-        mark: what the labels follow from; progress with another mark is not taken.
-        seconds: between two writings.
+        path: file of the first rank; other ranks add their number to the name. The caller removes it when the labels are saved.
+        mark: checksum of all that the labels depend on; progress with another one is not used.
+        seconds: between two saves.
     """
 
     path: Path
@@ -153,7 +153,11 @@ class ChunkLabeller:
         return Loader(safe, chunks, workers, collate)
 
     def gather(self, out: dict[str, np.ndarray], names: Sequence[str], mine: slice) -> None:
-        """Give every rank the rows of all; each row is one rank's own."""
+        """Give every rank the rows of all ranks.
+
+        Args:
+            mine: the rows that this rank has filled; no other rank has filled any of them.
+        """
         if self.fabric is None or self.world == 1:
             return
         for name in names:
@@ -176,7 +180,7 @@ def stop_together(fabric: Fabric | None) -> None:
 
 
 def fingerprint(model: nn.Module) -> str:
-    """Short mark of a network's weights: labels of another network are not taken for this one's."""
+    """Checksum of a network's weights, which tells labels of one network from those of another."""
     crc = 0
     for name, tensor in sorted(model.state_dict().items()):
         crc = zlib.crc32(
@@ -186,14 +190,14 @@ def fingerprint(model: nn.Module) -> str:
     return f"{crc:08x}"
 
 
-def network_of_mark(mark: str, model: nn.Module, folder: RunFolder) -> tuple[nn.Module | None, str]:
-    """The network with a certain `fingerprint`: the one given, or one out of the whole checkpoints of a run folder.
+def network_with_fingerprint(mark: str, model: nn.Module, folder: RunFolder) -> tuple[nn.Module | None, str]:
+    """The network with a certain `fingerprint`: `model` itself, or one from an undamaged checkpoint of the run folder.
 
     Args:
         model: of the same architecture, perhaps wrapped by Fabric or compiled.
 
     Returns:
-        The network (None where there is no such), and where it was found.
+        The network, None if there is none, and where it is from.
     """
     if fingerprint(model) == mark:
         return model, "in training now"

@@ -1,13 +1,12 @@
-"""Self-training as a step of the one loop: labelled pictures beside target pictures with pseudo-labels, renewed in rounds."""
+"""Self-training as a step of the one loop: labelled pictures, and target pictures with pseudo-labels that are renewed in rounds."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,83 +15,16 @@ from torch import nn
 
 from ...datasets.pseudo_labels import PseudoLabels
 from ...errors import DataError
-from ...evaluation.run_folder import RunFolder
 from ...progress import log
-from ..feeds.base import Batch, Batches, continued_batches
-from ..feeds.crops import Labels
+from ..feeds.base import Batch, continued_batches
 from ..ranks import loss_factors
 from ..supervised import MapLoss, cell_accuracy, mean_over, stage_loss
-from .labeller import network_of_mark
+from .config import RoundLabeller, SelfTrainingConfig, SelfTrainingFeeds, TrainingFeed
+from .labeller import network_with_fingerprint
 
 # batches of source and target, and of labelled target pictures where a run has any; None: nothing of it in this step
 Pair = tuple[Batch | None, ...]
 PARTS = ("source", "target", "target_labels")
-
-
-class TrainingFeed(Batches, Protocol):
-    """A feed with a size of its batches."""
-
-    @property
-    def batch_size(self) -> int: ...
-
-    @property
-    def seed(self) -> int: ...
-
-
-class TargetFeed(TrainingFeed, Protocol):
-    """A feed of pictures whose labels, xy_px (N, K, 2) and weight (N, K), may be set between epochs."""
-
-    @property
-    def labels(self) -> Labels | None: ...
-
-    @labels.setter
-    def labels(self, labels: Labels | None) -> None: ...
-
-
-class RoundLabeller(Protocol):
-    """What labels the target, for `SelfTrainingStep`."""
-
-    def label(self, model: nn.Module, round_: int, partial: Path | None = None) -> PseudoLabels:
-        """All frames' labels, none admitted yet, on every rank; progress may be kept in `partial`, or beside it."""
-        ...
-
-    def cache_key(self, model: nn.Module, round_: int) -> str:
-        """Checksum of all that the labels of a round depend on."""
-        ...
-
-
-@dataclass(frozen=True)
-class SelfTrainingFeeds:
-    """Where a self-training takes its batches from.
-
-    Attributes:
-        source: labelled pictures.
-        target: target pictures; `SelfTrainingStep` gives it the labels of every round.
-        labelled_target: labelled target pictures, trained on like the source's; None: there are none.
-    """
-
-    source: TrainingFeed
-    target: TargetFeed
-    labelled_target: TrainingFeed | None = None
-
-
-@dataclass(frozen=True)
-class SelfTrainingConfig:
-    """How long a self-training lasts and what it weighs.
-
-    Attributes:
-        folder: the run folder, where labels are written, one file a round.
-        rounds: of labelling.
-        refresh: epochs between two of them.
-        gamma: weight of the target's loss.
-        steps: batches an epoch; 0 for a pass through the larger set.
-    """
-
-    folder: RunFolder
-    rounds: int
-    refresh: int
-    gamma: float = 1.0
-    steps: int = 0
 
 
 class SelfTrainingStep(ABC):
@@ -151,33 +83,33 @@ class SelfTrainingStep(ABC):
         """The round that an epoch belongs to."""
         return min(epoch // self.refresh, self.rounds - 1)
 
-    def labels_with(self, model: nn.Module) -> nn.Module:
-        """The network that makes the labels: the one in training, unless a method has another."""
+    def labelling_network(self, model: nn.Module) -> nn.Module:
+        """The network that makes the labels. Here: the network in training."""
         return model
 
-    def prepare(self, round_: int) -> None:
-        """What a method does on every rank before labels are made; nothing here."""
+    def before_labelling(self, round_: int) -> None:
+        """Hook: called on every rank before labels are made."""
 
-    def refine(self, labels: PseudoLabels, round_: int, model: nn.Module) -> None:
-        """What a method does to labels just made, before some are admitted, on the first rank; nothing here."""
+    def after_labelling(self, labels: PseudoLabels, round_: int, model: nn.Module) -> None:
+        """Hook: called on the first rank with new labels, before some are admitted; it may change them."""
 
     @abstractmethod
     def admit(self, labels: PseudoLabels, round_: int) -> None:
-        """Set `admitted` and `reason`; on the first rank, perhaps again on labels that were read from a file."""
+        """Set `admitted` and `reason` of labels; called on the first rank, also with labels that were read from a file."""
 
-    def renewed(self, labels: PseudoLabels) -> None:
-        """What a method says of labels, made or read again, on every rank; it may raise `TrainingEnded`."""
+    def begin_round(self, labels: PseudoLabels) -> None:
+        """Hook: called on every rank with the labels of a round, new ones or read from a file. It may raise `TrainingEnded`."""
 
     def facts(self) -> dict[str, float]:
-        """Of the labels, for the log."""
+        """Numbers about the labels, for the log."""
         return {"labels/admitted": float(self.labels.admitted.mean())} if self.labels else {}
 
-    def paired(self, pair: Pair, at: int) -> Pair:
-        """What a method does to batch `at` of the run; nothing here."""
+    def transform_batch(self, pair: Pair, at: int) -> Pair:
+        """Hook: returns batch number `at` of the run, changed by a method."""
         return pair
 
     def after_step(self, model: nn.Module) -> None:
-        """Nothing follows the network, unless a method says so."""
+        """Hook: called after every step of the optimiser, with the network without wrappers."""
 
     def before_epoch(self, epoch: int, model: nn.Module) -> Mapping[str, float]:
         """Labels of the epoch's round: made at its start, read again when a run goes on in its midst."""
@@ -188,7 +120,7 @@ class SelfTrainingStep(ABC):
         if self.labelled_round == round_ and self._can_be_read(path):
             labels = self._read(path, self.labelled_by)
         else:
-            network = self.labels_with(model)
+            network = self.labelling_network(model)
             if self.labelled_round == round_:
                 network = self._network_again(path, network)
             self._make(path, round_, network)
@@ -197,7 +129,7 @@ class SelfTrainingStep(ABC):
             self.labelled_round, self.labelled_by = round_, labels.facts["network"]
         self.labels = labels
         self.target.labels = (labels.xy_px, labels.admitted.astype(np.float32))
-        self.renewed(labels)
+        self.begin_round(labels)
         return self.facts()
 
     def _make(self, path: Path, round_: int, model: nn.Module) -> None:
@@ -209,10 +141,10 @@ class SelfTrainingStep(ABC):
         if self.fabric.broadcast(found is not None):
             labels = found
         else:
-            self.prepare(round_)
+            self.before_labelling(round_)
             labels = self.labeller.label(model, round_, self.folder.unfinished_labels(round_))
             if first:
-                self.refine(labels, round_, model)
+                self.after_labelling(labels, round_, model)
                 labels.facts["ranked_by"] = self.ranked_by
         if not first or labels is None:
             return
@@ -231,13 +163,13 @@ class SelfTrainingStep(ABC):
             "look at the target with `zoopose data check`; start from a source model that has learnt something",
         )
 
-    def _made_before(self, path: Path, mark: str) -> PseudoLabels | None:
-        """Labels made just before an interruption, by the same network, for the same frames, in the same way."""
+    def _made_before(self, path: Path, cache_key: str) -> PseudoLabels | None:
+        """Labels that a run made just before it was interrupted: by the same network, of the same frames, with the same rules."""
         try:
             labels = PseudoLabels.read(path)
         except DataError:
             return None
-        same = labels.facts.get("mark") == mark and labels.facts.get("ranked_by") == self.ranked_by
+        same = labels.facts.get("mark") == cache_key and labels.facts.get("ranked_by") == self.ranked_by
         return labels if same else None
 
     def _read(self, path: Path, network: str) -> PseudoLabels:
@@ -250,11 +182,11 @@ class SelfTrainingStep(ABC):
             raise DataError(
                 f"the labels this run was training on (made by network {network})",
                 f"{path}, made by network {labels.facts.get('network')}",
-                "go on in that run's own folder, where its labels are, or begin anew with --restart",
+                "continue the run in the folder where its labels are, or begin again with --restart",
             )
 
     def _can_be_read(self, path: Path) -> bool:
-        """Whether the file of the running round is there and whole: the first rank looks, all do as it says."""
+        """Whether the labels of the running round can be read. The first rank tries, and all ranks get its answer."""
         fault = ""
         if self.fabric.is_global_zero:
             try:
@@ -265,28 +197,31 @@ class SelfTrainingStep(ABC):
         return not self.fabric.broadcast(fault)
 
     def _network_again(self, path: Path, model: nn.Module) -> nn.Module:
-        """The network that makes a round's labels anew: the one that made them, where a checkpoint in the run folder holds it.
+        """The network that makes the labels of the running round again: the one that made them before, if a checkpoint of the run
+        has its weights.
 
         Args:
             model: the network that would make labels now.
         """
-        same, where = network_of_mark(self.labelled_by, model, self.folder)
+        same, where = network_with_fingerprint(self.labelled_by, model, self.folder)
         if same is not None:
-            log.warning("%s is made anew by the network that made it (%s): the result stays the same", path.name, where)
+            log.warning(
+                "%s is made again by the network that made it (%s): the result stays the same", path.name, where
+            )
             return same
         log.warning(
-            "%s is made anew by the network as it is now, since no checkpoint holds the network that made it: "
-            "the run goes on, with another result than without the damage",
+            "%s is made again by the network as it is now, since no checkpoint has the network that made it: "
+            "the run goes on, and its result differs from that of a run without the damage",
             path.name,
         )
         return model
 
-    def earlier(self, round_: int, without: str, network: str | None = None) -> PseudoLabels | None:
+    def earlier_labels(self, round_: int, without: str, network: str | None = None) -> PseudoLabels | None:
         """Labels of an earlier round; None, with a warning, where their file is gone or damaged.
 
         Args:
-            without: what is left out then, for the warning.
-            network: mark of the network that must have made them; None: any.
+            without: what the run goes on without, for the warning.
+            network: fingerprint of the network that must have made them; None: any.
 
         Raises:
             DataError: another network made them.
@@ -305,7 +240,7 @@ class SelfTrainingStep(ABC):
         return labels
 
     def batches(self, epoch: int, start: int) -> Iterator[Pair | None]:
-        """Source and target batches in step; each feed runs on through its own epochs, whatever the other's length.
+        """A batch of every feed at a time; each feed has epochs of its own length.
 
         A round without any label takes none of the target's.
         """
@@ -315,7 +250,7 @@ class SelfTrainingStep(ABC):
         none: Iterator[Batch | None] = repeat(None)
         streams = [continued_batches(feed, at, count, self.fabric.device) if feed else none for feed in feeds]
         for i, parts in enumerate(zip(*streams), at):
-            pair = self.paired(parts, i)
+            pair = self.transform_batch(parts, i)
             yield pair if any(pair) else None
 
     def __call__(self, model: nn.Module, batch: Pair) -> dict[str, torch.Tensor]:

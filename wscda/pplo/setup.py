@@ -15,8 +15,8 @@ from ...train.feeds.base import FeedConfig
 from ...train.feeds.crops import CacheConfig, CropFeed
 from ...train.feeds.labelled import augmentation_for, encoding_of, target_config
 from ...train.run_state import Run
+from ...train.selftraining.config import SelfTrainingConfig, SelfTrainingFeeds
 from ...train.selftraining.labeller import Execution
-from ...train.selftraining.step import SelfTrainingConfig, SelfTrainingFeeds
 from ...train.streams import Stream
 from ...train.supervised import LOSSES, loss_for
 from ..options import PploOptions

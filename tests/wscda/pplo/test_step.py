@@ -22,8 +22,8 @@ from zoopose.pose import heatmap
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import Skeleton
+from zoopose.train.selftraining.config import SelfTrainingConfig, SelfTrainingFeeds
 from zoopose.train.selftraining.labeller import Execution
-from zoopose.train.selftraining.step import SelfTrainingConfig, SelfTrainingFeeds
 from zoopose.train.step import TrainingEnded
 from zoopose.train.supervised import LOSSES
 from zoopose.wscda.pplo import labeller as mirror_labels
