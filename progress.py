@@ -250,8 +250,8 @@ class Progress:
         if now - self._said >= self.every and self.done < self.total:
             self._said = now
             left = duration((self.total - self.done) / max(self.rate, 1e-9))
-            log.info("  %s: %d of %d %s, %.1f/s, %s left%s", self.phase, self.done, self.total, self.unit, self.rate, left,
-                     f", {note}" if note else "")  # fmt: skip
+            line = f"  {self.phase}: {self.done} of {self.total} {self.unit}, {self.rate:.1f}/s, {left} left"
+            log.info("%s", f"{line}, {note}" if note else line)
 
     @property
     def rate(self) -> float:

@@ -100,7 +100,7 @@ class BaseStep(SelfTrainingStep):
         """No error in a run from fresh weights: it trains on labelled pictures alone until the network predicts a joint."""
         return None if self.from_scratch else super().nothing_admitted(labels)
 
-    def renewed(self, labels: PseudoLabels) -> None:
+    def begin_round(self, labels: PseudoLabels) -> None:
         """Log what the round trains on, and the share of correct labels if there is a scorer."""
         if self.scorer and self.fabric.is_global_zero:
             self.label_scores = {"labels/published_acc": self.scorer(labels)}

@@ -68,11 +68,11 @@ class CcsslStep(BaseStep):
         if self.teacher:
             self.teacher.update(model)
 
-    def labels_with(self, model: nn.Module) -> nn.Module:
+    def labelling_network(self, model: nn.Module) -> nn.Module:
         """The teacher; the network in training where there is none."""
         return self.teacher.model if self.teacher else model
 
-    def prepare(self, round_: int) -> None:
+    def before_labelling(self, round_: int) -> None:
         """Set the framing to that of the first round that admitted labels, also where another process chose it."""
         if round_ == 0:
             return
@@ -83,14 +83,14 @@ class CcsslStep(BaseStep):
     def first_labels(self, round_: int) -> PseudoLabels | None:
         """Labels of the first round before this one that admitted any; None where no round did."""
         for earlier in range(round_):
-            labels = self.earlier(
+            labels = self.earlier_labels(
                 earlier, "the framing and the places of its labels, for which a later round stands in"
             )
             if labels is not None and labels.admitted.any():
                 return labels
         return None
 
-    def refine(self, labels: PseudoLabels, round_: int, model: nn.Module) -> None:
+    def after_labelling(self, labels: PseudoLabels, round_: int, model: nn.Module) -> None:
         """Remove the common drift of new labels since the first round, and calibrate their confidence."""
         first = self.first_labels(round_)
         if first:
@@ -107,7 +107,7 @@ class CcsslStep(BaseStep):
         """Set which labels the round trains on, and why the others are left out."""
         share = self.share_of(round_)
         reason = np.full(labels.confidence.shape, REASONS.index("share"), np.uint8)
-        earlier = self.earlier(round_ - 1, "saying which labels have lost support") if round_ > 0 else None
+        earlier = self.earlier_labels(round_ - 1, "saying which labels have lost support") if round_ > 0 else None
         if earlier:
             reason[earlier.admitted] = REASONS.index("support")
         failed = self._failed_checks(labels, reason)
@@ -148,7 +148,7 @@ class CcsslStep(BaseStep):
             return 0.0
         return share_at(round_, self.rounds, self.admission.first, self.admission.last)
 
-    def paired(self, pair: Pair, at: int) -> Pair:
+    def transform_batch(self, pair: Pair, at: int) -> Pair:
         """Give a share of the target's pictures the style of source pictures."""
         source, target = pair[:2]
         if self.style and source and target:

@@ -23,7 +23,7 @@ from .sample import Labels, PoseDataset
 from .sample_sheet import evenly_spaced, overlay_sheet
 from .views import Subset
 
-_SHOWN = 10
+_SHOWN = 10  # entries of a long list that are printed
 
 
 def check_data(options: CheckOptions) -> dict[str, Any]:

@@ -60,7 +60,6 @@ class OriginalCropCache(CropCache, _StretchedCrops):
 
     def __init__(self, dataset: PoseDataset, size: int, limit_bytes: int):
         super().__init__(dataset, size, 1.0, limit_bytes)
-        self.side = size
 
 
 def box_matrix(known: OriginalAnnotation, size: int) -> np.ndarray:

@@ -15,8 +15,8 @@ from .crops import crop_image
 from .pictures import PictureError
 from .sample import PoseDataset
 
-TILE_PX = 256
-_CAPTION_PX = 18
+TILE_PX = 256  # side of a crop on the sheet
+_CAPTION_PX = 18  # height of the line below it
 _PAPER, _INK = (250, 250, 250), (60, 60, 60)
 
 

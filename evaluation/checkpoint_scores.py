@@ -74,8 +74,13 @@ def score_checkpoints(options: TestOptions, score: Callable[[TestOptions], dict[
             best, scores_of_best = row, scores
     if best is None:
         raise faults[0][1]
-    facts = {"dataset": options.dataset or options.dataset2 or options.dataset1, "chosen by": MAIN, "best": best["file"],
-             "note": CHOSEN, "checkpoints": rows}  # fmt: skip
+    facts = {
+        "dataset": options.dataset or options.dataset2 or options.dataset1,
+        "chosen by": MAIN,
+        "best": best["file"],
+        "note": CHOSEN,
+        "checkpoints": rows,
+    }
     with atomic_path(out.checkpoint_scores) as temporary:
         temporary.write_text(json.dumps(facts, indent=1) + "\n")
     metrics = json.loads(RunFolder(best["folder"]).metrics.read_text(encoding="utf-8-sig"))

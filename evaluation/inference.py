@@ -202,10 +202,18 @@ def predict(
     if n == 0:
         raise DataError("at least one animal", "an empty data set", "zoopose data check NAME:PATH")
     predictions = Predictions(
-        list(dataset.ids), np.full((n, k, 2), np.nan, np.float32), np.zeros((n, k), np.float32), np.zeros((n, k, 2), np.float32),
-        np.zeros((n, k, 2), np.float32), np.zeros((n, k, 2), np.float32), np.zeros((n, k), np.uint8), np.zeros((n, 4), np.float32),
-        np.zeros((n, 2), np.int64), dataset.crop_factor, np.zeros(n, bool),
-    )  # fmt: skip
+        ids=list(dataset.ids),
+        xy_px=np.full((n, k, 2), np.nan, np.float32),
+        score=np.zeros((n, k), np.float32),
+        cells=np.zeros((n, k, 2), np.float32),
+        target_cells=np.zeros((n, k, 2), np.float32),
+        xy_true_px=np.zeros((n, k, 2), np.float32),
+        visible=np.zeros((n, k), np.uint8),
+        box_xywh=np.zeros((n, 4), np.float32),
+        size_hw=np.zeros((n, 2), np.int64),
+        crop_factor=dataset.crop_factor,
+        read=np.zeros(n, bool),
+    )
     size = config.batch_size
     chunks = [range(i, min(i + size, n)) for i in range(0, n, size)][: config.batches]
     safe, faults = SafeDataset(_Inputs(dataset, spec), config.strict), FaultLog()

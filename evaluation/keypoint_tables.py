@@ -159,9 +159,9 @@ def network_results(
         np.asarray(box_scores)[rows],
         areas,
         sigmas,
-        options.nms,
-        options.joint_threshold,
-        options.soft_nms,
+        threshold=options.nms,
+        joints_above=options.joint_threshold,
+        soft=options.soft_nms,
     )
     return PoseResults(image_ids, category_ids, poses.astype(float), scores).take(kept)
 

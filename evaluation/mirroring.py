@@ -43,5 +43,9 @@ def say_pairs(options: MirrorOptions, skeleton: Skeleton, training: bool = True)
     other = "or --mirror always if none of them is sided"
     what = "no picture is mirrored" if training else "--flip is left out"
     log.warning(
-        "joints that look left or right have no partner: %s; so %s. Name the pairs, e.g. %s, %s", names, what, remedy, other
-    )  # fmt: skip
+        "joints that look left or right have no partner: %s; so %s. Name the pairs, e.g. %s, %s",
+        names,
+        what,
+        remedy,
+        other,
+    )

@@ -85,20 +85,24 @@ def read_mpii_truth(dataset: Mpii) -> MpiiTruth:
         # a split that is drawn takes some people of the file, one that is a file takes all
         own = rows if dataset.split_rule and dataset.split != "all" else np.arange(count)
         items = np.searchsorted(own, rows)
-        return _truth(xy[own], labelled[own], head_size(corners[own]), items, own, count, HEAD_BOX, beside)
+        head_px = head_size(corners[own])
+        return _truth(
+            xy[own], labelled[own], head_px, items=items, file_rows=own, file_count=count, head=HEAD_BOX, source=beside
+        )
     xy, labelled = dataset.labels[0].astype(float) + 1, dataset.labels[1] > 0
     boxes = [meta.get("head_box_xyxy") for meta in metas]
     head, head_px = HEAD_BOX, head_size(np.reshape([box or [0] * 4 for box in boxes], (-1, 2, 2)))
     if not any(boxes):
         both = labelled[:, _TOP] & labelled[:, _NECK]
         head, head_px = HEAD_JOINTS, np.where(both, np.linalg.norm(xy[:, _TOP] - xy[:, _NECK], axis=-1), 0)
-    return _truth(xy, labelled, head_px, np.arange(m), rows, count, head, path)
+    return _truth(xy, labelled, head_px, items=np.arange(m), file_rows=rows, file_count=count, head=head, source=path)
 
 
 def _truth(
     xy: np.ndarray,
     labelled: np.ndarray,
     head_px: np.ndarray,
+    *,
     items: np.ndarray,
     file_rows: np.ndarray,
     file_count: int,

@@ -7,7 +7,7 @@ lib/dataset/coco.py; numbers equal to theirs. Ties: the later of two equal score
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -74,6 +74,7 @@ def soft_oks_nms(
     threshold: float,
     sigmas: Sequence[float] | np.ndarray,
     joints_above: float | None = None,
+    *,
     limit: int = SOFT_LIMIT,
     kind: Literal["gaussian", "linear"] = "gaussian",
 ) -> np.ndarray:
@@ -146,11 +147,12 @@ def enlarged_area(box_xywh: np.ndarray, factor: float, aspect: float = 1.0) -> n
 
 
 def ranked(
-    image_ids: Sequence,
+    image_ids: Sequence[Any],
     poses: np.ndarray,
     box_scores: np.ndarray,
     areas: np.ndarray,
     sigmas: Sequence[float] | np.ndarray,
+    *,
     threshold: float = OKS_THRESHOLD,
     joints_above: float = JOINT_THRESHOLD,
     soft: bool = False,
@@ -172,7 +174,7 @@ def ranked(
     """
     poses, areas = np.asarray(poses), np.asarray(areas)
     scores = rescored(box_scores, poses[..., 2], joints_above)
-    rows: dict = {}
+    rows: dict[Any, list[int]] = {}
     for row, image_id in enumerate(image_ids):
         rows.setdefault(image_id, []).append(row)
     nms = soft_oks_nms if soft else oks_nms
@@ -188,7 +190,7 @@ def _pose_overlaps(
 
     def overlaps(i: int | slice, rest: np.ndarray | slice) -> np.ndarray:
         others = poses[rest]
-        return pose_oks(poses[i, :, :2], areas[i], others[..., :2], areas[rest], sigmas, others[..., 2], above)
+        return pose_oks(poses[i, :, :2], areas[i], others[..., :2], areas[rest], sigmas, others[..., 2], above=above)
 
     if len(poses) > _ALL_PAIRS:
         return overlaps

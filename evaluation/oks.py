@@ -75,6 +75,7 @@ def pose_oks(
     others_area: np.ndarray,
     sigmas: Sequence[float] | np.ndarray,
     others_score: np.ndarray | None = None,
+    *,
     above: float | None = None,
 ) -> np.ndarray:
     """OKS of predicted poses with P others, as the published NMS takes it: all joints count, the area is the mean of both.

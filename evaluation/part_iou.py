@@ -77,12 +77,19 @@ class PartCounter:
         """
         rows = {name: float(v) for name, v in zip(self.labels.names, part_iou(self.confusion))}
         pixels = dict(zip(self.labels.names, self.confusion.sum(1).tolist()))
-        facts = {"mean over": "parts that are labelled or predicted, background included",
-                 "pixels": f"all of the network's input, without those of unknown part ({IGNORED})", **protocol}  # fmt: skip
+        facts = {
+            "mean over": "parts that are labelled or predicted, background included",
+            "pixels": f"all of the network's input, without those of unknown part ({IGNORED})",
+            **protocol,
+        }
         return ScoreTable(
-            NAME, "Part segmentation, intersection over union", {COLUMN: {**rows, MEAN: self.mean}}, (COLUMN, MEAN), facts,
+            NAME,
+            "Part segmentation, intersection over union",
+            {COLUMN: {**rows, MEAN: self.mean}},
+            (COLUMN, MEAN),
+            facts,
             {**pixels, MEAN: int(self.confusion.sum())},
-        )  # fmt: skip
+        )
 
 
 def counter_for(dataset: PoseDataset, network: Loaded) -> PartCounter | None:

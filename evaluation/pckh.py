@@ -37,9 +37,17 @@ UNSCORED = (6, 7)  # pelvis and thorax
 GROUPS = {**MPII16.groups, "head": (9,)}
 # of the pooled definition
 PRINCETON_GROUPS = {
-    "ankle": (0, 5), "knee": (1, 4), "hip": (2, 3), "pelvis": (6,), "thorax": (7,), "neck": (8,), "head": (9,), "wrist": (10, 15),
-    "elbow": (11, 14), "shoulder": (12, 13),
-}  # fmt: skip
+    "ankle": (0, 5),
+    "knee": (1, 4),
+    "hip": (2, 3),
+    "pelvis": (6,),
+    "thorax": (7,),
+    "neck": (8,),
+    "head": (9,),
+    "wrist": (10, 15),
+    "elbow": (11, 14),
+    "shoulder": (12, 13),
+}
 
 
 @dataclass(frozen=True, eq=False)

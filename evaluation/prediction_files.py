@@ -65,10 +65,13 @@ def write_table(path: Path, found: Predictions, skeleton: Skeleton, metas: Seque
     """Write the table of `wide_table`. Names that a spreadsheet would take for a formula are escaped by `cell`."""
     of_video = bool(metas) and "time_s" in metas[0]
     table = wide_table(
-        [cell(name) for name in found.ids], [cell(name) for name in skeleton.joints], found.xy_px, found.score,
+        [cell(name) for name in found.ids],
+        [cell(name) for name in skeleton.joints],
+        found.xy_px,
+        found.score,
         [meta["frame"] for meta in metas] if of_video else (),
         ["" if meta["time_s"] is None else f"{meta['time_s']:.6f}" for meta in metas] if of_video else None,
-    )  # fmt: skip
+    )
     with atomic_path(path) as temporary:
         table.to_csv(temporary, float_format="%.4f")
 

@@ -186,9 +186,19 @@ def _animals(dataset: AnnotatedPictures, xy_px: np.ndarray, score: np.ndarray, f
     boxes, size_hw = _frames(dataset)
     none, read = np.zeros_like(xy_true), np.ones(len(dataset), bool)
     return Predictions(
-        list(dataset.ids), xy_px.astype(np.float32), score.astype(np.float32), none, none.copy(), xy_true, visible, boxes, size_hw,
-        dataset.crop_factor, read, faults,
-    )  # fmt: skip
+        ids=list(dataset.ids),
+        xy_px=xy_px.astype(np.float32),
+        score=score.astype(np.float32),
+        cells=none,
+        target_cells=none.copy(),
+        xy_true_px=xy_true,
+        visible=visible,
+        box_xywh=boxes,
+        size_hw=size_hw,
+        crop_factor=dataset.crop_factor,
+        read=read,
+        faults=faults,
+    )
 
 
 def _labels_of(dataset: AnnotatedPictures) -> tuple[np.ndarray, np.ndarray]:

@@ -37,8 +37,18 @@ from .score import score_network, write_scores
 
 # options that need a network
 OF_NETWORKS = (
-    "dataset1", "arch", "stacks", "blocks", "inp_res", "out_res", "mirror", "test_batch", "predict_batch", "accelerator", "workers",
-)  # fmt: skip
+    "dataset1",
+    "arch",
+    "stacks",
+    "blocks",
+    "inp_res",
+    "out_res",
+    "mirror",
+    "test_batch",
+    "predict_batch",
+    "accelerator",
+    "workers",
+)
 
 
 @alone_in(lambda options: options.checkpoint or _folder(options), shared=True)
@@ -106,7 +116,7 @@ def score_checkpoint(options: TestOptions) -> dict[str, Score]:
     write_scores(Path(options.json) if options.json else folder.metrics, scores, tables)
     facts["data"] = dict(dataset.describe())
     opened = {"data": source, "split": split, "options": plain(options), "started_in": os.getcwd()}
-    saved = SavedPredictions("test", found, scores, skeleton, facts, opened, tables=tables)
+    saved = SavedPredictions("test", found, scores, skeleton, facts, options=opened, tables=tables)
     saved.write(folder)
     log.info("report: %s", test_report(folder, dataset, saved))
     if options.debug:

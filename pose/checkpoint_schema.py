@@ -132,7 +132,7 @@ RUN = record(
         "extra": _EXTRA,
     },
 )
-# fields that a resumed run reads from each checkpoint, of this project or of the published code
+# fields that a resumed run reads from each checkpoint, of this project or of the 2020 CC-SSL code
 PROGRESS: dict[str, Check] = {"epoch": integer(0), "best_acc": number(nan=True), "optimizer": optional(_optimizer)}
 CHECKPOINT = record(
     {

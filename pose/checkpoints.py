@@ -1,4 +1,4 @@
-"""The content of a run's checkpoint, and the network of a checkpoint, of this project or of the published code."""
+"""The content of a run's checkpoint, and the network of a checkpoint, of this project or of the 2020 CC-SSL code."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def load(
     """Build and load the network of a checkpoint file.
 
     Args:
-        path: a checkpoint of this project, one of the published code (epoch, arch, state_dict, best_acc, optimizer), or a bare
+        path: a checkpoint of this project, one of the 2020 CC-SSL code (epoch, arch, state_dict, best_acc, optimizer), or a bare
             state dict of an hourglass. The last two have no input spec; they get `published` crops of 256 px.
         original_mean: RGB mean in 0..1 of a file without input spec. A function is called only for such a file.
         channel_order: (K,) the channel of each joint in a file without input spec, where its order differs from the skeleton's. The
@@ -118,20 +118,20 @@ def load(
         return _published(path, state, original_mean, channel_order, joints)
     try:
         check_checkpoint(state)
-        own = state["zoopose"]
+        fields = state["zoopose"]
         skeleton, spec = (
-            parse_skeleton(own["skeleton"], "zoopose.skeleton"),
-            parse_input_spec(own["form"], "zoopose.form"),
+            parse_skeleton(fields["skeleton"], "zoopose.skeleton"),
+            parse_input_spec(fields["form"], "zoopose.form"),
         )
     except Mismatch as error:
         raise _misdescribed(path, str(error)) from error
     if joints is not None and tuple(joints) != skeleton.joints:
         found = f"{path}, which names its joints itself: {', '.join(skeleton.joints)}"
         raise OptionError("--joints for a checkpoint without joint names", found, "leave --joints out")
-    arch, numbers = state["arch"], dict(own["numbers"])
+    arch, numbers = state["arch"], dict(fields["numbers"])
     model = _built(path, arch, numbers, skeleton, spec, state["state_dict"])
     note = f"{path}: {len(state['state_dict'])} of {len(state['state_dict'])} tensors, {state['epoch']} epochs"
-    return Loaded(model, arch, numbers, skeleton, spec, state, f"{note}, zoopose {own['version']}")
+    return Loaded(model, arch, numbers, skeleton, spec, state, f"{note}, zoopose {fields['version']}")
 
 
 def _built(
@@ -174,7 +174,7 @@ def _published(
     channel_order: Sequence[int] | None,
     joints: Sequence[str] | None,
 ) -> Loaded:
-    """Build the network of a file of the published code, or of a bare state dict, from its tensors."""
+    """Build the network of a file of the 2020 CC-SSL code, or of a bare state dict, from its tensors."""
     arch = state.get("arch")
     arch = arch if isinstance(arch, str) and arch else "hg"
     # faulty fields about progress are removed: the file may be used only for its weights

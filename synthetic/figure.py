@@ -15,7 +15,7 @@ from . import bodies
 from .bodies import Body, marks_at, pivots_at, tube
 from .mesh import Mesh, build_mesh
 
-# direction of the resting left arm, and its joints
+# direction of the left arm at rest, degrees from hanging down: about half of its reach. Chosen; then its joints, cm
 ARM_REST_DEG = 50.0
 ARM = np.array([0.0, np.sin(np.radians(ARM_REST_DEG)), -np.cos(np.radians(ARM_REST_DEG))])
 _SHOULDER, _HIP = np.array([-0.5, 17.5, 142.0]), np.array([0.0, 9.5, 92.0])

@@ -10,8 +10,8 @@ from functools import cache
 import cv2
 import numpy as np
 
-SHEET = 512
-_SOLID = 48
+SHEET = 512  # side of a sheet of noise, px
+_SOLID = 48  # side of the cube of solid noise, samples
 
 
 def stream(*key: int) -> np.random.Generator:

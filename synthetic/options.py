@@ -40,7 +40,7 @@ class MakeOptions:
     gap: Annotated[float, Limits(0, 2)] = 1.0
     """difference between source and target, 0 to 2"""
     site: bool = False
-    """film all videos at one place, in one light, with one camera; default: each in a place of its own"""
+    """film all videos at one place, in one light, with one camera; default: each at another place"""
     zoom: Annotated[float, Limits(0.2, 5), expert()] = 1.0
     """factor on the size of the animal in a picture"""
     workers: Annotated[int, Limits(1, 512)] = 1
@@ -78,7 +78,7 @@ class ThreeOptions:
     gap: Annotated[float, Limits(0, 2)] = 1.0
     """difference between labelled animals and target, 0 to 2"""
     site: Annotated[bool, expert()] = True
-    """film each video at a place of its own, in its own light, with its own camera; default: all at one place"""
+    """film each video at another place, in another light, with another camera; default: all at one place"""
     zoom: Annotated[float, Limits(0.2, 5), expert()] = 1.2
     """factor on the size of the animal in a picture"""
     workers: Annotated[int, Limits(1, 512)] = 1

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+# a sort key of 63 bits: inverse depth in steps above, number of the triangle in the low bits (a million triangles)
 _DEPTH_STEPS = 2.0**40
 _FACE_BITS = 20
 

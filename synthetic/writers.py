@@ -25,7 +25,7 @@ from .plans import body_of
 from .source import check_size, render_source
 from .target import TargetShot
 
-ROWS = 3299
+ROWS = 3299  # of a published vertex file
 # animals that both have a published layout and can be drawn: rows of _kpts.npy that hold the 18 joints
 JOINT_ROWS = {animal: VERTICES[animal][:18] for animal in ("horse", "tiger", "sheep", "hound")}
 Progress = Callable[[int, int], None]

@@ -13,7 +13,7 @@ from .file import CocoFile, Entry
 
 log = logging.getLogger(__name__)
 
-_SHOWN = 12
+_SHOWN = 12  # categories that an error names
 CHOOSE = "--category NAME or ID (of the target: --target-category)"
 
 

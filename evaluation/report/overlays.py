@@ -34,6 +34,7 @@ def overlay(
     valid: np.ndarray,
     skeleton: Skeleton,
     errors: np.ndarray | None = None,
+    *,
     threshold: float = 0.05,
     side_px: int = 384,
 ) -> np.ndarray:

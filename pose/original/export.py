@@ -102,7 +102,7 @@ def _original_network(network: Loaded, tensors: Mapping[str, torch.Tensor]) -> t
         raise OptionError("a network of one map a joint", f"the codec {network.spec.codec}", again)
     if network.skeleton.joints != TIGDOG18.joints:
         raise OptionError(
-            f"the {len(TIGDOG18)} joints of TigDog, which the published code counts on",
+            f"the {len(TIGDOG18)} joints of TigDog, which the published code needs",
             f"{len(network.skeleton)} joints of {network.skeleton.name}",
             "zoopose train --init-weights FILE --dataset real_animal makes a network for these joints",
         )

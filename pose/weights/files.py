@@ -56,7 +56,7 @@ def read(path: str | Path) -> dict[str, Any]:
     """Read a checkpoint to the CPU with `weights_only=True`.
 
     Args:
-        path: a checkpoint of this project, one of the published code (epoch, arch, state_dict, best_acc, optimizer), or a bare
+        path: a checkpoint of this project, one of the 2020 CC-SSL code (epoch, arch, state_dict, best_acc, optimizer), or a bare
             state dict.
 
     Returns:

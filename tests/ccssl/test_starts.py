@@ -123,11 +123,11 @@ def test_framing_and_drift_are_measured_from_the_first_round_with_labels(monkeyp
     rounds = [SimpleNamespace(admitted=np.zeros((1, 1), bool), facts={"framing": {"zoom": 1.0, "shift": 0.0}})]
     rounds += [SimpleNamespace(admitted=np.ones((1, 1), bool), facts={"framing": {"zoom": 1.5, "shift": 0.15}})]
     step = SimpleNamespace(folder=Path(), labeller=SimpleNamespace(framing="that of an untrained network"))
-    step.earlier = lambda round_, without: rounds[round_]
+    step.earlier_labels = lambda round_, without: rounds[round_]
     step.first_labels = lambda round_: CcsslStep.first_labels(step, round_)
-    CcsslStep.prepare(step, 1)
+    CcsslStep.before_labelling(step, 1)
     assert step.labeller.framing is None and step.first_labels(1) is None, "chosen anew by a network that has learnt"
-    CcsslStep.prepare(step, 2)
+    CcsslStep.before_labelling(step, 2)
     assert (step.labeller.framing.zoom, step.labeller.framing.shift) == (1.5, 0.15)
     assert step.first_labels(2) is rounds[1]
 

@@ -46,7 +46,7 @@ def test_between_poses_the_area_is_the_mean_and_only_the_others_scores_count():
     off = np.exp(-36 / (2 * 200 * 0.2**2))
     np.testing.assert_allclose(pose_oks(one, 100.0, others, [100.0, 300.0], SIGMAS), [1, (1 + off) / 2])
     scores = np.array([[0.1, 0.1], [0.9, 0.1]])
-    np.testing.assert_allclose(pose_oks(one, 100.0, others, [100.0, 300.0], SIGMAS, scores, 0.2), [0, off])
+    np.testing.assert_allclose(pose_oks(one, 100.0, others, [100.0, 300.0], SIGMAS, scores, above=0.2), [0, off])
     with pytest.raises(ZooposeError, match="scores of the joints"):
         pose_oks(one, 100.0, others, [100.0, 300.0], SIGMAS, above=0.2)
 

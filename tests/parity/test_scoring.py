@@ -48,7 +48,7 @@ def test_nms_of_poses(golden):
         np.testing.assert_array_equal(kept, golden[f"out_keep_vis02_{case}"])
 
         def first_with_all(sigmas, above=None, poses=poses, areas=areas):
-            return pose_oks(poses[0, :, :2], areas[0], poses[..., :2], areas, sigmas, poses[..., 2], above)
+            return pose_oks(poses[0, :, :2], areas[0], poses[..., :2], areas, sigmas, poses[..., 2], above=above)
 
         np.testing.assert_allclose(first_with_all(COCO17.sigmas), golden[f"out_iou0_{case}"], atol=1e-12)
         np.testing.assert_allclose(first_with_all(COCO17.sigmas, 0.2), golden[f"out_iou0_vis02_{case}"], atol=1e-12)
@@ -80,7 +80,16 @@ def test_from_predictions_to_results(golden):
         threshold, above = float(golden[f"in_oks_thre_{case}"]), float(golden[f"in_in_vis_thre_{case}"])
         # "case 0 oks_nms 0.9, case 1 soft_oks_nms 0.5"
         soft = re.search(rf"case {case} (soft_)?oks_nms", golden.manifest["call"])[1] is not None
-        kept, scores = ranked(image_id.tolist(), poses, boxes[:, 5], boxes[:, 4], COCO17.sigmas, threshold, above, soft)
+        kept, scores = ranked(
+            image_id.tolist(),
+            poses,
+            boxes[:, 5],
+            boxes[:, 4],
+            COCO17.sigmas,
+            threshold=threshold,
+            joints_above=above,
+            soft=soft,
+        )
         np.testing.assert_array_equal(kept, golden[f"out_kept_index_{case}"])
         np.testing.assert_allclose(scores[kept], golden[f"out_kept_score_{case}"], atol=1e-6)
         np.testing.assert_array_equal(image_id[kept], golden[f"out_kept_image_{case}"])

@@ -83,33 +83,33 @@ class SelfTrainingStep(ABC):
         """The round that an epoch belongs to."""
         return min(epoch // self.refresh, self.rounds - 1)
 
-    def labels_with(self, model: nn.Module) -> nn.Module:
-        """The network that makes the labels: the one in training, unless a method has another."""
+    def labelling_network(self, model: nn.Module) -> nn.Module:
+        """The network that makes the labels. Here: the network in training."""
         return model
 
-    def prepare(self, round_: int) -> None:
-        """What a method does on every rank before labels are made; nothing here."""
+    def before_labelling(self, round_: int) -> None:
+        """Hook: called on every rank before labels are made."""
 
-    def refine(self, labels: PseudoLabels, round_: int, model: nn.Module) -> None:
-        """What a method does to labels just made, before some are admitted, on the first rank; nothing here."""
+    def after_labelling(self, labels: PseudoLabels, round_: int, model: nn.Module) -> None:
+        """Hook: called on the first rank with new labels, before some are admitted; it may change them."""
 
     @abstractmethod
     def admit(self, labels: PseudoLabels, round_: int) -> None:
-        """Set `admitted` and `reason`; on the first rank, perhaps again on labels that were read from a file."""
+        """Set `admitted` and `reason` of labels; called on the first rank, also with labels that were read from a file."""
 
-    def renewed(self, labels: PseudoLabels) -> None:
-        """What a method says of labels, made or read again, on every rank; it may raise `TrainingEnded`."""
+    def begin_round(self, labels: PseudoLabels) -> None:
+        """Hook: called on every rank with the labels of a round, new ones or read from a file. It may raise `TrainingEnded`."""
 
     def facts(self) -> dict[str, float]:
-        """Of the labels, for the log."""
+        """Numbers about the labels, for the log."""
         return {"labels/admitted": float(self.labels.admitted.mean())} if self.labels else {}
 
-    def paired(self, pair: Pair, at: int) -> Pair:
-        """What a method does to batch `at` of the run; nothing here."""
+    def transform_batch(self, pair: Pair, at: int) -> Pair:
+        """Hook: returns batch number `at` of the run, changed by a method."""
         return pair
 
     def after_step(self, model: nn.Module) -> None:
-        """Nothing follows the network, unless a method says so."""
+        """Hook: called after every step of the optimiser, with the network without wrappers."""
 
     def before_epoch(self, epoch: int, model: nn.Module) -> Mapping[str, float]:
         """Labels of the epoch's round: made at its start, read again when a run goes on in its midst."""
@@ -120,7 +120,7 @@ class SelfTrainingStep(ABC):
         if self.labelled_round == round_ and self._can_be_read(path):
             labels = self._read(path, self.labelled_by)
         else:
-            network = self.labels_with(model)
+            network = self.labelling_network(model)
             if self.labelled_round == round_:
                 network = self._network_again(path, network)
             self._make(path, round_, network)
@@ -129,7 +129,7 @@ class SelfTrainingStep(ABC):
             self.labelled_round, self.labelled_by = round_, labels.facts["network"]
         self.labels = labels
         self.target.labels = (labels.xy_px, labels.admitted.astype(np.float32))
-        self.renewed(labels)
+        self.begin_round(labels)
         return self.facts()
 
     def _make(self, path: Path, round_: int, model: nn.Module) -> None:
@@ -141,10 +141,10 @@ class SelfTrainingStep(ABC):
         if self.fabric.broadcast(found is not None):
             labels = found
         else:
-            self.prepare(round_)
+            self.before_labelling(round_)
             labels = self.labeller.label(model, round_, self.folder.unfinished_labels(round_))
             if first:
-                self.refine(labels, round_, model)
+                self.after_labelling(labels, round_, model)
                 labels.facts["ranked_by"] = self.ranked_by
         if not first or labels is None:
             return
@@ -216,7 +216,7 @@ class SelfTrainingStep(ABC):
         )
         return model
 
-    def earlier(self, round_: int, without: str, network: str | None = None) -> PseudoLabels | None:
+    def earlier_labels(self, round_: int, without: str, network: str | None = None) -> PseudoLabels | None:
         """Labels of an earlier round; None, with a warning, where their file is gone or damaged.
 
         Args:
@@ -250,7 +250,7 @@ class SelfTrainingStep(ABC):
         none: Iterator[Batch | None] = repeat(None)
         streams = [continued_batches(feed, at, count, self.fabric.device) if feed else none for feed in feeds]
         for i, parts in enumerate(zip(*streams), at):
-            pair = self.paired(parts, i)
+            pair = self.transform_batch(parts, i)
             yield pair if any(pair) else None
 
     def __call__(self, model: nn.Module, batch: Pair) -> dict[str, torch.Tensor]:

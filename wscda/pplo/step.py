@@ -72,7 +72,7 @@ class PploStep(SelfTrainingStep):
         self.gamma = weight_at(epoch, self.warmup, self.weight)
         return {**facts, "labels/weight": self.gamma}
 
-    def prepare(self, round_: int) -> None:
+    def before_labelling(self, round_: int) -> None:
         """Give the labeller the labels of the round before."""
         self.labeller.previous = self._previous(round_)
 
@@ -82,13 +82,13 @@ class PploStep(SelfTrainingStep):
             return None
         # where labels of the running round are made again, any network may have made those of the round before
         network = self.labelled_by if self.labelled_round == round_ - 1 else None
-        return self.earlier(round_ - 1, "comparing new labels with theirs", network)
+        return self.earlier_labels(round_ - 1, "comparing new labels with theirs", network)
 
-    def refine(self, labels: PseudoLabels, round_: int, model: nn.Module) -> None:
+    def after_labelling(self, labels: PseudoLabels, round_: int, model: nn.Module) -> None:
         """Remove the common drift of new labels, and put back the earlier labels with a higher score."""
         if round_ == 0:
             return
-        first = self.earlier(0, "removing the common drift of the labels") if self.remove_drift else None
+        first = self.earlier_labels(0, "removing the common drift of the labels") if self.remove_drift else None
         if first:
             drift = labels.remove_drift(first)
             labels.facts["drift_px"] = [float(v) for v in drift]
@@ -113,7 +113,7 @@ class PploStep(SelfTrainingStep):
             "a lower --threshold, a larger --check-limit, or a start network that was trained longer",
         )
 
-    def renewed(self, labels: PseudoLabels) -> None:
+    def begin_round(self, labels: PseudoLabels) -> None:
         """Log what the round trains on, or end the run.
 
         Raises:
@@ -137,7 +137,7 @@ class PploStep(SelfTrainingStep):
             )
         if round_ < 2 or not facts["changed"] < self.stop_below:
             return
-        earlier = self.earlier(round_ - 1, "ending early")
+        earlier = self.earlier_labels(round_ - 1, "ending early")
         before = earlier.facts["changed"] if earlier else math.inf
         if before < self.stop_below:
             raise TrainingEnded(
