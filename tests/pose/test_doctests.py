@@ -12,7 +12,7 @@ MODULES = [
     f"{package.__name__}.{module.name}"
     for package in (losses, heatmap)
     for module in pkgutil.iter_modules(package.__path__)
-] + ["zoopose.pose.heatmap", "zoopose.pose.geometry", "zoopose.pose.schema"]
+] + ["zoopose.pose.heatmap", "zoopose.pose.geometry", "zoopose.pose.schema", "zoopose.pose.sides"]
 
 
 @pytest.mark.parametrize("name", MODULES)
