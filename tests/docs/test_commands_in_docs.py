@@ -185,7 +185,9 @@ CALL = re.compile(r"^\| (?:\d )?(`\w+`.*?) \| (`.*?) \|", re.MULTILINE)
 
 
 def test_the_calls_from_a_command_to_a_loss_are_in_their_files():
-    rows = CALL.findall(text_of("CONTRIBUTING.md").partition("How a command reaches a loss")[2].partition("## How do I")[0])
+    rows = CALL.findall(
+        text_of("CONTRIBUTING.md").partition("How a command reaches a loss")[2].partition("## How do I")[0]
+    )
     for calls, files in rows:
         texts = "".join((ROOT / name).read_text(encoding="utf-8") for name in re.findall(r"`([\w/]+\.py)`", files))
         missing = [name for name in re.findall(r"`(_?[a-z_]+)`(?! *\))", calls) if f"def {name}(" not in texts]
