@@ -207,7 +207,7 @@ def handles_short(names: frozenset[str] | set[str] = frozenset(("workers",)), ne
     wanted = max(1024, 1 << need.bit_length())
     remedy = [f"`ulimit -n {wanted}` before the command", *(["--workers 0"] if "workers" in names else [])]
     more = f", {need} are needed" if need else ""
-    return ResourceError("leave to open more files", f"a limit of {limit} open files{more}", ", or ".join(remedy))
+    return ResourceError("permission to open more files", f"a limit of {limit} open files{more}", ", or ".join(remedy))
 
 
 def amount(count: float) -> str:
@@ -257,7 +257,7 @@ def _shared_memory_short(text: str, names: set[str]) -> ResourceError:
         found = _line(text)
     remedy = ["--workers 0"] if "workers" in names else []
     remedy.append("a larger /dev/shm (docker run --shm-size=2g)")
-    return ResourceError("shared memory for what worker processes hand over", found, ", or ".join(remedy))
+    return ResourceError("enough shared memory for the worker processes", found, ", or ".join(remedy))
 
 
 def _worker_died(text: str, names: set[str]) -> ResourceError:
@@ -265,7 +265,7 @@ def _worker_died(text: str, names: set[str]) -> ResourceError:
     how = f"was ended by signal {killed.group(1)}" if killed else "has ended"
     remedy = ["fewer --workers, or --workers 0"] if "workers" in names else ["more memory"]
     found = f"one {how}, most likely because memory was short (`dmesg` says so)"
-    return ResourceError("worker processes that live to the end", found, ", or ".join(remedy))
+    return ResourceError("worker processes that do not die", found, ", or ".join(remedy))
 
 
 def _likely_cause(path: Path | None) -> int:

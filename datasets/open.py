@@ -239,5 +239,5 @@ def check_joints(dataset: PoseDataset, skeleton: Skeleton, where: str) -> None:
     raise DataError(
         f"in {where} the {len(ours)} joints of {skeleton.name}: {', '.join(ours)}",
         f"{len(theirs)} joints of {dataset.skeleton.name}: {', '.join(theirs)}\n{how}",
-        "take data and weights with the same joints, or bring the joints of the file into this order",
+        "use data and weights with the same joints, or change the order of the joints in the file to this one",
     )

@@ -16,7 +16,7 @@ class PairOptions:
     TITLE: ClassVar[str] = "Data"
 
     partners: Annotated[str, flag(metavar="LEFT:RIGHT,...")] = ""
-    """pairs of left and right joints, for a COCO file whose joint names do not say them"""
+    """pairs of left and right joints, for a COCO file whose joint names do not show left and right"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class CheckOptions(DataOptions):
     TITLE: ClassVar[str] = "Check"
 
     data: Annotated[str, positional("NAME[:PATH]")]
-    """data set to look at"""
+    """data set to check"""
     split: Literal["train", "valid", "all"] = "all"
     """part of the data set"""
     read: Annotated[int, COUNT_OR_ZERO] = 0

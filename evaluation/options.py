@@ -34,9 +34,9 @@ class MirrorOptions(PairOptions):
     TITLE: ClassVar[str] = "Prediction"
 
     mirror: Annotated[Literal["auto", "always", "never"], expert()] = "auto"
-    """mirror pictures in training and with --flip; auto: unless a joint named left or right has no partner"""
+    """mirror pictures in training and with --flip; auto: yes, unless a joint named left or right has no partner"""
     flip: Annotated[bool, flag("-f")] = False
-    """predict each picture and its mirror image, and average both"""
+    """predict each picture and its mirror image, and average the two"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +46,9 @@ class DecodingOptions:
     TITLE: ClassVar[str] = "Prediction"
 
     blur_kernel: Annotated[int, zero_or(1, 99), expert()] = 0
-    """width of the blur before a heatmap is read, an odd number of cells; 0: as the network has it (BLUR_KERNEL)"""
+    """width of the blur before a heatmap is read, an odd number of cells; 0: the value in the checkpoint (BLUR_KERNEL)"""
     shift_heatmap: Annotated[int | None, Limits(0, 64), expert()] = None
-    """with --flip: shift of the mirrored heatmap in cells; default: as the network has it (SHIFT_HEATMAP: 1)"""
+    """with --flip: shift of the mirrored heatmap in cells; default: the value in the checkpoint (SHIFT_HEATMAP: 1)"""
     joint_bias: Annotated[float, Limits(-1000, 1000), flag(metavar="PX", expert=True)] = 0.0
     """number subtracted from x and y of every predicted joint, in px of the picture (BIAS of LPN)"""
 
@@ -134,7 +134,7 @@ TRAINING = "it is of training"
 TARGETS = "scores are taken of joints, not of target maps"
 AUGMENTED = "pictures are not augmented in a test"
 NETWORK = "the checkpoint says what network it holds"
-OF_CHECKPOINT = "not used: the checkpoint says it; a warning if the two differ"
+OF_CHECKPOINT = "no effect: taken from the checkpoint; a warning if it differs"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +149,7 @@ class TestOptions(NetworkUseOptions):
     dataset: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
     """labelled data to score on: coco:PATH.json, coco_person:ROOT, mpii:ROOT, real_animal, ..."""
     dataset1: Annotated[str, flag(metavar="NAME[:PATH]", expert=True)] = ""
-    """data that the network was trained on, for files of the published code; default: real_animal if --dataset is that, else
+    """for published checkpoints: data that the network was trained on; default: real_animal if --dataset is real_animal, otherwise
     renderings"""
     dataset2: Annotated[str, flag(metavar="NAME[:PATH]", expert=True)] = ""
     """the name of --dataset in the published code"""
@@ -188,19 +188,19 @@ class TestOptions(NetworkUseOptions):
     snapshot: Annotated[int, dead(why=TRAINING)] = 0
 
     boxes: Annotated[str, flag(metavar="gt|FILE")] = ""
-    """boxes to crop: gt, the annotated ones (default); FILE, detections in the COCO results format, for coco_person"""
+    """boxes to crop. gt (default): annotated boxes; FILE: detections in the COCO results format, for coco_person"""
     predictions: Annotated[str, flag(metavar="FILE")] = ""
     """score this file instead of a checkpoint: COCO keypoint results, or preds*.mat of MPII"""
     sigmas: Annotated[str, flag(metavar="X|X,...|NAME")] = ""
     """OKS sigmas: one number for all joints, one a joint, or coco17, ap10k17, animal_pose20; default: by the joint names"""
     nms: Annotated[float, SHARE, expert()] = 0.9
-    """OKS above which two poses of a picture count as one"""
+    """two poses of a picture are duplicates if their OKS is above this"""
     soft_nms: Annotated[bool, expert()] = False
-    """lower the score of a pose that is nearly the same as a better one; default: leave it out"""
+    """give duplicates of a pose a lower score; default: remove them"""
     image_thr: Annotated[float, SHARE, expert()] = 0.0
     """with --boxes FILE: lowest score of a detection that is used (IMAGE_THRE)"""
     box_thr: Annotated[float, SHARE, expert()] = 1.0
-    """with --boxes FILE: IoU above which two detections count as one (NMS_THRE); 1: all are used"""
+    """with --boxes FILE: two detections are duplicates if their IoU is above this (NMS_THRE); 1: all are used"""
     joint_threshold: Annotated[float, SHARE, expert()] = 0.2
     """lowest score of a joint that counts in the score of its pose"""
 
@@ -226,7 +226,7 @@ class PredictOptions(NetworkUseOptions):
     resume: Annotated[str, flag(metavar="FILE")] = ""
     """checkpoint of the network"""
     trained_on: Annotated[str, flag(metavar="NAME", expert=True)] = ""
-    """data that the network was trained on, for files of the published code: real_animal; default: renderings"""
+    """for published checkpoints: data that the network was trained on: real_animal; default: renderings"""
     overlays: Annotated[int, COUNT_OR_ZERO] = 24
     """number of crops to write with their joints drawn, evenly spread over the data"""
     shown_from: Annotated[float, Limits(-1000, 1000), expert()] = 0.2
@@ -249,7 +249,7 @@ class ExportOptions(SpeciesOptions):
     published: Annotated[str, flag(metavar="FILE")] = ""
     """file to write for the published code of CC-SSL"""
     trained_on: Annotated[str, flag(metavar="NAME")] = ""
-    """real_animal: write for the published loader of that name, with TigDog's mean colour and, for tigers, its joint order;
-    default: write for its other loaders, with the mean colour of the renderings and the joint order of horses"""
+    """real_animal: the file is for the published loader of that name. It gets TigDog's mean colour and, for tigers, TigDog's joint
+    order. Default: the file is for the other loaders. It gets the mean colour of the renderings and the joint order of horses"""
     animal: Annotated[str, flag(metavar="SPECIES")] = "horse"
     """species whose mean colour the published code subtracts from pictures"""

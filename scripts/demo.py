@@ -42,7 +42,8 @@ class DemoOptions:
     """ccssl: from renderings to videos of the same species; wscda: from people and labelled species to videos of another species,
     with WS-CDA and PPLO"""
     arch: Annotated[str, flag("-a", metavar="NAME")] = ""
-    """network; default: a small hourglass, which takes minutes on a CPU; any other learns at a quarter of the rate"""
+    """network; default: a small hourglass, which takes minutes on a CPU; any other network uses a quarter of the
+    learning rate"""
     out: Annotated[str, flag(metavar="FOLDER")] = "zoopose_demo"
     """folder for data, runs and report"""
     seed: Annotated[int, SEED] = 0
@@ -58,7 +59,7 @@ class DemoOptions:
     frames: Annotated[int, COUNT] = 8
     """number of frames in a video"""
     gap: Annotated[float | None, Limits(0, 2)] = None
-    """difference between source and target, 0 to 2; default: 1.3 for ccssl, 0.8 for wscda"""
+    """how different source and target look: 0 the same, 2 very different; default: 1.3 for ccssl, 0.8 for wscda"""
     source_epochs: Annotated[int | None, COUNT] = None
     """epochs of the source model; default: 14 for ccssl, 16 for wscda"""
     rounds: Annotated[int | None, Limits(1, 100)] = None

@@ -41,7 +41,7 @@ class DoctorOptions:
     image_path: Annotated[str, flag(metavar="FOLDER")] = "./animal_data/"
     """root folder of the published data sets"""
     models: bool = False
-    """list the networks too (parameters, multiply-adds, --arch-options), and the recipes with published figures and ours"""
+    """also list the networks (parameters, multiply-adds, --arch-options) and recipes, with published and measured scores"""
     inp_res: Annotated[int | tuple[int, int], Limits(8, 8192), sized()] = (256, 192)
     """for --models: input size in px: a side, or rows and columns"""
     joints: Annotated[int, Limits(1, 10_000)] = 17

@@ -1,4 +1,4 @@
-"""Say where a data set comes from and what to type, or download it into the folders that zoopose reads.
+"""Print where a data set comes from, and the commands to get it; or download it into the folders that zoopose reads.
 
 Examples:
 

@@ -35,9 +35,9 @@ class ReportOptions:
     run: Annotated[str, positional("RUN")]
     """run folder of zoopose train, ccssl, wscda, pplo or test"""
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
-    """device to compute on, if a stopped run must be scored first"""
+    """device to compute on; only used if the run was stopped before its scores"""
     workers: Annotated[int, PROCESSES, flag("-j")] = min(4, os.cpu_count() or 1)
-    """number of processes that read pictures, if a stopped run must be scored first"""
+    """number of processes that read pictures; only used if the run was stopped before its scores"""
 
 
 def run(options: ReportOptions) -> Path:

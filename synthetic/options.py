@@ -35,12 +35,12 @@ class MakeOptions:
     domain: Literal["source", "target", "both"] = "both"
     """what to draw"""
     views: Literal["all", "side"] = "all"
-    """views of the animal in source pictures. all: from every direction, as published; side: from the side, as animals are
-    filmed"""
+    """views of the animal in source pictures. all: seen from every direction, as in the published renderings; side: only from the
+    side"""
     gap: Annotated[float, Limits(0, 2)] = 1.0
-    """difference between source and target, 0 to 2"""
+    """how different source and target look: 0 the same, 2 very different"""
     site: bool = False
-    """film all videos at one place, in one light, with one camera; default: each at another place"""
+    """all videos have the same place, light and camera; default: each video has another place"""
     zoom: Annotated[float, Limits(0.2, 5), expert()] = 1.0
     """factor on the size of the animal in a picture"""
     workers: Annotated[int, Limits(1, 512)] = 1
@@ -68,17 +68,17 @@ class ThreeOptions:
     frames: Annotated[int, COUNT] = 8
     """number of frames in a video"""
     held_out: Annotated[int, Limits(2, 1_000_000_000), expert()] = 5
-    """one of N pictures, and one of N videos, is held out for validation"""
+    """1 of N pictures and 1 of N videos is kept for validation"""
     seed: Annotated[int, SEED] = 0
     """seed of all random numbers; the same seed makes the same bytes"""
     size: Annotated[tuple[int, int], Limits(32, 2048)] = (112, 144)
-    """height and width of a picture of animals in px; pictures of people are upright, so width and height change places"""
+    """height and width of a picture of animals in px; for people, width and height are swapped"""
     views: Annotated[Literal["all", "side"], expert()] = "side"
-    """views of the labelled animals. all: from every direction; side: from the side, as animals are filmed"""
+    """views of the labelled animals. all: seen from every direction; side: only from the side"""
     gap: Annotated[float, Limits(0, 2)] = 1.0
-    """difference between labelled animals and target, 0 to 2"""
+    """how different labelled animals and target look: 0 the same, 2 very different"""
     site: Annotated[bool, expert()] = True
-    """film each video at another place, in another light, with another camera; default: all at one place"""
+    """each video has another place, light and camera; default: all have the same"""
     zoom: Annotated[float, Limits(0.2, 5), expert()] = 1.2
     """factor on the size of the animal in a picture"""
     workers: Annotated[int, Limits(1, 512)] = 1

@@ -36,7 +36,7 @@ def load_newest_undamaged(path: Path, method: str) -> tuple[Path, checkpoints.Lo
         log.warning("%s; going on from %s instead, %d epochs and %d batches into the run", found, other, epoch, step)
         return other, loaded
     raise WeightsError(
-        "a whole checkpoint to go on from", f"{found}; no other of this run in {path.parent} is whole", "--restart"
+        "an undamaged checkpoint to continue from", f"{found}; {path.parent} has no other of this run", "--restart"
     )
 
 

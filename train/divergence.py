@@ -31,7 +31,9 @@ def divergence_error(found: str, epoch: int, batch: int, batches: int, lr: float
         f"{checkpoint} is from before and stays as it is" if checkpoint.is_file() else "no checkpoint was written yet"
     )
     lower = f" ({lr / 10:.2g})" if lr > 0 else ""
-    return DivergenceError("a training whose numbers are finite", f"{found} in {where}; {kept}", TRY.format(lr=lower))
+    return DivergenceError(
+        "a training without infinite or NaN numbers", f"{found} in {where}; {kept}", TRY.format(lr=lower)
+    )
 
 
 def non_finite_losses(losses: Mapping[str, float]) -> str:

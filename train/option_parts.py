@@ -42,9 +42,9 @@ class NetworkOptions:
     blocks: Annotated[int, Limits(1, 64), expert("-b")] = 1
     """hg: number of residual blocks at each place of an hourglass"""
     width: Annotated[int, Limits(2, 4096)] = 128
-    """hg: channels inside a block; a map has twice as many"""
+    """hg: channels inside a block; feature maps have 2 x this"""
     depth: Annotated[int, Limits(0, 10), expert()] = 0
-    """hg: number of times a map is halved; 0: 4, or fewer if the input is small"""
+    """hg: number of times a feature map is halved; 0: as many as the input allows, at most 4"""
     inp_res: Annotated[int | tuple[int, int], SIDE, sized()] = 0
     """input size in px: a side, or rows and columns, e.g. 256x192; 0: that of the start network, else 256"""
     out_res: Annotated[int | tuple[int, int], zero_or(1, 8192), sized(expert=True)] = 0
@@ -64,7 +64,7 @@ class TargetMapOptions:
 
     loss: Annotated[str, flag(metavar="NAME")] = "auto"
     """loss on the heatmaps: balanced (peaks weigh more than empty cells; learns fastest), mean, published, or the loss of a
-    codec; auto: published for published crops, else that of the codec, else balanced"""
+    codec; auto: published with published crops; otherwise the loss of the codec, or balanced if the codec has none"""
     hidden: Annotated[Literal["auto", "train", "ignore"], expert()] = "auto"
     """joints that are labelled but not visible; auto: train on them where a person placed them (COCO files), ignore them in
     TigDog and in renderings"""
@@ -95,8 +95,8 @@ class OptimOptions:
     decay_norms: Annotated[bool, expert()] = True
     """leave norms and biases out of the L2 penalty"""
     decay: Literal["step", "cosine", "linear"] = "step"
-    """how the learning rate falls. step: by --gamma at the epochs of --schedule; cosine: along a cosine to a fiftieth; linear: in
-    a straight line to 0"""
+    """how the learning rate falls. step: x --gamma at the epochs of --schedule; cosine: along a cosine, down to 1/50; linear: in a
+    straight line, down to 0"""
     schedule: Annotated[tuple[int, ...], COUNT_OR_ZERO] = (60, 90)
     """with --decay step: epochs after which the learning rate falls, counted from 0"""
     gamma: Annotated[float, Limits(0, 1000), expert()] = 0.1
@@ -122,7 +122,7 @@ class RunOptions(FolderOptions, DeviceOptions):
     TITLE: ClassVar[str] = "Run"
 
     restart: bool = False
-    """start anew in a folder that contains a run; default: continue that run"""
+    """replace the run that the folder contains; default: continue that run"""
     snapshot: Annotated[int, COUNT_OR_ZERO, expert()] = 0
     """epochs between two checkpoints that are kept (checkpoint_N.pth.tar); 0: keep the best and the last only"""
     print_freq: Annotated[int, COUNT_OR_ZERO, expert()] = 0

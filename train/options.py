@@ -92,18 +92,18 @@ class LabelOptions(AdaptOptions):
     refresh: Annotated[int, COUNT_OR_ZERO] = 0
     """epochs between two rounds of labelling"""
     check_limit: Annotated[float, Limits(0, inf), expert()] = 0.0
-    """largest error of a label's checks, in shares of the crop's side; labels above it are left out"""
+    """largest error of a label in its checks, in shares of the crop's side; labels with a larger error are left out"""
     share_first: Annotated[float | None, SHARE] = None
     """share of the labels that train in the first round"""
     share_last: Annotated[float | None, SHARE] = None
     """share of the labels that train in the last round"""
     no_guard: Annotated[bool, expert()] = False
-    """continue if poses shrink in their boxes; default: end the run, and write the start network as model_best"""
+    """do not stop the run if poses shrink in their boxes; default: stop it, and write the start network as model_best"""
     # growth of the box-fill distance, as a share of the start network's; chosen on five runs of benchmarks/adaptation and on three
     # of the pairs in docs/methods/guard.md: runs that gained grew by at most 49 %, but for a target at a third of its size
     guard_limit: Annotated[float, Limits(0, inf), expert()] = 0.6
-    """share by which the distance of the box fill (docs/methods/guard.md) may grow over that of the start network; less if that
-    is large already"""
+    """the run ends when the box-fill distance (docs/methods/guard.md) has grown by this share; if the distance is large at the
+    start, the limit is lower"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,28 +119,29 @@ class TrainOptions(FitOptions):
     epochs: Annotated[int, COUNT] = 100
     """number of epochs"""
     recipe: Annotated[str, flag(metavar="NAME")] = ""
-    """published training, e.g. coco/hrnet_w32_256x192; it sets every option that is not given"""
+    """published training, e.g. coco/hrnet_w32_256x192; it sets all options that you do not give"""
     iterations: Annotated[int, COUNT_OR_ZERO, expert()] = 0
     """length of the training in batches; 0: --epochs counts"""
     warmup: Annotated[int, COUNT_OR_ZERO, expert()] = 0
     """number of batches in which the learning rate rises at the start"""
     warmup_factor: Annotated[float, SHARE, expert()] = 0.0
-    """share of the learning rate at the first batch of --warmup"""
+    """with --warmup: the learning rate starts at this share of --lr"""
     stages: Annotated[int, Limits(1, 1000), expert()] = 1
     """number of times the whole schedule runs, each time from the best weights so far (LPN)"""
     joint_weights: Annotated[bool, expert()] = False
-    """with a recipe: elbows and knees count 1.2 times, wrists and ankles 1.5 times"""
+    """with a recipe: elbows and knees weigh 1.2 times in the loss, wrists and ankles 1.5 times"""
     start_epoch: Annotated[int, COUNT_OR_ZERO, expert()] = 0
     """number of the first epoch; 0: that of the checkpoint"""
     sigma_decay: Annotated[float, Limits(0, 10), expert()] = 0.0
     """--sigma is multiplied by this after every epoch; 0: it stays the same"""
     augment: Literal["auto", "strong", "standard", "none", "published", "recipe"] = "auto"
-    """augmentation; auto: strong, but standard for real_animal and synthetic_animal; published: crops, targets and augmentation
-    of CC-SSL; recipe: that of --recipe"""
+    """augmentation. none: plain pictures; standard: size, rotation, mirroring, colour; strong: more changes; published: crops,
+    targets and augmentation of the published CC-SSL code; recipe: that of --recipe; auto: standard for real_animal and
+    synthetic_animal, otherwise strong"""
     resume: Annotated[str, flag(metavar="FILE")] = ""
     """checkpoint to continue from, with its epoch and optimiser"""
     init_weights: Annotated[str, flag(metavar="FILE")] = ""
-    """checkpoint to take the weights from; if it has other joints, the corresponding ones are taken"""
+    """checkpoint to take the weights from; if its joints differ, only shared joints are taken over"""
     evaluate: Annotated[bool, flag("-e")] = False
     """only score the checkpoint of --resume on the validation data"""
     year: Annotated[int, dead()] = 2014
@@ -197,7 +198,7 @@ class ImportOptions:
     recipe: Annotated[str, flag(metavar="NAME")] = ""
     """published training of these weights, e.g. coco/hrnet_w32_256x192"""
     arch_options: Annotated[str, flag(metavar="NAME=VALUE,...")] = ""
-    """numbers of the network that differ from the recipe's, e.g. wasp=v1 for OmniPose's published weights"""
+    """options of the network, if they differ from the recipe; e.g. wasp=v1 for OmniPose's published weights"""
     joints: Annotated[str, flag(metavar="NAME,...|FILE")] = ""
     """joint names, in order, if they differ from those of the recipe's data; FILE: one name a line"""
     out: Annotated[str, flag(metavar="FILE")] = ""

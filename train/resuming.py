@@ -38,9 +38,9 @@ def earlier_run(options: TrainOptions | AdaptOptions, method: str, last_name: st
         other = sorted(k for k in now if k in then and now[k] != then[k])
         found = ", ".join(f"--{k.replace('_', '-')} {then[k]} (now {now[k]})" for k in other[:4])
         raise OptionError(
-            "a run folder that is new, or holds the same run to go on with",
+            "a new run folder, or one with the same run to continue",
             f"{folder} holds a {before.get('method', 'published')} run{f' with {found}' if found else ''}",
-            "another --checkpoint FOLDER, the options of that run, or --restart to begin again there",
+            "another --checkpoint FOLDER, the options of that run, or --restart to replace the run",
         )
     if options.resume and Path(options.resume).resolve() != path.resolve():
         log.info("%s holds this run: going on with it, --resume %s is not read again", folder, options.resume)

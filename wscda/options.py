@@ -67,25 +67,25 @@ class WscdaOptions(EarlierNames):
     human: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
     """labelled people"""
     alpha: Annotated[float, Limits(-1_000_000, 0)] = -1.0
-    """weight of the domain loss for the network, at most 0"""
+    """weight of the domain loss, 0 or negative"""
     # 500 is the paper's, and was better than 120 on two pairs, with the network (docs/methods/wscda.md, "beta and the loss")
     beta: Annotated[float | None, Limits(1e-6, 1e9)] = None
     """weight of the pose loss; default: 500"""
     w1: Annotated[float, Limits(0, 1_000_000), expert()] = 1.0
-    """weight of the loss that tells people from animals"""
+    """weight of the loss for telling people from animals"""
     w2: Annotated[float | None, Limits(0, 1_000_000), expert()] = None
-    """weight of the pose loss on animals; default: number of people per labelled animal in a batch, 1 without people"""
+    """weight of the pose loss on animals; default: people / labelled animals in a batch, or 1 without people"""
     alpha_warmup: Annotated[float, SHARE, expert()] = 0.5
     """share of the training in which alpha grows from 0 to its value; 0: it does not grow"""
     # a probe tells the domains in 84.0 % of cases with 4, in 94.5 % with none: horse -> cattle_a, docs/methods/wscda.md
     discriminator_steps: Annotated[int, Limits(0, 1000), expert()] = 4
-    """extra steps of the discriminator after every batch, on the same features; 0: none, which is a third faster"""
+    """extra steps of the discriminator after every batch, on the same features; 0: none; training is then a third faster"""
     adapter: Annotated[int, Limits(0, 64), expert()] = 2
     """residual blocks between the features and the head of the animals"""
     augment: Literal["auto", "strong", "standard", "none"] = "auto"
     """augmentation of pictures; auto: strong"""
     plain_share: Annotated[float, SHARE] = 0.0
-    """share of the pictures that are not augmented, as in prediction"""
+    """share of pictures that get no augmentation"""
     probe: bool = False
     """measure, before and after, how well a linear classifier tells labelled from unlabelled animals by their features"""
 
@@ -119,11 +119,11 @@ class PploOptions(EarlierNames, LabelOptions):
     refresh: Annotated[int, COUNT_OR_ZERO, flag("--refresh-every")] = 0
     """epochs between two rounds of labelling; 0: --num-epochs divided by --rounds"""
     select: Literal["quantile", "threshold", "self_consistency", "small_loss"] = "quantile"
-    """which labels train. quantile: those with the highest peaks; threshold: all with a peak of at least --threshold;
-    self_consistency: those whose heatmaps of picture and mirror image differ least; small_loss: those whose heatmap differs least
-    from a peak at the label"""
+    """which labels are used. quantile: the highest peaks; threshold: all peaks of at least --threshold; self_consistency: the
+    smallest difference between the heatmaps of picture and mirror image; small_loss: the smallest difference between the heatmap
+    and an ideal one at the label"""
     threshold: Annotated[float | None, Limits(0, 1000), expert()] = None
-    """lowest peak of a label that trains; default: 0.5 with --select threshold, else 0"""
+    """labels with a lower peak are not used; default: 0.5 with --select threshold, otherwise 0"""
     share_first: Annotated[float, SHARE] = 0.2
     """share of the labels that train in the first round"""
     share_last: Annotated[float, SHARE] = 0.8
@@ -131,21 +131,21 @@ class PploOptions(EarlierNames, LabelOptions):
     grow: Annotated[Literal["linear", "cosine"], expert()] = "linear"
     """how the share grows in between"""
     per: Annotated[Literal["joint", "global", "frame"], expert()] = "joint"
-    """what the shares are of. joint: labels of each joint; global: all labels; frame: all labels, those of confident frames
+    """which labels a share means. joint: the best of each joint; global: the best of all; frame: the best of all, confident frames
     first"""
     check_limit: Annotated[float, Limits(0, inf), expert()] = 0.0
-    """largest distance between a joint in picture and mirror image, in shares of the crop's side; labels above it are left out;
-    0: no limit"""
+    """largest distance between a joint in picture and mirror image, in shares of the crop's side; labels with a larger one are
+    left out; 0: no limit"""
     no_hold: Annotated[bool, expert()] = False
-    """let all labels move together from round to round; default: subtract their median movement since the first round"""
+    """do not correct the drift of the labels; default: subtract their median movement since the first round"""
     target_weight: Annotated[float, Limits(0, 1_000_000), expert()] = 1.0
     """weight of the loss on unlabelled animals"""
     warmup_epochs: Annotated[int, COUNT_OR_ZERO, expert()] = 3
     """number of epochs in which that weight rises from 0"""
     source_ratio: Annotated[float, SHARE] = 0.5
-    """share of labelled pictures in a batch, which has twice --train-batch pictures"""
+    """share of labelled pictures in a batch; a batch has 2 x --train-batch pictures"""
     stop_below: Annotated[float, Limits(0, inf), expert()] = 0.01
-    """the run ends if two rounds in a row change less than this share of the labels; 0: it never ends early"""
+    """the run ends if fewer labels than this share change in two rounds in a row; 0: it never ends early"""
     source_augment: Literal["strong", "standard", "none"] = "strong"
     """augmentation of labelled pictures"""
     target_augment: Literal["strong", "standard", "none"] = "strong"
@@ -153,7 +153,7 @@ class PploOptions(EarlierNames, LabelOptions):
     checkpoint: Annotated[str, flag("-c", metavar="FOLDER")] = "./checkpoint/pplo"
     """run folder: checkpoints, labels, log and report are written here"""
     train_batch: Annotated[int, Limits(1, 65_536), flag("--batch-size")] = 6
-    """half the number of pictures in a training batch, on each device"""
+    """half the number of pictures in a training batch, on each device; a batch has 2 x this"""
 
     # the rounds lie where the number of epochs puts them: a run of another number is another run
     FREE: ClassVar[frozenset[str]] = FitOptions.FREE - {"epochs", "num_epochs"}

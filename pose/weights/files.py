@@ -141,7 +141,7 @@ def _check_readable(path: Path) -> None:
 
 def _damage_error(path: Path, how: str) -> WeightsError:
     return WeightsError(
-        "a whole checkpoint",
+        "an undamaged checkpoint",
         f"{path} is damaged: {how}",
         "copy or download it again, or take another checkpoint of the run",
     )
