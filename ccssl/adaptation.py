@@ -11,7 +11,8 @@ from ..evaluation.report.labels import label_blocks_of_run
 from ..evaluation.run_folder import RunFolder
 from ..train.adaptation import guard_for, log_outcome, outcome_facts, prepare_adaptation
 from ..train.devices import open_fabric
-from ..train.run import log_banner, open_run, train_run
+from ..train.loop import fit
+from ..train.run import log_banner, open_run, recorded_run
 from ..train.validation import finish
 from .model_selection import model_selection_for, selection_note
 from .options import CcsslOptions
@@ -44,21 +45,21 @@ def adapt(options: CcsslOptions) -> Path:
     say_pairs(options, start.skeleton)
     step = step_for(options, inputs, fabric, run, few)
     selection = model_selection_for(options, inputs, fabric, step)
-    train_run(
-        run,
-        step,
-        options,
-        start,
-        epochs=options.num_epochs,
-        validate=selection,
-        select=selection.select,
-        method="CC-SSL",
-        data=data,
-        restored=restore is not None,
-        guard=guard,
-        # the 2020 code gives the two domains to the network one after the other
-        pictures_at_once=options.train_batch if original else 0,
+    # the 2020 code gives the two domains to the network one after the other
+    at_once = options.train_batch if original else 0
+    recorded = recorded_run(
+        run, step, options, start, method="CC-SSL", data=data, restored=restore is not None, pictures_at_once=at_once
     )
+    with recorded as (recorded_step, runlog):
+        fit(
+            run,
+            recorded_step,
+            options.num_epochs,
+            validate=selection,
+            select=selection.select,
+            runlog=runlog,
+            guard=guard,
+        )
     note = selection_note(options)
     if fabric.is_global_zero:
         blocks = label_blocks_of_run(run.folder, inputs.target, start.skeleton)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..commandline.folder_lock import alone_in
 from ..commandline.parsing import given, plain, warn_nothing, warn_of_idle
 from ..datasets.open import check_joints, has_splits, warn_of_idle_data, warn_of_idle_split
+from ..datasets.sample import PoseDataset
 from ..errors import OptionError
 from ..pose.checkpoints import Loaded
+from ..pose.skeleton import Skeleton
 from ..progress import log
 from .checkpoint_scores import score_checkpoints
 from .data import open_with_options
+from .inference import Predictions
 from .keypoint_tables import check_options, log_tables, network_tables, usable_sigmas
 from .mirroring import flips, say_pairs
 from .network import (
@@ -34,6 +37,7 @@ from .report.run_report import test_report
 from .report.saved_predictions import SavedPredictions
 from .run_folder import RunFolder
 from .score import score_network, write_scores
+from .score_table import ScoreTable
 
 # options that need a network
 OF_NETWORKS = (
@@ -68,60 +72,96 @@ def score_checkpoint(options: TestOptions) -> dict[str, Score]:
     split = options.split if options.split != "auto" else "valid" if has_splits(source) else "all"
     folder = RunFolder(options.checkpoint or _folder(options))
     if options.predictions:
-        dataset = open_with_options(source, split, options, need_pictures=False)
-        warn_of_idle_data(options)
-        warn_of_idle(options, [(name, lambda o: True, "with --predictions: no network runs") for name in OF_NETWORKS])
-        skeleton = dataset.skeleton
-        facts: dict[str, Any] = {"predictions": options.predictions}
-        scores, found, tables = score_prediction_file(dataset, options)
+        scored = _score_file(options, source, split)
     else:
-        network = load_network(options.resume, options.dataset1 or source, options)
-        warn_of_other_network(options, network)
-        if network.spec.kind != "published":
-            warn_of_idle_data(options)
-        warn_of_reading(options)
-        _warn_of_scoring(options, network, source)
-        skeleton = network.skeleton
-        facts = {"network": network.note, "input": network.spec.describe(), "trained on": options.dataset1}
-        dataset = open_with_options(source, split, options, skeleton=skeleton)
-        check_joints(dataset, skeleton, source)
-        if options.flip:
-            say_pairs(options, dataset.skeleton, training=False)
-            options = replace(options, flip=flips(options, dataset.skeleton))
-        sigmas, device = usable_sigmas(dataset, skeleton, options), compute_device(options.accelerator)
-        log.info("=> loaded checkpoint %s", network.note)
-        log.info("    Total params: %.2fM", sum(p.numel() for p in network.model.parameters()) / 1e6)
-        log.info("    %s", network.spec.describe())
-        if options.boxes in ("", "gt"):
-            parts = counter_for(dataset, network)
-            scores, found = score_network(network, dataset, device, options, folder, parts.observe if parts else None)
-            tables = network_tables(found, dataset, sigmas, network.spec, options, folder)
-            tables += log_tables([parts.table({"data": source})] if parts else [])
-        else:
-            scores, found, tables = score_detections(
-                network,
-                dataset,
-                source=source,
-                split=split,
-                sigmas=sigmas,
-                device=device,
-                options=options,
-                folder=folder,
-            )
-        results = read_results(network.state.get("zoopose", {}).get("run", {}).get("results"))
-        if results:
-            facts["published / ours"] = "; ".join(compared := comparison(results, measured(tables)))
-            for line in compared:
-                log.info(line)
-    write_scores(Path(options.json) if options.json else folder.metrics, scores, tables)
+        scored = _score_network(options, source, split, folder)
+    options, facts, dataset = scored.options, scored.facts, scored.dataset
+    write_scores(Path(options.json) if options.json else folder.metrics, scored.scores, scored.tables)
     facts["data"] = dict(dataset.describe())
     opened = {"data": source, "split": split, "options": plain(options), "started_in": os.getcwd()}
-    saved = SavedPredictions("test", found, scores, skeleton, facts, options=opened, tables=tables)
+    saved = SavedPredictions(
+        "test", scored.predictions, scored.scores, scored.skeleton, facts, options=opened, tables=scored.tables
+    )
     saved.write(folder)
     log.info("report: %s", test_report(folder, dataset, saved))
     if options.debug:
-        write_frame_overlays(folder.overlays, dataset, found, skeleton)
-    return scores
+        write_frame_overlays(folder.overlays, dataset, scored.predictions, scored.skeleton)
+    return scored.scores
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """What was scored, and the scores.
+
+    Attributes:
+        options: of the command, with `flip` as it was used.
+        dataset: the labelled animals.
+        skeleton: the joints of the predictions.
+        facts: about network and data, for the report.
+        scores: by protocol.
+        predictions: of the animals.
+        tables: scores that are no PCK.
+    """
+
+    options: TestOptions
+    dataset: PoseDataset
+    skeleton: Skeleton
+    facts: dict[str, Any]
+    scores: dict[str, Score]
+    predictions: Predictions
+    tables: list[ScoreTable]
+
+
+def _score_file(options: TestOptions, source: str, split: str) -> _Scored:
+    """Score the file of --predictions."""
+    dataset = open_with_options(source, split, options, need_pictures=False)
+    warn_of_idle_data(options)
+    warn_of_idle(options, [(name, lambda o: True, "with --predictions: no network runs") for name in OF_NETWORKS])
+    facts = {"predictions": options.predictions}
+    return _Scored(options, dataset, dataset.skeleton, facts, *score_prediction_file(dataset, options))
+
+
+def _score_network(options: TestOptions, source: str, split: str, folder: RunFolder) -> _Scored:
+    """Score the checkpoint of --resume."""
+    network = load_network(options.resume, options.dataset1 or source, options)
+    warn_of_other_network(options, network)
+    if network.spec.kind != "published":
+        warn_of_idle_data(options)
+    warn_of_reading(options)
+    _warn_of_scoring(options, network, source)
+    skeleton = network.skeleton
+    facts: dict[str, Any] = {"network": network.note, "input": network.spec.describe(), "trained on": options.dataset1}
+    dataset = open_with_options(source, split, options, skeleton=skeleton)
+    check_joints(dataset, skeleton, source)
+    if options.flip:
+        say_pairs(options, dataset.skeleton, training=False)
+        options = replace(options, flip=flips(options, dataset.skeleton))
+    sigmas, device = usable_sigmas(dataset, skeleton, options), compute_device(options.accelerator)
+    log.info("=> loaded checkpoint %s", network.note)
+    log.info("    Total params: %.2fM", sum(p.numel() for p in network.model.parameters()) / 1e6)
+    log.info("    %s", network.spec.describe())
+    if options.boxes in ("", "gt"):
+        parts = counter_for(dataset, network)
+        scores, predictions = score_network(network, dataset, device, options, folder, parts.observe if parts else None)
+        tables = network_tables(predictions, dataset, sigmas, network.spec, options, folder)
+        tables += log_tables([parts.table({"data": source})] if parts else [])
+    else:
+        scores, predictions, tables = score_detections(
+            network,
+            dataset,
+            source=source,
+            split=split,
+            sigmas=sigmas,
+            device=device,
+            options=options,
+            folder=folder,
+        )
+    results = read_results(network.state.get("zoopose", {}).get("run", {}).get("results"))
+    if results:
+        facts["published / ours"] = "; ".join(compared := comparison(results, measured(tables)))
+        for line in compared:
+            log.info(line)
+    return _Scored(options, dataset, skeleton, facts, scores, predictions, tables)
 
 
 def _warn_of_scoring(options: TestOptions, network: Loaded, source: str) -> None:

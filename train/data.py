@@ -7,10 +7,10 @@ from ..datasets.open import has_splits
 from ..datasets.sample import PoseDataset
 from ..errors import DataError
 from ..evaluation.data import open_with_options
-from .options import FitOptions
+from ..evaluation.options import DataOptions
 
 
-def training_and_validation(source: str, valid: str, options: FitOptions) -> tuple[PoseDataset, PoseDataset]:
+def training_and_validation(source: str, valid: str, options: DataOptions) -> tuple[PoseDataset, PoseDataset]:
     """Training data and what scores them: --valid, or the source's own (or a seeded) validation split.
 
     A COCO file that both come from is read once.
@@ -21,7 +21,7 @@ def training_and_validation(source: str, valid: str, options: FitOptions) -> tup
     return training, validation_data(source, valid, options, files)
 
 
-def validation_data(source: str, valid: str, options: FitOptions, files: CocoFiles | None = None) -> PoseDataset:
+def validation_data(source: str, valid: str, options: DataOptions, files: CocoFiles | None = None) -> PoseDataset:
     """The second of the two alone."""
     split = "valid" if not valid or has_splits(valid) else "all"
     return labelled_data(valid or source, split, options, "validate on", must_have=not valid, files=files)
@@ -30,7 +30,7 @@ def validation_data(source: str, valid: str, options: FitOptions, files: CocoFil
 def labelled_data(
     name: str,
     split: str,
-    options: FitOptions,
+    options: DataOptions,
     purpose: str,
     *,
     must_have: bool = True,

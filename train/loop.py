@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,11 @@ def fit(
                 break
             if run.step == 0:
                 run.meter = Meter()
-            speed = _train_epoch(run, step, epoch, epochs, save)
+            begun, begun_at = run.step, time.monotonic()
+            for batch in _batches(run, step, epoch, epochs, save):
+                _optimise(run, step, batch)
+            seconds = max(time.monotonic() - begun_at, 1e-9)
+            speed = (run.step - begun) * step.pictures * run.fabric.world_size / seconds
             scores = _scores(run, validate, save)
             run.epoch, run.step = epoch + 1, 0
             guarded = dict(guard.after_epoch()) if guard else {}
@@ -157,13 +161,12 @@ def _reason_to_end(run: Run, select: str, guard: Guard | None) -> str:
     return ""
 
 
-def _train_epoch(run: Run, step: Step, epoch: int, epochs: int, save: Callable[[], None]) -> float:
-    """The rest of an epoch's batches, with a checkpoint every so often; returns the pictures a second of all ranks.
+def _batches(run: Run, step: Step, epoch: int, epochs: int, save: Callable[[], None]) -> Iterator[Any]:
+    """The rest of an epoch's batches, each to be trained on before the next is taken; a checkpoint every `run.save_seconds`.
 
     Raises:
         Interrupted: after saving, when the user stopped the run.
     """
-    begun, begun_at = run.step, time.monotonic()
     run.model.train()
     with Progress(f"epoch {epoch + 1}/{epochs}", step.steps * step.pictures) as progress:
         progress.skip(run.step * step.pictures)
@@ -171,7 +174,7 @@ def _train_epoch(run: Run, step: Step, epoch: int, epochs: int, save: Callable[[
             for group in run.optimizer.param_groups:
                 group["lr"] = run.lr_at(epoch * step.steps + run.step, step.steps)
             if not run.any_rank(batch is None):
-                _optimise(run, step, batch)
+                yield batch
             run.step += 1
             progress.add(step.pictures, f"loss {run.meter.means().get('total', 0):.5f}")
             if run.print_freq and run.step % run.print_freq == 0:
@@ -182,8 +185,6 @@ def _train_epoch(run: Run, step: Step, epoch: int, epochs: int, save: Callable[[
                 save()
                 if stop:
                     raise Interrupted
-    seconds = time.monotonic() - begun_at
-    return (run.step - begun) * step.pictures * run.fabric.world_size / max(seconds, 1e-9)
 
 
 def _optimise(run: Run, step: Step, batch: Any) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -25,8 +26,7 @@ from ..progress import Stopped, log
 from .compiled import Compiled
 from .damaged_checkpoints import replace_damaged
 from .debug_sheets import DrawnStep
-from .guard import Guard
-from .loop import Interrupted, Validate, fit
+from .loop import Interrupted
 from .network import ONE_VALUE, check_batch, one_value_error
 from .no_effect import RULES
 from .optim import learning_rate, optimizer_of
@@ -50,7 +50,7 @@ def open_run(
     aliases: tuple[str, ...] = (),
     whole: nn.Module | None = None,
 ) -> Run:
-    """A run ready for `train_run`.
+    """A run ready for `fit`.
 
     Args:
         method: its name in checkpoints, see `resuming.earlier_run`.
@@ -106,29 +106,28 @@ def open_run(
     return run
 
 
-def train_run(
+@contextmanager
+def recorded_run(
     run: Run,
     step: Step,
     options: FitOptions,
     network: Loaded,
     *,
-    epochs: int,
-    validate: Validate,
-    select: str,
     method: str,
     data: Mapping[str, Any],
     restored: bool,
-    guard: Guard | None = None,
     pictures_at_once: int = 0,
-) -> None:
-    """`fit`, with run.json and the log that go with it, and sheets of the first batches where --debug asks for them.
+) -> Iterator[tuple[Step, RunLog | None]]:
+    """Around `fit`: writes run.json, opens the log, draws sheets of the first batches where --debug asks for them.
 
     Args:
         network: describes joints and input.
-        epochs, validate, select, guard: see `fit`.
         method, data: for run.json, see `write_run_facts`.
         restored: the run goes on, and so does its log.
         pictures_at_once: fewest pictures that go through the network in one call; 0: all of a batch.
+
+    Returns:
+        For `fit`: the step, which draws the sheets if there are any, and the log, None on ranks that do not log.
 
     Raises:
         Stopped: the user stopped the run; all is saved.
@@ -143,7 +142,7 @@ def train_run(
         if options.debug:
             step = DrawnStep(step, network, run.plain, run.folder.sheets, options.debug)
     try:
-        fit(run, step, epochs, validate=validate, select=select, runlog=runlog, guard=guard)
+        yield step, runlog
     except Interrupted:
         raise Stopped(resume_note(options, run.folder / run.last_name)) from None
     except ValueError as error:  # a batch of which all pictures but one cannot be read, or the last of an epoch

@@ -25,13 +25,14 @@ from ..progress import log
 from .data import training_and_validation
 from .devices import open_fabric
 from .feeds.labelled import original_mean
+from .loop import fit
 from .multitask import step_class
 from .network import check_input, input_spec, new_network, refuse_new_network
 from .optim import schedule_for, total_epochs
 from .options import TrainOptions
 from .recipes import load_recipe, recipe_results
 from .resuming import earlier_run
-from .run import log_banner, open_run, train_run
+from .run import log_banner, open_run, recorded_run
 from .stages import StagedStep
 from .step import Step
 from .supervised import step_for
@@ -63,10 +64,9 @@ def train_network(options: TrainOptions) -> Path:
     log_banner(run, start, data, epochs, [start.note] if start.note else [])
     say_pairs(options, training.skeleton)
     validation = Validation(valid, start, fabric, options)
-    train_run(
-        run, step, options, start, epochs=epochs, validate=validation, select="val/pck", method="train", data=data,
-        restored=restore is not None,
-    )  # fmt: skip
+    recorded = recorded_run(run, step, options, start, method="train", data=data, restored=restore is not None)
+    with recorded as (recorded_step, runlog):
+        fit(run, recorded_step, epochs, validate=validation, select="val/pck", runlog=runlog)
     compared = comparison(recipe_results(options)) if options.recipe else []
     if fabric.is_global_zero:
         facts = {"method": "supervised training", **data}

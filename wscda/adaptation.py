@@ -10,8 +10,9 @@ from ..evaluation.run_folder import RunFolder
 from ..progress import log
 from ..train.adaptation import check_adaptable
 from ..train.devices import open_fabric
+from ..train.loop import fit
 from ..train.resuming import earlier_run, same_run
-from ..train.run import log_banner, open_run, train_run
+from ..train.run import log_banner, open_run, recorded_run
 from ..train.validation import Validation, finish
 from .domains import open_domains
 from .options import WscdaOptions
@@ -51,18 +52,9 @@ def adapt(options: WscdaOptions) -> Path:
             parts["probe"] = probe(options, domains, pose_network, fabric).to_dict()
     step = step_for(options, domains, network, pose_network.spec, run, parts)
     validation = Validation(domains.valid, pose_network, fabric, options)
-    train_run(
-        run,
-        step,
-        options,
-        pose_network,
-        epochs=options.num_epochs,
-        validate=validation,
-        select="val/pck",
-        method="WS-CDA",
-        data=data,
-        restored=restore is not None,
-    )
+    recorded = recorded_run(run, step, options, pose_network, method="WS-CDA", data=data, restored=restore is not None)
+    with recorded as (recorded_step, runlog):
+        fit(run, recorded_step, options.num_epochs, validate=validation, select="val/pck", runlog=runlog)
     if fabric.is_global_zero:
         if options.probe:
             probe_at_the_end(options, domains, run, parts["probe"])

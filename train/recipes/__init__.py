@@ -22,6 +22,7 @@ from ...pose.heatmap import DECODERS
 from ...pose.input_spec import KINDS, InputSpec
 from ...pose.models import MODELS, options_of
 from ...pose.person_augment import PersonAugmentation
+from ..options import FitOptions, TrainOptions
 from ..schedules import Schedule
 
 FOLDER = Path(__file__).parent
@@ -147,9 +148,9 @@ def load_recipe(name: str) -> Recipe:
     return recipe
 
 
-def recipe_results(options: Any) -> tuple[PublishedResult, ...]:
+def recipe_results(options: FitOptions) -> tuple[PublishedResult, ...]:
     """The published figures of the recipe that a command's options name; none without a recipe."""
-    name = getattr(options, "recipe", "")
+    name = options.recipe if isinstance(options, TrainOptions) else ""
     return load_recipe(name).results if name else ()
 
 

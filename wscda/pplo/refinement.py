@@ -10,7 +10,8 @@ from ...evaluation.report.labels import label_blocks_of_run
 from ...evaluation.run_folder import RunFolder
 from ...train.adaptation import guard_for, log_outcome, outcome_facts, prepare_adaptation
 from ...train.devices import open_fabric
-from ...train.run import log_banner, open_run, train_run
+from ...train.loop import fit
+from ...train.run import log_banner, open_run, recorded_run
 from ...train.validation import Validation, finish
 from ..options import PploOptions
 from .rounds import with_defaults
@@ -34,19 +35,9 @@ def refine(options: PploOptions) -> Path:
     say_pairs(options, start.skeleton)
     step = step_for(options, inputs, fabric, run)
     validation = Validation(inputs.valid, start, fabric, options)
-    train_run(
-        run,
-        step,
-        options,
-        start,
-        epochs=options.num_epochs,
-        validate=validation,
-        select="val/pck",
-        method="PPLO",
-        data=data,
-        restored=restore is not None,
-        guard=guard,
-    )
+    recorded = recorded_run(run, step, options, start, method="PPLO", data=data, restored=restore is not None)
+    with recorded as (recorded_step, runlog):
+        fit(run, recorded_step, options.num_epochs, validate=validation, select="val/pck", runlog=runlog, guard=guard)
     if fabric.is_global_zero:
         blocks = label_blocks_of_run(run.folder, inputs.target, start.skeleton)
         finish(validation, run, options, {"method": "PPLO", **outcome_facts(guard, CHOSEN), **data}, blocks)
