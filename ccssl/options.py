@@ -71,7 +71,7 @@ class CcsslOptions(LabelOptions):
     # in shares of the crop's side: three times the 0.05 within which PCK@0.05 calls a joint right
     check_limit: Annotated[float, Limits(0, inf), expert()] = 0.15
     """largest error of a label in its checks (invariance, equivariance, time), in shares of the crop's side; labels with a larger
-    error are left out"""
+    error are not admitted"""
     confidence: Annotated[Literal["calibrated", "peak"], expert()] = "calibrated"
     """what labels are ranked by. calibrated: the probability that they are right, calibrated on --valid; peak: the height of the
     peak, as in the published code"""
@@ -81,9 +81,9 @@ class CcsslOptions(LabelOptions):
     raft_weights: Annotated[str, flag(metavar="FILE", expert=True)] = ""
     """for --flow raft: state dict of torchvision's raft_large or raft_small"""
     share_first: Annotated[float | None, SHARE] = None
-    """share of the labels that train in the first round; default: 0.15, but 0.2 in the published protocol"""
+    """share of the labels that is admitted in the first round; default: 0.15, but 0.2 in the published protocol"""
     share_last: Annotated[float | None, SHARE] = None
-    """share of the labels that train in the last round; default: 0.5, but 0.8 in the published protocol"""
+    """share of the labels that is admitted in the last round; default: 0.5, but 0.8 in the published protocol"""
     per: Annotated[Literal["auto", "joint", "global", "frame"], expert()] = "auto"
     """which labels a share means. joint: the best of each joint; global: the best of all; frame: the best of all, confident frames
     first; auto: frame, but global in the published protocol"""
@@ -101,7 +101,7 @@ class CcsslOptions(LabelOptions):
     """run folder: checkpoints, labels, log and report are written here"""
 
     print_freq: Annotated[int, COUNT_OR_ZERO, expert()] = 100
-    """batches between two lines of the log; 0: one line an epoch"""
+    """batches between two lines of the log; 0: one line for each epoch"""
 
     model: Annotated[str, dead()] = "hg"
     target_ssl: Annotated[str, dead(why="the pictures of --target are labelled, as they are read")] = "real_animal_crop"

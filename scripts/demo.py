@@ -1,4 +1,4 @@
-"""Show all steps on drawn animals: labelled pictures of one world, unlabelled videos of another. Nothing is downloaded.
+"""Show all steps on drawn animals: labelled pictures of one domain, unlabelled videos of another. Nothing is downloaded.
 
 Examples:
 
@@ -49,13 +49,13 @@ class DemoOptions:
     seed: Annotated[int, SEED] = 0
     """seed of animals and training"""
     animal: Literal["horse", "tiger"] | None = None
-    """species, for ccssl; default: horse"""
+    """species (for ccssl); default: horse"""
     people: Annotated[int | None, COUNT] = None
-    """number of labelled pictures of people, for wscda; default: 400"""
+    """number of labelled pictures of people (for wscda); default: 400"""
     pictures: Annotated[int | None, COUNT] = None
     """number of labelled pictures of animals; default: 1200 for ccssl, 800 for wscda"""
     shots: Annotated[int, COUNT] = 60
-    """number of target videos; a fifth is held out for the test"""
+    """number of target videos; a fifth is kept for the test"""
     frames: Annotated[int, COUNT] = 8
     """number of frames in a video"""
     gap: Annotated[float | None, Limits(0, 2)] = None
@@ -65,7 +65,7 @@ class DemoOptions:
     rounds: Annotated[int | None, Limits(1, 100)] = None
     """rounds of labelling; default: 4 for ccssl, 6 for wscda"""
     steps: Annotated[int | None, COUNT] = None
-    """batches a round; default: 60 for ccssl, 40 for wscda"""
+    """batches in a round; default: 60 for ccssl, 40 for wscda"""
     oracle_epochs: Annotated[int, COUNT] = 10
     """epochs of the oracle, which starts from the source model"""
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"

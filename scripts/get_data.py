@@ -8,7 +8,7 @@ Examples:
 
     zoopose data get animal_pose
 
-Without --run nothing is downloaded. If a data set has no public address, the command says whom to ask.
+Without --run nothing is downloaded. If a data set has no public address, the command prints whom to ask.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class GetOptions:
     split: Literal["train", "valid", "all"] = "all"
     """part whose pictures are downloaded, if the parts are separate files"""
     run: bool = False
-    """download the data set; default: print what to type"""
+    """download the data set; default: print the commands to get it"""
     keep: bool = False
     """keep the archives after unpacking"""
 
@@ -119,14 +119,14 @@ DOWNLOAD_SOURCES: dict[str, DownloadSource] = {
             ),
         ),
         "annot/train.json, annot/valid.json and annot/gt_valid.mat are those of SimpleBaseline: its page\n"
-        "https://github.com/microsoft/human-pose-estimation.pytorch links to OneDrive and Google Drive, from where they are\n"
-        "downloaded in a browser. Put them into ROOT/annot/.",
+        "https://github.com/microsoft/human-pose-estimation.pytorch links to OneDrive and Google Drive. Download them in\n"
+        "a browser, and put them into ROOT/annot/.",
     ),
     "animal_pose": DownloadSource(
         "animal_pose",
         "https://github.com/noahcao/animal-pose-dataset",
-        by_hand="It lies on Google Drive, linked from its page, from where it is downloaded in a browser: take `Part I`, and put\n"
-        "keypoints.json and images/ into ROOT. Where the link is gone ask its authors (J. Cao), as the page says.",
+        by_hand="It is on Google Drive, and its page has the link. Download `Part I` in a browser, and put keypoints.json and\n"
+        "images/ into ROOT. If the link does not work, ask the authors (J. Cao), as the page says.",
     ),
     "real_animal": _TIGDOG_SOURCE,
     "real_animal_sp": _TIGDOG_SOURCE,

@@ -8,8 +8,8 @@ Examples:
 
     zoopose train --dataset coco:horse/train.json --init-weights checkpoint/hrnet_w32.pth.tar --inp-res 256
 
-The recipe adds what the tensors do not say: which network this is, how pictures are given to it, and how its heatmaps are decoded.
-Every tensor must fit.
+The weight file does not contain which network this is, how its input is made, and how its heatmaps are decoded. The recipe does.
+Every tensor must fit the network of the recipe.
 """
 
 from __future__ import annotations

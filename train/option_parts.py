@@ -66,7 +66,7 @@ class TargetMapOptions:
     """loss on the heatmaps: balanced (peaks weigh more than empty cells; learns fastest), mean, published, or the loss of a
     codec; auto: published with published crops; otherwise the loss of the codec, or balanced if the codec has none"""
     hidden: Annotated[Literal["auto", "train", "ignore"], expert()] = "auto"
-    """joints that are labelled but not visible; auto: train on them where a person placed them (COCO files), ignore them in
+    """joints that are labelled but not visible; auto: train on them if a person placed them (COCO files), ignore them in
     TigDog and in renderings"""
     label_type: Annotated[Literal["Gaussian", "Cauchy"], expert()] = "Gaussian"
     """curve of a target peak"""
@@ -126,7 +126,7 @@ class RunOptions(FolderOptions, DeviceOptions):
     snapshot: Annotated[int, COUNT_OR_ZERO, expert()] = 0
     """epochs between two checkpoints that are kept (checkpoint_N.pth.tar); 0: keep the best and the last only"""
     print_freq: Annotated[int, COUNT_OR_ZERO, expert()] = 0
-    """batches between two lines of the log; 0: one line an epoch"""
+    """batches between two lines of the log; 0: one line for each epoch"""
     seed: Annotated[int, SEED] = 0
     """seed of all random numbers"""
     devices: Annotated[int, Limits(1, 256)] = 1

@@ -73,7 +73,7 @@ class AdaptOptions(FitOptions, TargetOptions):
     num_epochs: Annotated[int, COUNT, flag("--epochs")] = 30
     """number of epochs"""
     steps: Annotated[int, COUNT_OR_ZERO] = 0
-    """batches an epoch; 0: as many as the largest data set has"""
+    """batches in an epoch; 0: as many as the largest data set has"""
     train_batch: Annotated[int, Limits(1, 65_536), flag("--batch-size")] = 6
     """number of pictures of each domain in a training batch, on each device"""
 
@@ -92,11 +92,11 @@ class LabelOptions(AdaptOptions):
     refresh: Annotated[int, COUNT_OR_ZERO] = 0
     """epochs between two rounds of labelling"""
     check_limit: Annotated[float, Limits(0, inf), expert()] = 0.0
-    """largest error of a label in its checks, in shares of the crop's side; labels with a larger error are left out"""
+    """largest error of a label in its checks, in shares of the crop's side; labels with a larger error are not admitted"""
     share_first: Annotated[float | None, SHARE] = None
-    """share of the labels that train in the first round"""
+    """share of the labels that is admitted in the first round"""
     share_last: Annotated[float | None, SHARE] = None
-    """share of the labels that train in the last round"""
+    """share of the labels that is admitted in the last round"""
     no_guard: Annotated[bool, expert()] = False
     """do not stop the run if poses shrink in their boxes; default: stop it, and write the start network as model_best"""
     # growth of the box-fill distance, as a share of the start network's; chosen on five runs of benchmarks/adaptation and on three

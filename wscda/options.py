@@ -119,29 +119,29 @@ class PploOptions(EarlierNames, LabelOptions):
     refresh: Annotated[int, COUNT_OR_ZERO, flag("--refresh-every")] = 0
     """epochs between two rounds of labelling; 0: --num-epochs divided by --rounds"""
     select: Literal["quantile", "threshold", "self_consistency", "small_loss"] = "quantile"
-    """which labels are used. quantile: the highest peaks; threshold: all peaks of at least --threshold; self_consistency: the
+    """which labels are admitted. quantile: the highest peaks; threshold: all peaks of at least --threshold; self_consistency: the
     smallest difference between the heatmaps of picture and mirror image; small_loss: the smallest difference between the heatmap
     and an ideal one at the label"""
     threshold: Annotated[float | None, Limits(0, 1000), expert()] = None
-    """labels with a lower peak are not used; default: 0.5 with --select threshold, otherwise 0"""
+    """labels with a lower peak are not admitted; default: 0.5 with --select threshold, otherwise 0"""
     share_first: Annotated[float, SHARE] = 0.2
-    """share of the labels that train in the first round"""
+    """share of the labels that is admitted in the first round"""
     share_last: Annotated[float, SHARE] = 0.8
-    """share of the labels that train in the last round"""
+    """share of the labels that is admitted in the last round"""
     grow: Annotated[Literal["linear", "cosine"], expert()] = "linear"
-    """how the share grows in between"""
+    """how the share grows from the first to the last round"""
     per: Annotated[Literal["joint", "global", "frame"], expert()] = "joint"
     """which labels a share means. joint: the best of each joint; global: the best of all; frame: the best of all, confident frames
     first"""
     check_limit: Annotated[float, Limits(0, inf), expert()] = 0.0
     """largest distance between a joint in picture and mirror image, in shares of the crop's side; labels with a larger one are
-    left out; 0: no limit"""
+    not admitted; 0: no limit"""
     no_hold: Annotated[bool, expert()] = False
     """do not correct the drift of the labels; default: subtract their median movement since the first round"""
     target_weight: Annotated[float, Limits(0, 1_000_000), expert()] = 1.0
     """weight of the loss on unlabelled animals"""
     warmup_epochs: Annotated[int, COUNT_OR_ZERO, expert()] = 3
-    """number of epochs in which that weight rises from 0"""
+    """number of epochs in which --target-weight rises from 0 to its value"""
     source_ratio: Annotated[float, SHARE] = 0.5
     """share of labelled pictures in a batch; a batch has 2 x --train-batch pictures"""
     stop_below: Annotated[float, Limits(0, inf), expert()] = 0.01

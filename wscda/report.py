@@ -40,7 +40,7 @@ def domain_blocks(folder: RunFolder, target: PoseDataset | None, device: torch.d
         rows = [(name, 100 * p["accuracy"], *p["pictures"]) for name, p in probes.items()]
         note = (
             "Accuracy of a fresh linear classifier on the mean of the last feature map, tested on other recordings than it was "
-            "trained on. 50 % is chance level: the feature map is alike in both domains."
+            "trained on. 50 % is chance level: the feature map is similar in both domains."
         )
         columns = ("network", "accuracy, %", "labelled pictures", "unlabelled pictures")
         blocks.append(TableBlock("Can a classifier tell labelled from unlabelled animals?", columns, rows, note))
