@@ -20,7 +20,8 @@ from .isolated_reader import UnreadableFileError
 FORMAT = "zoopose pseudo-labels 2"
 
 CHECKS = ("invariance", "equivariance", "temporal")  # the consistencies of CC-SSL, section 3
-REASONS = ("admitted", "unreadable", *CHECKS, "support", "share")
+# label files store the index of a reason: a new one goes to the end
+REASONS = ("admitted", "unreadable", "invariance", "equivariance", "temporal", "support", "share")
 
 
 @dataclass
@@ -97,9 +98,8 @@ class PseudoLabels:
     def remove_drift(self, anchor: PseudoLabels) -> np.ndarray:
         """Subtracts the common movement of all labels since an earlier round.
 
-        Nothing fixes the place of a network that is trained on its predictions: mirrored views fix left and right, but not up and
-            down. So
-        the labels of all frames drift together, a little more every round. Single labels may move; their median may not.
+        A network that is trained on its own predictions can drift: mirrored views keep it from moving left or right, but not up or
+        down. So the labels of all frames move together, a little more every round. Single labels may move; their median may not.
 
         Args:
             anchor: labels of the same frames in the first round; those that it admitted are compared.

@@ -43,7 +43,7 @@ def score_predictions(
     Args:
         found: predictions with labels.
         skeleton: names and groups.
-        published_cells: side of the maps the published protocol counts on, see `InputSpec.original_cells`; None: without it.
+        original_cells: side of the maps the published protocol counts on, see `InputSpec.original_cells`; None: without it.
         data: what was scored, for the protocol line.
         batch_size: of the published protocol, whose numbers depend on it.
         notes: further words for every protocol line.

@@ -133,4 +133,4 @@ def test_training_says_which_joints_have_no_partner(changed, tiny_options, tmp_p
     with caplog.at_level(logging.INFO):
         say_pairs(TrainOptions(mirror="never"), DOUBTFUL)
         say_pairs(TrainOptions(), Skeleton("s", ("a", "b")))
-    assert "no partner" not in caplog.text and "none: no joint name says left or right" in caplog.text
+    assert "no partner" not in caplog.text and "none: no joint is named left or right" in caplog.text
