@@ -242,7 +242,9 @@ def _maps(
     model: nn.Module, images: torch.Tensor, spec: InputSpec, skeleton: Skeleton, flip: bool
 ) -> tuple[torch.Tensor, list[torch.Tensor]]:
     """The joints' maps, and all outputs for the picture that is not mirrored."""
-    images, k = spec.normalise(images).contiguous(memory_format=torch.channels_last), len(skeleton)
+    # the guard hands over a bare network, which may be of double precision (--precision 64-true)
+    dtype = next((p.dtype for p in model.parameters()), images.dtype)
+    images, k = spec.normalise(images).to(dtype).contiguous(memory_format=torch.channels_last), len(skeleton)
     outputs = model(images)
     maps = spec.joint_maps(outputs, k)
     if flip:

@@ -125,11 +125,11 @@ def test_both_end_where_the_first_sees_harm(tmp_path, tiny_coco, tiny_options, s
         "first = os.environ['RANK'] == '0'\n"
         "BoxFill.spread = lambda *_: 0.2\n"
         "BoxFill.distance = lambda *_: 2.0\n"
-        "measure = Guard.__call__\n"
+        "measure = Guard.after_epoch\n"
         "def call(guard):\n"
         "    BoxFill.distance = lambda *_: (2.5 if guard.run.epoch == 1 else 9.0) if first else float('nan')\n"
         "    return measure(guard)\n"
-        "Guard.__call__ = call\n"
+        "Guard.after_epoch = call\n"
     )
     program.write_text(scripted + PROGRAM)
     options = tiny_options(
