@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ..datasets.coco.file import CocoFiles
 from ..datasets.open import has_splits
+from ..datasets.options import DataOptions
 from ..datasets.sample import PoseDataset
 from ..errors import DataError
 from ..evaluation.data import open_with_options
-from ..evaluation.options import DataOptions
 
 
 def training_and_validation(source: str, valid: str, options: DataOptions) -> tuple[PoseDataset, PoseDataset]:

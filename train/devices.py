@@ -17,34 +17,35 @@ from .option_parts import RunOptions
 
 
 def open_fabric(options: RunOptions) -> Fabric:
-    """Devices, ranks and precision; seeds every generator.
+    """Devices, ranks and precision; seeds every generator. --devices counts the processes of all nodes.
 
     Raises:
-        OptionError: when the machine has no such device.
+        OptionError: the machine has no such device, or torchrun has started another number of processes.
     """
     if options.accelerator == "cuda" and not torch.cuda.is_available():
         raise OptionError("a CUDA device", "none that torch can use", "--accelerator cpu")
     kind = options.accelerator
     if kind == "auto":
         kind = "cuda" if torch.cuda.is_available() else "cpu"
-    if kind == "cuda" and options.devices > torch.cuda.device_count():
-        raise OptionError(
-            f"{options.devices} GPUs", f"{torch.cuda.device_count()}", f"--devices {torch.cuda.device_count()}"
-        )
-    if "TORCHELASTIC_RUN_ID" in os.environ and int(os.environ["WORLD_SIZE"]) != options.devices:
-        world = os.environ["WORLD_SIZE"]
-        raise OptionError(
-            f"--devices {world}, as torchrun has started {world} processes", f"--devices {options.devices}"
-        )
+    here, nodes = options.devices, 1
+    if "TORCHELASTIC_RUN_ID" in os.environ:  # started by torchrun, perhaps on several nodes
+        world, here = int(os.environ["WORLD_SIZE"]), int(os.environ["LOCAL_WORLD_SIZE"])
+        if world != options.devices:
+            raise OptionError(
+                f"--devices {world}, as torchrun has started {world} processes", f"--devices {options.devices}"
+            )
+        nodes = world // here
+    if kind == "cuda" and here > torch.cuda.device_count():
+        raise OptionError(f"{here} GPUs", f"{torch.cuda.device_count()}", f"--devices {torch.cuda.device_count()}")
     strategy: Any = "auto"
     if options.devices > 1:
-        from lightning_fabric.strategies import DDPStrategy
+        from lightning_fabric.strategies.ddp import DDPStrategy
 
         # broadcast_buffers: batch norms share their statistics, which are the same on every rank (see `ranks`)
         # timeout: a rank that has labelled its share waits for the others
         strategy = DDPStrategy(broadcast_buffers=False, timeout=timedelta(days=2))
     _silence_lightning()
-    fabric = Fabric(accelerator=kind, devices=options.devices, precision=options.precision, strategy=strategy)
+    fabric = Fabric(accelerator=kind, devices=here, num_nodes=nodes, precision=options.precision, strategy=strategy)
     fabric.launch()
     fabric.seed_everything(options.seed, verbose=False)
     if not fabric.is_global_zero:
