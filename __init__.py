@@ -20,6 +20,7 @@ __all__ = [
     "load",
     "open_data",
     "pck",
+    "predict",
     "score",
     "train",
 ]
@@ -29,6 +30,7 @@ _MODULES = {
     "load": ".evaluation.pose_model",
     "PoseModel": ".evaluation.pose_model",
     "Poses": ".evaluation.poses",
+    "predict": ".library.predicting",
     "open_data": ".datasets.open",
     "train": ".library.training",
     "adapt": ".library.adapting",
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from .evaluation.pose_model import load as load
     from .evaluation.poses import Poses as Poses
     from .library.adapting import adapt as adapt
+    from .library.predicting import predict as predict
     from .library.scores import Scores as Scores
     from .library.scoring import score as score
     from .library.trained_run import TrainedRun as TrainedRun
