@@ -37,7 +37,7 @@ from .frame_sample import FrameSample, follows_previous
 from .framing import Framing, choose
 from .propagation import CHANGED, DISTANCES, Frame, Propagation, Temporal
 
-CHUNK = 32  # frames labelled together; the draws depend on it, so it is no option
+CHUNK = 32  # frames labelled together; the random draws depend on it, so users cannot set it
 FRAMING_FRAMES = 256  # frames on which framings are compared
 FIRST_PASS = ("xy", "confidence", "peak", *DISTANCES, "crop_px")  # arrays that the first pass fills
 

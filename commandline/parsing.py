@@ -65,7 +65,7 @@ def parse(options: type[O], argv: Sequence[str] | None, prog: str, description: 
 
 
 def show(text: str) -> None:
-    """Print a page. A reader that goes away before its end (`| head`) is no fault."""
+    """Print a page. A reader that stops early (`| head`) causes no error."""
     try:
         print(text, flush=True)  # noqa: T201
     except BrokenPipeError:
