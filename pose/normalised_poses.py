@@ -74,7 +74,8 @@ def faces_right(xy: np.ndarray, axis: np.ndarray) -> np.ndarray:
         xy: poses in any unit; NaN where a joint is not known.
         axis: (K,) of `fit_facing_axis`.
     """
-    return _centred(xy) @ axis
+    side: np.ndarray = _centred(xy) @ axis
+    return side
 
 
 def turned_right(xy: np.ndarray, axis: np.ndarray, flip_order: np.ndarray) -> np.ndarray:

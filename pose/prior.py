@@ -178,7 +178,8 @@ class PosePrior:
         """(...) squared Mahalanobis distances of offsets (..., 2), in shares of the box."""
         (a, b), (_, d) = self.precision[joint].tolist()
         x, y = (offset - offset.new_tensor(self.mean[joint])).unbind(-1)
-        return a * x * x + 2 * b * x * y + d * y * y
+        squared: torch.Tensor = a * x * x + 2 * b * x * y + d * y * y
+        return squared
 
     def _log_density(self, joint: int, offset: torch.Tensor, farthest: float) -> torch.Tensor:
         """(...) logarithm of the Gaussian at offsets (..., 2), limited from below; an unknown offset has the lowest."""
