@@ -127,7 +127,11 @@ def test_calibrated_learns_what_the_round_admits(tmp_path, monkeypatch, command)
 
 @pytest.mark.parametrize(
     ("more", "text"),
-    [({"ema": 0.0}, "--teacher self"), ({"hard": "cut"}, "--hard"), ({"protocol": "published"}, "--online")],
+    [
+        ({"ema": 0.0}, "--teacher self"),
+        ({"hard": "cut"}, "--hard"),
+        ({"protocol": "published", "guard_limit": 0.6}, "--online"),
+    ],
 )
 def test_what_does_not_go_together_is_refused(tmp_path, command, more, text):
     with pytest.raises(OptionError, match=text):
