@@ -36,6 +36,8 @@ from zoopose.pose import weights
 from zoopose.pose.checkpoints import load
 from zoopose.progress import console, log
 
+from .facing import facing_right
+
 TOP = 0.2  # share of the labels that counts as the top
 SELF_SCORE, SOURCE_SCORE = "selfcheck/score", "val/pck"  # what may rank checkpoints without target labels
 
@@ -51,7 +53,8 @@ def measure(cell: Mapping[str, Any], accelerator: str = "auto") -> dict[str, Any
         accelerator: where to compute.
 
     Returns:
-        `checkpoints`: list of path, epoch, and `parts`: name -> {"box", "crop"} -> {"right": K counts, "n": K counts};
+        `checkpoints`: list of path, epoch, and `parts`: name -> {"box", "crop"} -> {"right": K counts, "n": K counts}, and "facing"
+        likewise with one count of frames;
         `rounds`: see `label_quality`; `log`: column -> [[epoch, value], ...]; `domains`: see `across_domains`.
 
     Raises:
@@ -166,7 +169,8 @@ def part_rows(ids: Sequence[str], parts: Mapping[str, list | None], wanted: Mapp
 
 
 def _counts(network: Any, data: PoseDataset, rows: Mapping[str, np.ndarray], device: torch.device) -> dict[str, dict]:
-    """Right joints by part and normaliser: `exact/box` and `exact/crop` as `zoopose test` scores them."""
+    """Right joints by part and normaliser: `exact/box` and `exact/crop` as `zoopose test` scores them; and frames that face the
+    right way."""
     model = network.model.to(device, memory_format=torch.channels_last)
     found = predict(model, data, network.spec, device, PredictConfig(BATCH, strict=True, phase="scoring"))
     lengths = {
@@ -180,6 +184,9 @@ def _counts(network: Any, data: PoseDataset, rows: Mapping[str, np.ndarray], dev
             visible = found.visible[part] == 2
             score = metrics.pck(found.xy_px[part], found.xy_true_px[part], visible, length[part], THRESHOLD)
             counts[name][kind] = {"right": score.right.tolist(), "n": score.n.tolist()}
+        visible = found.visible[part] == 2
+        right, n = facing_right(found.xy_px[part], found.xy_true_px[part], visible, data.skeleton.joints)
+        counts[name]["facing"] = {"right": [right], "n": [n]}
     return counts
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from zoopose.files import atomic_path
 
 from .config import ADAPTED, COLUMNS, ORACLE, PUBLISHED, SOURCE_ONLY
 from .measure import SELF_SCORE, SOURCE_SCORE, ranking, share
-from .plan import Plan
-from .run import SCORES, TIMES
+from .recipes import Recipes, difference
+from .store import Store, plain
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -31,30 +32,49 @@ def mean(values: Iterable[float]) -> float:
     return sum(kept) / len(kept) if kept else math.nan
 
 
-def collect(run: Path, plan: Plan, pairs: Sequence[str], seeds: Sequence[int]) -> dict[str, Any]:
-    """Everything the tables show, of the cells that are done.
+def collect(store: Store, recipes: Recipes, pairs: Sequence[str], seeds: Sequence[int]) -> dict[str, Any]:
+    """Everything the tables show, out of the committed scores that have the recipe that is asked for.
+
+    Args:
+        store: the scores of the configuration.
+        recipes: of the columns that are shown.
+        pairs: that are shown.
+        seeds: that are shown.
 
     Returns:
-        `scores`: one row for every pair, column and seed: `box` and `crop`, each {"all", "held"}, `wall_s`, `processor_s`;
+        `scores`: a row for every pair, column and seed: `box`, `crop` and `facing`, each {"all", "held"}, `wall_s`, `processor_s`;
         `selection`: for every adaptation, `labels`: for those that label in rounds, `domains`: for those with a domain probe;
+        `code` and `machines`: with which and on which it was measured; `others`: cells of other options -> what differs;
         `means`: see `summary`.
     """
-    found: dict[str, Any] = {"scores": [], "labels": [], "selection": [], "domains": []}
-    for (pair, column, seed), cells in plan.scores.items():
-        measured = [_read(run / "cells" / cell / SCORES) for cell in cells]
-        if any(m.get("measure") != plan.cells[cell].measure for m, cell in zip(measured, cells)):
-            continue  # not done, or not what is asked for
+    found: dict[str, Any] = {"scores": [], "labels": [], "selection": [], "domains": [], "others": {}}
+    versions: dict[str, set[str]] = {"code": set(), "machine": set()}
+    for pair, column, seed in product(pairs, recipes.columns, seeds):
+        wanted = list(recipes.of(pair, column, seed)) if recipes.has(column) else []
+        measured = [store.matching(recipe) for recipe in wanted]
+        for recipe, there in zip(wanted, measured):
+            other = {} if there else store.read(recipe.name)
+            if other:
+                found["others"][recipe.name] = difference(other.get("recipe", {}), recipe.numbers)
+        measured = measured[: measured[0].get("folds", 1)] if measured else []  # of an animal with a split: one
+        if not measured or not all(measured):
+            continue
         key = {"pair": pair, "column": column, "seed": seed}
-        firsts = [m["checkpoints"][1 if "start" in m["measure"] else 0]["parts"] for m in measured]
-        scores = {kind: {part: pooled([p[part][kind] for p in firsts if part in p]) for part in ("all", "held")}
-                  for kind in ("box", "crop")}  # fmt: skip
-        found["scores"].append({**key, **scores, **_times(run, plan, cells)})
-        if "start" in measured[0]["measure"]:
+        started = measured[0]["start"]
+        firsts = [m["checkpoints"][1 if started else 0]["parts"] for m in measured]
+        scores = {kind: {part: pooled([p[part][kind] for p in firsts if kind in p.get(part, {})]) for part in ("all", "held")}
+                  for kind in ("box", "crop", "facing")}  # fmt: skip
+        times = {f"{kind}_s": sum(m["seconds"][kind] for m in measured) for kind in ("wall", "processor")}
+        found["scores"].append({**key, **scores, **times})
+        for kind, values in versions.items():
+            values.update(m.get(kind, "") for m in measured)
+        if started:
             found["selection"].append({**key, **selection(measured[0])})
             if measured[0]["rounds"]:
                 found["labels"].append({**key, "rounds": measured[0]["rounds"]})
             if "domains" in measured[0]:
                 found["domains"].append({**key, **domains(measured[0]["domains"])})
+    found["code"], found["machines"] = sorted(versions["code"]), sorted(versions["machine"])
     found["means"] = summary(found, pairs, seeds)
     return found
 
@@ -95,22 +115,13 @@ def domains(measured: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, fl
     }
 
 
-def _times(run: Path, plan: Plan, cells: Sequence[str]) -> dict[str, float]:
-    """Seconds of training; of the source model itself where a cell only scores one."""
-    total = {"wall_s": 0.0, "processor_s": 0.0}
-    for name in cells:
-        cell = plan.cells[name]
-        times = _read(run / "cells" / (name if cell.command else cell.needs[0]) / TIMES)
-        total["wall_s"] += times.get("train_s", 0.0)
-        total["processor_s"] += times.get("train_processor_s", 0.0)
-    return total
-
-
 def summary(found: Mapping[str, Rows], pairs: Sequence[str], seeds: Sequence[int]) -> dict[str, Any]:
     """Means over seeds, then over pairs, and the numbers that the aims are about.
 
     Returns:
         `columns`: column -> {"box": {"all", "held"}, "crop": ...} over the `pairs` that have all columns;
+        `by_seed`: column -> kind -> part -> `means` over the pairs that a column has, one for each seed that has them all; `pairs`:
+        how many it has; `of`: how many there are;
         `gap`: column -> pair -> gap closed, of means over the seeds; `gap_mean`: column -> mean of these over
         the pairs; `gap_of_means`: column -> the gap closed by the mean scores; `aims`.
     """
@@ -122,6 +133,11 @@ def summary(found: Mapping[str, Rows], pairs: Sequence[str], seeds: Sequence[int
             for kind in ("box", "crop")}
         for c in columns
     }  # fmt: skip
+    kinds = [kind for kind in ("box", "crop", "facing") if all(kind in row for row in found["scores"])]
+    by_seed = {
+        c: {kind: {part: _by_seed(table, pairs, c, kind, part) for part in ("all", "held")} for kind in kinds}
+        for c in columns
+    }
     gap, gap_mean, gap_of_means = {}, {}, {}
     for column in columns:
         if column in (SOURCE_ONLY, ORACLE) or (column in COLUMNS and COLUMNS[column].kind != "adapted"):
@@ -131,8 +147,31 @@ def summary(found: Mapping[str, Rows], pairs: Sequence[str], seeds: Sequence[int
         gap[column] = {p: gap_closed(*t) for p, t in trios.items()}
         gap_mean[column] = mean(gap[column].values())
         gap_of_means[column] = gap_closed(*np.mean(list(trios.values()), 0)) if trios else math.nan
-    out = {"pairs": whole, "columns": means, "gap": gap, "gap_mean": gap_mean, "gap_of_means": gap_of_means}
+    out = {
+        "pairs": whole,
+        "columns": means,
+        "by_seed": by_seed,
+        "gap": gap,
+        "gap_mean": gap_mean,
+        "gap_of_means": gap_of_means,
+    }
     return {**out, "aims": _aims(found, table, out, pairs, seeds)}
+
+
+def _by_seed(table: Mapping, pairs: Sequence[str], column: str, kind: str, part: str) -> dict[str, Any]:
+    """Means over the pairs that a column has, one for each seed that has all of these; without such a seed one mean, of the means
+    over the seeds."""
+    known = {k: row for k, row in table.items() if k[0] in pairs and k[1] == column and row[kind][part] is not None}
+    own = [pair for pair in pairs if any(k[0] == pair for k in known)]
+    seeds = sorted({k[2] for k in known})
+    means = [
+        mean(known[pair, column, seed][kind][part] for pair in own)
+        for seed in seeds
+        if all((pair, column, seed) in known for pair in own)
+    ]
+    if own and not means:
+        means = [mean(over_seeds(table, pair, column, seeds, kind, part) for pair in own)]
+    return {"means": means, "pairs": len(own), "of": len(pairs)}
 
 
 def over_seeds(table: Mapping, pair: str, column: str, seeds: Sequence[int], kind: str, part: str) -> float:
@@ -142,11 +181,12 @@ def over_seeds(table: Mapping, pair: str, column: str, seeds: Sequence[int], kin
 
 
 def _trio(table: Mapping, pair: str, column: str, seeds: Sequence[int]) -> tuple[float, float, float] | None:
-    """Source-only, adapted and oracle on what the oracle has not seen: the first two over the seeds that have both, the oracle over
-    its own seeds, which may be fewer."""
+    """Source-only, adapted and oracle on what the oracle has not seen, over the seeds that have the first two; the oracle over its
+    own seeds where it has fewer."""
     both = [s for s in seeds if (pair, column, s) in table and (pair, SOURCE_ONLY, s) in table]
     source, adapted = (over_seeds(table, pair, name, both, "box", "held") for name in (SOURCE_ONLY, column))
-    oracle = over_seeds(table, pair, ORACLE, seeds, "box", "held")
+    every = all((pair, ORACLE, s) in table for s in both)
+    oracle = over_seeds(table, pair, ORACLE, both if every else seeds, "box", "held")
     return (source, adapted, oracle) if all(map(math.isfinite, (source, adapted, oracle))) else None
 
 
@@ -178,21 +218,4 @@ def _aims(
 def write_results(path: Path, results: Mapping[str, Any]) -> None:
     """results.json; null for what there is no number for."""
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(_plain(results), indent=1, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, float | np.floating):
-        return float(value) if math.isfinite(value) else None
-    return value
-
-
-def _read(path: Path) -> dict:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
+        temporary.write_text(json.dumps(plain(results), indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-import os
-import platform
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from zoopose.errors import DataError
 from zoopose.files import atomic_path
 
-from .config import ADAPTED, CCSSL, COLUMNS
-from .scores import mean
+from .config import ADAPTED, CCSSL, CHOSEN_ON, COLUMNS, PAIRS
+from .scores import mean, summary
 
 NETWORKS = {"start": "source-only", "model_best": "model_best", "last": "last"}  # of a domain probe
 
@@ -25,14 +22,23 @@ def markdown(results: Mapping[str, Any]) -> str:
     """All tables of results.json."""
     parts = [
         results["about"] + ".",
-        f"Seeds {', '.join(map(str, results['seeds']))}; {results['machine']}; `{results['command']}`",
+        f"Seeds {', '.join(map(str, results['seeds']))}; {'; '.join(results['machines'])}; code {', '.join(results['code'])}; "
+        f"`{results['command']}`",
     ]
     if not results["scores"]:
         return "\n\n".join([*parts, "No cell is done yet."]) + "\n"
-    parts += ["PCK@0.05/box in percent, exact; on what the oracle has not seen", _scores(results, "box", "held", True)]
-    parts += [f"Scored: {_checkpoints(results)}."]
+    near, away = near_and_far(results)
+    parts += ["PCK@0.05/box in percent, exact; on what the oracle has not seen", _scores(near, "box", "held", True)]
+    parts += [f"Scored: {_checkpoints(results)}.{_marks(near)}"]
+    if away["scores"]:
+        parts += ["Far pairs, PCK@0.05/box on what the oracle has not seen", _scores(away, "box", "held", True)]
     parts += ["On all scored pictures", _scores(results, "box", "all", False)]
     parts += ["PCK@0.05/crop, on all scored pictures", _scores(results, "crop", "all", False)]
+    if any(row["facing"]["all"] is not None for row in results["scores"]):
+        parts += [
+            "Animals that face the right way, percent of the scored pictures (the head is on the right side of the tail)",
+            _scores(results, "facing", "all", False),
+        ]
     parts += [
         f"Training time, wall minutes (processor minutes), mean of a run; of an oracle: all its folds{_last_run(results)}",
         _clock(results),
@@ -56,6 +62,26 @@ def markdown(results: Mapping[str, Any]) -> str:
     if results["comparison"] == CCSSL:  # its aims
         parts += [_aims_table(results)]
     return "\n\n".join(parts) + "\n"
+
+
+def near_and_far(results: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The results of the pairs that means are made of, and those of the far pairs, each with its own means."""
+    far = [pair for pair in results["pairs"] if pair in PAIRS["far"]]
+    near = [pair for pair in results["pairs"] if pair not in far]
+    return tuple(
+        {
+            **results,
+            "pairs": pairs,
+            "scores": [row for row in results["scores"] if row["pair"] in pairs],
+            "means": summary(results, pairs, results["seeds"]) if pairs else results["means"],
+        }
+        for pairs in (near, far)
+    )
+
+
+def _marks(results: Mapping[str, Any]) -> str:
+    chosen = [_arrow(pair) for pair in results["pairs"] if pair in CHOSEN_ON]
+    return f" Settings were chosen on the pairs marked *: {' and '.join(chosen)}." if chosen else ""
 
 
 def _checkpoints(results: Mapping[str, Any]) -> str:
@@ -103,7 +129,7 @@ def _ablations(results: Mapping[str, Any]) -> list[str]:
 
 
 def _scores(results: Mapping[str, Any], kind: str, part: str, gaps: bool) -> str:
-    columns = [c for c in _main_columns(results) if gaps or COLUMNS[c].kind != "oracle"]
+    columns = [c for c in _main_columns(results) if gaps or _has_all(results, c)]
     closed = [c for c in columns if COLUMNS[c].kind == "adapted"] if gaps else []
     head = ["pair", *(COLUMNS[c].title for c in columns), *(f"gap closed by {c}, %" for c in closed)]
     rows, means = [], results["means"]
@@ -111,13 +137,24 @@ def _scores(results: Mapping[str, Any], kind: str, part: str, gaps: bool) -> str
         cells = [
             _seeded(r[kind][part] for r in results["scores"] if (r["pair"], r["column"]) == (pair, c)) for c in columns
         ]
-        rows.append([_arrow(pair), *cells, *(percent(means["gap"].get(c, {}).get(pair)) for c in closed)])
-    over = [percent(means["columns"][c][kind][part]) for c in columns]
+        mark = " *" if gaps and pair in CHOSEN_ON else ""
+        rows.append([_arrow(pair) + mark, *cells, *(percent(means["gap"].get(c, {}).get(pair)) for c in closed)])
+    over = [_over_pairs(means["by_seed"][c][kind][part]) for c in columns]
     # the mean of ratios, and the ratio of the means beside it
     ratios = [f"{percent(means['gap_mean'].get(c))} ({percent(means['gap_of_means'].get(c))})" for c in closed]
-    note = "" if len(means["pairs"]) == len(results["pairs"]) else f" of {len(means['pairs'])} pairs"
-    rows.append([f"mean{note}", *over, *ratios])
+    rows.append(["mean (number of pairs, where not all)", *over, *ratios])
     return grid(head, rows)
+
+
+def _over_pairs(found: Mapping[str, Any]) -> str:
+    """Mean over the pairs that a column has, and its standard deviation over the seeds that have them all."""
+    some = f" ({found['pairs']})" if found["pairs"] < found["of"] else ""
+    return _seeded(found["means"]) + some
+
+
+def _has_all(results: Mapping[str, Any], column: str) -> bool:
+    """Whether a column is scored on all pictures of a target, none of which it has learned from."""
+    return COLUMNS[column].kind != "oracle" and not COLUMNS[column].few
 
 
 def _seeded(values: Iterable[float | None]) -> str:
@@ -222,24 +259,6 @@ def _arrow(pair: str) -> str:
 
 
 # ---- files
-
-
-def machine(accelerator: str, jobs: int, threads: int) -> str:
-    """Processor, or GPU where one computes; torch; how many runs at once."""
-    if accelerator != "cpu" and torch.cuda.is_available():
-        where = torch.cuda.get_device_name()
-    else:
-        where = f"{_processor()}, {jobs * threads} threads, {jobs} {'runs' if jobs > 1 else 'run'} at once"
-    return f"{where}, torch {torch.__version__.partition('+')[0]}"
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or f"{platform.machine()}, {os.cpu_count()} processors"
 
 
 def write_text(path: Path, text: str) -> None:
