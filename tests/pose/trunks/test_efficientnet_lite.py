@@ -33,6 +33,16 @@ def test_all_maps_are_those_of_timm(name, training):
         torch.testing.assert_close(got, want, atol=near, rtol=near, msg=key)
 
 
+def test_the_weights_give_the_maps_that_timm_gave():
+    """The mean sizes of the maps, from the code that the test above has compared with timm's."""
+    trunk = build_trunk("lite0").eval()
+    load_pretrained(trunk, "lite0")
+    images = torch.arange(64 * 96 * 3).reshape(1, 3, 64, 96) % 251 / 125 - 1
+    with torch.no_grad():
+        sizes = [float(maps.abs().mean()) for maps in trunk(images)]
+    assert sizes == pytest.approx([9.0227, 7.3775, 4.4884, 1.8335], rel=1e-4)
+
+
 def test_tensors_of_another_network_are_refused_and_nothing_is_loaded():
     weights, trunk = lite_weights("lite0"), build_trunk("lite0")
     before = {key: tensor.clone() for key, tensor in trunk.state_dict().items()}
