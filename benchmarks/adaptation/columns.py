@@ -12,7 +12,7 @@ from zoopose.errors import OptionError
 from zoopose.train.options import TrainOptions
 from zoopose.wscda.options import PploOptions, WscdaOptions
 
-from .config import ABLATIONS, ADAPTED, CCSSL, COLUMNS, COMPARISONS, Column
+from .config import ABLATIONS, ADAPTED, CCSSL, COLUMNS, COMPARISONS, ONLINE, Column
 
 OPTIONS = {"train": TrainOptions, "ccssl": CcsslOptions, "wscda": WscdaOptions, "pplo": PploOptions}
 
@@ -57,10 +57,15 @@ def columns_of(
     return {name: replace(known[name], named=True) if name in names else known[name] for name in wanted}
 
 
+def ablated(name: str) -> str:
+    """The column that an ablation changes: `online` where its name begins so, otherwise `zoopose`."""
+    return ONLINE if name.startswith(f"{ONLINE}_") else ADAPTED
+
+
 def ablation(name: str, options: Mapping[str, Any]) -> Column:
-    """The column `zoopose` with other options."""
-    base = COLUMNS[ADAPTED]
-    return replace(base, title=name, options={**base.options, **options})
+    """The column that an ablation changes, with other options and one seed."""
+    base = COLUMNS[ablated(name)]
+    return replace(base, title=name, options={**base.options, **options}, seeds=1, far=False)
 
 
 def _check_option(column: Column, option: str) -> None:

@@ -153,7 +153,11 @@ class Column:
 
 SOURCE_ONLY = "source_strong"  # the start of the gap
 SCRATCH = "source_scratch"
-ADAPTED, PUBLISHED, ORACLE = "zoopose", "published", "oracle"
+ADAPTED, ONLINE, PUBLISHED, ORACLE = "zoopose", "online", "published", "oracle"
+BEST = ONLINE  # the column that the aims are about
+
+# options of the best method, in every column that uses it
+BEST_OPTIONS: Mapping[str, Any] = {"online": True}
 
 COLUMNS: dict[str, Column] = {
     SCRATCH: Column("source", "source-only from scratch, same processor time", {"augment": "strong"}, "scratch"),
@@ -162,14 +166,16 @@ COLUMNS: dict[str, Column] = {
     # the published code keeps what is best on the target's labels; without these there is only the end
     PUBLISHED: Column("adapted", "CC-SSL published", {"protocol": "published"}, "published", checkpoint="last.pth.tar", far=True),
     ADAPTED: Column("adapted", "CC-SSL zoopose", far=True),
+    ONLINE: Column("adapted", "online", BEST_OPTIONS, seeds=3, far=True),
     # model_best of PPLO is the one best on the labelled animals, often the first: its end is what it has made
     "pplo": Column("adapted", "PPLO", {}, "pplo", checkpoint="last.pth.tar", command="pplo"),
     "wscda": Column("adapted", "WS-CDA", {"probe": True}, "wscda", command="wscda"),
     "wscda_pplo": Column("adapted", "WS-CDA, then PPLO", {}, "pplo", "wscda", "last.pth.tar", "pplo"),
     "wscda_ccssl": Column("adapted", "WS-CDA, then CC-SSL", start="wscda"),
-    "few_5": Column("adapted", "CC-SSL, 5 labels", few=5),
-    "few_20": Column("adapted", "CC-SSL, 20 labels", few=20),
-    "few_50": Column("adapted", "CC-SSL, 50 labels", few=50),
+    "wscda_online": Column("adapted", "WS-CDA, then online", BEST_OPTIONS, start="wscda"),
+    "few_5": Column("adapted", "online, 5 labels", BEST_OPTIONS, few=5),
+    "few_20": Column("adapted", "online, 20 labels", BEST_OPTIONS, few=20),
+    "few_50": Column("adapted", "online, 50 labels", BEST_OPTIONS, few=50),
     # chosen on nothing: the end of its schedule
     ORACLE: Column("oracle", "oracle", checkpoint="checkpoint.pth.tar", seeds=3, far=True),
 }  # fmt: skip
@@ -193,7 +199,7 @@ COMPARISONS: dict[str, Comparison] = {
     ),
 }
 
-# name -> options on top of the column `zoopose`; run with --columns NAME or --ablations
+# name -> options on top of the column `zoopose`, or `online` where the name begins so; run with --columns NAME or --ablations
 ABLATIONS: dict[str, Mapping[str, Any]] = {
     "no_views": {"views": 0},
     "no_invariance": {"no_invariance": True},
@@ -209,6 +215,13 @@ ABLATIONS: dict[str, Mapping[str, Any]] = {
     "no_checks": {"check_limit": 9.0},
     "style": {"target_style": 0.5},
     "occlusion": {"target_occlusion": 0.6},
+    "online_self": {"teacher": "self"},
+    "online_no_cuts": {"hard": "none"},
+    "online_two_views": {"hard": "jc,joco"},
+    "online_redraw": {"redraw": True},
+    "online_all": {"keep": "all"},
+    "online_calibrated": {"keep": "calibrated"},
+    "online_no_framing": {"no_framing": True},
 }
 
 # livestock joint -> TigDog's, or (left, right) of which the one nearer the camera is meant. Left out: ear, neck, chest and hip have

@@ -39,6 +39,7 @@ from zoopose.progress import console, log
 from .facing import facing_right
 
 TOP = 0.2  # share of the labels that counts as the top
+GUARD = "guard/"  # beginning of the log's columns with evidence of harm
 SELF_SCORE, SOURCE_SCORE = "selfcheck/score", "val/pck"  # what may rank checkpoints without target labels
 
 
@@ -55,7 +56,8 @@ def measure(cell: Mapping[str, Any], accelerator: str = "auto") -> dict[str, Any
     Returns:
         `checkpoints`: list of path, epoch, and `parts`: name -> {"box", "crop"} -> {"right": K counts, "n": K counts}, and "facing"
         likewise with one count of frames;
-        `rounds`: see `label_quality`; `log`: column -> [[epoch, value], ...]; `domains`: see `across_domains`.
+        `rounds`: see `label_quality`; `log`: column -> [[epoch, value], ...]; `verdict`: see `verdict_of`; `domains`: see
+        `across_domains`.
 
     Raises:
         DataError: a checkpoint, a file or an id that is not there.
@@ -83,15 +85,25 @@ def measure(cell: Mapping[str, Any], accelerator: str = "auto") -> dict[str, Any
         files = RunFolder(folder).label_files()
         found["rounds"] = [label_quality(PseudoLabels.read(path), truth) for path in files]
         columns = read_log(folder)
-        for name in (SELF_SCORE, SOURCE_SCORE):
-            if name in columns:
+        for name in columns:
+            if name in (SELF_SCORE, SOURCE_SCORE) or name.startswith(GUARD):
                 pairs = zip(columns["epoch"].tolist(), columns[name].tolist())
                 found["log"][name] = [[e, v] for e, v in pairs if math.isfinite(v)]
+        if verdict := verdict_of(folder):
+            found["verdict"] = verdict
     if "domains" in cell:
         found["domains"] = across_domains(
             cell["start"], Path(cell["domains"]["folder"]), cell["domains"]["valid"], device
         )
     return found
+
+
+def verdict_of(folder: Path) -> dict[str, Any]:
+    """What a run says about itself: `answer` ("helped", "did not help" or "cannot tell"), `sentence`, `distrust`; empty where it
+    says nothing."""
+    path = RunFolder(folder).metrics
+    verdict = json.loads(path.read_text(encoding="utf-8")).get("verdict") if path.is_file() else None
+    return {name: verdict[name] for name in ("answer", "sentence", "distrust") if name in verdict} if verdict else {}
 
 
 def across_domains(start: str, folder: Path, valid: str, device: torch.device) -> dict[str, dict[str, Any]]:

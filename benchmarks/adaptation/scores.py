@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.files import atomic_path
 
-from .config import ADAPTED, COLUMNS, ORACLE, PUBLISHED, SOURCE_ONLY
+from .config import COLUMNS, ORACLE, SOURCE_ONLY
 from .measure import SELF_SCORE, SOURCE_SCORE, ranking, share
 from .recipes import Recipes, difference
 from .store import Store, plain
@@ -89,21 +90,38 @@ def selection(measured: Mapping[str, Any]) -> dict[str, Any]:
     """How well a run chose among its checkpoints, by PCK@0.05/box on the whole target.
 
     Returns:
-        `selected`, `best` and their epochs (0: the network it started from), `loss`; `spearman` of the run's own score without
-        target labels with the truth over the rounds, `spearman_source` of the source validation's.
+        `start`, `selected`, `best` and `last`, epochs of two of them (0: the network it started from), `loss`; `spearman` of the
+        run's own score without target labels with the truth over the rounds, `spearman_source` of the source validation's;
+        `verdict`: what the run says about itself, see `verdict_right`.
     """
     points = [(c["epoch"], share(c["parts"]["all"]["box"])) for c in measured["checkpoints"]]
+    names = [Path(c["path"]).name for c in measured["checkpoints"]]
     # model_best is of the epoch at whose end it was kept
     chosen = points[1]
     best = max(points, key=lambda p: p[1])
+    last = points[names.index(RunFolder.LAST)] if RunFolder.LAST in names else max(points, key=lambda p: p[0])
     ranks = {
         name: ranking(points, measured["log"].get(column, ()))
         for name, column in (("spearman", SELF_SCORE), ("spearman_source", SOURCE_SCORE))
     }
+    verdict = (measured.get("verdict") or {}).get("answer", "")
     return {
-        "selected_epoch": chosen[0], "selected": chosen[1], "best_epoch": best[0], "best": best[1], "loss": best[1] - chosen[1],
-        "points": sorted(set(points)), **ranks,
+        "start": points[0][1], "selected_epoch": chosen[0], "selected": chosen[1], "best_epoch": best[0], "best": best[1],
+        "last": last[1], "loss": best[1] - chosen[1], "points": sorted(set(points)), **ranks, "verdict": verdict,
     }  # fmt: skip
+
+
+def verdict_right(row: Mapping[str, Any]) -> bool | None:
+    """Whether a run is right about itself; None where it says nothing.
+
+    "helped" is right if the network that it gives is better than its start, "did not help" if its last network is not. "cannot
+    tell" is never right.
+
+    Args:
+        row: see `selection`.
+    """
+    answers = {"helped": row["selected"] > row["start"], "did not help": row["last"] <= row["start"]}
+    return bool(answers.get(row["verdict"], False)) if row["verdict"] else None
 
 
 def domains(measured: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float]]:
@@ -123,7 +141,7 @@ def summary(found: Mapping[str, Rows], pairs: Sequence[str], seeds: Sequence[int
         `by_seed`: column -> kind -> part -> `means` over the pairs that a column has, one for each seed that has them all; `pairs`:
         how many it has; `of`: how many there are;
         `gap`: column -> pair -> gap closed, of means over the seeds; `gap_mean`: column -> mean of these over
-        the pairs; `gap_of_means`: column -> the gap closed by the mean scores; `aims`.
+        the pairs; `gap_of_means`: column -> the gap closed by the mean scores.
     """
     table = {(r["pair"], r["column"], r["seed"]): r for r in found["scores"]}
     columns = list(dict.fromkeys(r["column"] for r in found["scores"]))
@@ -147,7 +165,7 @@ def summary(found: Mapping[str, Rows], pairs: Sequence[str], seeds: Sequence[int
         gap[column] = {p: gap_closed(*t) for p, t in trios.items()}
         gap_mean[column] = mean(gap[column].values())
         gap_of_means[column] = gap_closed(*np.mean(list(trios.values()), 0)) if trios else math.nan
-    out = {
+    return {
         "pairs": whole,
         "columns": means,
         "by_seed": by_seed,
@@ -155,7 +173,6 @@ def summary(found: Mapping[str, Rows], pairs: Sequence[str], seeds: Sequence[int
         "gap_mean": gap_mean,
         "gap_of_means": gap_of_means,
     }
-    return {**out, "aims": _aims(found, table, out, pairs, seeds)}
 
 
 def _by_seed(table: Mapping, pairs: Sequence[str], column: str, kind: str, part: str) -> dict[str, Any]:
@@ -188,28 +205,6 @@ def _trio(table: Mapping, pair: str, column: str, seeds: Sequence[int]) -> tuple
     every = all((pair, ORACLE, s) in table for s in both)
     oracle = over_seeds(table, pair, ORACLE, both if every else seeds, "box", "held")
     return (source, adapted, oracle) if all(map(math.isfinite, (source, adapted, oracle))) else None
-
-
-def _aims(
-    found: Mapping[str, Rows], table: Mapping, means: Mapping, pairs: Sequence[str], seeds: Sequence[int]
-) -> dict:
-    """The numbers of the benchmark's aims, for the column `zoopose`."""
-
-    def of(pair: str, column: str) -> float:
-        return over_seeds(table, pair, column, seeds, "box", "all")
-
-    over_source = {p: of(p, ADAPTED) - of(p, SOURCE_ONLY) for p in pairs}
-    over_source = {p: v for p, v in over_source.items() if math.isfinite(v)}
-    rounds = [r for row in found["labels"] if row["column"] == ADAPTED for r in row["rounds"]]
-    losses = [row["loss"] for row in found["selection"] if row["column"] == ADAPTED]
-    return {
-        "gap_mean": means["gap_mean"].get(ADAPTED, math.nan),
-        "gap_of_means": means["gap_of_means"].get(ADAPTED, math.nan),
-        "over_published": mean(of(p, ADAPTED) - of(p, PUBLISHED) for p in pairs),
-        "worst_over_source": min(over_source.values(), default=math.nan),
-        "top_over_all_labels": mean(r["top"] - r["all"] for r in rounds if r["n"]),
-        "worst_selection_loss": max(losses, default=math.nan),
-    }
 
 
 # ---- files

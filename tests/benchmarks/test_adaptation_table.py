@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from zoopose.benchmarks.adaptation import measure, scores, table
+from zoopose.benchmarks.adaptation import aims, measure, scores, table
 from zoopose.benchmarks.adaptation.__main__ import README
 from zoopose.benchmarks.adaptation.config import COLUMNS, CONFIGS
 from zoopose.benchmarks.adaptation.plan import Cell
@@ -58,8 +58,13 @@ def test_means_over_seeds_then_pairs():
     assert means["gap"]["zoopose"] == pytest.approx({"a:b": 0.25 / 0.4, "a:c": 0.25})
     assert means["gap_mean"]["zoopose"] == pytest.approx((0.625 + 0.25) / 2)
     assert means["gap_of_means"]["zoopose"] == pytest.approx((0.475 - 0.3) / (0.7 - 0.3))
-    assert means["aims"]["worst_over_source"] == pytest.approx(0.1)
-    assert means["aims"]["over_published"] == pytest.approx(0.15)
+    aimed = aims.measured({**found, "pairs": ["a:b", "a:c"], "seeds": [0, 1]}, "zoopose")
+    assert aimed["worst_over_source"] == aimed["unseen_worst"] == pytest.approx(0.1)
+    assert aimed["over_source"] == pytest.approx((0.25 + 0.1) / 2)
+    assert aimed["over_published"] == pytest.approx(0.1)  # of the seed that has both
+    assert aimed["gap"] == pytest.approx((0.625 + 0.25) / 2)
+    # the source-only network of the other pair is not above 20 %
+    assert aimed["unseen_gap"] == pytest.approx(0.625) and math.isnan(aimed["pre_training"])
     # the published column has one pair only, so only that one has all columns
     assert means["pairs"] == ["a:b"]
     assert means["columns"]["zoopose"]["box"]["held"] == pytest.approx(0.65)
@@ -69,7 +74,12 @@ def test_selection_against_the_best():
     points = [("start", 0, 30), ("best", 2, 40), ("last", 3, 45), ("c1", 1, 35), ("c2", 2, 40), ("c3", 3, 45)]
     measured = {
         "checkpoints": [
-            {"path": name, "epoch": e, "best_epoch": 2, "parts": {"all": {"box": {"right": [r], "n": [100]}}}}
+            {
+                "path": f"cells/x/{name}.pth.tar",
+                "epoch": e,
+                "best_epoch": 2,
+                "parts": {"all": {"box": {"right": [r], "n": [100]}}},
+            }
             for name, e, r in points
         ],
         "log": {"selfcheck/score": [[1, 0.1], [2, 0.9], [3, 0.5]], "val/pck": [[1, 3.0], [2, 2.0], [3, 1.0]]},
@@ -77,7 +87,32 @@ def test_selection_against_the_best():
     found = scores.selection(measured)
     assert (found["selected"], found["selected_epoch"], found["best_epoch"]) == (0.4, 2, 3)
     assert found["loss"] == pytest.approx(0.05)
+    assert (found["start"], found["last"], found["verdict"]) == (0.3, 0.45, "") and scores.verdict_right(found) is None
     assert found["spearman"] == pytest.approx(0.5) and found["spearman_source"] == pytest.approx(-1)
+
+
+@pytest.mark.parametrize(
+    "verdict, start, selected, last, right",
+    [
+        ("helped", 0.4, 0.5, 0.3, True),
+        ("helped", 0.4, 0.4, 0.5, False),
+        ("did not help", 0.4, 0.4, 0.3, True),
+        ("did not help", 0.4, 0.4, 0.5, False),
+        ("cannot tell", 0.4, 0.5, 0.5, False),
+        ("", 0.4, 0.5, 0.5, None),
+    ],
+)
+def test_a_verdict_is_right_or_wrong(verdict, start, selected, last, right):
+    row = {"verdict": verdict, "start": start, "selected": selected, "last": last}
+    assert scores.verdict_right(row) is right
+
+
+def test_verdicts_are_read_where_a_run_has_one(tmp_path):
+    assert measure.verdict_of(tmp_path) == {}
+    (tmp_path / "metrics.json").write_text('{"mean": 1}')
+    assert measure.verdict_of(tmp_path) == {}
+    (tmp_path / "metrics.json").write_text('{"verdict": {"answer": "helped", "sentence": "s", "epochs": []}}')
+    assert measure.verdict_of(tmp_path) == {"answer": "helped", "sentence": "s"}
 
 
 def test_ranking_needs_three_that_differ():
@@ -197,7 +232,12 @@ def test_tables_say_what_was_measured():
     lines = text.splitlines()
     row = next(line for line in lines if line.startswith("| a -> b"))
     cells = [c.strip() for c in row.strip("|").split("|")]
-    assert cells == ["a -> b", "40.0 ± 0.0", "50.0", "65.0 ± 7.1", "80.0", "25.0", "62.5"]
+    assert cells == ["a -> b", "40.0 ± 0.0", "50.0", "65.0 ± 7.1", "80.0"]
+    gaps = [line for line in lines if line.startswith("| a -> b ") or line.startswith("| a -> c ")][2:4]
+    assert [[c.strip() for c in line.strip("|").split("|")][1:] for line in gaps] == [["25.0", "62.5"], ["-", "25.0"]]
+    # the mean over the pairs of a column that has one of two says so
+    (mean,) = [line for line in lines[: lines.index(row) + 3] if line.startswith("| mean")]
+    assert [c.strip() for c in mean.strip("|").split("|")][1:] == ["30.0", "50.0 (1)", "45.0", "70.0"]
     ablation = next(line for line in lines if line.startswith("| wide: view_scale=0.4"))
     assert [c.strip() for c in ablation.strip("|").split("|")][1:] == ["+3.0", "-", "+3.0"]
     assert "nan" not in text
