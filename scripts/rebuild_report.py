@@ -133,10 +133,9 @@ def _target_blocks(folder: RunFolder, options: AdaptOptions, skeleton: Skeleton,
     if not options.target:
         return []
     target = open_target(options, skeleton)
-    device = compute_device(asked.accelerator)
     if isinstance(options, WscdaOptions):
-        return domain_blocks(folder, target, device)
-    return [*before_after_blocks(folder, target, device), *label_blocks(folder, target, skeleton)]
+        return domain_blocks(folder, target, compute_device(asked.accelerator))
+    return [*before_after_blocks(folder, target), *label_blocks(folder, target, skeleton)]
 
 
 def _scored(

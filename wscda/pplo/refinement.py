@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...commandline.folder_lock import alone_in
 from ...evaluation.mirroring import say_pairs
-from ...evaluation.report.before_after import before_after_blocks
+from ...evaluation.report.before_after import before_after_of_run
 from ...evaluation.report.labels import label_blocks_of_run
 from ...evaluation.run_folder import RunFolder
 from ...train.adaptation import guard_for, log_outcome, outcome_facts, prepare_adaptation
@@ -41,7 +41,7 @@ def refine(options: PploOptions) -> Path:
         fit(run, recorded_step, options.num_epochs, validate=validation, select="val/pck", runlog=runlog, guard=guard)
     if fabric.is_global_zero:
         blocks = [
-            *before_after_blocks(run.folder, inputs.target, fabric.device),
+            *before_after_of_run(run.folder, inputs.target, fabric.device),
             *label_blocks_of_run(run.folder, inputs.target, start.skeleton),
         ]
         finish(validation, run, options, {"method": "PPLO", **outcome_facts(guard, CHOSEN), **data}, blocks)
