@@ -63,7 +63,7 @@ def adapt(options: CcsslOptions) -> Path:
     note = selection_note(options)
     if fabric.is_global_zero:
         blocks = label_blocks_of_run(run.folder, inputs.target, start.skeleton)
-        facts = {"method": "CC-SSL", **outcome_facts(guard, note), **data}
+        facts = {"method": "CC-SSL", **outcome_facts(guard, run, note), **data}
         finish(selection.validation, run, options, facts, blocks)
     log_outcome(options.target, run, guard, f"{RunFolder.BEST}: {note}; {LAST}: the end of the adaptation")
     return run.folder.path
