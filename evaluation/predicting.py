@@ -12,7 +12,7 @@ from ..datasets.open import check_joints, has_splits, warn_of_idle_data
 from ..datasets.sample import PoseDataset
 from ..errors import OptionError
 from ..files import atomic_picture, sweep
-from ..pose.draw import draw_pose
+from ..pose.draw import draw_pose, stretch_contrast
 from ..pose.skeleton import Skeleton
 from ..progress import log, track
 from .data import open_with_options
@@ -90,5 +90,6 @@ def write_overlays(
     )
     for i in track(rows, "overlays", len(rows)) if options.overlays else ():
         crop, (xy,) = crop_of(dataset, int(i), np.nan_to_num(found.xy_px[i]), size=OVERLAY_PX)
-        picture = draw_pose(crop, xy, skeleton, found.score[i] >= options.shown_from)
+        shown = found.score[i] >= options.shown_from
+        picture = draw_pose(stretch_contrast(crop), xy, skeleton, shown, confidence=found.score[i])
         atomic_picture(folder / f"{i:06d}.jpg", picture[..., ::-1])

@@ -10,24 +10,16 @@ import numpy as np
 
 from zoopose.datasets.sample import PoseDataset
 from zoopose.evaluation.inference import Predictions
-from zoopose.evaluation.report.overlay_gallery import crop_of
+from zoopose.evaluation.report.overlay_gallery import crop_of, spread
 from zoopose.evaluation.report.overlays import overlay
 from zoopose.evaluation.score import frame_errors
 from zoopose.files import atomic_picture
 from zoopose.pose.skeleton import Skeleton
 
 COLUMNS = 4
-SIDE_PX = 176
+SIDE_PX = 240
 STRIP_PX = 22  # height of the line of text over a row
 GAP_PX = 4
-
-
-def spread(found: Predictions, count: int = COLUMNS) -> np.ndarray:
-    """Rows of `count` frames, or of all where there are fewer, spread evenly over the frames with a labelled joint.
-
-    The choice does not depend on how good a prediction is."""
-    frames = np.flatnonzero(found.read & found.visible.any(1))
-    return frames[np.linspace(0, len(frames) - 1, min(count, len(frames))).round().astype(int)]
 
 
 def draw_result(dataset: PoseDataset, networks: Mapping[str, Predictions], skeleton: Skeleton) -> np.ndarray:
@@ -38,14 +30,14 @@ def draw_result(dataset: PoseDataset, networks: Mapping[str, Predictions], skele
         networks: title of a row -> predictions.
         skeleton: of the predictions.
     """
-    frames = spread(next(iter(networks.values())))
+    frames = spread(next(iter(networks.values())), COLUMNS)
     rows = []
     for title, found in networks.items():
         errors, valid = frame_errors(found)
         tiles = []
         for i in frames:
             crop, (xy_pred, xy_true) = crop_of(dataset, int(i), np.nan_to_num(found.xy_px[i]), found.xy_true_px[i])
-            tile = overlay(crop, xy_pred, xy_true, valid[i], skeleton, errors[i])
+            tile = overlay(crop, xy_pred, xy_true, valid[i], skeleton, errors[i], confidence=found.score[i])
             tiles.append(cv2.resize(tile, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA))
             tiles.append(np.full((SIDE_PX, GAP_PX, 3), 255, np.uint8))
         row = np.concatenate(tiles[:-1], 1)

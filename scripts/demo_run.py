@@ -17,7 +17,7 @@ from zoopose.evaluation.network import compute_device
 from zoopose.evaluation.protocol import Score, text_table, write_metrics
 from zoopose.evaluation.report.blocks import Block, CurvesBlock, OptionsBlock, ScoresBlock, TextBlock
 from zoopose.evaluation.report.curves import curves_of
-from zoopose.evaluation.report.overlay_gallery import overlay_gallery
+from zoopose.evaluation.report.overlay_gallery import before_after_gallery, overlay_gallery
 from zoopose.evaluation.report.page import build_report
 from zoopose.evaluation.run_folder import RunFolder
 from zoopose.evaluation.score import MAIN, score_predictions
@@ -138,6 +138,12 @@ def _report(
         ScoresBlock("PCK@0.05 per joint on held-out target shots", {n.replace("_", "-"): s for n, s in main.items()}),
         ScoresBlock(
             "The published protocol, for comparison", {n.replace("_", "-"): s["published"] for n, s in scores.items()}
+        ),
+        before_after_gallery(
+            "Before and after adaptation",
+            dataset,
+            {"source-only": found["source_only"], _title(last): found[last]},
+            skeleton,
         ),
         overlay_gallery(f"{_title(last)}: best and worst frames", dataset, found[last], skeleton),
         overlay_gallery("Source-only: best and worst frames", dataset, found["source_only"], skeleton),

@@ -20,7 +20,7 @@ from ..evaluation.report.overlay_gallery import crop_of
 from ..evaluation.run_folder import RunFolder
 from ..files import atomic_json
 from ..pose import checkpoints
-from ..pose.draw import draw_pose
+from ..pose.draw import draw_pose, stretch_contrast
 from ..pose.skeleton import Skeleton
 from ..train.selftraining.labeller import fingerprint
 
@@ -57,7 +57,8 @@ def _gallery(folder: RunFolder, target: PoseDataset, device: torch.device) -> Ga
     items = []
     for row, xy_px, score in zip(sample["rows"], sample["xy_px"], sample["score"]):
         crop, (xy,) = crop_of(target, row, np.asarray(xy_px))
-        picture = draw_pose(crop, xy, skeleton, np.asarray(score) > 0)
+        peaks = np.asarray(score)
+        picture = draw_pose(stretch_contrast(crop), xy, skeleton, peaks > 0, confidence=peaks)
         items.append(Picture(picture, f"{target.ids[row]}: mean peak {np.mean(score):.2f}"))
     return GalleryBlock(
         "Joints that model_best predicts for unlabelled animals", items, "evenly spaced pictures; no label was read"

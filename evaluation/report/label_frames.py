@@ -13,6 +13,7 @@ from ...datasets.crops import crop_image
 from ...datasets.pseudo_labels import REASONS, PseudoLabels
 from ...datasets.sample import PoseDataset
 from ...errors import DataError
+from ...pose.draw import stretch_contrast
 from ...pose.geometry import apply, crop_matrix, square_box
 from ...progress import track
 
@@ -56,7 +57,7 @@ def crops_of(dataset: PoseDataset, frames: Sequence[int]) -> dict[int, Crop | No
             crops[i] = None  # the labelling has reported it
             continue
         square = square_box(sample.box_xywh, dataset.crop_factor)
-        crop = crop_image(sample.image, square, SIDE)
+        crop = stretch_contrast(crop_image(sample.image, square, SIDE))
         done, data = cv2.imencode(".webp", np.ascontiguousarray(crop[..., ::-1]), [cv2.IMWRITE_WEBP_QUALITY, QUALITY])
         if not done:
             raise DataError("a picture that can be written as WebP", f"{dataset.ids[i]}: {crop.shape}")

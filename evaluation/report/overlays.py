@@ -1,6 +1,7 @@
-"""Pictures for reports: predicted joints over labelled ones. uint8 RGB in, uint8 RGB out.
+"""Pictures for reports: predicted poses over labelled joints. uint8 RGB in, uint8 RGB out.
 
-Joints are in crop pixels with pixel centres at integers. Pictures are drawn enlarged, so that lines are thin.
+Joints are in crop pixels with pixel centres at integers. Pictures are drawn enlarged, so that lines are thin, and with their
+contrast stretched, so that an animal in the dark can be seen.
 """
 
 from __future__ import annotations
@@ -11,13 +12,20 @@ import cv2
 import numpy as np
 
 from ...errors import ZooposeError
+from ...pose.draw import Layer, joint_colours, limb_colour, opacity_of, stretch_contrast
 from ...pose.skeleton import Skeleton
 
 Colour = tuple[int, int, int]  # RGB
-# right and wrong differ in lightness too, for colour-blind readers
-RIGHT, WRONG, TRUTH = (64, 196, 255), (255, 82, 60), (255, 255, 255)
-LIMB, REJECTED, EDGE = (168, 200, 216), (176, 176, 176), (20, 20, 20)
+# the middle of a joint: right and wrong differ in lightness too, for colour-blind readers
+RIGHT, WRONG, TRUTH = (255, 255, 255), (255, 40, 30), (255, 255, 255)
+REJECTED, EDGE = (120, 120, 120), (20, 20, 20)
 SHIFT = 4  # bits of sub-pixel position in cv2's drawing calls
+DOT_PX, MIDDLE_PX, RING_PX, LIMB_PX = 6, 3, 5, 3  # radii of a joint, its middle and a label, width of a limb; of 384 px
+EXPLANATION = (
+    "Limbs and dots are the prediction: orange on the animal's left, blue on its right, pink where a joint has no side. The "
+    "fainter, the less confident. The middle of a dot is white if the joint is right, red if it is wrong, grey if it has no label. "
+    "A red line leads from a wrong joint to its label, a white ring. The contrast is stretched for display."
+)
 
 
 class BestAndWorst(NamedTuple):
@@ -35,18 +43,20 @@ def overlay(
     skeleton: Skeleton,
     errors: np.ndarray | None = None,
     *,
+    confidence: np.ndarray | None = None,
     threshold: float = 0.05,
     side_px: int = 384,
 ) -> np.ndarray:
-    """Prediction (filled) over truth (hollow white rings); wrong joints are red with a line to where they should be.
+    """A predicted pose, its sides in two colours, with a line from each wrong joint to its label; see `EXPLANATION`.
 
     Args:
         crop: (S,S,3) or (3,S,S) uint8 RGB.
         xy_pred: (K,2) crop pixels, nan where nothing was predicted.
         xy_true: (K,2) crop pixels.
-        valid: (K,) bool, joints with a truth. Predictions of other joints are drawn small and grey.
-        skeleton: gives the limbs.
+        valid: (K,) bool, joints with a truth. The middle of other joints is grey.
+        skeleton: gives the limbs and the sides.
         errors: (K,) errors as shares of the normaliser; None takes the distance as a share of the crop's longer side.
+        confidence: (K,) heights of the peaks, 0 to 1, shown as opacity; None: all joints are opaque.
         threshold: joints with an error below it are right.
         side_px: longer side of the picture made.
 
@@ -60,17 +70,23 @@ def overlay(
     known = np.isfinite(xy_pred).all(1)
     right = known & valid & (np.nan_to_num(np.asarray(errors, float), nan=np.inf) < threshold)
     pred, true = _scaled(xy_pred, scale), _scaled(xy_true, scale)
-    colours = [RIGHT if right[k] else WRONG if valid[k] else REJECTED for k in range(len(skeleton))]
+    opacity = np.ones(len(skeleton)) if confidence is None else opacity_of(confidence)
+    colours, layer = joint_colours(skeleton), Layer(stretch_contrast(picture))
     for a, b in skeleton.limbs:
-        if known[a] and known[b] and valid[a] and valid[b]:
-            _line(picture, pred[a], pred[b], LIMB, 1)
-    for k in np.flatnonzero(valid & known & ~right):
-        _line(picture, pred[k], true[k], WRONG, 2)
-    for k in np.flatnonzero(valid):
-        _ring(picture, true[k], 6, TRUTH)
+        if known[a] and known[b]:
+            faint = min(opacity[a], opacity[b])
+            _line(layer, pred[a], pred[b], limb_colour(colours, a, b), LIMB_PX, faint)
+    for k in np.flatnonzero(valid & ~right):
+        if known[k]:
+            _line(layer, pred[k], true[k], WRONG, 2)
+        layer.ring(_fixed(true[k]), RING_PX, EDGE, 4)
+        layer.ring(_fixed(true[k]), RING_PX, TRUTH, 2)
     for k in np.flatnonzero(known):
-        _disc(picture, pred[k], 4 if valid[k] else 2, colours[k])
-    return picture
+        middle = RIGHT if right[k] else WRONG if valid[k] else REJECTED
+        for radius, colour in ((DOT_PX + 1, EDGE), (DOT_PX, colours[k])):
+            layer.disc(_fixed(pred[k]), radius, colour, opacity[k])
+        layer.disc(_fixed(pred[k]), MIDDLE_PX, middle)
+    return layer.on_picture()
 
 
 def best_and_worst(errors: np.ndarray, valid: np.ndarray, n: int, threshold: float = 0.05) -> BestAndWorst:
@@ -126,16 +142,6 @@ def _fixed(xy: np.ndarray) -> tuple[int, int]:
     return x, y
 
 
-def _line(picture: np.ndarray, a: np.ndarray, b: np.ndarray, colour, width: int) -> None:
-    cv2.line(picture, _fixed(a), _fixed(b), EDGE, width + 2, cv2.LINE_AA, SHIFT)
-    cv2.line(picture, _fixed(a), _fixed(b), colour, width, cv2.LINE_AA, SHIFT)
-
-
-def _ring(picture: np.ndarray, at: np.ndarray, radius: int, colour: Colour) -> None:
-    cv2.circle(picture, _fixed(at), radius << SHIFT, EDGE, 4, cv2.LINE_AA, SHIFT)
-    cv2.circle(picture, _fixed(at), radius << SHIFT, colour, 2, cv2.LINE_AA, SHIFT)
-
-
-def _disc(picture: np.ndarray, at: np.ndarray, radius: int, colour: Colour) -> None:
-    cv2.circle(picture, _fixed(at), (radius + 1) << SHIFT, EDGE, -1, cv2.LINE_AA, SHIFT)
-    cv2.circle(picture, _fixed(at), radius << SHIFT, colour, -1, cv2.LINE_AA, SHIFT)
+def _line(layer: Layer, a: np.ndarray, b: np.ndarray, colour: Colour, width: int, opacity: float = 1.0) -> None:
+    layer.line(_fixed(a), _fixed(b), EDGE, width + 2, opacity)
+    layer.line(_fixed(a), _fixed(b), colour, width, opacity)

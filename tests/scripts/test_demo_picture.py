@@ -9,6 +9,8 @@ import numpy as np
 
 from zoopose.datasets.open import open_data
 from zoopose.evaluation.inference import Predictions
+from zoopose.evaluation.report.overlay_gallery import GAP_PX as GAP
+from zoopose.evaluation.report.overlay_gallery import before_after_gallery
 from zoopose.scripts.demo_picture import COLUMNS, GAP_PX, SIDE_PX, STRIP_PX, draw_result, spread, write_result
 
 
@@ -45,3 +47,16 @@ def test_a_row_for_every_network(tiny_coco, tmp_path):
     np.testing.assert_array_equal(*np.split(draw_result(dataset, {"a": right, "a ": right}, dataset.skeleton), 2))
     write_result(tmp_path / "result.png", dataset, {"a": right, "b": wrong}, dataset.skeleton)
     np.testing.assert_array_equal(cv2.imread(str(tmp_path / "result.png"))[..., ::-1], picture)
+
+
+def test_pairs_of_the_same_frames_stand_side_by_side(tiny_coco, tmp_path):
+    dataset = open_data(f"coco:{tiny_coco(tmp_path)}")
+    right, wrong = predictions(dataset), predictions(dataset, 30.0)
+    block = before_after_gallery("Both", dataset, {"before": wrong, "after": right}, dataset.skeleton, 3)
+    assert len(block.items) == 3 and "before, after" in block.note
+    joints = int((right.visible[0] == 2).sum())
+    assert block.items[0].caption == f"{dataset.ids[0]}: before 0 of {joints} right, after {joints} of {joints} right"
+    for item in block.items:
+        height, width = item.image.shape[:2]
+        assert width == 2 * height + GAP and block.max_side_px == 2 * 384
+        assert (item.image[:, :height] != item.image[:, -height:]).any()

@@ -6,6 +6,7 @@ from hypothesis.extra.numpy import arrays
 
 from zoopose.errors import ZooposeError
 from zoopose.evaluation.report import overlays as pictures
+from zoopose.pose.draw import LEFT, RIGHT
 from zoopose.pose.skeleton import Skeleton
 
 SKELETON = Skeleton("stick", ("left_end", "right_end", "middle"), limbs=((0, 2), (1, 2)))
@@ -76,3 +77,20 @@ def test_best_are_no_worse_than_worst(errors, valid, n):
     assert not set(best) & set(worst)
     share = [(errors[i][valid[i]] < 0.05).mean() for i in [*best, *worst[::-1]]]
     assert share == sorted(share, reverse=True)
+
+
+def test_sides_have_two_colours_and_confidence_is_opacity():
+    xy = np.array([(8, 8), (56, 8), (31.5, 48)], float)
+    opaque = pictures.overlay(CROP, xy, xy, ALL, SKELETON)
+    assert colour_at(opaque, (xy[0] + xy[2]) / 2) == LEFT and colour_at(opaque, (xy[1] + xy[2]) / 2) == RIGHT
+    faint = pictures.overlay(CROP, xy, xy, ALL, SKELETON, confidence=np.array([1.0, 0.0, 1.0]))
+    assert colour_at(faint, (xy[0] + xy[2]) / 2) == LEFT
+    np.testing.assert_allclose(colour_at(faint, (xy[1] + xy[2]) / 2), 90 + 0.2 * (np.array(RIGHT) - 90), atol=1)
+    assert colour_at(faint, xy[1]) == pictures.RIGHT  # whether a joint is right stays readable
+
+
+def test_contrast_is_stretched_for_display():
+    crop = np.random.default_rng(0).integers(20, 60, (64, 64, 3), dtype=np.uint8)
+    nothing = np.full((3, 2), np.nan)
+    shown = pictures.overlay(crop, nothing, XY, ~ALL, SKELETON, side_px=64)
+    assert shown.min() < 20 and shown.max() > 235 and crop.min() >= 20 and crop.max() < 60
