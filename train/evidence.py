@@ -1,8 +1,8 @@
 """Evidence of what an adaptation does to a network, from target frames without labels. It is measured after every epoch.
 
 Each kind of evidence has a module: box fill (`evaluation/box_fill.py`, measured by the guard), the joints that the start network
-was sure of (`evaluation/start_reference.py`), the pose prior of the source (`evaluation/pose_prior.py`), and facing
-(`pose/facing.py`). What follows from it is in `train/verdict.py`.
+was sure of (`evaluation/start_reference.py`), the pose prior of the source (`pose/prior.py`), and facing (`pose/facing.py`). What
+follows from it is in `train/verdict.py`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from torch import nn
 
 from ..datasets.views import Subset
 from ..evaluation.inference import PredictConfig, Predictions, predict
-from ..evaluation.pose_prior import PosePrior
 from ..evaluation.score import BATCH
 from ..evaluation.start_reference import StartReference, near, trust_in_joints
 from ..pose.checkpoints import Loaded
 from ..pose.facing import certainty, front_and_back, neighbours_agree, share_that_agrees
 from ..pose.input_spec import InputSpec
+from ..pose.prior import PosePrior
 from .run_state import Run
 
 Numbers = dict[str, float]  # name -> value; only those that can be measured
@@ -59,7 +59,8 @@ class Evidence:
     - `views`: share of the joints that a frame and its mirror image put at the same place. Agreement with itself raises it, whether
       the network is right or wrong.
     - `kept_size`, `kept_place`: see `StartReference`.
-    - `pose_prior`: distance from the source's pose prior.
+    - `pose_prior`: median over the frames of the mean distance of the joints from the source's pose prior, see
+      `PosePrior.edge_distance`.
     - `facing_views`, `facing_neighbours`, `facing_certainty`: share of frames that face the same way as their mirror image, and as
       the next frame of their recording; and how decided that is, see `certainty`.
 
@@ -135,10 +136,12 @@ class Evidence:
         if mirrored is not None:
             numbers["views"] = float(near(xy, mirrored, box)[found.read].mean())
         if self.state["prior"]:
-            numbers["pose_prior"] = PosePrior.from_dict(self.state["prior"]).distance(xy, box)
+            distance = PosePrior.from_dict(self.state["prior"]).edge_distance(xy[found.read], box[found.read])
+            known = distance[np.isfinite(distance).any(1)]
+            numbers["pose_prior"] = float(np.median(np.nanmean(known, 1))) if len(known) else math.nan
         numbers |= _facing(few, xy[found.read], None if mirrored is None else mirrored[found.read], found.read)
-        known: Numbers = self._of_first_rank(_finite(numbers))
-        return known
+        first: Numbers = self._of_first_rank(_finite(numbers))
+        return first
 
     def _of_first_rank(self, value: Any) -> Any:
         return self.run.fabric.broadcast(value)

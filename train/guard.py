@@ -11,14 +11,15 @@ import numpy as np
 from ..datasets.pictures import Fault, SafeDataset
 from ..datasets.sample import PoseDataset
 from ..datasets.views import Subset
+from ..errors import DataError
 from ..evaluation.box_fill import BoxFill, limit_of, share_of_whole_pictures, tightened, zoom_of
 from ..evaluation.inference import PredictConfig, Predictions, predict
 from ..evaluation.options import ReadingOptions
-from ..evaluation.pose_prior import PosePrior
 from ..evaluation.run_folder import RunFolder
 from ..evaluation.score import BATCH
 from ..pose import weights
 from ..pose.checkpoints import Loaded, copy_checkpoint
+from ..pose.prior import PosePrior
 from ..progress import log
 from .evidence import Evidence
 from .run_state import Run
@@ -54,6 +55,7 @@ class Guard:
         growth: share by which the distance may grow over that of the start network, see `limit_of`.
         reading: how pictures are read.
         evidence: what else is measured; None: nothing.
+        refuses_networks: False: evidence is measured, and no network is refused. The run still ends above the limit.
     """
 
     source: PoseDataset
@@ -63,6 +65,7 @@ class Guard:
     growth: float
     reading: ReadingOptions = ReadingOptions()
     evidence: Evidence | None = None
+    refuses_networks: bool = True
     state: dict[str, Any] = field(default_factory=dict, init=False)
 
     def state_dict(self) -> dict[str, Any]:
@@ -110,8 +113,14 @@ class Guard:
         elif fill:
             self._measure_start(fill, found)
         if self.evidence:
-            prior = PosePrior.of(*labels, self.source.skeleton) if labels and "off" not in self.state else None
+            prior = self._prior(*labels) if labels and "off" not in self.state else None
             self.evidence.begin(_spread(self.target), found, prior)
+
+    def _prior(self, xy_px: np.ndarray, known: np.ndarray, box_xywh: np.ndarray) -> PosePrior | None:
+        try:
+            return PosePrior.fit(xy_px, known, box_xywh, self.source.skeleton)
+        except DataError:  # too few labels
+            return None
 
     def _reason_off(self, fill: BoxFill | None, found: Predictions) -> str:
         """Why box fill cannot be computed; empty where it can."""
@@ -162,7 +171,7 @@ class Guard:
         numbers = {"spread": spread / max(state["spread"], 1e-9)}
         if evidence:
             numbers = evidence.after_epoch(_spread(self.target), found, {"box_fill": distance, **numbers})
-            state["refused"] = objection(evidence.start, numbers, self.growth)
+            state["refused"] = objection(evidence.start, numbers, self.growth) if self.refuses_networks else ""
         if not distance <= state["limit"]:  # a network whose joints are no numbers is past it too
             state["stopped"] = self.run.epoch
             state["outcome"] = SENTENCE.format(how=SHRINK if spread < state["spread"] else CHANGE)
