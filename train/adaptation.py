@@ -169,7 +169,9 @@ def outcome_facts(guard: Guard | None, run: Run, chosen: str) -> dict[str, Any]:
     Args:
         chosen: how it was, unless it is the start network.
     """
-    facts = {"model_best": chosen if run.best_epoch else "the network the run began with"}
+    facts: dict[str, Any] = {
+        "model_best": chosen if run.best_epoch else f"the network the run began with; of others: {chosen}"
+    }
     if guard:
         facts["guard"] = guard.facts()
     return {**facts, "verdict": verdict_on(guard, run).to_dict()}

@@ -78,7 +78,7 @@ class Evidence:
     @property
     def start(self) -> Mapping[str, float]:
         """Numbers of the start network; empty where nothing was measured."""
-        return self.state.get("start", {})
+        return dict(self.state.get("start", {}))
 
     @property
     def epochs(self) -> list[Mapping[str, float]]:
@@ -165,6 +165,6 @@ def _facing(few: Subset, xy: np.ndarray, mirrored: np.ndarray | None, read: np.n
     numbers = {"facing_certainty": certainty(joints, [xy] if mirrored is None else [xy, mirrored])}
     if mirrored is not None:
         numbers["facing_views"] = share_that_agrees(heading, joints.heading(mirrored))
-    names = [few.shots[i] or str(few.meta_of(i).get("group") or "") for i in np.flatnonzero(read)]
+    names = [few.shots[i] or str(few.meta_of(i).get("group") or "") for i in np.flatnonzero(read).tolist()]
     neighbours = neighbours_agree(heading, names)
     return numbers if neighbours is None else {**numbers, "facing_neighbours": neighbours}
