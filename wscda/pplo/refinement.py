@@ -44,6 +44,6 @@ def refine(options: PploOptions) -> Path:
             *before_after_of_run(run.folder, inputs.target, fabric.device),
             *label_blocks_of_run(run.folder, inputs.target, start.skeleton),
         ]
-        finish(validation, run, options, {"method": "PPLO", **outcome_facts(guard, CHOSEN), **data}, blocks)
+        finish(validation, run, options, {"method": "PPLO", **outcome_facts(guard, run, CHOSEN), **data}, blocks)
     log_outcome(options.target, run, guard, f"{RunFolder.BEST}: {CHOSEN}; {LAST}: the end of the refinement")
     return run.folder.path
