@@ -13,10 +13,11 @@ from typing import Annotated, ClassVar, Literal
 from ..commandline.flags import dead, expert, flag
 from ..commandline.limits import COUNT, COUNT_OR_ZERO, SHARE, Limits
 from ..train.options import RESNET, LabelOptions
+from .online.options import OnlineOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class CcsslOptions(LabelOptions):
+class CcsslOptions(OnlineOptions, LabelOptions):
     """`zoopose ccssl`."""
 
     TITLE: ClassVar[str] = "CC-SSL"
@@ -52,7 +53,7 @@ class CcsslOptions(LabelOptions):
     # per optimiser step; one step is then 3 % of the labelling network, so that single steps do not show in the labels
     ema: Annotated[float, SHARE, expert()] = 0.97
     """a teacher makes the labels: a running average of the network. This is the share that it keeps at each step; 0: no teacher
-    (the published code has none)"""
+    (the published code has none). With --online the default is 0.99"""
     views: Annotated[int, Limits(0, 1000)] = 4
     """number of changed copies of a frame over which its labels are averaged"""
     view_rotation: Annotated[float | None, Limits(0, 360), expert()] = None

@@ -19,6 +19,8 @@ from ..train.options import FitOptions
 from ..train.run_state import Run
 from ..train.selftraining.config import SelfTrainingConfig
 from .base_step import Admission
+from .online.config import IDLE as IDLE_ONLINE
+from .online.config import with_online_defaults
 from .options import CcsslOptions
 
 ROUNDS = 6  # of labelling, whatever the number of epochs; the published code makes 6 in 60 epochs
@@ -59,6 +61,7 @@ IDLE: tuple[tuple[str, Callable[[CcsslOptions], bool], str], ...] = (
         for name in ("view_rotation", "view_scale", "no_view_flip", "no_invariance")
     ),
     ("select", lambda o: bool(o.select_on_target), "with --select-on-target"),
+    *IDLE_ONLINE,
 )
 
 
@@ -76,7 +79,7 @@ def with_defaults(options: CcsslOptions) -> CcsslOptions:
         if options.schedule == FitOptions.schedule:
             # the default schedule is that of supervised training; the published adaptation has a constant rate
             options = replace(options, schedule=())
-    return options
+    return with_online_defaults(options) if options.online else options
 
 
 def _refuse(options: CcsslOptions) -> None:

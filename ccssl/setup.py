@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from lightning_fabric import Fabric
 from torch import nn
@@ -18,7 +20,7 @@ from ..pose.skeleton import Skeleton
 from ..train.adaptation import AdaptationStart
 from ..train.feeds.base import FeedConfig
 from ..train.feeds.crops import CacheConfig, CropFeed
-from ..train.feeds.labelled import augmentation_for, target_config
+from ..train.feeds.labelled import augmentation_for, encoding_of, target_config
 from ..train.run_state import Run
 from ..train.selftraining.config import SelfTrainingFeeds
 from ..train.selftraining.labeller import Execution
@@ -30,6 +32,9 @@ from .consistency import Views
 from .framing import FRAMINGS
 from .label_score import scorer_for
 from .labelling import Labeller, LabelRules
+from .online.config import online_config
+from .online.feed import OnlineFeed
+from .online.step import OnlineStep
 from .options import CcsslOptions
 from .original.setup import original_step
 from .propagation import Temporal
@@ -58,7 +63,10 @@ def step_for(
     source, target = (feed_for(options, inputs, fabric, stream) for stream in (Stream.SOURCE, Stream.TARGET))
     calibrator = calibrator_for(options, inputs, target, fabric)
     loss = loss_for(options, network)
-    return CcsslStep(
+    kind: Callable[..., CcsslStep] = CcsslStep
+    if options.online:
+        kind = partial(OnlineStep, online=online_config(options, encoding_of(options)), network=run.plain)
+    return kind(
         SelfTrainingFeeds(source, target, None if few is None else labelled_feed(options, few, network, fabric)),
         labeller_for(options, network, target.crops, fabric),
         fabric,
@@ -81,7 +89,7 @@ def feed_for(options: CcsslOptions, inputs: AdaptationStart, fabric: Fabric, str
     augmentation = augmentation_for(options, name, network.skeleton)
     if is_target and options.target_occlusion is not None:
         augmentation = replace(augmentation, occlusion=options.target_occlusion)
-    return CropFeed(
+    feed = (OnlineFeed if is_target and options.online else CropFeed)(
         inputs.target if is_target else inputs.labelled,
         network.spec,
         augmentation,
@@ -90,6 +98,9 @@ def feed_for(options: CcsslOptions, inputs: AdaptationStart, fabric: Fabric, str
         # the target's crops are labelled too, so their padding does not depend on the augmentation
         cache=CacheConfig.of(options, 1 / 2, padded=is_target),
     )
+    if isinstance(feed, OnlineFeed):
+        feed.easy = augmentation_for(options, options.easy_augment, network.skeleton)
+    return feed
 
 
 def labeller_for(options: CcsslOptions, network: Loaded, crops: CropCache, fabric: Fabric) -> Labeller:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .geometry import apply, hw_of, view_matrix, warp
+from .geometry import apply, compose, hw_of, view_matrix, warp
 from .random_draws import BatchPart, Draws, drawn, generator_of_batch, uniform
 
 
@@ -121,6 +121,7 @@ def augment(
     flip_order: np.ndarray,
     generator: Draws,
     margin: float = 1.0,
+    framing: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Make one augmented view of each crop.
 
@@ -133,6 +134,7 @@ def augment(
         flip_order: (K,) index of each joint's partner, see `Skeleton.flip_order`.
         generator: on the CPU; a `BatchPart` where the crops are part of a batch.
         margin: see `crops`.
+        framing: (2, 3), from px of the crop to px of the reframed crop that the views are made of; None: the crop itself.
 
     Returns:
         images (B, 3, H, W) float in 0..1, xy_view (B, K, 2) in px of the view, visible (B, K), view_from_crop (B, 2, 3).
@@ -144,6 +146,8 @@ def augment(
     if plain is not None:
         still, _ = draw_views(Augmentation(), len(crops), size_hw, generator, crop_hw, margin)
         matrix, flip = torch.where(plain[:, None, None], still, matrix), flip & ~plain
+    if framing is not None:
+        matrix = compose(matrix, framing.to(matrix))
     unmoved = crop_hw == size_hw and bool((matrix == torch.eye(2, 3)).all())
     matrix, flip = matrix.to(device), flip.to(device)
     images = crops.float() / 255

@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from zoopose.errors import DataError
 from zoopose.files import atomic_path
@@ -21,6 +22,7 @@ from zoopose.progress import Progress
 
 _CHUNK_BYTES = 1 << 20
 _TIMEOUT_S = 60
+_AGAIN = "try again later; the address may have moved: look at the data set's page"
 
 
 @dataclass(frozen=True)
@@ -32,37 +34,82 @@ class Fetched:
     sha256: str
 
 
-def fetch(url: str, path: Path, sha256: str = "") -> Fetched:
+def fetch(url: str, path: Path, sha256: str = "", *, resume: bool = False) -> Fetched:
     """Downloads a file to `path`, which takes the name only when it is whole.
 
     Args:
         url: http, https or file.
         path: where to.
         sha256: what is known of it; "" checks the length only, as far as the server tells it.
+        resume: keep what has come of a transfer that was cut short, as `path` with .part behind its name, and go on from there
+            the next time. A server that does not send parts of a file sends all of it again.
 
     Raises:
         DataError: no such address or no connection, a transfer cut short, another checksum, no room on the disk.
     """
-    again = "try again later; the address may have moved: look at the data set's page"
-    digest, size = hashlib.sha256(), 0
     try:
+        if resume:
+            return _fetch_on(url, path, sha256)
         with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer, atomic_path(path) as temporary:
-            total = int(answer.headers.get("Content-Length") or 0)
-            _need_room(path.parent, total)
-            with open(temporary, "wb") as file, Progress(f"fetching {path.name}", total >> 20, "MiB") as progress:
-                while chunk := answer.read(_CHUNK_BYTES):
-                    file.write(chunk)
-                    digest.update(chunk)
-                    size += len(chunk)
-                    progress.add((size >> 20) - progress.done)
-            if total and size != total:
-                raise DataError(f"{total} bytes from {url}", f"{size}: the transfer was cut short", again)
-            if sha256 and digest.hexdigest() != sha256:
-                found = f"{digest.hexdigest()} ({size} bytes)"
-                raise DataError(f"a file with the SHA-256 {sha256} from {url}", found, again)
+            got = _write(answer, temporary, url, path.name)
+            _check(got, sha256, url)
+            return Fetched(path, got.size, got.sha256)
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError, ValueError) as error:
-        raise DataError(f"an answer from {url}", f"{type(error).__name__}: {error}", again) from error
+        raise DataError(f"an answer from {url}", f"{type(error).__name__}: {error}", _AGAIN) from error
+
+
+def _fetch_on(url: str, path: Path, sha256: str) -> Fetched:
+    """`fetch`, from where an earlier one was cut short."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    have = part.stat().st_size if part.is_file() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        answer = urllib.request.urlopen(request, timeout=_TIMEOUT_S)
+    except urllib.error.HTTPError as error:
+        if error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise
+        have, answer = 0, urllib.request.urlopen(url, timeout=_TIMEOUT_S)
+    with answer:
+        goes_on = answer.status == http.client.PARTIAL_CONTENT
+        goes_on = goes_on and str(answer.headers.get("Content-Range", "")).startswith(f"bytes {have}-")
+        got = _write(answer, part, url, path.name, have if goes_on else 0)
+    try:
+        _check(got, sha256, url)
+    except DataError:
+        part.unlink()  # whole, and another file: nothing to go on with
+        raise
+    os.replace(part, path)
+    return Fetched(path, got.size, got.sha256)
+
+
+def _write(answer: Any, path: Path, url: str, name: str, have: int = 0) -> Fetched:
+    """Write what a server sends to `path`, after the first `have` bytes of it.
+
+    Raises:
+        DataError: less came than the server has said, or there is no room.
+    """
+    digest, size = hashlib.sha256(), have
+    coming = int(answer.headers.get("Content-Length") or 0)
+    total = coming and have + coming
+    _need_room(path.parent, coming)
+    with open(path, "r+b" if have else "wb") as file, Progress(f"fetching {name}", total >> 20, "MiB") as progress:
+        for _ in range(-(-have // _CHUNK_BYTES)):
+            digest.update(file.read(min(_CHUNK_BYTES, have - file.tell())))
+        progress.add(size >> 20)
+        while chunk := answer.read(_CHUNK_BYTES):
+            file.write(chunk)
+            digest.update(chunk)
+            size += len(chunk)
+            progress.add((size >> 20) - progress.done)
+    if total and size != total:
+        raise DataError(f"{total} bytes from {url}", f"{size}: the transfer was cut short", _AGAIN)
     return Fetched(path, size, digest.hexdigest())
+
+
+def _check(got: Fetched, sha256: str, url: str) -> None:
+    if sha256 and got.sha256 != sha256:
+        raise DataError(f"a file with the SHA-256 {sha256} from {url}", f"{got.sha256} ({got.size} bytes)", _AGAIN)
 
 
 def _need_room(folder: Path, size: int) -> None:

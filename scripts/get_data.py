@@ -8,7 +8,12 @@ Examples:
 
     zoopose data get animal_pose
 
-Without --run nothing is downloaded. If a data set has no public address, the command prints whom to ask.
+    zoopose data get livestock --run
+
+    zoopose data get livestock --from Livestock-keypoint-detection
+
+Without --run nothing is downloaded. If a data set has no public address, the command prints whom to ask. livestock is the public
+data of the adaptation benchmark and of `zoopose demo --real`: crops of horses and cattle, read as coco:FILE.
 """
 
 from __future__ import annotations
@@ -41,6 +46,8 @@ class GetOptions:
     """download the data set; default: print the commands to get it"""
     keep: bool = False
     """keep the archives after unpacking"""
+    from_folder: Annotated[str, flag("--from", metavar="FOLDER|ZIP")] = ""
+    """copy of the published repository (for livestock); nothing is downloaded"""
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,7 @@ class DownloadSource:
     by_hand: str = ""
 
 
+LIVESTOCK = "livestock"  # fetched and cropped by `get_livestock`; its files are read as coco:FILE
 _COCO = "http://images.cocodataset.org"
 _COCO_SOURCE = DownloadSource(
     "coco2017",
@@ -149,21 +157,33 @@ def run(options: GetOptions) -> list[Path]:
         DataError: see `download`.
     """
     name, _, path = options.data.partition(":")
-    if name not in DOWNLOAD_SOURCES:
-        near = difflib.get_close_matches(name, DOWNLOAD_SOURCES, 1, 0.5)
-        expected = f"a data set out of {', '.join(DOWNLOAD_SOURCES)} (coco, images and video are your own)"
+    known = [*DOWNLOAD_SOURCES, LIVESTOCK]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1, 0.5)
+        expected = f"a data set out of {', '.join(known)} (coco, images and video are your own)"
         raise OptionError(expected, repr(options.data), f"zoopose data get {near[0]}" if near else "")
-    source = DOWNLOAD_SOURCES[name]
-    root = Path(options.root or path or Path("animal_data") / source.folder).expanduser()
-    rules = [
-        ("split", lambda o: not any(a.split for a in source.archives), f"with {name}: its parts do not come apart"),
-        ("keep", lambda o: not o.run, "without --run: nothing is fetched"),
-    ]
-    warn_of_idle(options, rules)
+    folder = LIVESTOCK if name == LIVESTOCK else DOWNLOAD_SOURCES[name].folder
+    root = Path(options.root or path or Path("animal_data") / folder).expanduser()
     if options.root and path and Path(options.root) != Path(path):
         raise OptionError(
             "one folder", f"--root {options.root} and {options.data}", f"zoopose data get {name} --root {path}"
         )
+    if name == LIVESTOCK:
+        from zoopose.scripts.get_livestock import get_livestock
+
+        return get_livestock(options, root)
+    return _get_source(options, name, root)
+
+
+def _get_source(options: GetOptions, name: str, root: Path) -> list[Path]:
+    """Print the way to a data set of the table, or go it; returns the folders and files that are new."""
+    source = DOWNLOAD_SOURCES[name]
+    rules = [
+        ("split", lambda o: not any(a.split for a in source.archives), f"with {name}: its parts do not come apart"),
+        ("keep", lambda o: not o.run, "without --run: nothing is fetched"),
+        ("from_folder", lambda o: True, f"with {name}: only livestock is made from a copy"),
+    ]
+    warn_of_idle(options, rules)
     wanted = [a for a in source.archives if options.split == "all" or a.split in ("", options.split)]
     missing = [a for a in wanted if not all((root / entry).exists() for entry in a.makes)]
     log.info("%s: %s", name, source.page)

@@ -18,4 +18,5 @@ class Stream(IntEnum):
     STYLE = 78  # which target pictures take the style of a source picture
     ORIGINAL_LABELLING = 78  # views of the 2020 labelling; no run has both
     CALIBRATION = 79  # views of the labelled pictures on which confidence is calibrated
+    HARD_VIEWS = 80  # what the hard views of the online step cover
     DOMAIN_PROBE = 91  # folds of the domain probe

@@ -19,11 +19,11 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from zoopose.commandline.flags import flag
 from zoopose.commandline.limits import PROCESSES, Limits, check_limits
@@ -33,9 +33,12 @@ from zoopose.progress import log
 
 from . import data, far, joined, scores, table
 from .columns import columns_of
-from .config import CCSSL, COMPARISONS, CONFIGS, WSCDA, Column
-from .plan import build
-from .run import Runner
+from .config import CCSSL, COMPARISONS, CONFIGS, PAIRS
+from .machine import machine
+from .plan import build, seeds_of
+from .recipes import SYNTHETIC, Recipes
+from .run import Runner, threads_each
+from .store import CELLS, Store
 
 README = Path(__file__).with_name("README.md")
 
@@ -48,20 +51,20 @@ class BenchmarkOptions:
     """folder with an animal a folder: NAME/train.json and test.json, or NAME/all.json, in COCO format"""
     out: str = "runs/adaptation"
     """run folder; each configuration has its own in it"""
-    config: Literal["small", "full"] = "small"
-    """small: about two hours on two processor cores; full: for a GPU"""
+    config: Literal["small", "scratch", "full"] = "small"
+    """small: a pre-trained network, for processor cores; scratch: a small network from random weights; full: for a GPU"""
     comparison: Literal["ccssl", "wscda"] = "ccssl"
-    """whose pairs and columns are taken where none are asked for; and whose tables --write changes: those of WS-CDA also where a
-    column of it is asked for"""
+    """whose pairs and columns are taken where none are asked for, and whose tables --write changes"""
     pairs: str = ""
-    """SOURCE:TARGET,...; SOURCE may be `synthetic` or `synthetic_tiger`, which are renderings made here, or several animals,
-    A+B:TARGET; TARGET may be NAME_third or NAME_upside_down, which are made here too; default: those of the comparison"""
+    """SOURCE:TARGET,..., or groups of them: main, far; SOURCE may be `synthetic` or `synthetic_tiger`, which are renderings made
+    here, or several animals, A+B:TARGET; TARGET may be NAME_third or NAME_upside_down, which are made here too; default: those of
+    the comparison"""
     columns: str = ""
     """columns or ablations, by name; default: those of the comparison, no ablation"""
     ablations: bool = False
     """all ablations as well"""
     seeds: str = ""
-    """whole numbers; default: those of the configuration"""
+    """whole numbers, for every column; default: as many as each column has in config.py"""
     set: Annotated[tuple[str, ...], flag(metavar="NAME.OPTION=VALUE ...")] = ()
     """options of a column; a NAME that is none becomes an ablation"""
     jobs: Annotated[int, Limits(1, 512)] = 1
@@ -70,10 +73,15 @@ class BenchmarkOptions:
     """of all of them together; 0: as many as there are processors"""
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     """where to compute"""
+    cells: str = ""
+    """folder of the scores of finished cells, JSON files in a folder for each configuration; default: `cells` beside this program.
+    A cell whose file is there, of the same options and data, is not run"""
+    replace: bool = False
+    """run cells again that are there with other options or data, and replace their scores; otherwise they are refused"""
     list: bool = False
     """only show the commands"""
     table: bool = False
-    """run nothing; the table of what is done"""
+    """run nothing; the tables of the scores that are there. --data is not read"""
     write: str = ""
     """put the tables into this Markdown file, between the markers of configuration and comparison; README: the one beside this
     program"""
@@ -84,53 +92,27 @@ def run(options: BenchmarkOptions) -> dict:
     check_limits(options)
     config = CONFIGS[options.config]
     folder = Path(options.out).resolve() / options.config
-    pairs = _listed(options.pairs) or list(COMPARISONS[options.comparison].pairs)
-    seeds = [_seed(text) for text in _listed(options.seeds)] or list(config.seeds)
-    wanted = _listed(options.columns) or COMPARISONS[options.comparison].columns
-    columns = columns_of(wanted, options.ablations, options.set)
-    comparison = compared(options.comparison, columns)
-
-    @cache
-    def animals(name: str, common: bool) -> data.Animals:
-        if name in data.SYNTHETIC:
-            return data.synthetic(folder, name)
-        if "+" in name:
-            return joined.join(folder, name, [animals(part, common) for part in name.split("+")])
-        root = Path(options.data)
-        if far.kind_of(name)[0] and not (root / name).is_dir():
-            root = far.make(root, folder, name)
-        return data.prepare(root, folder, name, config, common)
-
-    plan = build(config, pairs, columns, seeds, animals, options.accelerator)
-    runner = Runner(folder, plan, options.jobs, options.threads)
-    if options.list:
-        _show(runner)
-        return {}
-    runner.check()
-    whole = True if options.table else runner()
-    results = {
-        "config": options.config,
-        "comparison": comparison,
-        "about": config.about,
-        "pairs": pairs,
-        "seeds": seeds,
-        "columns": {
-            name: {"title": c.title, "kind": c.kind, "options": dict(c.options)} for name, c in columns.items()
-        },
-        "command": _typed(),
-        "machine": table.machine(options.accelerator, options.jobs, runner.threads),
-        **scores.collect(folder, plan, pairs, seeds),
-        "commands": {name: "zoopose " + shlex.join(c.command) for name, c in plan.cells.items() if c.command},
-    }
-    text = table.markdown(results)
-    name = "results" if comparison == CCSSL else f"results_{comparison}"
-    scores.write_results(folder / f"{name}.json", results)
-    table.write_text(folder / f"{name}.md", text)
-    log.info("\n%s\n%s", text, folder / f"{name}.json")
-    if options.write:
-        place = options.config if comparison == CCSSL else f"{options.config} {comparison}"
-        table.refresh(README if options.write == "README" else Path(options.write), place, text)
-    if not whole:
+    comparison = COMPARISONS[options.comparison]
+    pairs = pairs_of(_listed(options.pairs) or comparison.pairs)
+    columns = columns_of(_listed(options.columns), options.ablations, options.set, comparison.columns)
+    recipes = Recipes(config, columns)
+    if not options.columns:
+        recipes = Recipes(config, {name: column for name, column in columns.items() if recipes.has(name)})
+    asked = [_seed(text) for text in _listed(options.seeds)]
+    runner, whole = None, True
+    where = machine(options.accelerator, options.jobs, threads_each(options.threads, options.jobs))
+    store = Store((Path(options.cells).resolve() if options.cells else CELLS) / options.config, where)
+    if not options.table:
+        plan = build(config, pairs, recipes.columns, asked, _animals(options, folder), options.accelerator)
+        runner = Runner(folder, plan, options.jobs, options.threads, store)
+        if options.list:
+            _show(runner)
+            return {}
+        runner.check(options.replace)
+        whole = runner()
+    results = _results(options, pairs, asked, recipes, store)
+    _write(options, folder, results)
+    if runner and not whole:
         raise OptionError(
             "every cell to end well",
             f"{len(runner.failed)} failed: {', '.join(runner.failed)}",
@@ -139,23 +121,73 @@ def run(options: BenchmarkOptions) -> dict:
     return results
 
 
-def compared(asked: str, columns: Mapping[str, Column]) -> str:
-    """The comparison that columns belong to: that of WS-CDA, so that the tables of CC-SSL stay, where one of them is its own."""
-    own = any(column.kind == "adapted" and column.command != "ccssl" for column in columns.values())
-    return WSCDA if own else asked
+def _results(
+    options: BenchmarkOptions, pairs: Sequence[str], asked: Sequence[int], recipes: Recipes, store: Store
+) -> dict[str, Any]:
+    """What results.json holds: see `scores.collect`."""
+    seeds = sorted({seed for column in recipes.columns.values() for seed in seeds_of(column, asked)})
+    return {
+        "config": options.config,
+        "comparison": options.comparison,
+        "about": recipes.config.about,
+        "pairs": list(pairs),
+        "seeds": seeds,
+        "columns": {
+            name: {"title": c.title, "kind": c.kind, "options": dict(c.options)} for name, c in recipes.columns.items()
+        },
+        "command": _typed(),
+        **scores.collect(store, recipes, pairs, seeds),
+    }
+
+
+def _write(options: BenchmarkOptions, folder: Path, results: dict[str, Any]) -> None:
+    """results.json, results.md, and the tables of a Markdown file."""
+    text = table.markdown(results)
+    name = "results" if options.comparison == CCSSL else f"results_{options.comparison}"
+    scores.write_results(folder / f"{name}.json", results)
+    table.write_text(folder / f"{name}.md", text)
+    log.info("\n%s\n%s", text, folder / f"{name}.json")
+    for cell, why in results["others"].items():
+        log.warning("%s: left out, it was measured with other options: %s", cell, why)
+    if options.write:
+        place = options.config if options.comparison == CCSSL else f"{options.config} {options.comparison}"
+        table.refresh(README if options.write == "README" else Path(options.write), place, text)
+
+
+def _animals(options: BenchmarkOptions, folder: Path) -> Callable[[str, bool], data.Animals]:
+    """(name, with the common joints only) -> files in the run folder."""
+
+    @cache
+    def animals(name: str, common: bool) -> data.Animals:
+        if name in SYNTHETIC:
+            return data.synthetic(folder, name)
+        if "+" in name:
+            return joined.join(folder, name, [animals(part, common) for part in name.split("+")])
+        root = Path(options.data)
+        if far.kind_of(name)[0] and not (root / name).is_dir():
+            root = far.make(root, folder, name)
+        return data.prepare(root, folder, name, CONFIGS[options.config], common)
+
+    return animals
+
+
+def pairs_of(names: Sequence[str]) -> list[str]:
+    """Pairs, with the groups of `PAIRS` written out; each once."""
+    return list(dict.fromkeys(pair for name in names for pair in PAIRS.get(name, (name,))))
 
 
 def _show(runner: Runner) -> None:
     log.info("# in %s", runner.run)
+    left = runner.left()
     for cell in runner.plan.cells.values():
         if cell.command:
-            log.info("zoopose %s%s", shlex.join(cell.command), "  # done" if runner.done(cell) else "")
+            log.info("zoopose %s%s", shlex.join(cell.command), "" if cell.name in left else "  # done")
 
 
 def _typed() -> str:
     """The command as typed; of paths, which are one machine's, the last part."""
     words = [
-        w if before not in ("--data", "--out", "--write") else Path(w).name
+        w if before not in ("--data", "--out", "--write", "--cells") else Path(w).name
         for before, w in zip(["", *sys.argv], sys.argv)
     ]
     return shlex.join(["python", "-m", "zoopose.benchmarks.adaptation", *words[1:]])

@@ -12,18 +12,24 @@ from zoopose.errors import OptionError
 from zoopose.train.options import TrainOptions
 from zoopose.wscda.options import PploOptions, WscdaOptions
 
-from .config import ABLATIONS, ADAPTED, CCSSL, COLUMNS, COMPARISONS, Column
+from .config import ABLATIONS, ADAPTED, CCSSL, COLUMNS, COMPARISONS, ONLINE, Column
 
 OPTIONS = {"train": TrainOptions, "ccssl": CcsslOptions, "wscda": WscdaOptions, "pplo": PploOptions}
 
 
-def columns_of(names: Sequence[str], ablations: bool, changes: Sequence[str]) -> dict[str, Column]:
+def columns_of(
+    names: Sequence[str],
+    ablations: bool,
+    changes: Sequence[str],
+    otherwise: Sequence[str] = COMPARISONS[CCSSL].columns,
+) -> dict[str, Column]:
     """Columns by name, with the options that --set changes.
 
     Args:
-        names: of columns and ablations; none for those that compare CC-SSL.
+        names: of columns and ablations, for all pairs; none for those of `otherwise`, of which only some are for far pairs.
         ablations: all ablations as well.
         changes: NAME.OPTION=VALUE; a NAME that is neither is a new ablation.
+        otherwise: columns where none are asked for.
 
     Raises:
         OptionError: an unknown name or option.
@@ -31,7 +37,7 @@ def columns_of(names: Sequence[str], ablations: bool, changes: Sequence[str]) ->
     known = dict(COLUMNS)
     for name, options in ABLATIONS.items():
         known[name] = ablation(name, options)
-    wanted = list(names) or list(COMPARISONS[CCSSL].columns)
+    wanted = list(names) or list(otherwise)
     wanted += [name for name in ABLATIONS if ablations and name not in wanted]
     for change in changes:
         left, equals, value = change.partition("=")
@@ -48,13 +54,18 @@ def columns_of(names: Sequence[str], ablations: bool, changes: Sequence[str]) ->
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             raise OptionError(f"columns out of {', '.join(known)}", repr(name), near[0] if near else "")
-    return {name: known[name] for name in wanted}
+    return {name: replace(known[name], named=True) if name in names else known[name] for name in wanted}
+
+
+def ablated(name: str) -> str:
+    """The column that an ablation changes: `online` where its name begins so, otherwise `zoopose`."""
+    return ONLINE if name.startswith(f"{ONLINE}_") else ADAPTED
 
 
 def ablation(name: str, options: Mapping[str, Any]) -> Column:
-    """The column `zoopose` with other options."""
-    base = COLUMNS[ADAPTED]
-    return replace(base, title=name, options={**base.options, **options})
+    """The column that an ablation changes, with other options and one seed."""
+    base = COLUMNS[ablated(name)]
+    return replace(base, title=name, options={**base.options, **options}, seeds=1, far=False)
 
 
 def _check_option(column: Column, option: str) -> None:

@@ -28,10 +28,10 @@ from zoopose.progress import log
 from zoopose.synthetic.writers import JOINT_ROWS, synthetic_folder
 
 from .config import COMMON_JOINTS, Config
+from .recipes import SYNTHETIC
 
 BLOCKS = 10  # runs of neighbouring pictures that stay together where there are no recordings to go by
 CHECKED = 16  # training pictures an oracle's log is scored on; they decide nothing
-SYNTHETIC = {"synthetic": "horse", "synthetic_tiger": "tiger"}  # sources that are drawn here -> what is drawn
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class Animals:
         scored: what target networks are scored on; its parts "all" and "held" (what an oracle has not seen) are in `parts`.
         folds: (train, check, part) of every oracle.
         counts: pictures by file name.
+        run: the run folder.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Animals:
     parts: str
     folds: tuple[tuple[str, str, str], ...]
     counts: Mapping[str, int]
+    run: Path = Path()
 
 
 def prepare(root: Path, run: Path, name: str, config: Config, common: bool) -> Animals:
@@ -103,14 +105,14 @@ def _folded(run: Path, out: str, data: dict, config: Config) -> Animals:
     for number in range(config.folds_run):
         # the last fold first: with two of them the oracle learns from the first half
         held = (config.folds - 1 - number) % config.folds
-        parts[f"held{number}"] = _ids(data, fold == held)
-        train = write(run, f"{out}/fold{number}.json", _where(data, fold != held))
-        check = write(run, f"{out}/fold{number}_check.json", _first(_where(data, fold != held)))
+        parts[f"held{number}"] = ids_of(data, fold == held)
+        train = write(run, f"{out}/fold{number}.json", where(data, fold != held))
+        check = write(run, f"{out}/fold{number}_check.json", _first(where(data, fold != held)))
         folds.append((train, check, f"held{number}"))
     parts["held"] = [i for name, ids in parts.items() if name.startswith("held") for i in ids]
     fifth = fold_of(data["images"], 5) == 4
-    write(run, f"{out}/train.json", _where(data, ~fifth))
-    write(run, f"{out}/valid.json", _where(data, fifth))
+    write(run, f"{out}/train.json", where(data, ~fifth))
+    write(run, f"{out}/valid.json", where(data, fifth))
     return _animals(run, out, parts, "train.json", "valid.json", "all.json", "all.json", tuple(folds))
 
 
@@ -122,7 +124,7 @@ def _animals(
     counts = {
         path: len(json.loads((run / path).read_text())["images"]) for path in {*paths, *(part[0] for part in folds)}
     }
-    return Animals(Path(out).name, *paths, f"{out}/parts.json", folds, counts)
+    return Animals(Path(out).name, *paths, f"{out}/parts.json", folds, counts, run)
 
 
 def recording_of(image: Mapping[str, Any]) -> str:
@@ -188,7 +190,8 @@ def _read(path: Path) -> dict:
     return data
 
 
-def _where(data: dict, flags: np.ndarray) -> dict:
+def where(data: dict, flags: np.ndarray) -> dict:
+    """The same COCO file with some of its pictures: (N,) bool."""
     images = [image for image, wanted in zip(data["images"], flags) if wanted]
     ids = {image["id"] for image in images}
     return {**data, "images": images, "annotations": [a for a in data["annotations"] if a["image_id"] in ids]}
@@ -198,10 +201,10 @@ def _first(data: dict) -> dict:
     count = len(data["images"])
     flags = np.zeros(count, bool)
     flags[np.linspace(0, count - 1, min(CHECKED, count)).astype(int)] = True
-    return _where(data, flags)
+    return where(data, flags)
 
 
-def _ids(data: dict, flags: np.ndarray) -> list[str]:
+def ids_of(data: dict, flags: np.ndarray) -> list[str]:
     """Ids as `CocoKeypoints` gives them."""
     names = {image["id"]: image["file_name"] for image, wanted in zip(data["images"], flags) if wanted}
     return [f"{names[a['image_id']]}#{a['id']}" for a in data["annotations"] if a["image_id"] in names]

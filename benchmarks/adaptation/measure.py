@@ -36,7 +36,10 @@ from zoopose.pose import weights
 from zoopose.pose.checkpoints import load
 from zoopose.progress import console, log
 
+from .facing import facing_right
+
 TOP = 0.2  # share of the labels that counts as the top
+GUARD = "guard/"  # beginning of the log's columns with evidence of harm
 SELF_SCORE, SOURCE_SCORE = "selfcheck/score", "val/pck"  # what may rank checkpoints without target labels
 
 
@@ -51,8 +54,10 @@ def measure(cell: Mapping[str, Any], accelerator: str = "auto") -> dict[str, Any
         accelerator: where to compute.
 
     Returns:
-        `checkpoints`: list of path, epoch, and `parts`: name -> {"box", "crop"} -> {"right": K counts, "n": K counts};
-        `rounds`: see `label_quality`; `log`: column -> [[epoch, value], ...]; `domains`: see `across_domains`.
+        `checkpoints`: list of path, epoch, and `parts`: name -> {"box", "crop"} -> {"right": K counts, "n": K counts}, and "facing"
+        likewise with one count of frames;
+        `rounds`: see `label_quality`; `log`: column -> [[epoch, value], ...]; `verdict`: see `verdict_of`; `domains`: see
+        `across_domains`.
 
     Raises:
         DataError: a checkpoint, a file or an id that is not there.
@@ -80,15 +85,25 @@ def measure(cell: Mapping[str, Any], accelerator: str = "auto") -> dict[str, Any
         files = RunFolder(folder).label_files()
         found["rounds"] = [label_quality(PseudoLabels.read(path), truth) for path in files]
         columns = read_log(folder)
-        for name in (SELF_SCORE, SOURCE_SCORE):
-            if name in columns:
+        for name in columns:
+            if name in (SELF_SCORE, SOURCE_SCORE) or name.startswith(GUARD):
                 pairs = zip(columns["epoch"].tolist(), columns[name].tolist())
                 found["log"][name] = [[e, v] for e, v in pairs if math.isfinite(v)]
+        if verdict := verdict_of(folder):
+            found["verdict"] = verdict
     if "domains" in cell:
         found["domains"] = across_domains(
             cell["start"], Path(cell["domains"]["folder"]), cell["domains"]["valid"], device
         )
     return found
+
+
+def verdict_of(folder: Path) -> dict[str, Any]:
+    """What a run says about itself: `answer` ("helped", "did not help" or "cannot tell"), `sentence`, `distrust`; empty where it
+    says nothing."""
+    path = RunFolder(folder).metrics
+    verdict = json.loads(path.read_text(encoding="utf-8")).get("verdict") if path.is_file() else None
+    return {name: verdict[name] for name in ("answer", "sentence", "distrust") if name in verdict} if verdict else {}
 
 
 def across_domains(start: str, folder: Path, valid: str, device: torch.device) -> dict[str, dict[str, Any]]:
@@ -166,7 +181,8 @@ def part_rows(ids: Sequence[str], parts: Mapping[str, list | None], wanted: Mapp
 
 
 def _counts(network: Any, data: PoseDataset, rows: Mapping[str, np.ndarray], device: torch.device) -> dict[str, dict]:
-    """Right joints by part and normaliser: `exact/box` and `exact/crop` as `zoopose test` scores them."""
+    """Right joints by part and normaliser: `exact/box` and `exact/crop` as `zoopose test` scores them; and frames that face the
+    right way."""
     model = network.model.to(device, memory_format=torch.channels_last)
     found = predict(model, data, network.spec, device, PredictConfig(BATCH, strict=True, phase="scoring"))
     lengths = {
@@ -180,6 +196,9 @@ def _counts(network: Any, data: PoseDataset, rows: Mapping[str, np.ndarray], dev
             visible = found.visible[part] == 2
             score = metrics.pck(found.xy_px[part], found.xy_true_px[part], visible, length[part], THRESHOLD)
             counts[name][kind] = {"right": score.right.tolist(), "n": score.n.tolist()}
+        visible = found.visible[part] == 2
+        right, n = facing_right(found.xy_px[part], found.xy_true_px[part], visible, data.skeleton.joints)
+        counts[name]["facing"] = {"right": [right], "n": [n]}
     return counts
 
 

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from zoopose.errors import OptionError
 from zoopose.evaluation.run_folder import RunFolder
 
-from .config import COLUMNS, Column, Config
-from .data import SYNTHETIC, Animals
+from .config import PAIRS, Column, Config
+from .data import Animals
+from .few import few_labels
+from .recipes import SYNTHETIC, Recipe, Recipes, ends
 
 DRAW = "renderings"
 LABELLED = {"ccssl": "source", "wscda": "source", "pplo": "source"}  # command -> its option for labelled animals
@@ -26,7 +27,10 @@ class Cell:
         needs: names of cells that come first.
         command: words of a `zoopose` command; none where a network of another cell is scored.
         measure: what `measure` does with it, plain data; none for what is only a start.
-        convert: renderings to bring into COCO files after the command; drawn: what they are, a key of `data.SYNTHETIC`.
+        convert: renderings to bring into COCO files after the command; drawn: what they are, a key of `SYNTHETIC`.
+        recipe: the numbers that shape its result.
+        data: files of real animals that it reads, below the run folder.
+        folds: oracles whose scores are pooled with this one's, itself included.
     """
 
     name: str
@@ -35,6 +39,9 @@ class Cell:
     measure: Mapping[str, Any] | None = None
     convert: int = 0
     drawn: str = "synthetic"
+    recipe: Recipe | None = None
+    data: tuple[str, ...] = ()
+    folds: int = 1
 
 
 @dataclass
@@ -51,10 +58,36 @@ class Plan:
     columns: dict[str, Column] = field(default_factory=dict)
     accelerator: str = "auto"
 
+    @property
+    def recipes(self) -> Recipes:
+        """Names and numbers of its cells."""
+        return Recipes(self.config, self.columns)
+
     def add(self, cell: Cell) -> str:
         """Adds a cell that several may need; returns its name."""
         self.cells.setdefault(cell.name, cell)
         return cell.name
+
+
+def _fits(column: Column, pair: str, target: Animals) -> bool:
+    """Whether a column that nobody has asked for by name is run on a pair: not every column on a far pair, and none that needs more
+    labelled pictures than an oracle learns from."""
+    return (column.far or pair not in PAIRS["far"]) and column.few <= target.counts[target.folds[0][0]]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where in the table: files of source and target, and names."""
+
+    pair: str
+    source: Animals
+    target: Animals
+    seed: int
+
+
+def seeds_of(column: Column, asked: Sequence[int]) -> tuple[int, ...]:
+    """The seeds of a column: those that are asked for, else its own."""
+    return tuple(asked) or tuple(range(column.seeds))
 
 
 def build(
@@ -65,13 +98,13 @@ def build(
     animals: Callable[[str, bool], Animals],
     accelerator: str = "auto",
 ) -> Plan:
-    """All cells of a table.
+    """All cells of a table, one seed after the other; of a seed first the cells that others need.
 
     Args:
         config: sizes and schedules.
         pairs: SOURCE:TARGET; SOURCE may be drawn here, such as `synthetic`, or several animals joined by +.
         columns: see `columns_of`.
-        seeds: one run of every cell each.
+        seeds: one run of every cell each; none: as many as each column has by itself.
         animals: (name, with the common joints only) -> files.
         accelerator: for every run.
 
@@ -79,117 +112,108 @@ def build(
         OptionError: a pair that is none.
     """
     plan = Plan(config, columns=dict(columns), accelerator=accelerator)
-    for seed in seeds:
+    by_seed: list[list[str]] = []
+    for seed in sorted({s for column in columns.values() for s in seeds_of(column, seeds)}):
+        before = set(plan.cells)
         for pair in pairs:
-            source_name, target_name = _ends(pair)
+            source_name, target_name = ends(pair)
             common = source_name in SYNTHETIC
-            source, target = animals(source_name, common), animals(target_name, common)
+            place = _Place(pair, animals(source_name, common), animals(target_name, common), seed)
             for name, column in columns.items():
-                make = {"source": _source_only, "adapted": _adapted, "oracle": _oracle}[column.kind]
-                plan.scores[pair, name, seed] = make(plan, pair, name, column, source, target, seed)
+                if seed in seeds_of(column, seeds) and (column.named or _fits(column, pair, place.target)):
+                    make = {"source": _source_only, "adapted": _adapted, "oracle": _oracle}[column.kind]
+                    plan.scores[pair, name, seed] = make(plan, name, column, place)
+        by_seed.append([name for name in plan.cells if name not in before])
+    needed = {name for cell in plan.cells.values() if cell.command for name in cell.needs}
+    order = [name for names in by_seed for first in (True, False) for name in names if (name in needed) == first]
+    plan.cells = {name: plan.cells[name] for name in order}
     return plan
 
 
-def _ends(pair: str) -> tuple[str, str]:
-    """Source and target of a pair.
-
-    Raises:
-        OptionError: a pair that is none.
-    """
-    source, colon, target = pair.partition(":")
-    if not colon or not source or not target or target in SYNTHETIC or "+" in target:
-        raise OptionError("pairs SOURCE:TARGET, with a target of real animals", repr(pair), "horse:cattle_a")
-    joined = source.split("+")
-    if len(joined) > 1 and (not all(joined) or len(set(joined)) < len(joined) or set(SYNTHETIC) & set(joined)):
-        raise OptionError("a source of different real animals, joined by +", repr(pair), "horse+cattle_a:cattle_b")
-    return source, target
+def _source_only(plan: Plan, name: str, column: Column, place: _Place) -> tuple[str, ...]:
+    start = _source_model(plan, name, place)
+    recipe = plan.recipes.source_only(place.pair, name, place.seed)
+    measure = _measure(place.target, [f"cells/{start}/{column.checkpoint}"])
+    return (plan.add(Cell(recipe.name, (start,), measure=measure, recipe=recipe, data=_files(place))),)
 
 
-def _source_only(
-    plan: Plan, pair: str, name: str, column: Column, source: Animals, target: Animals, seed: int
-) -> tuple[str, ...]:
-    start = _source_model(plan, name, column, source, seed)
-    measure = _measure(target, [f"cells/{start}/{column.checkpoint}"], ("all", "held"))
-    return (plan.add(Cell(f"{_folder(pair)}/{name}-seed{seed}", (start,), measure=measure)),)
-
-
-def _source_model(plan: Plan, name: str, column: Column, source: Animals, seed: int) -> str:
-    cell = f"source/{source.name}-{name.removeprefix('source_')}-seed{seed}"
+def _source_model(plan: Plan, name: str, place: _Place) -> str:
+    source = place.source
+    recipe = plan.recipes.source_model(name, source.name, place.seed)
     needs = (_renderings(plan, source.name),) if source.name in SYNTHETIC else ()
     count = source.counts.get(source.train) or round(0.8 * plan.config.renderings["pictures"])
     options = {
         "dataset": f"coco:{source.train}",
         "valid": f"coco:{source.valid}",
         **_hidden(source),
-        **_of_training(plan, count, {**plan.config.source, **column.options}, seed),
+        **_of_training(plan, count, plan.recipes.source_options(name), place.seed),
     }
-    return plan.add(Cell(cell, needs, words("train", options, cell)))
+    return plan.add(Cell(recipe.name, needs, words("train", options, recipe.name), recipe=recipe))
 
 
-def _adapted(
-    plan: Plan, pair: str, name: str, column: Column, source: Animals, target: Animals, seed: int
-) -> tuple[str, ...]:
-    start = _start(plan, pair, column.start, source, target, seed)
-    cell = f"{_folder(pair)}/{name}-seed{seed}"
+def _adapted(plan: Plan, name: str, column: Column, place: _Place) -> tuple[str, ...]:
+    source, target = place.source, place.target
+    recipe = plan.recipes.adapted(place.pair, name, place.seed)
+    start, cell = _start(plan, column.start, place), recipe.name
+    few = few_labels(target, column.few, place.seed) if column.few else None
     options = {
         LABELLED[column.command]: f"coco:{source.train}",
         "valid": f"coco:{source.valid}",
         "target": f"coco:{target.target}",
+        **({"target_labels": f"coco:{few[0]}"} if few else {}),
         "resume": f"cells/{start}/{RunFolder.BEST}",
-        **_framing(plan, pair, column, source, target, seed),
+        **_framing(plan, column, place),
         # the published adaptation learns hidden joints of renderings as it does visible ones
         **({} if column.options.get("protocol") == "published" else _hidden(source)),
-        **plan.config.training,
-        **getattr(plan.config, column.base),
-        **column.options,
-        "seed": seed,
+        **plan.recipes.adaptation_options(name),
+        "seed": place.seed,
         "accelerator": plan.accelerator,
     }
     names = [column.checkpoint, *(n for n in (RunFolder.BEST, RunFolder.LAST) if n != column.checkpoint)]
     checkpoints = [*(f"cells/{cell}/{n}" for n in names), f"cells/{cell}/checkpoint_*.pth.tar"]
     measure = {
-        **_measure(target, checkpoints, ("all", "held")),
+        **_measure(target, checkpoints),
         "start": f"cells/{start}/{RunFolder.BEST}",
         "labels": f"cells/{cell}",
         "labelled": target.target,
     }
+    if few:
+        measure["parts_of"] = few[1]
     if options.get("probe"):
         measure["domains"] = {"folder": f"cells/{cell}", "valid": source.valid}
-    return (plan.add(Cell(cell, (start,), words(column.command, options, cell), measure)),)
+    line = words(column.command, options, cell)
+    return (plan.add(Cell(cell, (start,), line, measure, recipe=recipe, data=_files(place))),)
 
 
-def _framing(plan: Plan, pair: str, column: Column, source: Animals, target: Animals, seed: int) -> dict[str, str]:
+def _framing(plan: Plan, column: Column, place: _Place) -> dict[str, str]:
     """Who chooses the framing of CC-SSL after another adaptation, which has seen the target as it is cropped: the source model."""
-    name = column.start
-    while (first := plan.columns.get(name) or COLUMNS[name]).kind == "adapted":
-        name = first.start
-    if column.command != "ccssl" or name == column.start:
+    first = plan.recipes.first_start(column.start)
+    if column.command != "ccssl" or first == column.start:
         return {}
-    return {"framing_from": f"cells/{_start(plan, pair, name, source, target, seed)}/{RunFolder.BEST}"}
+    return {"framing_from": f"cells/{_start(plan, first, place)}/{RunFolder.BEST}"}
 
 
-def _start(plan: Plan, pair: str, name: str, source: Animals, target: Animals, seed: int) -> str:
+def _start(plan: Plan, name: str, place: _Place) -> str:
     """The cell that an adaptation starts from, with what comes before it: a source model, or the adaptation of another column."""
-    column = plan.columns.get(name) or COLUMNS[name]
+    column = plan.recipes.column(name)
     if column.kind == "source":
-        return _source_model(plan, name, column, source, seed)
-    (cell,) = _adapted(plan, pair, name, column, source, target, seed)
+        return _source_model(plan, name, place)
+    (cell,) = _adapted(plan, name, column, place)
     return cell
 
 
-def _oracle(
-    plan: Plan, pair: str, name: str, column: Column, source: Animals, target: Animals, seed: int
-) -> tuple[str, ...]:
-    cells = []
+def _oracle(plan: Plan, name: str, column: Column, place: _Place) -> tuple[str, ...]:
+    cells, target = [], place.target
     for number, (train, check, part) in enumerate(target.folds):
-        cell = f"{name}/{target.name}-fold{number}-seed{seed}"
+        recipe = plan.recipes.oracle(place.pair, name, number, place.seed)
         options = {
             "dataset": f"coco:{train}",
             "valid": f"coco:{check}",
-            **_of_training(plan, target.counts[train], {**plan.config.oracle, **column.options}, seed),
+            **_of_training(plan, target.counts[train], plan.recipes.oracle_options(name), place.seed),
         }
-        measure = _measure(target, [f"cells/{cell}/{column.checkpoint}"], (part,), {part: "held"})
-        cells.append(plan.add(Cell(cell, (), words("train", options, cell), measure)))
+        measure = _measure(target, [f"cells/{recipe.name}/{column.checkpoint}"], {"held": part})
+        line, files = words("train", options, recipe.name), (train, target.scored, target.parts)
+        cells.append(plan.add(Cell(recipe.name, (), line, measure, recipe=recipe, data=files, folds=len(target.folds))))
     return tuple(cells)
 
 
@@ -207,23 +231,27 @@ def _hidden(source: Animals) -> dict[str, Any]:
 
 def _of_training(plan: Plan, count: int, options: Mapping[str, Any], seed: int) -> dict[str, Any]:
     """Options of `zoopose train`, with steps turned into epochs of `count` pictures."""
-    found = {**plan.config.network, **plan.config.training, **options}
+    found = dict(options)
     epochs = max(1, round(int(found.pop("steps")) / math.ceil(count / int(found["train_batch"]))))
     if "schedule" in found:
         found["schedule"] = tuple(round(share * epochs) for share in found["schedule"])
     return {**found, "epochs": epochs, "seed": seed, "accelerator": plan.accelerator}
 
 
-def _measure(
-    target: Animals, checkpoints: Sequence[str], parts: Sequence[str], names: Mapping[str, str] | None = None
-) -> dict[str, Any]:
-    names = names or {}
+def _measure(target: Animals, checkpoints: Sequence[str], parts: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What to measure; `parts`: name -> part of the target's scored pictures."""
     return {
         "scored": target.scored,
         "parts_of": target.parts,
-        "parts": {names.get(part, part): part for part in parts},
+        "parts": dict(parts or {"all": "all", "held": "held"}),
         "checkpoints": list(checkpoints),
     }
+
+
+def _files(place: _Place) -> tuple[str, ...]:
+    """The files of real animals that decide about a score."""
+    source = () if place.source.name in SYNTHETIC else (place.source.train, place.source.valid)
+    return (*source, place.target.target, place.target.scored, place.target.parts)
 
 
 def words(command: str, options: Mapping[str, Any], cell: str = "") -> tuple[str, ...]:
@@ -240,7 +268,3 @@ def words(command: str, options: Mapping[str, Any], cell: str = "") -> tuple[str
                 f"{v:g}" if isinstance(v, float) else str(v) for v in (value if isinstance(value, tuple) else [value])
             ]
     return tuple(line)
-
-
-def _folder(pair: str) -> str:
-    return pair.replace(":", "-")

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,9 +24,10 @@ from zoopose.progress import duration, log
 
 from . import data
 from .plan import Cell, Plan
+from .recipes import FREE
+from .store import Store
 
 CELL, TRAINED, SCORES, TIMES, LOG = "cell.json", "trained.json", "scores.json", "times.json", "output.txt"
-FREE = ("workers", "accelerator")  # options each with one value that a cell may be gone on with otherwise
 TAIL = 12  # lines of a failed cell's output that are shown
 
 
@@ -40,39 +42,94 @@ class Runner:
         run: the run folder; commands run in it, so that its paths are short and it can be moved.
         jobs: cells at once.
         threads: of all of them together.
+        store: committed scores: a cell that is there is not run again, and what is done goes there; None: the run folder alone.
     """
 
-    def __init__(self, run: Path, plan: Plan, jobs: int = 1, threads: int = 0):
-        self.run, self.plan, self.jobs = run, plan, jobs
-        self.threads = max(1, (threads or _processors()) // jobs)
+    def __init__(self, run: Path, plan: Plan, jobs: int = 1, threads: int = 0, store: Store | None = None):
+        self.run, self.plan, self.jobs, self.store = run, plan, jobs, store
+        self.threads = threads_each(threads, jobs)
         self._stop, self._lock = False, threading.Lock()
         self._children: set[int] = set()
         self.failed: dict[str, str] = {}
 
-    def check(self) -> None:
-        """Refuses a folder whose cells were made with other options, before anything runs.
+    def check(self, replace: bool = False) -> None:
+        """Refuses cells that were made with other options, in the run folder or among the committed scores, before anything runs.
+
+        Args:
+            replace: deletes them from the run folder instead; the committed scores are replaced when the cells are done again.
 
         Raises:
             OptionError: naming the cell and the first difference.
         """
         for cell in self.plan.cells.values():
-            then = _read(self.folder(cell) / CELL).get("command")
-            if then is not None and cache_key(then) != cache_key(cell.command):
-                then_words, now_words = " ".join(then), " ".join(cell.command)
-                raise OptionError(
-                    f"in cells/{cell.name} the run that is asked for: zoopose {now_words}",
-                    f"zoopose {then_words}",
-                    "another --out, another name for --set NAME.OPTION=VALUE, or delete that folder and those that started from it",
-                )
+            then = _read(self.folder(cell) / CELL)
+            if then and not self._same(then, cell):
+                if not replace:
+                    then_words, now_words = " ".join(then["command"]), " ".join(cell.command)
+                    raise OptionError(
+                        f"in cells/{cell.name} the run that is asked for: zoopose {now_words}",
+                        f"zoopose {then_words}" if then_words != now_words else "one that started from another network",
+                        "another --out, another name for --set NAME.OPTION=VALUE, or --replace: run it again",
+                    )
+                with _held(self.folder(cell)):
+                    shutil.rmtree(self.folder(cell))
+        others = self.others()
+        if others and not replace:
+            name, why = next(iter(others.items()))
+            raise OptionError(
+                "committed scores of the cells that are asked for",
+                f"{len(others)} of other options, such as {name}: {why}",
+                "--replace: measure these again; or another --cells FOLDER",
+            )
+
+    @staticmethod
+    def _same(then: Mapping[str, Any], cell: Cell) -> bool:
+        if then.get("key") and cell.recipe is not None and then["key"] != cell.recipe.key:
+            return False
+        return cache_key(then["command"]) == cache_key(cell.command)
+
+    def others(self) -> dict[str, str]:
+        """Cells whose committed scores are of other options or data -> what differs."""
+        if self.store is None:
+            return {}
+        scored = [cell for cell in self.plan.cells.values() if cell.measure is not None]
+        found = {cell.name: self.store.other(cell, self.run) for cell in scored}
+        return {name: why for name, why in found.items() if why}
 
     def folder(self, cell: Cell) -> Path:
         return self.run / "cells" / cell.name
 
     def done(self, cell: Cell) -> bool:
         """Whether there is nothing left to do in a cell."""
-        if not (cell.command and not (self.folder(cell) / TRAINED).is_file()):
+        if self._made(cell):
             return cell.measure is None or _read(self.folder(cell) / SCORES).get("measure") == cell.measure
         return False
+
+    def left(self) -> dict[str, Cell]:
+        """The cells to run: those whose score is nowhere yet, and those that they need and that are not here."""
+        needed = {name for cell in self.plan.cells.values() for name in cell.needs}
+        found = set()
+        for name, cell in reversed(self.plan.cells.items()):  # who needs a cell comes after it
+            if cell.measure is not None or name not in needed:
+                wanted = not self.done(cell) and not (self.store and self.store.done(cell, self.run))
+            else:
+                wanted = False
+            waited_for = any(name in self.plan.cells[other].needs for other in found)
+            if wanted or (waited_for and not self._made(cell)):
+                found.add(name)
+        return {name: cell for name, cell in self.plan.cells.items() if name in found}
+
+    def _made(self, cell: Cell) -> bool:
+        """Whether the networks of a cell are in the run folder."""
+        return not cell.command or (self.folder(cell) / TRAINED).is_file()
+
+    def publish(self, cell: Cell) -> None:
+        """Writes the committed score of a cell that is done here, unless it is there."""
+        if self.store is None or cell.measure is None or not self.done(cell) or self.store.done(cell, self.run):
+            return
+        times = _read(self.folder(cell if cell.command else self.plan.cells[cell.needs[0]]) / TIMES)
+        seconds = {"wall": times.get("train_s", 0.0), "processor": times.get("train_processor_s", 0.0)}
+        self.store.write(cell, self.run, _read(self.folder(cell) / SCORES), seconds)
 
     def __call__(self) -> bool:
         """Runs what is not done; returns whether everything is. Failures are in `failed`.
@@ -80,7 +137,9 @@ class Runner:
         Raises:
             KeyboardInterrupt: the user asked to stop; running cells have saved.
         """
-        left = {name: cell for name, cell in self.plan.cells.items() if not self.done(cell)}
+        for cell in self.plan.cells.values():
+            self.publish(cell)
+        left = self.left()
         log.info("%d cells, %d of them done; %d at once, %d threads each", len(self.plan.cells),
                  len(self.plan.cells) - len(left), self.jobs, self.threads)  # fmt: skip
         self._start, self._count, self._total = time.monotonic(), 0, len(left)
@@ -135,7 +194,9 @@ class Runner:
         folder = self.folder(cell)
         folder.mkdir(parents=True, exist_ok=True)
         with _held(folder) as handle:
-            _write(folder / CELL, {"command": list(cell.command), "needs": list(cell.needs), "measure": cell.measure})
+            key = {"key": cell.recipe.key} if cell.recipe else {}
+            facts = {"command": list(cell.command), "needs": list(cell.needs), "measure": cell.measure, **key}
+            _write(folder / CELL, facts)
             if cell.command and not (folder / TRAINED).is_file():
                 log.info("%s: zoopose %s", cell.name, shlex.join(cell.command))
                 self._child(["-m", "zoopose.cli", *cell.command], folder, handle)
@@ -149,6 +210,7 @@ class Runner:
                     folder,
                     handle,
                 )
+            self.publish(cell)
 
     def _child(self, arguments: list[str], folder: Path, handle: int) -> None:
         """Runs Python with these arguments; its output goes to the cell's output.txt, its times are added up.
@@ -220,6 +282,11 @@ class Runner:
         finally:
             for number, handler in old.items():
                 signal.signal(number, handler)
+
+
+def threads_each(threads: int, jobs: int) -> int:
+    """Threads of one cell, out of those of all cells together; 0: as many as there are processors."""
+    return max(1, (threads or _processors()) // jobs)
 
 
 def cache_key(words: Sequence[str]) -> list[str]:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from zoopose.evaluation.run_folder import RunFolder
 from zoopose.files import atomic_path
 
-from .config import ADAPTED, COLUMNS, ORACLE, PUBLISHED, SOURCE_ONLY
+from .config import COLUMNS, ORACLE, SOURCE_ONLY
 from .measure import SELF_SCORE, SOURCE_SCORE, ranking, share
-from .plan import Plan
-from .run import SCORES, TIMES
+from .recipes import Recipes, difference
+from .store import Store, plain
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -31,30 +33,49 @@ def mean(values: Iterable[float]) -> float:
     return sum(kept) / len(kept) if kept else math.nan
 
 
-def collect(run: Path, plan: Plan, pairs: Sequence[str], seeds: Sequence[int]) -> dict[str, Any]:
-    """Everything the tables show, of the cells that are done.
+def collect(store: Store, recipes: Recipes, pairs: Sequence[str], seeds: Sequence[int]) -> dict[str, Any]:
+    """Everything the tables show, out of the committed scores that have the recipe that is asked for.
+
+    Args:
+        store: the scores of the configuration.
+        recipes: of the columns that are shown.
+        pairs: that are shown.
+        seeds: that are shown.
 
     Returns:
-        `scores`: one row for every pair, column and seed: `box` and `crop`, each {"all", "held"}, `wall_s`, `processor_s`;
+        `scores`: a row for every pair, column and seed: `box`, `crop` and `facing`, each {"all", "held"}, `wall_s`, `processor_s`;
         `selection`: for every adaptation, `labels`: for those that label in rounds, `domains`: for those with a domain probe;
+        `code` and `machines`: with which and on which it was measured; `others`: cells of other options -> what differs;
         `means`: see `summary`.
     """
-    found: dict[str, Any] = {"scores": [], "labels": [], "selection": [], "domains": []}
-    for (pair, column, seed), cells in plan.scores.items():
-        measured = [_read(run / "cells" / cell / SCORES) for cell in cells]
-        if any(m.get("measure") != plan.cells[cell].measure for m, cell in zip(measured, cells)):
-            continue  # not done, or not what is asked for
+    found: dict[str, Any] = {"scores": [], "labels": [], "selection": [], "domains": [], "others": {}}
+    versions: dict[str, set[str]] = {"code": set(), "machine": set()}
+    for pair, column, seed in product(pairs, recipes.columns, seeds):
+        wanted = list(recipes.of(pair, column, seed)) if recipes.has(column) else []
+        measured = [store.matching(recipe) for recipe in wanted]
+        for recipe, there in zip(wanted, measured):
+            other = {} if there else store.read(recipe.name)
+            if other:
+                found["others"][recipe.name] = difference(other.get("recipe", {}), recipe.numbers)
+        measured = measured[: measured[0].get("folds", 1)] if measured else []  # of an animal with a split: one
+        if not measured or not all(measured):
+            continue
         key = {"pair": pair, "column": column, "seed": seed}
-        firsts = [m["checkpoints"][1 if "start" in m["measure"] else 0]["parts"] for m in measured]
-        scores = {kind: {part: pooled([p[part][kind] for p in firsts if part in p]) for part in ("all", "held")}
-                  for kind in ("box", "crop")}  # fmt: skip
-        found["scores"].append({**key, **scores, **_times(run, plan, cells)})
-        if "start" in measured[0]["measure"]:
+        started = measured[0]["start"]
+        firsts = [m["checkpoints"][1 if started else 0]["parts"] for m in measured]
+        scores = {kind: {part: pooled([p[part][kind] for p in firsts if kind in p.get(part, {})]) for part in ("all", "held")}
+                  for kind in ("box", "crop", "facing")}  # fmt: skip
+        times = {f"{kind}_s": sum(m["seconds"][kind] for m in measured) for kind in ("wall", "processor")}
+        found["scores"].append({**key, **scores, **times})
+        for kind, values in versions.items():
+            values.update(m.get(kind, "") for m in measured)
+        if started:
             found["selection"].append({**key, **selection(measured[0])})
             if measured[0]["rounds"]:
                 found["labels"].append({**key, "rounds": measured[0]["rounds"]})
             if "domains" in measured[0]:
                 found["domains"].append({**key, **domains(measured[0]["domains"])})
+    found["code"], found["machines"] = sorted(versions["code"]), sorted(versions["machine"])
     found["means"] = summary(found, pairs, seeds)
     return found
 
@@ -69,21 +90,38 @@ def selection(measured: Mapping[str, Any]) -> dict[str, Any]:
     """How well a run chose among its checkpoints, by PCK@0.05/box on the whole target.
 
     Returns:
-        `selected`, `best` and their epochs (0: the network it started from), `loss`; `spearman` of the run's own score without
-        target labels with the truth over the rounds, `spearman_source` of the source validation's.
+        `start`, `selected`, `best` and `last`, epochs of two of them (0: the network it started from), `loss`; `spearman` of the
+        run's own score without target labels with the truth over the rounds, `spearman_source` of the source validation's;
+        `verdict`: what the run says about itself, see `verdict_right`.
     """
     points = [(c["epoch"], share(c["parts"]["all"]["box"])) for c in measured["checkpoints"]]
+    names = [Path(c["path"]).name for c in measured["checkpoints"]]
     # model_best is of the epoch at whose end it was kept
     chosen = points[1]
     best = max(points, key=lambda p: p[1])
+    last = points[names.index(RunFolder.LAST)] if RunFolder.LAST in names else max(points, key=lambda p: p[0])
     ranks = {
         name: ranking(points, measured["log"].get(column, ()))
         for name, column in (("spearman", SELF_SCORE), ("spearman_source", SOURCE_SCORE))
     }
+    verdict = (measured.get("verdict") or {}).get("answer", "")
     return {
-        "selected_epoch": chosen[0], "selected": chosen[1], "best_epoch": best[0], "best": best[1], "loss": best[1] - chosen[1],
-        "points": sorted(set(points)), **ranks,
+        "start": points[0][1], "selected_epoch": chosen[0], "selected": chosen[1], "best_epoch": best[0], "best": best[1],
+        "last": last[1], "loss": best[1] - chosen[1], "points": sorted(set(points)), **ranks, "verdict": verdict,
     }  # fmt: skip
+
+
+def verdict_right(row: Mapping[str, Any]) -> bool | None:
+    """Whether a run is right about itself; None where it says nothing.
+
+    "helped" is right if the network that it gives is better than its start, "did not help" if its last network is not. "cannot
+    tell" is never right.
+
+    Args:
+        row: see `selection`.
+    """
+    answers = {"helped": row["selected"] > row["start"], "did not help": row["last"] <= row["start"]}
+    return bool(answers.get(row["verdict"], False)) if row["verdict"] else None
 
 
 def domains(measured: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float]]:
@@ -95,24 +133,15 @@ def domains(measured: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, fl
     }
 
 
-def _times(run: Path, plan: Plan, cells: Sequence[str]) -> dict[str, float]:
-    """Seconds of training; of the source model itself where a cell only scores one."""
-    total = {"wall_s": 0.0, "processor_s": 0.0}
-    for name in cells:
-        cell = plan.cells[name]
-        times = _read(run / "cells" / (name if cell.command else cell.needs[0]) / TIMES)
-        total["wall_s"] += times.get("train_s", 0.0)
-        total["processor_s"] += times.get("train_processor_s", 0.0)
-    return total
-
-
 def summary(found: Mapping[str, Rows], pairs: Sequence[str], seeds: Sequence[int]) -> dict[str, Any]:
     """Means over seeds, then over pairs, and the numbers that the aims are about.
 
     Returns:
         `columns`: column -> {"box": {"all", "held"}, "crop": ...} over the `pairs` that have all columns;
+        `by_seed`: column -> kind -> part -> `means` over the pairs that a column has, one for each seed that has them all; `pairs`:
+        how many it has; `of`: how many there are;
         `gap`: column -> pair -> gap closed, of means over the seeds; `gap_mean`: column -> mean of these over
-        the pairs; `gap_of_means`: column -> the gap closed by the mean scores; `aims`.
+        the pairs; `gap_of_means`: column -> the gap closed by the mean scores.
     """
     table = {(r["pair"], r["column"], r["seed"]): r for r in found["scores"]}
     columns = list(dict.fromkeys(r["column"] for r in found["scores"]))
@@ -122,6 +151,11 @@ def summary(found: Mapping[str, Rows], pairs: Sequence[str], seeds: Sequence[int
             for kind in ("box", "crop")}
         for c in columns
     }  # fmt: skip
+    kinds = [kind for kind in ("box", "crop", "facing") if all(kind in row for row in found["scores"])]
+    by_seed = {
+        c: {kind: {part: _by_seed(table, pairs, c, kind, part) for part in ("all", "held")} for kind in kinds}
+        for c in columns
+    }
     gap, gap_mean, gap_of_means = {}, {}, {}
     for column in columns:
         if column in (SOURCE_ONLY, ORACLE) or (column in COLUMNS and COLUMNS[column].kind != "adapted"):
@@ -131,8 +165,30 @@ def summary(found: Mapping[str, Rows], pairs: Sequence[str], seeds: Sequence[int
         gap[column] = {p: gap_closed(*t) for p, t in trios.items()}
         gap_mean[column] = mean(gap[column].values())
         gap_of_means[column] = gap_closed(*np.mean(list(trios.values()), 0)) if trios else math.nan
-    out = {"pairs": whole, "columns": means, "gap": gap, "gap_mean": gap_mean, "gap_of_means": gap_of_means}
-    return {**out, "aims": _aims(found, table, out, pairs, seeds)}
+    return {
+        "pairs": whole,
+        "columns": means,
+        "by_seed": by_seed,
+        "gap": gap,
+        "gap_mean": gap_mean,
+        "gap_of_means": gap_of_means,
+    }
+
+
+def _by_seed(table: Mapping, pairs: Sequence[str], column: str, kind: str, part: str) -> dict[str, Any]:
+    """Means over the pairs that a column has, one for each seed that has all of these; without such a seed one mean, of the means
+    over the seeds."""
+    known = {k: row for k, row in table.items() if k[0] in pairs and k[1] == column and row[kind][part] is not None}
+    own = [pair for pair in pairs if any(k[0] == pair for k in known)]
+    seeds = sorted({k[2] for k in known})
+    means = [
+        mean(known[pair, column, seed][kind][part] for pair in own)
+        for seed in seeds
+        if all((pair, column, seed) in known for pair in own)
+    ]
+    if own and not means:
+        means = [mean(over_seeds(table, pair, column, seeds, kind, part) for pair in own)]
+    return {"means": means, "pairs": len(own), "of": len(pairs)}
 
 
 def over_seeds(table: Mapping, pair: str, column: str, seeds: Sequence[int], kind: str, part: str) -> float:
@@ -142,34 +198,13 @@ def over_seeds(table: Mapping, pair: str, column: str, seeds: Sequence[int], kin
 
 
 def _trio(table: Mapping, pair: str, column: str, seeds: Sequence[int]) -> tuple[float, float, float] | None:
-    """Source-only, adapted and oracle on what the oracle has not seen: the first two over the seeds that have both, the oracle over
-    its own seeds, which may be fewer."""
+    """Source-only, adapted and oracle on what the oracle has not seen, over the seeds that have the first two; the oracle over its
+    own seeds where it has fewer."""
     both = [s for s in seeds if (pair, column, s) in table and (pair, SOURCE_ONLY, s) in table]
     source, adapted = (over_seeds(table, pair, name, both, "box", "held") for name in (SOURCE_ONLY, column))
-    oracle = over_seeds(table, pair, ORACLE, seeds, "box", "held")
+    every = all((pair, ORACLE, s) in table for s in both)
+    oracle = over_seeds(table, pair, ORACLE, both if every else seeds, "box", "held")
     return (source, adapted, oracle) if all(map(math.isfinite, (source, adapted, oracle))) else None
-
-
-def _aims(
-    found: Mapping[str, Rows], table: Mapping, means: Mapping, pairs: Sequence[str], seeds: Sequence[int]
-) -> dict:
-    """The numbers of the benchmark's aims, for the column `zoopose`."""
-
-    def of(pair: str, column: str) -> float:
-        return over_seeds(table, pair, column, seeds, "box", "all")
-
-    over_source = {p: of(p, ADAPTED) - of(p, SOURCE_ONLY) for p in pairs}
-    over_source = {p: v for p, v in over_source.items() if math.isfinite(v)}
-    rounds = [r for row in found["labels"] if row["column"] == ADAPTED for r in row["rounds"]]
-    losses = [row["loss"] for row in found["selection"] if row["column"] == ADAPTED]
-    return {
-        "gap_mean": means["gap_mean"].get(ADAPTED, math.nan),
-        "gap_of_means": means["gap_of_means"].get(ADAPTED, math.nan),
-        "over_published": mean(of(p, ADAPTED) - of(p, PUBLISHED) for p in pairs),
-        "worst_over_source": min(over_source.values(), default=math.nan),
-        "top_over_all_labels": mean(r["top"] - r["all"] for r in rounds if r["n"]),
-        "worst_selection_loss": max(losses, default=math.nan),
-    }
 
 
 # ---- files
@@ -178,21 +213,4 @@ def _aims(
 def write_results(path: Path, results: Mapping[str, Any]) -> None:
     """results.json; null for what there is no number for."""
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(_plain(results), indent=1, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, float | np.floating):
-        return float(value) if math.isfinite(value) else None
-    return value
-
-
-def _read(path: Path) -> dict:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
+        temporary.write_text(json.dumps(plain(results), indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from zoopose.benchmarks.adaptation import measure, scores, table
-from zoopose.benchmarks.adaptation.__main__ import README, compared
+from zoopose.benchmarks.adaptation import aims, measure, scores, table
+from zoopose.benchmarks.adaptation.__main__ import README
 from zoopose.benchmarks.adaptation.config import COLUMNS, CONFIGS
-from zoopose.benchmarks.adaptation.plan import Cell, Plan
+from zoopose.benchmarks.adaptation.plan import Cell
+from zoopose.benchmarks.adaptation.recipes import Recipes
+from zoopose.benchmarks.adaptation.store import Store
 from zoopose.datasets.open import open_data
 from zoopose.datasets.pseudo_labels import PseudoLabels
 from zoopose.errors import DataError
@@ -35,6 +38,7 @@ def scored(pair: str, column: str, seed: int, held: float) -> dict:
         "seed": seed,
         "box": score,
         "crop": score,
+        "facing": score,
         "wall_s": 60.0,
         "processor_s": 30.0,
     }
@@ -54,8 +58,13 @@ def test_means_over_seeds_then_pairs():
     assert means["gap"]["zoopose"] == pytest.approx({"a:b": 0.25 / 0.4, "a:c": 0.25})
     assert means["gap_mean"]["zoopose"] == pytest.approx((0.625 + 0.25) / 2)
     assert means["gap_of_means"]["zoopose"] == pytest.approx((0.475 - 0.3) / (0.7 - 0.3))
-    assert means["aims"]["worst_over_source"] == pytest.approx(0.1)
-    assert means["aims"]["over_published"] == pytest.approx(0.15)
+    aimed = aims.measured({**found, "pairs": ["a:b", "a:c"], "seeds": [0, 1]}, "zoopose")
+    assert aimed["worst_over_source"] == aimed["unseen_worst"] == pytest.approx(0.1)
+    assert aimed["over_source"] == pytest.approx((0.25 + 0.1) / 2)
+    assert aimed["over_published"] == pytest.approx(0.1)  # of the seed that has both
+    assert aimed["gap"] == pytest.approx((0.625 + 0.25) / 2)
+    # the source-only network of the other pair is not above 20 %
+    assert aimed["unseen_gap"] == pytest.approx(0.625) and math.isnan(aimed["pre_training"])
     # the published column has one pair only, so only that one has all columns
     assert means["pairs"] == ["a:b"]
     assert means["columns"]["zoopose"]["box"]["held"] == pytest.approx(0.65)
@@ -65,7 +74,12 @@ def test_selection_against_the_best():
     points = [("start", 0, 30), ("best", 2, 40), ("last", 3, 45), ("c1", 1, 35), ("c2", 2, 40), ("c3", 3, 45)]
     measured = {
         "checkpoints": [
-            {"path": name, "epoch": e, "best_epoch": 2, "parts": {"all": {"box": {"right": [r], "n": [100]}}}}
+            {
+                "path": f"cells/x/{name}.pth.tar",
+                "epoch": e,
+                "best_epoch": 2,
+                "parts": {"all": {"box": {"right": [r], "n": [100]}}},
+            }
             for name, e, r in points
         ],
         "log": {"selfcheck/score": [[1, 0.1], [2, 0.9], [3, 0.5]], "val/pck": [[1, 3.0], [2, 2.0], [3, 1.0]]},
@@ -73,7 +87,32 @@ def test_selection_against_the_best():
     found = scores.selection(measured)
     assert (found["selected"], found["selected_epoch"], found["best_epoch"]) == (0.4, 2, 3)
     assert found["loss"] == pytest.approx(0.05)
+    assert (found["start"], found["last"], found["verdict"]) == (0.3, 0.45, "") and scores.verdict_right(found) is None
     assert found["spearman"] == pytest.approx(0.5) and found["spearman_source"] == pytest.approx(-1)
+
+
+@pytest.mark.parametrize(
+    "verdict, start, selected, last, right",
+    [
+        ("helped", 0.4, 0.5, 0.3, True),
+        ("helped", 0.4, 0.4, 0.5, False),
+        ("did not help", 0.4, 0.4, 0.3, True),
+        ("did not help", 0.4, 0.4, 0.5, False),
+        ("cannot tell", 0.4, 0.5, 0.5, False),
+        ("", 0.4, 0.5, 0.5, None),
+    ],
+)
+def test_a_verdict_is_right_or_wrong(verdict, start, selected, last, right):
+    row = {"verdict": verdict, "start": start, "selected": selected, "last": last}
+    assert scores.verdict_right(row) is right
+
+
+def test_verdicts_are_read_where_a_run_has_one(tmp_path):
+    assert measure.verdict_of(tmp_path) == {}
+    (tmp_path / "metrics.json").write_text('{"mean": 1}')
+    assert measure.verdict_of(tmp_path) == {}
+    (tmp_path / "metrics.json").write_text('{"verdict": {"answer": "helped", "sentence": "s", "epochs": []}}')
+    assert measure.verdict_of(tmp_path) == {"answer": "helped", "sentence": "s"}
 
 
 def test_ranking_needs_three_that_differ():
@@ -125,44 +164,44 @@ def test_parts_by_id():
         measure.part_rows(["a"], {"held0": ["c"]}, {"held": "held0"})
 
 
-def test_tables_of_wscda_have_a_place_of_their_own():
-    for columns, found in (
-        (["zoopose", "oracle"], "ccssl"),
-        (["zoopose", "pplo"], "wscda"),
-        (["wscda_ccssl", "wscda"], "wscda"),
-    ):
-        assert compared("ccssl", {name: COLUMNS[name] for name in columns}) == found
-    assert compared("wscda", {"zoopose": COLUMNS["zoopose"]}) == "wscda"
+def test_every_configuration_and_comparison_has_a_place_in_the_readme():
     readme = README.read_text()
-    for place in ("small", "full", "small wscda", "full wscda"):
-        assert readme.count(f"<!-- {place}: begin -->") == readme.count(f"<!-- {place}: end -->") == 1
+    for config in CONFIGS:
+        for place in (config, f"{config} wscda"):
+            assert readme.count(f"<!-- {place}: begin -->") == readme.count(f"<!-- {place}: end -->") == 1, place
+
+
+def store_of(folder, name: str, measured: dict) -> tuple[Store, Recipes]:
+    """The committed score of a -> b, column `name`, seed 0."""
+    recipes = Recipes(CONFIGS["small"], {name: COLUMNS[name]})
+    (recipe,) = recipes.of("a:b", name, 0)
+    store = Store(folder)
+    store.write(Cell(recipe.name, recipe=recipe), folder, measured, {"wall": 6.0, "processor": 3.0})
+    return store, recipes
 
 
 def test_only_what_was_measured_as_asked_is_collected(tmp_path):
     counts = {"all": {"box": {"right": [1], "n": [2]}, "crop": {"right": [2], "n": [2]}}}
-    cell = Cell("a-b/source_strong-seed0", ("source/a",), (), {"scored": "x"})
-    plan = Plan(CONFIGS["small"], {cell.name: cell}, {("a:b", "source_strong", 0): (cell.name,)}, dict(COLUMNS))
-    folder = tmp_path / "cells" / cell.name
-    measured = {"measure": {"scored": "x"}, "checkpoints": [{"parts": counts}]}
-    scores.write_results(folder / scores.SCORES, measured)
-    scores.write_results(tmp_path / "cells" / "source/a" / scores.TIMES, {"train_s": 6.0, "train_processor_s": 3.0})
-    (row,) = scores.collect(tmp_path, plan, ["a:b"], [0])["scores"]
+    measured = {"measure": {}, "checkpoints": [{"path": "p", "epoch": 3, "parts": counts}]}
+    store, recipes = store_of(tmp_path, "source_strong", measured)
+    (row,) = scores.collect(store, recipes, ["a:b"], [0])["scores"]
     assert row["box"] == {"all": 0.5, "held": None} and row["crop"]["all"] == 1.0 and row["wall_s"] == 6.0
-    scores.write_results(folder / scores.SCORES, {**measured, "measure": {"scored": "y"}})
-    assert scores.collect(tmp_path, plan, ["a:b"], [0])["scores"] == []
+    assert row["facing"] == {"all": None, "held": None}  # without a head and a tail
+    other = replace(COLUMNS["source_strong"], options={"augment": "strong", "lr": 9.0})
+    found = scores.collect(store, Recipes(CONFIGS["small"], {"source_strong": other}), ["a:b"], [0])
+    assert found["scores"] == [] and found["others"] == {
+        "a-b/source_strong-seed0": "score.options.lr: 0.001 there, 9 now"
+    }
 
 
 def test_what_a_domain_probe_and_the_labelled_animals_say_is_shown(tmp_path):
     parts = {"all": {"box": {"right": [1], "n": [2]}, "crop": {"right": [2], "n": [2]}}}
-    cell = Cell("a-b/wscda-seed0", ("source/a",), ("wscda",), {"scored": "x", "start": "s"})
-    plan = Plan(CONFIGS["small"], {cell.name: cell}, {("a:b", "wscda", 0): (cell.name,)}, dict(COLUMNS))
     valid = {n: {"box": {"right": [r], "n": [8]}} for n, r in (("start", 4), ("model_best", 5), ("last", 6))}
     probe = {n: {"accuracy": a, "pictures": [8, 8]} for n, a in (("start", 0.9), ("model_best", 0.6), ("last", 0.5))}
     points = [{"epoch": e, "path": "p", "best_epoch": 1, "parts": parts} for e in (0, 1, 2)]
-    measured = {"measure": cell.measure, "checkpoints": points, "rounds": [], "log": {}}
-    domains = {"probe": probe, "valid": valid}
-    scores.write_results(tmp_path / "cells" / cell.name / scores.SCORES, {**measured, "domains": domains})
-    found = scores.collect(tmp_path, plan, ["a:b"], [0])
+    measured = {"measure": {"start": "s"}, "checkpoints": points, "rounds": [], "log": {}}
+    store, recipes = store_of(tmp_path, "wscda", {**measured, "domains": {"probe": probe, "valid": valid}})
+    found = scores.collect(store, recipes, ["a:b"], [0])
     assert found["labels"] == []  # it has none, and is no row of their table
     text = table.markdown({**results([]), **found, "comparison": "wscda", "pairs": ["a:b"]})
     (row,) = [line for line in text.splitlines() if line.startswith("| a -> b, wscda |")]
@@ -181,7 +220,8 @@ def test_the_scored_checkpoints_are_named():
 def results(rows: list) -> dict:
     found = {"scores": rows, "labels": [], "selection": [], "domains": []}
     return {
-        "about": "tiny", "comparison": "ccssl", "seeds": [0, 1], "pairs": ["a:b", "a:c"], "machine": "m", "command": "c",
+        "about": "tiny", "comparison": "ccssl", "seeds": [0, 1], "pairs": ["a:b", "a:c"], "machines": ["m"], "code": ["v"],
+        "command": "c", "others": {},
         "columns": {"wide": {"options": {"view_scale": 0.4}}},
         **found, "means": scores.summary(found, ["a:b", "a:c"], [0, 1]),
     }  # fmt: skip
@@ -192,7 +232,12 @@ def test_tables_say_what_was_measured():
     lines = text.splitlines()
     row = next(line for line in lines if line.startswith("| a -> b"))
     cells = [c.strip() for c in row.strip("|").split("|")]
-    assert cells == ["a -> b", "40.0 ± 0.0", "50.0", "65.0 ± 7.1", "80.0", "25.0", "62.5"]
+    assert cells == ["a -> b", "40.0 ± 0.0", "50.0", "65.0 ± 7.1", "80.0"]
+    gaps = [line for line in lines if line.startswith("| a -> b ") or line.startswith("| a -> c ")][2:4]
+    assert [[c.strip() for c in line.strip("|").split("|")][1:] for line in gaps] == [["25.0", "62.5"], ["-", "25.0"]]
+    # the mean over the pairs of a column that has one of two says so
+    (mean,) = [line for line in lines[: lines.index(row) + 3] if line.startswith("| mean")]
+    assert [c.strip() for c in mean.strip("|").split("|")][1:] == ["30.0", "50.0 (1)", "45.0", "70.0"]
     ablation = next(line for line in lines if line.startswith("| wide: view_scale=0.4"))
     assert [c.strip() for c in ablation.strip("|").split("|")][1:] == ["+3.0", "-", "+3.0"]
     assert "nan" not in text

@@ -33,6 +33,7 @@ def test_a_table_from_nothing_and_again_for_nothing(livestock, tmp_path, monkeyp
     options = benchmark.BenchmarkOptions(
         data=str(livestock), out=str(tmp_path / "out"), pairs="pony:cow", columns="source_strong,zoopose,oracle",
         threads=1, accelerator="cpu", write=str(readme),
+        cells=str(tmp_path / "committed"), seeds="0",
     )  # fmt: skip
     results = benchmark.run(options)
     table = {r["column"]: r for r in results["scores"]}
@@ -60,6 +61,10 @@ def test_a_table_from_nothing_and_again_for_nothing(livestock, tmp_path, monkeyp
     monkeypatch.setattr(run.Runner, "_child", lambda *_: pytest.fail("done cells are not run again"))
     again = benchmark.run(options)
     assert again["scores"] == results["scores"]
+    # and the tables of the committed scores alone, without data and run folder
+    alone = replace(options, data=str(tmp_path / "nowhere"), out=str(tmp_path / "new"), table=True)
+    assert benchmark.run(alone)["scores"] == results["scores"]
+    assert all(row["facing"]["all"] is not None for row in results["scores"] if row["column"] != "oracle")
 
 
 def test_one_adaptation_after_another_of_a_joined_source(livestock, animal_writer, tmp_path, monkeypatch):
@@ -70,7 +75,7 @@ def test_one_adaptation_after_another_of_a_joined_source(livestock, animal_write
     readme.write_text(kept + "<!-- small wscda: begin -->\n<!-- small wscda: end -->\n")
     options = benchmark.BenchmarkOptions(
         data=str(livestock), out=str(tmp_path / "out"), pairs="pony+cow:goat", comparison="wscda", threads=1,
-        accelerator="cpu", write=str(readme),
+        accelerator="cpu", write=str(readme), cells=str(tmp_path / "committed"), seeds="0",
     )  # fmt: skip
     results = benchmark.run(options)
     assert {r["column"] for r in results["scores"]} == set(config.COMPARISONS["wscda"].columns)

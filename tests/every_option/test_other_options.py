@@ -112,6 +112,7 @@ TABLES = {
         "data": effect("mpii"), "root": (effect("other"), refused("other", data="tiny:here")),
         "split": (effect("train"), warns("valid", data="real_animal")), "run": effect(True),
         "keep": (effect(True, run=True), warns(True)),
+        "from_folder": (warns("copy"), refused("copy", says="no copy", data="livestock")),
     },
     "data check": {
         "data": effect("coco:OTHER"), "split": warns("valid"), "image_path": warns("elsewhere"), "animal": warns("tiger"),

@@ -77,6 +77,7 @@ STARTED = {
 }  # fmt: skip
 GUARD = "only a run that goes wrong is ended"
 STANDARD = {"target_augment": "standard"}
+ONLINE = {"online": True}
 TABLES = {
     "train": COMMON | {
         "joints": refused("a,b"),
@@ -102,6 +103,12 @@ TABLES = {
         "no_guard": elsewhere("tests/ccssl/test_guard.py", GUARD),
         "guard_limit": elsewhere("tests/ccssl/test_guard.py", GUARD),
         "scale_factor": effect(0.1, **STANDARD), "rot_factor": effect(5.0, **STANDARD),
+        "online": effect(True), "teacher": effect("self", **ONLINE), "teacher_norm": effect("batch", **ONLINE),
+        "easy_augment": effect("strong", **ONLINE), "hard": effect("jo,joco", **ONLINE),
+        "cut_joints": warns(1, **ONLINE, hard="none"), "cut_side": effect(0.3, **ONLINE),
+        "keep": effect("all", **ONLINE), "keep_share": effect(0.2, **ONLINE),
+        "redraw": effect(True, **ONLINE), "ramp": effect("sigmoid", **ONLINE),
+        "ramp_epochs": warns(2.0, **ONLINE),
     },
     "wscda": COMMON | STARTED | {
         "animal": warns("tiger"), "source": effect("coco:OTHER"), "human": effect("coco:OTHER"), "alpha": effect(-0.1),
