@@ -8,6 +8,7 @@ with one bone per piece between two stations. Tubes named for the left side are 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -133,8 +134,8 @@ class Build:
 def draw_build(rng: np.random.Generator, strength: float) -> Build:
     """An individual at random; `strength` 1 gives the spread of breeds and ages, 0 the standard body."""
     spread = {"legs": 0.18, "length": 0.13, "girth": 0.16, "bone": 0.2, "neck": 0.2, "head": 0.16, "tail": 0.25}
-    drawn = {name: 1 + strength * s * rng.uniform(-1, 1) for name, s in spread.items()}
-    return replace(Build(belly=1 + strength * rng.uniform(0, 0.15)), **drawn)
+    drawn: dict[str, Any] = {name: 1 + strength * s * rng.uniform(-1, 1) for name, s in spread.items()}
+    return Build(**drawn, belly=1 + strength * rng.uniform(0, 0.15))
 
 
 def reshape(body: Body, build: Build) -> Body:

@@ -12,7 +12,7 @@ from .scenery import Scene, Surface
 
 # ground, sky, what stands at the horizon: kind of noise, dark and light colour, size; then its height and how ragged it is, things
 _Place = tuple[
-    tuple[str, RGB, RGB, float], tuple[str, RGB, RGB, float], tuple[str, RGB, RGB, float], float, float, tuple
+    tuple[str, RGB, RGB, float], tuple[str, RGB, RGB, float], tuple[str, RGB, RGB, float], float, float, tuple[str, ...]
 ]
 _GRASS = ("grain", (0.18, 0.26, 0.08), (0.5, 0.58, 0.26), 2.2)
 _STRAW = ("streak", (0.3, 0.25, 0.17), (0.66, 0.57, 0.38), 2.5)
