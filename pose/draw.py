@@ -16,7 +16,9 @@ _SHIFT = 4  # fractional bits of cv2's coordinates: it draws at 1/16 px
 _FAINTEST = 0.2  # opacity of a joint with confidence 0: it can just be seen on hay and on a dark hide
 _ENDS = (1.0, 99.0)  # percentiles of the brightness that become black and white; glints and noise lie beyond them
 _LEAST_RANGE = 8.0  # grey levels; a picture with a smaller range shows nothing but noise, and stays as it is
-_MOST_GAIN = 6.0  # a stronger stretch shows the blocks of a JPEG more than the animal
+_MOST_GAIN = (
+    3.5  # a stronger stretch shows noise and the blocks of a JPEG more than the animal; seen on the drawn targets
+)
 
 
 def joint_colours(skeleton: Skeleton) -> list[tuple[int, int, int]]:

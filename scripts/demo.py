@@ -49,8 +49,8 @@ class DemoOptions:
     """real animals, from horses to cattle, in place of drawn ones. FOLDER: crops of LivestockKeypoints; default:
     animal_data/livestock, where `zoopose data get livestock --run` puts them"""
     arch: Annotated[str, flag("-a", metavar="NAME")] = ""
-    """network; default: a small hourglass, which takes minutes on a CPU; any other network uses a quarter of the
-    learning rate"""
+    """network; default: a small hourglass, which takes minutes on a CPU, and fpn_lite0 with --real; any network but the small
+    hourglass uses a quarter of the learning rate"""
     out: Annotated[str, flag(metavar="FOLDER")] = "zoopose_demo"
     """folder for data, runs and report"""
     seed: Annotated[int, SEED] = 0
@@ -68,11 +68,11 @@ class DemoOptions:
     gap: Annotated[float | None, Limits(0, 2)] = None
     """how different source and target look: 0 the same, 2 very different; default: 1.3 for ccssl, 0.8 for wscda"""
     source_epochs: Annotated[int | None, COUNT] = None
-    """epochs of the source model; default: 14 for ccssl, 16 for wscda"""
+    """epochs of the source model; default: 14 for ccssl, 16 for wscda, 8 with --real"""
     rounds: Annotated[int | None, Limits(1, 100)] = None
-    """rounds of labelling; default: 4 for ccssl, 6 for wscda"""
+    """rounds of labelling; default: 4 for ccssl, 6 for wscda, 5 with --real"""
     steps: Annotated[int | None, COUNT] = None
-    """batches in a round; default: 60 for ccssl, 40 for wscda"""
+    """batches in a round; default: 60 for ccssl, 40 for wscda, 30 with --real"""
     oracle_epochs: Annotated[int, COUNT] = 10
     """epochs of the oracle, which starts from the source model"""
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
