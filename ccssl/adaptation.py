@@ -18,6 +18,7 @@ from .model_selection import model_selection_for, selection_note
 from .options import CcsslOptions
 from .protocol import describe, fresh_network, start_network, with_defaults
 from .setup import step_for
+from .source_free import adapt_without_source
 from .target_labels import describe_target_labels, open_target_labels
 
 LAST = RunFolder.LAST
@@ -27,6 +28,8 @@ LAST = RunFolder.LAST
 def adapt(options: CcsslOptions) -> Path:
     """Adapt as the options say; returns the run folder."""
     options = with_defaults(options)
+    if options.no_source:
+        return adapt_without_source(options)
     fabric = open_fabric(options)
     inputs = prepare_adaptation(
         options,

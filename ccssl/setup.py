@@ -26,7 +26,7 @@ from ..train.selftraining.config import SelfTrainingFeeds
 from ..train.selftraining.labeller import Execution
 from ..train.streams import Stream
 from ..train.supervised import LOSSES, loss_for
-from .base_step import BaseStep
+from .base_step import BaseStep, Record
 from .confidence import Calibrator
 from .consistency import Views
 from .framing import FRAMINGS
@@ -59,17 +59,42 @@ def step_for(
     run.patience = options.patience * refresh_of(options)
     if options.protocol == "published":
         return original_step(options, inputs, fabric, run, few)
-    network = inputs.start
-    source, target = (feed_for(options, inputs, fabric, stream) for stream in (Stream.SOURCE, Stream.TARGET))
+    network, data = inputs.start, (inputs.labelled, inputs.target)
+    source, target = (
+        feed_for(options, network, dataset, fabric, stream)
+        for dataset, stream in zip(data, (Stream.SOURCE, Stream.TARGET))
+    )
+    feeds = SelfTrainingFeeds(source, target, None if few is None else labelled_feed(options, few, network, fabric))
+    labeller = labeller_for(options, network, target.crops, fabric)
     calibrator = calibrator_for(options, inputs, target, fabric)
+    record = record_of(options, network, run, few)
+    return step_of_feeds(options, network, feeds, labeller, run, record=record, calibrator=calibrator)
+
+
+def step_of_feeds(
+    options: CcsslOptions,
+    network: Loaded,
+    feeds: SelfTrainingFeeds,
+    labeller: Labeller,
+    run: Run,
+    *,
+    record: Record,
+    calibrator: Calibrator | None,
+) -> CcsslStep:
+    """The training step of a run whose feeds are made.
+
+    Args:
+        record: facts of the run for its checkpoints.
+        calibrator: None: the confidence of labels is their peak.
+    """
     loss = loss_for(options, network)
     kind: Callable[..., CcsslStep] = CcsslStep
     if options.online:
         kind = partial(OnlineStep, online=online_config(options, encoding_of(options)), network=run.plain)
     return kind(
-        SelfTrainingFeeds(source, target, None if few is None else labelled_feed(options, few, network, fabric)),
-        labeller_for(options, network, target.crops, fabric),
-        fabric,
+        feeds,
+        labeller,
+        run.fabric,
         LOSSES[loss],
         self_training_config(options, run, loss, options.steps),
         admission=admission_of(options),
@@ -78,19 +103,19 @@ def step_for(
         calibrated_on=calibrator.data if calibrator else "",
         scorer=scorer_for(options, network),
         style=options.target_style,
-        record=record_of(options, network, run, few),
+        record=record,
     )
 
 
-def feed_for(options: CcsslOptions, inputs: AdaptationStart, fabric: Fabric, stream: Stream) -> CropFeed:
+def feed_for(options: CcsslOptions, network: Loaded, data: PoseDataset, fabric: Fabric, stream: Stream) -> CropFeed:
     """Batches of the source (`Stream.SOURCE`) or of the target (`Stream.TARGET`)."""
-    network, is_target = inputs.start, stream == Stream.TARGET
+    is_target = stream == Stream.TARGET
     name = options.target_augment if is_target else options.source_augment
     augmentation = augmentation_for(options, name, network.skeleton)
     if is_target and options.target_occlusion is not None:
         augmentation = replace(augmentation, occlusion=options.target_occlusion)
     feed = (OnlineFeed if is_target and options.online else CropFeed)(
-        inputs.target if is_target else inputs.labelled,
+        data,
         network.spec,
         augmentation,
         FeedConfig.of(options, fabric, batch_size=options.train_batch, seed=options.seed, stream=stream),

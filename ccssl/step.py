@@ -152,6 +152,6 @@ class CcsslStep(BaseStep):
         """Give a share of the target's pictures the style of source pictures."""
         source, target = pair[:2]
         if self.style and source and target:
-            draws = generator_for(self.source.seed, Stream.STYLE, at, self.fabric.global_rank)
+            draws = generator_for(self.target.seed, Stream.STYLE, at, self.fabric.global_rank)
             target["images"] = restyle(target["images"], source["images"], self.style, draws)
         return pair

@@ -108,7 +108,8 @@ TABLES = {
         "cut_joints": warns(1, **ONLINE, hard="none"), "cut_side": effect(0.3, **ONLINE),
         "keep": effect("all", **ONLINE), "keep_share": effect(0.2, **ONLINE),
         "redraw": effect(True, **ONLINE), "ramp": effect("sigmoid", **ONLINE),
-        "ramp_epochs": warns(2.0, **ONLINE),
+        "ramp_epochs": warns(2.0, **ONLINE), "mixup": effect(0.75, **ONLINE), "mixup_source": warns(0.5, **ONLINE),
+        "source_style": effect(1.0, **ONLINE), "method": effect("udape"), "no_source": refused(True),
     },
     "wscda": COMMON | STARTED | {
         "animal": warns("tiger"), "source": effect("coco:OTHER"), "human": effect("coco:OTHER"), "alpha": effect(-0.1),

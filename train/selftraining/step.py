@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -106,6 +106,10 @@ class SelfTrainingStep(ABC):
 
     def transform_batch(self, pair: Pair, at: int) -> Pair:
         """Hook: returns batch number `at` of the run, changed by a method."""
+        return pair
+
+    def after_forward(self, pair: Pair, outputs: Sequence[list[torch.Tensor] | None]) -> Pair:
+        """Hook: returns a batch, changed by a method that has seen the network's outputs, for each part the maps of all stages."""
         return pair
 
     def after_step(self, model: nn.Module) -> None:
@@ -256,12 +260,13 @@ class SelfTrainingStep(ABC):
     def __call__(self, model: nn.Module, batch: Pair) -> dict[str, torch.Tensor]:
         parts = [b for b in batch if b is not None]
         outputs = model(torch.cat([b["images"] for b in parts]))
-        sizes = [len(b["images"]) for b in parts]
+        maps = _split(outputs, [len(b["images"]) for b in parts], batch)
+        batch = self.after_forward(batch, maps)
         zero = outputs[-1].new_zeros(())
         names = PARTS[: len(batch)]
         losses = {**dict.fromkeys(names, zero), "acc": zero}
         factors = loss_factors(self.fabric, [mean_over(self.loss, own) for own in batch])
-        for name, factor, own, found in zip(names, factors, batch, _split(outputs, sizes, batch)):
+        for name, factor, own, found in zip(names, factors, batch, maps):
             if own is not None and found is not None:
                 losses[name] = factor * stage_loss(found, own["target"], own["weight"], self.loss)
                 if name == "source":
