@@ -17,9 +17,10 @@ from ..pose import weights
 from ..pose.checkpoints import Loaded
 from ..pose.fresh_weights import FreshWeights
 from ..pose.geometry import hw_of
-from ..pose.input_spec import InputSpec, depth_for
-from ..pose.models import PoseNetwork, build_model, options_of, parse_options
+from ..pose.input_spec import IMAGENET_MEAN, IMAGENET_STD, InputSpec, depth_for
+from ..pose.models import PoseNetwork, TrunkNetwork, build_model, is_trunk_network, options_of, parse_options
 from ..pose.skeleton import Skeleton
+from ..pose.trunks import Three
 from ..progress import log
 from .option_parts import NetworkOptions
 from .options import HOURGLASS, TrainOptions
@@ -40,7 +41,9 @@ def new_network(
         numbers["adapter"] = adapter
     with fresh.drawing():
         network = build_model(options.arch, len(skeleton), **numbers)
-    if options.trunk_weights:
+    if isinstance(network, TrunkNetwork) and not options.trunk_weights:
+        log.info("trunk of %s: %s", options.arch, network.load_pretrained())
+    elif options.trunk_weights not in ("", "none"):
         log.info(
             "trunk of %s: %s",
             options.trunk_weights,
@@ -174,4 +177,13 @@ def input_spec(
         if mean is None:
             raise ValueError("published crops subtract a mean")
         return InputSpec("published", size, out, mean, (1.0, 1.0, 1.0), codec=codec, sigma=sigma)
-    return InputSpec("exact", size, out, codec=codec, sigma=sigma)
+    return InputSpec("exact", size, out, *_normalisation(options.arch), codec=codec, sigma=sigma)
+
+
+def _normalisation(arch: str) -> tuple[Three, Three]:
+    """RGB mean and deviation of values in 0..1 for the input of a new network: those of its trunk, or ImageNet's."""
+    with torch.device("meta"):
+        network = build_model(arch, 1) if is_trunk_network(arch) else None
+    if isinstance(network, TrunkNetwork):
+        return network.trunk.mean, network.trunk.std
+    return IMAGENET_MEAN, IMAGENET_STD

@@ -35,8 +35,9 @@ class NetworkOptions:
     """name of the network: hg, hrnet_w32, sb_pose_resnet50, ...; list: `zoopose doctor --models`"""
     arch_options: Annotated[str, flag(metavar="NAME=VALUE,...", expert=True)] = ""
     """further numbers of the network; list: `zoopose doctor --models`"""
-    trunk_weights: Annotated[str, flag(metavar="FILE")] = ""
-    """ImageNet weights for the trunk of a new network: a state dict of torchvision's ResNet or of HRNet"""
+    trunk_weights: Annotated[str, flag("--trunk", metavar="FILE|none")] = ""
+    """ImageNet weights for the trunk of a new network: a state dict of torchvision's ResNet or of HRNet; none: fresh weights;
+    default: fpn_lite0 and fpn_lite2 have weights that come with zoopose, other networks begin with fresh ones"""
     stacks: Annotated[int, Limits(1, 64), flag("-s")] = 4
     """hg: number of hourglasses in a row"""
     blocks: Annotated[int, Limits(1, 64), expert("-b")] = 1

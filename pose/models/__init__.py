@@ -19,6 +19,9 @@ from .network import PoseNetwork as PoseNetwork
 from .omnipose import omnipose_w48
 from .rsn import rsn18, rsn50, rsn_res18
 from .simple_baseline import sb_pose_resnet18, sb_pose_resnet34, sb_pose_resnet50, sb_pose_resnet101, sb_pose_resnet152
+from .trunk_network import TrunkNetwork as TrunkNetwork
+from .trunk_network import fpn_lite0, fpn_lite2
+from .trunk_network import is_trunk_network as is_trunk_network
 
 MODELS: dict[str, Callable[..., PoseNetwork]] = {
     "hg": hg,
@@ -49,6 +52,8 @@ MODELS: dict[str, Callable[..., PoseNetwork]] = {
     "rsn18": rsn18,
     "rsn50": rsn50,
     "rsn_res18": rsn_res18,
+    "fpn_lite0": fpn_lite0,
+    "fpn_lite2": fpn_lite2,
 }
 
 
