@@ -59,7 +59,10 @@ def test_a_checkpoint_and_a_target_are_enough(tmp_path, command, messages, tiny_
 
 @pytest.mark.parametrize(
     ("more", "text"),
-    [({"keep": "calibrated"}, "calibrate"), ({"online": False}, "--online"), ({"resume": ""}, "--resume"), ({"target": ""}, "--target")],
+    [
+        ({"keep": "calibrated"}, "calibrate"), ({"online": False}, "--online"), ({"resume": ""}, "--resume"),
+        ({"target": ""}, "--target"),
+    ],
 )  # fmt: skip
 def test_what_cannot_be_without_a_source_is_refused(command, more, text):
     with pytest.raises(OptionError, match=text):
