@@ -13,13 +13,13 @@ from ..train.adaptation import guard_for, log_outcome, outcome_facts, prepare_ad
 from ..train.devices import open_fabric
 from ..train.loop import fit
 from ..train.run import log_banner, open_run, recorded_run
+from ..train.selftraining.target_labels import describe_target_labels, open_target_labels
 from ..train.validation import finish
 from .model_selection import model_selection_for, selection_note
 from .options import CcsslOptions
 from .protocol import describe, fresh_network, start_network, with_defaults
 from .setup import step_for
 from .source_free import adapt_without_source
-from .target_labels import describe_target_labels, open_target_labels
 
 LAST = RunFolder.LAST
 

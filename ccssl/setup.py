@@ -17,16 +17,17 @@ from ..evaluation.network import load_network
 from ..pose.augment import Augmentation
 from ..pose.checkpoints import Loaded
 from ..pose.skeleton import Skeleton
-from ..train.adaptation import AdaptationStart
+from ..train.adaptation import AdaptationStart, began_from_scratch
 from ..train.feeds.base import FeedConfig
 from ..train.feeds.crops import CacheConfig, CropFeed
 from ..train.feeds.labelled import augmentation_for, encoding_of, target_config
 from ..train.run_state import Run
-from ..train.selftraining.config import SelfTrainingFeeds
+from ..train.selftraining.config import SelfTrainingFeeds, TargetFeed, TrainingFeed
 from ..train.selftraining.labeller import Execution
+from ..train.selftraining.target_labels import labelled_feed, target_labels_state
 from ..train.streams import Stream
 from ..train.supervised import LOSSES, loss_for
-from .base_step import BaseStep, Record
+from .base_step import BaseStep
 from .confidence import Calibrator
 from .consistency import Views
 from .framing import FRAMINGS
@@ -40,7 +41,6 @@ from .original.setup import original_step
 from .propagation import Temporal
 from .protocol import admission_of, refresh_of, self_training_config, view_rotation_of
 from .step import CcsslStep
-from .target_labels import labelled_feed, record_of
 from .teacher import Teacher
 
 
@@ -64,11 +64,26 @@ def step_for(
         feed_for(options, network, dataset, fabric, stream)
         for dataset, stream in zip(data, (Stream.SOURCE, Stream.TARGET))
     )
-    feeds = SelfTrainingFeeds(source, target, None if few is None else labelled_feed(options, few, network, fabric))
+    feeds = feeds_of(options, network, source, target, fabric, few)
     labeller = labeller_for(options, network, target.crops, fabric)
     calibrator = calibrator_for(options, inputs, target, fabric)
-    record = record_of(options, network, run, few)
-    return step_of_feeds(options, network, feeds, labeller, run, record=record, calibrator=calibrator)
+    return step_of_feeds(options, network, feeds, labeller, run, calibrator)
+
+
+def feeds_of(
+    options: CcsslOptions,
+    network: Loaded,
+    source: TrainingFeed,
+    target: TargetFeed,
+    fabric: Fabric,
+    few: PoseDataset | None,
+) -> SelfTrainingFeeds:
+    """The feeds of a run, with the one of the labelled target pictures, which are augmented like the source's."""
+    labelled = None
+    if few is not None:
+        name, size = options.source_augment, options.train_batch
+        labelled = labelled_feed(options, few, network, fabric, augment=name, batch_size=size)
+    return SelfTrainingFeeds(source, target, labelled, target_labels_state(options, few))
 
 
 def step_of_feeds(
@@ -77,14 +92,11 @@ def step_of_feeds(
     feeds: SelfTrainingFeeds,
     labeller: Labeller,
     run: Run,
-    *,
-    record: Record,
     calibrator: Calibrator | None,
 ) -> CcsslStep:
     """The training step of a run whose feeds are made.
 
     Args:
-        record: facts of the run for its checkpoints.
         calibrator: None: the confidence of labels is their peak.
     """
     loss = loss_for(options, network)
@@ -103,7 +115,7 @@ def step_of_feeds(
         calibrated_on=calibrator.data if calibrator else "",
         scorer=scorer_for(options, network),
         style=options.target_style,
-        record=record,
+        from_scratch=began_from_scratch(network, run),
     )
 
 

@@ -33,14 +33,13 @@ from ..train.network import refuse_new_network, with_sigma
 from ..train.resuming import earlier_run, same_run
 from ..train.run import log_banner, open_run, recorded_run
 from ..train.run_state import Run
-from ..train.selftraining.config import SelfTrainingFeeds
+from ..train.selftraining.target_labels import describe_target_labels, open_target_labels
 from ..train.streams import Stream
 from .options import CcsslOptions
 from .protocol import describe, refresh_of
 from .selfcheck import SelfCheck
-from .setup import feed_for, labeller_for, step_of_feeds
+from .setup import feed_for, feeds_of, labeller_for, step_of_feeds
 from .step import CcsslStep
-from .target_labels import describe_target_labels, labelled_feed, open_target_labels, record_of
 
 CHOSEN = "best by the self-check on the target, without labels of a source"
 MISSING = (
@@ -105,11 +104,9 @@ def _step_for(
 ) -> tuple[CcsslStep, SelfCheck]:
     """The training step, and what scores its network."""
     feed: CropFeed = feed_for(options, start, target, fabric, Stream.TARGET)
-    labelled = None if few is None else labelled_feed(options, few, start, fabric)
-    feeds = SelfTrainingFeeds(NoPictures(options.seed), feed, labelled)
+    feeds = feeds_of(options, start, NoPictures(options.seed), feed, fabric, few)
     labeller = labeller_for(options, start, feed.crops, fabric)
-    record = record_of(options, start, run, few)
-    step = step_of_feeds(options, start, feeds, labeller, run, record=record, calibrator=None)
+    step = step_of_feeds(options, start, feeds, labeller, run, None)
     check = SelfCheck(
         feed.crops,
         list(target.shots),

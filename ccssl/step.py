@@ -17,7 +17,7 @@ from ..train.selftraining.curriculum import admit, frame_confidence, share_at
 from ..train.selftraining.step import Pair
 from ..train.streams import Stream
 from ..train.supervised import MapLoss
-from .base_step import Admission, BaseStep, Record
+from .base_step import Admission, BaseStep
 from .confidence import Calibration
 from .framing import Framing
 from .labelling import Labeller
@@ -53,9 +53,11 @@ class CcsslStep(BaseStep):
         calibrated_on: str = "",
         scorer: Callable[[PseudoLabels], float] | None = None,
         style: float = 0.0,
-        record: Record | None = None,
+        from_scratch: bool = False,
     ):
-        super().__init__(feeds, labeller, fabric, loss, config, admission=admission, scorer=scorer, record=record)
+        super().__init__(
+            feeds, labeller, fabric, loss, config, admission=admission, scorer=scorer, from_scratch=from_scratch
+        )
         self.teacher, self.calibrate, self.style = teacher, calibrate, style
         self.ranked_by = f"calibration on {calibrated_on}" if calibrate else "peak"
 

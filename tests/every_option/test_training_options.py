@@ -119,7 +119,7 @@ TABLES = {
         "scale_factor": effect(0.1, augment="standard"), "rot_factor": effect(5.0, augment="standard"),
     },
     "pplo": COMMON | STARTED | {
-        "animal": warns("tiger"), "source": effect("coco:OTHER"), "rounds": effect(1),
+        "animal": warns("tiger"), "source": effect("coco:OTHER"), "rounds": effect(1), "target_labels": effect("coco:OTHER"),
         "num_epochs": effect(1, rounds=1), "refresh": refused(5),
         "select": effect("small_loss"), "threshold": effect(0.3), "share_first": effect(0.6), "share_last": effect(0.9),
         "grow": effect("cosine", rounds=4, num_epochs=4, per="global"), "per": effect("global"), "check_limit": effect(0.02),

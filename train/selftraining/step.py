@@ -25,6 +25,7 @@ from .labeller import network_with_fingerprint
 # batches of source and target, and of labelled target pictures where a run has any; None: nothing of it in this step
 Pair = tuple[Batch | None, ...]
 PARTS = ("source", "target", "target_labels")
+TARGET_LABELS = "target_labels"  # key of a step's state, in a checkpoint: the labelled target pictures
 
 
 class SelfTrainingStep(ABC):
@@ -53,6 +54,7 @@ class SelfTrainingStep(ABC):
         config: SelfTrainingConfig,
     ):
         self.source, self.target, self.labelled_target = feeds.source, feeds.target, feeds.labelled_target
+        self.target_labels = feeds.target_labels
         self.labeller, self.fabric, self.loss = labeller, fabric, loss
         self.folder, self.rounds, self.refresh, self.gamma = config.folder, config.rounds, config.refresh, config.gamma
         self.steps = config.steps or max(self.source.steps, self.target.steps)
@@ -62,8 +64,9 @@ class SelfTrainingStep(ABC):
         self.labelled_by = ""
 
     def state_dict(self) -> dict[str, Any]:
-        """Which labels the running round trains on. Methods add keys of their own."""
-        return {} if self.labelled_round is None else {"round": self.labelled_round, "network": self.labelled_by}
+        """Which labels the running round trains on, and the labelled target pictures. Methods add keys of their own."""
+        round_ = {} if self.labelled_round is None else {"round": self.labelled_round, "network": self.labelled_by}
+        return {**round_, **({TARGET_LABELS: dict(self.target_labels)} if self.target_labels else {})}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.labelled_round, self.labelled_by = state.get("round"), state.get("network", "")
