@@ -44,6 +44,7 @@ class Guard:
         run: the run. All methods are called on all ranks, and have the same result there.
         growth: share by which the distance may grow over that of the start network, see `limit_of`.
         reading: how pictures are read.
+        start_framing: zoom and shift of the crops of the start network, see `InputSpec`.
     """
 
     source: PoseDataset
@@ -52,6 +53,7 @@ class Guard:
     run: Run
     growth: float
     reading: ReadingOptions = ReadingOptions()
+    start_framing: tuple[float, float] = (1.0, 0.0)
     state: dict[str, Any] = field(default_factory=dict, init=False)
 
     def state_dict(self) -> dict[str, Any]:
@@ -111,7 +113,7 @@ class Guard:
         log.info("guard: box fill of the start network %.2f (of the source's labels %.2f); the run ends above %.2f",
                  distance, fill.source_distance, limit)  # fmt: skip
         if run.fabric.is_global_zero:
-            weights.save(run.folder.start, run.pack(0, run.best, None, run.facts({})))
+            weights.save(run.folder.start, run.pack(0, run.best, None, run.facts({}), self.start_framing))
         run.fabric.barrier()
 
     def _zoom(self, fill: BoxFill, found: Predictions) -> float:
@@ -174,7 +176,8 @@ class Guard:
         run, few = self.run, _spread(self.target)
         few.crop_factor = self.target.crop_factor / zoom
         config = PredictConfig(BATCH, self.reading.workers, strict=self.reading.strict_data, phase="box fill")
-        return predict(run.plain, few, self.network.spec, run.fabric.device, config)
+        spec = self.network.spec.framed(run.framing if run.epoch else self.start_framing)
+        return predict(run.plain, few, spec, run.fabric.device, config)
 
     def _measure(self, fill: BoxFill, found: Predictions, zoom: float = 1.0) -> tuple[float, float]:
         """Distance and spread of predictions in boxes tightened by `zoom`: those of the first rank, on all ranks."""

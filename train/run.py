@@ -76,12 +76,16 @@ def open_run(
     options_then, results = resume_options(options), [result.to_dict() for result in recipe_results(options)]
 
     def pack(
-        epoch: int, best: float, optimizer_state: Mapping[str, Any] | None, facts: Mapping[str, Any]
+        epoch: int,
+        best: float,
+        optimizer_state: Mapping[str, Any] | None,
+        facts: Mapping[str, Any],
+        framing: tuple[float, float],
     ) -> dict[str, Any]:
         facts = {**facts, "method": method, "options": options_then}
         if results:
             facts["results"] = results
-        described = (network.arch, network.numbers, network.skeleton, network.spec)
+        described = (network.arch, network.numbers, network.skeleton, network.spec.framed(framing))
         return pack_checkpoint(plain_model, *described, epoch, best, optimizer_state, facts)
 
     folder = RunFolder(options.checkpoint)
@@ -101,6 +105,7 @@ def open_run(
         print_freq=options.print_freq,
     )
     if restore is not None:
+        run.framing = restore.spec.framing
         run.restore(restore.state)
         replace_damaged(run, epochs)
     return run
