@@ -19,7 +19,7 @@ from ..datasets.open import warn_of_idle_data
 from ..evaluation.network import warn_of_other_network
 from ..evaluation.run_folder import RunFolder
 from ..evaluation.run_log import RunLog
-from ..files import atomic_json, sweep
+from ..files import atomic_json, read_json, sweep
 from ..pose.checkpoints import Loaded
 from ..pose.checkpoints import pack as pack_checkpoint
 from ..progress import Stopped, log
@@ -49,6 +49,7 @@ def open_run(
     last_name: str = RunFolder.LAST,
     aliases: tuple[str, ...] = (),
     whole: nn.Module | None = None,
+    framing: tuple[float, float] = (1.0, 0.0),
 ) -> Run:
     """A run ready for `fit`.
 
@@ -60,6 +61,7 @@ def open_run(
         last_name: file name of the last checkpoint; `aliases`: further names for it.
         whole: what trains, where that is more than the network: a module that contains it, and gives it the pictures when it is
             called with nothing else. The checkpoint's `state_dict` is the network's alone.
+        framing: see `Run`; a run that goes on has that of its checkpoint.
     """
     warn_of_other_network(options, network)
     warn_of_idle(options, RULES)
@@ -103,6 +105,7 @@ def open_run(
         aliases=aliases,
         snapshot=options.snapshot,
         print_freq=options.print_freq,
+        framing=framing,
     )
     if restore is not None:
         run.framing = restore.spec.framing
@@ -180,6 +183,12 @@ def log_banner(
         log.info("  run folder %s, resuming at epoch %d of %d%s", run.folder, run.epoch + 1, epochs, at)
     else:
         log.info("  run folder %s, fresh, %d epochs", run.folder, epochs)
+
+
+def add_run_facts(folder: RunFolder, more: Mapping[str, Any]) -> None:
+    """Add to run.json what is known at the end of a run."""
+    facts = read_json(folder.run_json, "JSON that a run has written", "run the command of the run again")
+    atomic_json(folder.run_json, {**facts, **more}, 2)
 
 
 def write_run_facts(folder: RunFolder, options: FitOptions, method: str, data: Mapping[str, Any]) -> None:

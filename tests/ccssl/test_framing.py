@@ -254,7 +254,7 @@ def test_the_adapted_network_is_used_with_its_framing(
     assert load(folder / LAST).spec.framing == (1.25, 0.15) and load(source_model).spec.framing == (1.0, 0.0)
     # a second adaptation begins with whole crops, whatever the first one had
     monkeypatch.setattr(labelling, "choose", lambda *_: (Framing(), [0.5]))
-    again = tiny_options(tmp_path / "two", **common, resume=str(folder / "model_best.pth.tar"), num_epochs=1, seed=1)
+    again = tiny_options(tmp_path / "two", **common, resume=str(folder / LAST), num_epochs=1, seed=1)
     assert load(CCSSL.run(CcsslOptions(**again)) / LAST).spec.framing == (1.0, 0.0)
     start = load(tmp_path / "two" / "start.pth.tar")
     assert start.spec.framing == (1.25, 0.15)

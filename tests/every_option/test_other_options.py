@@ -123,7 +123,10 @@ TABLES = {
     },
     "data make": {
         "out": free("elsewhere", "the folder", unused), "animal": effect(("tiger",)),
-        "pictures": (effect(2), warns(2, domain="target")), "shots": (effect(2), warns(2, domain="source")),
+        "pictures": (effect(2), warns(2, domain="target"), refused(4, animal=("cow",), says="5")),
+        "individuals": (effect("many"), warns("many", domain="target")),
+        "layout": (effect("coco", pictures=5), refused("published", animal=("cow",), says="cow"), warns("coco", domain="target")),
+        "shots": (effect(2), warns(2, domain="source")),
         "frames": (effect(3), warns(3, domain="source")), "seed": effect(1),
         "size": (effect((48, 64)), warns((48, 64), domain="target")),
         "target_size": (effect((64, 48)), warns((64, 48), domain="source")), "domain": effect("source"),
