@@ -19,7 +19,7 @@ from ..datasets.open import warn_of_idle_data
 from ..evaluation.network import warn_of_other_network
 from ..evaluation.run_folder import RunFolder
 from ..evaluation.run_log import RunLog
-from ..files import atomic_json, sweep
+from ..files import atomic_json, read_json, sweep
 from ..pose.checkpoints import Loaded
 from ..pose.checkpoints import pack as pack_checkpoint
 from ..progress import Stopped, log
@@ -175,6 +175,12 @@ def log_banner(
         log.info("  run folder %s, resuming at epoch %d of %d%s", run.folder, run.epoch + 1, epochs, at)
     else:
         log.info("  run folder %s, fresh, %d epochs", run.folder, epochs)
+
+
+def add_run_facts(folder: RunFolder, more: Mapping[str, Any]) -> None:
+    """Add to run.json what is known at the end of a run."""
+    facts = read_json(folder.run_json, "JSON that a run has written", "run the command of the run again")
+    atomic_json(folder.run_json, {**facts, **more}, 2)
 
 
 def write_run_facts(folder: RunFolder, options: FitOptions, method: str, data: Mapping[str, Any]) -> None:

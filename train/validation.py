@@ -31,6 +31,7 @@ from .check_labels import check_labels
 from .feeds.crops import target_maps
 from .feeds.labelled import encoding_of
 from .options import FitOptions
+from .run import add_run_facts
 from .run_state import Run
 from .supervised import LOSSES, loss_for, stage_loss
 
@@ -114,7 +115,9 @@ def finish(
     log.info("%s: %s", RunFolder.BEST, chosen)
     print_scores(scores)
     path = Path(options.json) if options.json else run.folder.metrics
-    write_scores(path, scores, tables, {"guard": facts["guard"]} if "guard" in facts else {})
+    write_scores(path, scores, tables, {name: facts[name] for name in ("guard", "verdict") if name in facts})
+    if "verdict" in facts:
+        add_run_facts(run.folder, {"verdict": facts["verdict"]})
     write_predictions(run.folder.preds_best, found)
     skeleton = validation.network.skeleton
     facts = {**facts, "input": validation.network.spec.describe()}
