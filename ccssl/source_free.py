@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,8 @@ def adapt_without_source(options: CcsslOptions) -> Path:
     """
     fabric = open_fabric(options)
     start, target, restore = _prepare(options)
-    run = open_run(options, fabric, "ccssl", start, epochs=options.num_epochs, restore=restore)
+    framing, start = start.spec.framing, replace(start, spec=start.spec.framed())
+    run = open_run(options, fabric, "ccssl", start, epochs=options.num_epochs, restore=restore, framing=framing)
     run.patience = options.patience * refresh_of(options)
     few = open_target_labels(options, start.skeleton)
     data: dict[str, Any] = {"target": target.describe(), **describe_target_labels(few), "protocol": describe(options)}

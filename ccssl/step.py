@@ -35,6 +35,8 @@ class CcsslStep(BaseStep):
         calibrate: calibrates the labels' confidence; None: the confidence is the peak.
         calibrated_on: name of the data of the calibration.
         style: share of the target's pictures that take the channel statistics of a source picture.
+        use_framing: is given the framing of the labels that a round trains on, since the adapted network is to be used with it;
+            None: it is used with whole crops.
     """
 
     labeller: Labeller
@@ -54,11 +56,12 @@ class CcsslStep(BaseStep):
         scorer: Callable[[PseudoLabels], float] | None = None,
         style: float = 0.0,
         from_scratch: bool = False,
+        use_framing: Callable[[Framing], None] | None = None,
     ):
         super().__init__(
             feeds, labeller, fabric, loss, config, admission=admission, scorer=scorer, from_scratch=from_scratch
         )
-        self.teacher, self.calibrate, self.style = teacher, calibrate, style
+        self.teacher, self.calibrate, self.style, self.use_framing = teacher, calibrate, style, use_framing
         self.ranked_by = f"calibration on {calibrated_on}" if calibrate else "peak"
 
     def after_step(self, model: nn.Module) -> None:
@@ -73,6 +76,12 @@ class CcsslStep(BaseStep):
     def labelling_network(self, model: nn.Module) -> nn.Module:
         """The teacher; the network in training where there is none."""
         return self.teacher.model if self.teacher else model
+
+    def begin_round(self, labels: PseudoLabels) -> None:
+        """Hand the framing of the labels on."""
+        super().begin_round(labels)
+        if self.use_framing:
+            self.use_framing(framing_of(labels))
 
     def before_labelling(self, round_: int) -> None:
         """Set the framing to that of the first round that admitted labels, also where another process chose it."""
@@ -157,3 +166,9 @@ class CcsslStep(BaseStep):
             draws = generator_for(self.target.seed, Stream.STYLE, at, self.fabric.global_rank)
             target["images"] = restyle(target["images"], source["images"], self.style, draws)
         return pair
+
+
+def framing_of(labels: PseudoLabels) -> Framing:
+    """The framing with which labels were made."""
+    framing = labels.facts.get("framing") or {"zoom": 1.0, "shift": 0.0}
+    return Framing(float(framing["zoom"]), float(framing["shift"]))

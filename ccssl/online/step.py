@@ -21,7 +21,7 @@ from ...train.ranks import any_rank
 from ...train.selftraining.step import Pair
 from ...train.streams import Stream
 from ..framing import Framing
-from ..step import CcsslStep
+from ..step import CcsslStep, framing_of
 from .config import OnlineConfig
 from .feed import OnlineFeed
 from .hard_views import hard_view
@@ -56,10 +56,11 @@ class OnlineStep(CcsslStep):
         return super().pictures + (more if self.has_labels else 0)
 
     def begin_round(self, labels: PseudoLabels) -> None:
-        """Give the teacher's views the framing of the labels."""
+        """Give the teacher's views the framing of the labels, and the network's views that with which it is to be used."""
         super().begin_round(labels)
-        framing = labels.facts.get("framing") or {"zoom": 1.0, "shift": 0.0}
-        self.target.framing = Framing(framing["zoom"], framing["shift"])
+        framing, feed = framing_of(labels), self.target
+        feed.easy_framing = framing
+        feed.hard_framing = Framing(*framing.of_boxes(feed.dataset.crop_factor)) if self.use_framing else Framing()
 
     def transform_batch(self, pair: Pair, at: int) -> Pair:
         """The pair with hard views of the target's pictures and what the teacher says of them."""

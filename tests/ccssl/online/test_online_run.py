@@ -85,7 +85,7 @@ def test_a_batch_has_every_hard_view_and_the_teachers_maps(tmp_path, monkeypatch
     original = online_step.OnlineStep.__call__
 
     def looked_at(step, model, batch):
-        seen.append((batch[1], step.gamma, step.pictures, step.target.framing))
+        seen.append((batch[1], step.gamma, step.pictures, step.target.easy_framing))
         return original(step, model, batch)
 
     monkeypatch.setattr(online_step.OnlineStep, "__call__", looked_at)
