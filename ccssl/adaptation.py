@@ -37,7 +37,10 @@ def adapt(options: CcsslOptions) -> Path:
     )
     start, restore = inputs.start, inputs.restore
     aliases = (f"{options.source.partition(':')[0]}.pth.tar",) if has_splits(options.source) else ()
-    run = open_run(options, fabric, "ccssl", start, epochs=options.num_epochs, restore=restore, aliases=aliases)
+    framing = inputs.framing
+    run = open_run(
+        options, fabric, "ccssl", start, epochs=options.num_epochs, restore=restore, aliases=aliases, framing=framing
+    )
     few = open_target_labels(options, start.skeleton)
     data = {**inputs.describe(), **describe_target_labels(few), "protocol": describe(options)}
     original = options.protocol == "published"

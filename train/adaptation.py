@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,8 +40,9 @@ class AdaptationStart(NamedTuple):
     Attributes:
         labelled, valid: data with labels.
         target: data whose labels, if it has any, are never read.
-        start: the network.
+        start: the network; its crops are whole, see `InputSpec.framed`.
         restore: the checkpoint to go on from, None to begin.
+        framing: zoom and shift of the crops of the network as it was given.
     """
 
     labelled: PoseDataset
@@ -48,6 +50,7 @@ class AdaptationStart(NamedTuple):
     target: PoseDataset
     start: Loaded
     restore: Loaded | None
+    framing: tuple[float, float] = (1.0, 0.0)
 
     def describe(self) -> dict[str, Mapping[str, Any]]:
         """The data, for banner and report."""
@@ -101,12 +104,14 @@ def prepare_adaptation(
     if restore is None and not begins_fresh and same_run(start, options, method):
         restore = start  # the last checkpoint of this very run: continue it
     start = read_as(with_sigma(refine(start), options), options)
+    framing = start.spec.framing
+    start = replace(start, spec=start.spec.framed())
     check_adaptable(start)
     data, valid = (use_pairs_of(dataset, start.skeleton, options) for dataset in (data, valid))
     target = open_target(options, start.skeleton)
     for dataset, name in ((data, source), (valid, options.valid or source), (target, options.target)):
         check_joints(dataset, start.skeleton, name)
-    return AdaptationStart(data, valid, target, start, restore)
+    return AdaptationStart(data, valid, target, start, restore, framing)
 
 
 def check_adaptable(network: Loaded) -> None:

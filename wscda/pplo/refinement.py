@@ -29,7 +29,7 @@ def refine(options: PploOptions) -> Path:
     fabric = open_fabric(options)
     inputs = prepare_adaptation(options, "pplo")
     start, restore = inputs.start, inputs.restore
-    run = open_run(options, fabric, "pplo", start, epochs=options.num_epochs, restore=restore)
+    run = open_run(options, fabric, "pplo", start, epochs=options.num_epochs, restore=restore, framing=inputs.framing)
     data = inputs.describe()
     guard = guard_for(options, inputs, run)
     log_banner(run, start, data, options.num_epochs, [f"start      {start.note}"])
