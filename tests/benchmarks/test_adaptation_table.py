@@ -113,6 +113,10 @@ def test_verdicts_are_read_where_a_run_has_one(tmp_path):
     assert measure.verdict_of(tmp_path) == {}
     (tmp_path / "metrics.json").write_text('{"verdict": {"answer": "helped", "sentence": "s", "epochs": []}}')
     assert measure.verdict_of(tmp_path) == {"answer": "helped", "sentence": "s"}
+    # a network that was given back is the start network, whatever epoch of its own training it has
+    points = [{"path": f"x/{name}.pth.tar", "epoch": 16} for name in ("model_best", "last")]
+    measure._number_of_start(points, {"model_best": 0})
+    assert [point["epoch"] for point in points] == [0, 16]
 
 
 def test_ranking_needs_three_that_differ():
