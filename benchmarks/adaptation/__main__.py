@@ -31,7 +31,7 @@ from zoopose.commandline.parsing import command
 from zoopose.errors import OptionError
 from zoopose.progress import log
 
-from . import data, far, joined, scores, table
+from . import data, far, joined, scores, table, time_to_score
 from .columns import columns_of
 from .config import CCSSL, COMPARISONS, CONFIGS, PAIRS
 from .machine import machine
@@ -137,6 +137,7 @@ def _results(
         },
         "command": _typed(),
         **scores.collect(store, recipes, pairs, seeds),
+        "time_to_score": store.read(time_to_score.NAME),
     }
 
 

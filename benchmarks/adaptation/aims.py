@@ -9,6 +9,7 @@ from typing import Any
 from .config import ADAPTED, BEST, CHOSEN_ON, COLUMNS, PAIRS, PUBLISHED, SCRATCH, SOURCE_ONLY
 from .grid import grid, percent
 from .scores import mean, summary, verdict_right
+from .time_to_score import times_less
 
 FACING_PAIR = "horse:cattle_b"  # half of its animals are taken to face the other way at first
 KNOWN = 0.2  # gap closed counts on pairs where the source-only network is above this share
@@ -83,7 +84,8 @@ def method_of(results: Mapping[str, Any]) -> str:
 def aims_table(results: Mapping[str, Any]) -> str:
     """What was measured beside what was aimed at."""
     found = measured(results, method_of(results))
-    title = COLUMNS[found["method"]].title
+    title, ratio = COLUMNS[found["method"]].title, times_less(results.get("time_to_score") or {})
+    less = f"{ratio[1]}{ratio[0]:.1f}" if ratio else "-"
     rows = [
         ["source-only: pre-trained over from scratch, mean of the pairs, points", percent(found["pre_training"], True), "+9"],
         ["gap closed, mean of the pairs (by the mean scores), %",
@@ -98,6 +100,7 @@ def aims_table(results: Mapping[str, Any]) -> str:
          f"{percent(found['loss'])} ({percent(found['worst_loss'])})", "2 (4)"],
         [f"\"helped\" or \"did not help\" is right, of {found['verdicts']} runs, %", percent(found["verdicts_right"]), "85"],
         ["top 20 % of the labels right more often than all, points", percent(found["top_labels"], True), "+15"],
+        ["processor time to a score, hg as published against the small network, times less", less, "10"],
         [f"faces the right way, {FACING_PAIR.replace(':', ' -> ')}, %", percent(found["facing"]), "80"],
     ]  # fmt: skip
     return grid([title, "measured", "aim"], rows)

@@ -73,7 +73,7 @@ def measure(cell: Mapping[str, Any], accelerator: str = "auto") -> dict[str, Any
         check_joints(data, network.skeleton, cell["scored"])
         key = _marker(real)
         if key not in known:
-            known[key] = _counts(network, data, rows, device)
+            known[key] = counts_of(network, data, rows, device)
             log.info("%s: %s", path, ", ".join(f"{n} {100 * share(c['box']):.1f}" for n, c in known[key].items()))
         run = network.state.get("zoopose", {}).get("run", {})
         epoch = 0 if path == cell.get("start") else int(network.state.get("epoch", 0))
@@ -132,7 +132,7 @@ def across_domains(start: str, folder: Path, valid: str, device: torch.device) -
     for name, checkpoint in networks.items():
         network = load(checkpoint)
         check_joints(data, network.skeleton, valid)
-        counts[name] = _counts(network, data, every, device)["valid"]
+        counts[name] = counts_of(network, data, every, device)["valid"]
     return {"probe": json.loads(path.read_text(encoding="utf-8")), "valid": counts}
 
 
@@ -180,7 +180,7 @@ def part_rows(ids: Sequence[str], parts: Mapping[str, list | None], wanted: Mapp
     return rows
 
 
-def _counts(network: Any, data: PoseDataset, rows: Mapping[str, np.ndarray], device: torch.device) -> dict[str, dict]:
+def counts_of(network: Any, data: PoseDataset, rows: Mapping[str, np.ndarray], device: torch.device) -> dict[str, dict]:
     """Right joints by part and normaliser: `exact/box` and `exact/crop` as `zoopose test` scores them; and frames that face the
     right way."""
     model = network.model.to(device, memory_format=torch.channels_last)

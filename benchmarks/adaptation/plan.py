@@ -146,7 +146,7 @@ def _source_model(plan: Plan, name: str, place: _Place) -> str:
         "dataset": f"coco:{source.train}",
         "valid": f"coco:{source.valid}",
         **_hidden(source),
-        **_of_training(plan, count, plan.recipes.source_options(name), place.seed),
+        **of_training(plan.accelerator, count, plan.recipes.source_options(name), place.seed),
     }
     return plan.add(Cell(recipe.name, needs, words("train", options, recipe.name), recipe=recipe))
 
@@ -209,7 +209,7 @@ def _oracle(plan: Plan, name: str, column: Column, place: _Place) -> tuple[str, 
         options = {
             "dataset": f"coco:{train}",
             "valid": f"coco:{check}",
-            **_of_training(plan, target.counts[train], plan.recipes.oracle_options(name), place.seed),
+            **of_training(plan.accelerator, target.counts[train], plan.recipes.oracle_options(name), place.seed),
         }
         measure = _measure(target, [f"cells/{recipe.name}/{column.checkpoint}"], {"held": part})
         line, files = words("train", options, recipe.name), (train, target.scored, target.parts)
@@ -229,13 +229,13 @@ def _hidden(source: Animals) -> dict[str, Any]:
     return {"hidden": "ignore"} if source.name in SYNTHETIC else {}
 
 
-def _of_training(plan: Plan, count: int, options: Mapping[str, Any], seed: int) -> dict[str, Any]:
+def of_training(accelerator: str, count: int, options: Mapping[str, Any], seed: int) -> dict[str, Any]:
     """Options of `zoopose train`, with steps turned into epochs of `count` pictures."""
     found = dict(options)
     epochs = max(1, round(int(found.pop("steps")) / math.ceil(count / int(found["train_batch"]))))
     if "schedule" in found:
         found["schedule"] = tuple(round(share * epochs) for share in found["schedule"])
-    return {**found, "epochs": epochs, "seed": seed, "accelerator": plan.accelerator}
+    return {**found, "epochs": epochs, "seed": seed, "accelerator": accelerator}
 
 
 def _measure(target: Animals, checkpoints: Sequence[str], parts: Mapping[str, str] | None = None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from .config import CCSSL, CHOSEN_ON, COLUMNS, PAIRS
 from .grid import arrow, grid, percent, seeded
 from .run_tables import run_tables
 from .scores import mean, summary
+from .time_to_score import comparison
 
 MEAN = "mean (number of pairs, where not all)"
 
@@ -51,6 +52,8 @@ def markdown(results: Mapping[str, Any]) -> str:
         _clock(results),
     ]
     parts += run_tables(results)
+    if results.get("time_to_score"):
+        parts += [f"From nothing to a score on horse/test, one core. {comparison(results['time_to_score'])}"]
     if results["comparison"] == CCSSL:  # its aims
         parts += [aims_table(results)]
     return "\n\n".join(parts) + "\n"

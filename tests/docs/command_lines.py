@@ -21,6 +21,7 @@ PROGRAMS = {
     "wscda/PPLO.py": COMMANDS["pplo"][1],
     "evaluation/test.py": COMMANDS["test"][1],
     "zoopose.benchmarks.adaptation": "benchmarks.adaptation.__main__:BenchmarkOptions",
+    "zoopose.benchmarks.adaptation.time_to_score": "benchmarks.adaptation.time_to_score:TimeOptions",
 }
 GENERAL = ("-h", "--help", "--help-all", "-V", "--version")  # of every command
 FLAG = re.compile(r"--?[A-Za-z][\w-]*")
