@@ -49,7 +49,7 @@ class FeaturePyramid(nn.Module):
         return enlarged(x, size_hw)
 
 
-class Deconvolutions(nn.Sequential):
+class Deconvolutions(nn.Module):
     """SimpleBaseline's head (Xiao et al., ECCV 2018): on the coarsest map, transposed convolutions of kernel 4 and
     stride 2, with batch norm and ReLU, until a cell has 4 px; three of them for stride 32.
 
@@ -60,17 +60,18 @@ class Deconvolutions(nn.Sequential):
     """
 
     def __init__(self, inplanes: int, stride: int, channels: int):
+        super().__init__()
         layers: list[nn.Module] = []
         for _ in range(max(1, round(math.log2(stride / 4)))):
             convolution = nn.ConvTranspose2d(inplanes, channels, 4, 2, 1, bias=False)
             init_normal(convolution.weight)
             layers += [convolution, nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
             inplanes = channels
-        super().__init__(*layers)
+        self.layers = nn.Sequential(*layers)
 
     def forward(self, maps: Sequence[torch.Tensor], size_hw: tuple[int, int]) -> torch.Tensor:
         """Feature maps, finest first -> (B, `channels`, *size_hw)."""
-        return enlarged(super().forward(maps[-1]), size_hw)
+        return enlarged(self.layers(maps[-1]), size_hw)
 
 
 def enlarged(x: torch.Tensor, size_hw: Sequence[int]) -> torch.Tensor:

@@ -36,8 +36,8 @@ class TrunkNetwork(PoseNetwork):
         self.input_multiple = trunk.input_multiple
         self.final_layer = nn.Conv2d(channels, num_joints, 1)
         init_normal(self.final_layer.weight)
-        if not self.final_layer.weight.is_meta:
-            nn.init.zeros_(self.final_layer.bias)
+        assert self.final_layer.bias is not None
+        nn.init.zeros_(self.final_layer.bias)
 
     def features(self, images: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
         size_hw = (images.shape[-2] // 4, images.shape[-1] // 4)

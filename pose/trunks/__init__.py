@@ -8,8 +8,9 @@ from __future__ import annotations
 from ...errors import OptionError
 from .efficientnet_lite import EfficientNetLite
 from .lite_weights import PACKAGES, installed, lite_weights
-from .pretrained import INSTALL_TIMM, TrunkReport, load_all
+from .pretrained import INSTALL_TIMM, load_all
 from .pretrained import Pretrained as Pretrained
+from .pretrained import TrunkReport as TrunkReport
 from .pretrained import describe as describe
 from .timm_trunk import from_timm, timm_weights
 from .torchvision_trunk import from_torchvision, torchvision_weights

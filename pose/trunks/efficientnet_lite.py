@@ -97,7 +97,7 @@ class InvertedResidual(nn.Module):
         self.shortcut = stride == 1 and inplanes == planes
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = F.relu6(self.bn1(self.conv_pw(x)), inplace=True)
+        y: torch.Tensor = F.relu6(self.bn1(self.conv_pw(x)), inplace=True)
         y = F.relu6(self.bn2(self.conv_dw(y)), inplace=True)
         y = self.bn3(self.conv_pwl(y))
         # a batch norm's backward pass needs its input, not its output: the sum may overwrite the output
