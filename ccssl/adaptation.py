@@ -7,6 +7,7 @@ from pathlib import Path
 from ..commandline.folder_lock import alone_in
 from ..datasets.open import has_splits
 from ..evaluation.mirroring import say_pairs
+from ..evaluation.report.before_after import before_after_of_run
 from ..evaluation.report.labels import label_blocks_of_run
 from ..evaluation.run_folder import RunFolder
 from ..train.adaptation import guard_for, log_outcome, outcome_facts, prepare_adaptation
@@ -36,11 +37,16 @@ def adapt(options: CcsslOptions) -> Path:
     )
     start, restore = inputs.start, inputs.restore
     aliases = (f"{options.source.partition(':')[0]}.pth.tar",) if has_splits(options.source) else ()
-    run = open_run(options, fabric, "ccssl", start, epochs=options.num_epochs, restore=restore, aliases=aliases)
+    framing = inputs.framing
+    run = open_run(
+        options, fabric, "ccssl", start, epochs=options.num_epochs, restore=restore, aliases=aliases, framing=framing
+    )
     few = open_target_labels(options, start.skeleton)
     data = {**inputs.describe(), **describe_target_labels(few), "protocol": describe(options)}
     original = options.protocol == "published"
     guard = guard_for(options, inputs, run, original)
+    if guard and options.select_on_target:
+        guard.refuses_networks = False  # labels know better
     log_banner(run, start, data, options.num_epochs, [f"start      {start.note}"])
     say_pairs(options, start.skeleton)
     step = step_for(options, inputs, fabric, run, few)
@@ -62,8 +68,11 @@ def adapt(options: CcsslOptions) -> Path:
         )
     note = selection_note(options)
     if fabric.is_global_zero:
-        blocks = label_blocks_of_run(run.folder, inputs.target, start.skeleton)
-        facts = {"method": "CC-SSL", **outcome_facts(guard, note), **data}
+        blocks = [
+            *before_after_of_run(run.folder, inputs.target, fabric.device),
+            *label_blocks_of_run(run.folder, inputs.target, start.skeleton),
+        ]
+        facts = {"method": "CC-SSL", **outcome_facts(guard, run, note), **data}
         finish(selection.validation, run, options, facts, blocks)
     log_outcome(options.target, run, guard, f"{RunFolder.BEST}: {note}; {LAST}: the end of the adaptation")
     return run.folder.path

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..commandline.limits import flag_of
 from ..errors import DataError, OptionError
@@ -23,9 +24,14 @@ IMAGE_PATH = "./animal_data/"
 SPLITS = ("train", "valid", "all")
 
 
+def parts_of(text: str) -> list[str]:
+    """The data sets that are joined in NAME[:PATH]+NAME[:PATH]+...; a + inside a path does not join."""
+    return re.split(rf"\+(?=(?:{'|'.join(SOURCES)})(?:[:+]|$))", text)
+
+
 def name_of(text: str) -> str:
-    """NAME of NAME[:PATH]."""
-    return text.partition(":")[0]
+    """NAME of NAME[:PATH]; of joined data sets that of the first."""
+    return text.partition(":")[0].partition("+")[0]
 
 
 def source_of(text: str) -> DataSource | None:
@@ -34,27 +40,28 @@ def source_of(text: str) -> DataSource | None:
 
 
 def has_splits(text: str) -> bool:
-    """Whether NAME[:PATH] names a data set that is published with a training and a validation part."""
-    source = source_of(text)
-    return source is not None and source.has_splits
+    """Whether NAME[:PATH] names a data set that is published with a training and a validation part; of joined ones any."""
+    sources = map(source_of, parts_of(text))
+    return any(source is not None and source.has_splits for source in sources)
 
 
 def takes(option: str, text: str) -> bool:
-    """Whether NAME[:PATH] names a data set with an option that only some have, such as "classes"."""
-    source = source_of(text)
-    return source is not None and option in source.options
+    """Whether NAME[:PATH] names a data set with an option that only some have, such as "classes"; of joined ones any."""
+    sources = map(source_of, parts_of(text))
+    return any(source is not None and option in source.options for source in sources)
 
 
 def people_placed_hidden_joints(text: str) -> bool:
-    """Whether people placed the hidden joints of the data set NAME[:PATH]; True where the name is not known."""
-    source = source_of(text)
-    return source is None or source.people_placed_hidden_joints
+    """Whether people placed the hidden joints of the data set NAME[:PATH]; True where the name is not known. Of joined ones any:
+    the hidden joints of the others are left out, see `Joined`."""
+    sources = map(source_of, parts_of(text))
+    return any(source is None or source.people_placed_hidden_joints for source in sources)
 
 
 def original_augmentation(text: str) -> Literal["", "standard", "strong"]:
-    """How the published code augments the data set NAME[:PATH] in training; "" for one that it does not know."""
+    """How the published code augments the data set NAME[:PATH] in training; "" for one that it does not know, and for several."""
     source = source_of(text)
-    return "" if source is None else source.original_augmentation
+    return "" if source is None or len(parts_of(text)) > 1 else source.original_augmentation
 
 
 def original_dataset(text: str) -> type[OriginalDataset]:
@@ -108,7 +115,7 @@ def open_data(
     """Opens the data set named `NAME[:PATH]`, e.g. coco:labels.json, images:photos, synthetic_animal_sp.
 
     Args:
-        text: a name out of `SOURCES`, and its path.
+        text: a name out of `SOURCES`, and its path; or several joined by +, see `Joined`.
         split: "train", "valid" or "all".
         labelled: False: no labels. `labels` is None and no joint is visible; labels are not read where the format allows it.
         image_path: ROOT of the named sets where PATH is left out; default ./animal_data/.
@@ -137,10 +144,24 @@ def open_data(
         ((64, 64, 3), (6, 2), (6,))
     """
     name, _, path = text.partition(":")
-    if name not in SOURCES:
+    parts = parts_of(text)
+    if len(parts) == 1 and name not in SOURCES:
         raise _unknown(text, name)
     if split not in SPLITS:
         raise OptionError(f"split {', '.join(SPLITS)}", repr(split))
+    if len(parts) > 1:
+        return _joined(
+            parts,
+            partners=partners,
+            split=split,
+            labelled=labelled,
+            image_path=image_path,
+            animal=animal,
+            skeleton=skeleton,
+            need_pictures=need_pictures,
+            files=files,
+            **{"classes": classes, "min_size": min_size, "boxes": boxes, "category": category, "as_is": as_is},
+        )
     source = SOURCES[name]
     if not path and not source.path.startswith("["):
         raise OptionError(f"{name}:{source.path}", repr(text), f"say where the data are: {name}:{source.path}")
@@ -170,9 +191,25 @@ def open_data(
     return dataset
 
 
+_OF_SOME = ("classes", "min_size", "boxes", "category", "as_is")  # options that only some data sets take
+
+
+def _joined(parts: Sequence[str], partners: Sequence[tuple[str, str]] | None, **request: Any) -> PoseDataset:
+    """Opens data sets that are joined by +, each with those of the options that it takes; pairs are those of the first."""
+    from .joined import Joined
+
+    opened = []
+    for i, text in enumerate(parts):
+        own = {k: v if k not in _OF_SOME or takes(k, text) else None for k, v in request.items()}
+        opened.append(open_data(text, partners=partners if i == 0 else None, **own))
+    placed = [people_placed_hidden_joints(text) for text in parts]
+    dataset: PoseDataset = Joined(parts, opened, placed)
+    return dataset if request["labelled"] else Unlabelled(dataset)
+
+
 def _refuse_options(text: str, request: Request) -> None:
     """Raises OptionError for an option that the data set does not take."""
-    for option in ("classes", "min_size", "boxes", "category", "as_is"):
+    for option in _OF_SOME:
         if getattr(request, option) is None or takes(option, text):
             continue
         having = ", ".join(name for name, source in SOURCES.items() if option in source.options)
@@ -198,7 +235,7 @@ def warn_of_idle_data(options: object) -> None:
     For commands whose network is not of the published code: for the mean colour of that, pictures of --image-path are read.
     """
     texts = [text for name, text in vars(options).items() if name not in getattr(options, "DEAD_FLAGS", ())]
-    sources = [text for text in texts if isinstance(text, str) and text.partition(":")[0] in SOURCES]
+    sources = [text for text in texts if isinstance(text, str) and name_of(text) in SOURCES]
     takers = {
         "image_path": any(":" not in text for text in sources),
         "animal": any(text.startswith(("real_animal", "synthetic_animal")) for text in sources),

@@ -50,7 +50,8 @@ def adapt(
         options: those of `zoopose ccssl --help`, `zoopose wscda --help` or `zoopose pplo --help`, with _ for -: epochs=10, lr=5e-4.
 
     Returns:
-        Paths of the best and the last checkpoint, the scores of the best on labelled source data, and `.model()`.
+        Paths of the best and the last checkpoint, the scores of the best on labelled source data, `.model()`, and `.verdict`:
+        whether the adaptation helped.
 
     Raises:
         OptionError: another method, an unknown option, whose message names the nearest one, or a value that cannot be.

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from ..errors import DataError
 from ..evaluation.run_folder import RunFolder
+from ..files import read_json
+from ..pose.schema import Mismatch
 
 if TYPE_CHECKING:  # torch is loaded when a network is asked for
     from ..evaluation.pose_model import PoseModel
+    from ..train.verdict import Verdict
     from .scores import Scores
 
 
@@ -19,7 +23,7 @@ class TrainedRun:
 
     Attributes:
         folder: run folder: checkpoints, log.csv, report.html, pseudo-labels.
-        best: checkpoint that is best on the validation data; of an adaptation that did harm, the network that it began with.
+        best: checkpoint that is best on the validation data; of an adaptation that did not help, the network that it began with.
         last: checkpoint of the end.
 
     Example:
@@ -51,6 +55,25 @@ class TrainedRun:
     def report(self) -> Path:
         """The page with curves, tables and pictures; any browser shows it."""
         return RunFolder(self.folder).report
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """Whether the adaptation helped, as far as that can be seen without labels: `.answer` is "helped", "did not help" or
+        "cannot tell", `.sentence` says why. None for a training.
+
+        Raises:
+            DataError: run.json is damaged.
+        """
+        from ..train.verdict import Verdict
+
+        path = RunFolder(self.folder).run_json
+        facts = read_json(path, "JSON that a run has written", "run it again") if path.is_file() else {}
+        if not isinstance(facts, dict) or "verdict" not in facts:
+            return None
+        try:
+            return Verdict.from_dict(facts["verdict"])
+        except Mismatch as error:
+            raise DataError(f"{path.name} as a run has written it", f"{path}: {error}", "run it again") from error
 
     def model(self, device: Literal["auto", "cpu", "cuda"] = "auto") -> PoseModel:
         """The network of the best checkpoint, ready to predict.

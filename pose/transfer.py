@@ -12,7 +12,7 @@ from .checkpoints import Loaded
 from .fresh_weights import FreshWeights
 from .input_spec import InputSpec
 from .models import build_model
-from .skeleton import ANIMAL_POSE20, AP10K17, COCO17, MPII16, POSETRACK15, TIGDOG18, Skeleton
+from .skeleton import ANIMAL_POSE20, AP10K17, COCO17, MPII16, POSETRACK15, SKELETONS, TIGDOG18, Skeleton
 
 # A row holds a skeleton's joints without their side, "-" where it has none. The columns are places of a body:
 #   nose eye ear | fore leg: upper middle end | hind leg: upper middle end | tail
@@ -27,6 +27,61 @@ _NAMES = {
     TIGDOG18.name: "- eye - | front_elbow front_knee front_hoof | back_elbow back_knee back_hoof | -",
     AP10K17.name: "nose eye - | shoulder elbow front_paw | hip knee back_paw | root_of_tail",
 }
+
+# LivestockKeypoints' joint -> TigDog's, or (left, right) of which the one nearer the camera is meant. Left out: ear, neck, chest,
+# and hip have no counterpart; `shoulder` lies on the shoulder blade there, on the point of the shoulder here; `hind_knee` on the
+# thigh there, in front of the stifle here, 0.11 of the box apart as seen from the tail.
+LIVESTOCK_FROM_TIGDOG: dict[str, str | tuple[str, str]] = {
+    "mouth": "chin",
+    "eye": ("left_eye", "right_eye"),
+    "tail": "tail_start",
+    "elbow": ("left_front_elbow", "right_front_elbow"),
+    "l_fore_wrist": "left_front_knee",
+    "l_fore_foot": "left_front_hoof",
+    "r_fore_wrist": "right_front_knee",
+    "r_fore_foot": "right_front_hoof",
+    "l_hind_hock": "left_back_knee",
+    "l_hind_foot": "left_back_hoof",
+    "r_hind_hock": "right_back_knee",
+    "r_hind_foot": "right_back_hoof",
+}
+
+
+def joints_to_take(skeleton: Skeleton, given: Skeleton) -> list[tuple[int, ...]]:
+    """Which joints of other labels are those of a skeleton.
+
+    Args:
+        skeleton: K joints that are wanted.
+        given: joints of the labels.
+
+    Returns:
+        K tuples of indices in `given`: empty where the labels have no such joint; two, left and right, where the one on the side
+        of the camera is meant. By name or place of the body, see `corresponding_joints`; joints of TigDog become those of
+        LivestockKeypoints.
+    """
+    skeleton, given = _published(skeleton), _published(given)
+    taken: list[tuple[int, ...]] = [()] * len(skeleton)
+    for ours, theirs in corresponding_joints(skeleton, given):
+        taken[ours] = (theirs,)
+    places = {name: i for i, name in enumerate(given.joints)}
+    if given is TIGDOG18:
+        table = {
+            ours: (theirs,) if isinstance(theirs, str) else theirs for ours, theirs in LIVESTOCK_FROM_TIGDOG.items()
+        }
+    elif skeleton is TIGDOG18:
+        table = {theirs: (ours,) for ours, theirs in LIVESTOCK_FROM_TIGDOG.items() if isinstance(theirs, str)}
+    else:
+        table = {}
+    for i, name in enumerate(skeleton.joints):
+        names = table.get(name, ())
+        if not taken[i] and names and all(n in places for n in names):
+            taken[i] = tuple(places[n] for n in names)
+    return taken
+
+
+def _published(skeleton: Skeleton) -> Skeleton:
+    """The published skeleton with the same joints, whose name the tables know; else the skeleton itself."""
+    return next((known for known in SKELETONS.values() if known.joints == skeleton.joints), skeleton)
 
 
 def corresponding_joints(source: Skeleton, target: Skeleton) -> list[tuple[int, int]]:

@@ -10,6 +10,11 @@ Examples:
     zoopose data make --out my_data --animal horse tiger --pictures 5000 --shots 60 --workers 4
 
     zoopose data make --domain source --size 240 320 --views side
+
+    zoopose data make --domain source --animal livestock --pictures 400 --views side
+
+Species that the published data do not have (cow, goat, pig, dog) are written as one COCO file of all species, `animals/train.json`
+and `animals/valid.json`; with `--layout coco` the others too.
 """
 
 from __future__ import annotations
@@ -22,7 +27,8 @@ from zoopose.commandline.parsing import command, warn_of_idle
 from zoopose.progress import log
 from zoopose.synthetic.options import MakeOptions
 
-OF_SOURCE, OF_TARGET = ("pictures", "size", "views"), ("shots", "frames", "target_size", "gap", "site")
+OF_SOURCE = ("pictures", "size", "views", "individuals", "layout")
+OF_TARGET = ("shots", "frames", "target_size", "gap", "site")
 
 
 @alone_in("out")

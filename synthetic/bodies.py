@@ -8,6 +8,7 @@ with one bone per piece between two stations. Tubes named for the left side are 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -53,6 +54,7 @@ class Body:
         rigid: joint word -> (the one bone it follows, cm it may lie under the skin); other joints follow the bones around them.
         look: (3,) direction in which the left eye looks.
         parts: tube name -> part label, for tubes whose name does not say it.
+        carriage: how low individuals of a herd carry their heads, least and most: 0 as in `tubes`, 1 as low as they graze.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Body:
     rigid: dict[str, tuple[str, float]] = field(default_factory=dict)
     look: tuple[float, float, float] = (0.0, 1.0, 0.0)
     parts: dict[str, int] = field(default_factory=dict)
+    carriage: tuple[float, float] = (0.0, 0.5)
 
 
 TRUNK_BONES = "pelvis pelvis pelvis pelvis loin loin chest chest chest chest chest"
@@ -114,6 +117,7 @@ class Build:
         legs, length, girth, bone, neck, head, tail: length of the legs, length of the trunk, its width and depth,
             thickness of the legs, length of the neck, size of the head, length of the tail.
         belly: extra depth of the trunk, downwards.
+        horns: whether it has those of the standard body.
     """
 
     legs: float = 1.0
@@ -124,12 +128,13 @@ class Build:
     head: float = 1.0
     tail: float = 1.0
     belly: float = 1.0
+    horns: bool = True
 
 
 def draw_build(rng: np.random.Generator, strength: float) -> Build:
     """An individual at random; `strength` 1 gives the spread of breeds and ages, 0 the standard body."""
     spread = {"legs": 0.18, "length": 0.13, "girth": 0.16, "bone": 0.2, "neck": 0.2, "head": 0.16, "tail": 0.25}
-    drawn = {name: 1 + strength * s * rng.uniform(-1, 1) for name, s in spread.items()}
+    drawn: dict[str, Any] = {name: 1 + strength * s * rng.uniform(-1, 1) for name, s in spread.items()}
     return Build(**drawn, belly=1 + strength * rng.uniform(0, 0.15))
 
 
@@ -179,7 +184,7 @@ def reshape(body: Body, build: Build) -> Body:
 
     return replace(
         body,
-        tubes=tuple(tube(t) for t in body.tubes),
+        tubes=tuple(tube(t) for t in body.tubes if build.horns or not t.name.endswith("_horn")),
         pivots={b: (parent, moved(p, _region(b))) for b, (parent, p) in body.pivots.items()},
         marks={j: (kind, moved(p, _region(j))) for j, (kind, p) in body.marks.items()},
     )

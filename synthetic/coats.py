@@ -38,6 +38,7 @@ class Coat:
         offset: (3,) where in the noise this coat lies.
         face_marks: how far marks reach on the head.
         dirt: strength of mud on legs and belly.
+        head: colour of head and ears; None: that of the body.
     """
 
     body: RGB
@@ -60,6 +61,7 @@ class Coat:
     offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
     face_marks: float = 1.0
     dirt: float = 0.0
+    head: RGB | None = None
 
 
 def _ramp(x: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -155,6 +157,8 @@ def paint(mesh: Mesh, coat: Coat) -> Paint:
         colour[:] += (np.array(rgb, np.float32) - colour) * share.astype(np.float32)[:, None]
 
     lay(at.under, coat.belly)
+    if coat.head is not None:
+        lay(np.maximum(at.head, at.ear), coat.head)
     if coat.points_top:
         lay(at.leg * (1 - _ramp(z, 0.4 * coat.points_top, coat.points_top)), coat.points)
         lay(0.6 * at.ear, coat.points)

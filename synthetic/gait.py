@@ -56,6 +56,7 @@ class Manner:
         neck_pitch, neck_yaw, head_pitch, head_yaw, jaw: posture of neck and head.
         tail_pitch, tail_yaw: posture of the tail.
         bend: yaw of the spine.
+        lowered: how low the head is carried, a share of the way to grazing; a gait that grazes takes no notice of it.
         legs: (4, 4) extra pitch per leg of `LEGS` and bone from the body down.
     """
 
@@ -68,6 +69,7 @@ class Manner:
     tail_yaw: float = 0.0
     bend: float = 0.0
     legs: np.ndarray = field(default_factory=lambda: np.zeros((4, 4)))
+    lowered: float = 0.0
 
 
 def draw_manner(rng: np.random.Generator, strength: float = 1.0) -> Manner:
@@ -139,7 +141,7 @@ def bone_angles(mesh: Mesh, gait_name: str, cycle: float, manner: Manner) -> tup
     wave = 2 * np.pi * cycle
     spine = gait.spine_deg * measures["spine"] * np.cos(wave)
     sway = 0.35 * gait.swing_deg * measures["tail"]
-    graze = gait_name == "graze"
+    down = {"neck_low": 0.6 * measures["neck_graze"], "neck_high": 0.4 * measures["neck_graze"]}
     set_to = {
         "root": (0.25 * gait.spine_deg * np.sin(wave - 0.6), 0, 0),
         "chest": (spine * 0.8, manner.bend, 0),
@@ -161,11 +163,16 @@ def bone_angles(mesh: Mesh, gait_name: str, cycle: float, manner: Manner) -> tup
         "tail_b": (-0.3 * manner.tail_pitch, 0.5 * manner.tail_yaw + 0.4 * sway * np.sin(wave - 0.7), 0),
         "tail_c": (-0.2 * manner.tail_pitch, 0.5 * manner.tail_yaw + 0.5 * sway * np.sin(wave - 1.4), 0),
     }
-    if graze:
-        down = measures["neck_graze"]
-        for bone, share in (("neck_low", 0.6), ("neck_high", 0.4)):
+    if gait_name != "graze":
+        # on the way down the head turns up against the neck, and keeps looking ahead
+        ahead = measures["head_graze"] - (1 - manner.lowered) * measures["neck_graze"]
+        for bone, deg in {**down, "head": ahead}.items():
             pitch, yaw, roll = set_to[bone]
-            set_to[bone] = (down * share + 0.3 * pitch, 0.5 * yaw, roll)
+            set_to[bone] = (pitch + manner.lowered * deg, yaw, roll)
+    else:
+        for bone, deg in down.items():
+            pitch, yaw, roll = set_to[bone]
+            set_to[bone] = (deg + 0.3 * pitch, 0.5 * yaw, roll)
         set_to["head"] = (measures["head_graze"] + 0.3 * manner.head_pitch, 0.5 * manner.head_yaw, 0)
     for bone, value in set_to.items():
         angles[at[bone]] = value

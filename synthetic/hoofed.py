@@ -233,4 +233,5 @@ COW = Body(
         "head_graze": 30,
     },
     melt_cm=5.0,
+    carriage=(-0.1, 0.85),
 )

@@ -7,20 +7,20 @@ stopped and called again: what is complete is left alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from ..commandline.limits import check_limits
 from ..errors import OptionError
-from ..pose.skeleton import COCO17, TIGDOG18
+from ..pose.skeleton import COCO17
+from .animal_sets import animal_files, category_number, labelled_animals
 from .coco_set import CocoSet, Drawn, category, write_set
 from .making import Report, process_pool, same_as_before
 from .options import ThreeOptions
 from .people import render_person
 from .plans import ANIMALS, body_of
-from .source import check_size, render_source
+from .source import check_size
 from .target import TargetShot
 from .writers import Pool
 
@@ -119,18 +119,17 @@ def _draw_person(seed: int, size_hw: tuple[int, int], piece: int) -> list[Drawn]
 
 def animal_set(o: ThreeOptions) -> CocoSet:
     """Labelled animals, the species in turn, joints of TIGDOG18."""
-    draw = partial(_draw_animal, tuple(o.animal), o.seed, check_size(o.size), o.zoom, o.views)
-    return _animal_files(
-        Path(o.out) / "animals", tuple(o.animal), o, draw, pieces=o.pictures, per_piece=1, round_=len(o.animal)
+    return labelled_animals(
+        Path(o.out) / "animals",
+        o.animal,
+        o.pictures,
+        o.held_out,
+        seed=o.seed,
+        size_hw=check_size(o.size),
+        zoom=o.zoom,
+        views=o.views,
+        individuals="one",
     )
-
-
-def _draw_animal(
-    animals: tuple[str, ...], seed: int, size_hw: tuple[int, int], zoom: float, views: str, piece: int
-) -> list[Drawn]:
-    index, which = divmod(piece, len(animals))
-    frame = render_source(animals[which], seed, index, size_hw, zoom, views)
-    return [Drawn(f"images/{animals[which]}_{index:06d}.jpg", frame, _number(animals[which]), {})]
 
 
 def target_set(o: ThreeOptions) -> CocoSet:
@@ -145,7 +144,7 @@ def target_set(o: ThreeOptions) -> CocoSet:
         site=o.site,
         frames=o.frames,
     )
-    return _animal_files(Path(o.out) / "target", (o.target,), o, draw, pieces=o.shots, per_piece=o.frames)
+    return animal_files(Path(o.out) / "target", (o.target,), o.held_out, draw, pieces=o.shots, per_piece=o.frames)
 
 
 def _draw_shot(
@@ -156,36 +155,8 @@ def _draw_shot(
         Drawn(
             f"images/{name}/{k:05d}.jpg",
             shot[k],
-            _number(animal),
+            category_number(animal),
             {"video_id": piece + 1, "frame_id": k, "group": name},
         )
         for k in range(frames)
     ]
-
-
-def _number(animal: str) -> int:
-    return ANIMALS.index(animal) + 1
-
-
-def _animal_files(
-    folder: Path,
-    animals: tuple[str, ...],
-    o: ThreeOptions,
-    draw: Callable[[int], list[Drawn]],
-    *,
-    pieces: int,
-    per_piece: int,
-    round_: int = 1,
-) -> CocoSet:
-    return CocoSet(
-        folder=folder,
-        files={"train": "train.json", "valid": "valid.json"},
-        pictures={"train": ".", "valid": "."},
-        categories=[category(TIGDOG18, _number(animal), animal, "animal") for animal in animals],
-        pieces=pieces,
-        per_piece=per_piece,
-        held_out=o.held_out,
-        draw=draw,
-        round=round_,
-        about=f"{' and '.join(animals)} drawn by zoopose",
-    )

@@ -33,19 +33,25 @@ def same_as_before(out: Path, options: object, names: Sequence[str]) -> None:
     Raises:
         OptionError: when the folder holds pictures made otherwise. More pictures or shots may be added.
     """
-    now = {name: list(value) if isinstance(value := getattr(options, name), tuple) else value for name in names}
+    now = {name: _plain(getattr(options, name)) for name in names}
     path = made_folder(out) / "made.json"
     if path.is_file():
         then = json.loads(path.read_text(encoding="utf-8"))
-        other = [name for name in now if then.get(name) != now[name]]
+        # a note from before an option was there means its default
+        before = {name: then.get(name, _plain(getattr(type(options), name))) for name in now}
+        other = [name for name in now if before[name] != now[name]]
         if other:
             raise OptionError(
                 "a folder that is new, or was made with the same options",
-                f"{out} was made with " + ", ".join(f"--{n.replace('_', '-')} {then.get(n)}" for n in other),
+                f"{out} was made with " + ", ".join(f"--{n.replace('_', '-')} {before[n]}" for n in other),
                 "another --out FOLDER",
             )
     else:
         atomic_json(path, now, 2)
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from .breeds import breed_coat
 from .coats import Coat
 from .colours import RGB, triple
 from .scenery import Scene, Surface
@@ -129,6 +130,8 @@ _OTHERS = (
 
 def natural_coat(animal: str, rng: np.random.Generator) -> Coat:
     """A coat that such an animal may have, with markings, dirt and a random shade."""
+    if animal in ("sheep", "goat", "pig", "dog"):
+        return breed_coat(animal, rng)
     table = {"horse": _HORSES, "tiger": _TIGERS}.get(animal, _OTHERS)
     chosen = table[int(rng.integers(len(table)))]
     shade = rng.uniform(0.78, 1.2)

@@ -19,9 +19,16 @@ class MakeOptions:
     out: Path = Path("animal_data")
     """folder for both trees, synthetic_animal/ and behaviorDiscovery2.0/"""
     animal: tuple[str, ...] = ("horse",)
-    """species to draw: horse tiger ..."""
+    """species to draw, with spaces or commas between them: horse tiger hound cow sheep goat pig dog; livestock: horse, cow, sheep,
+    goat and pig"""
     pictures: Annotated[int, COUNT] = 1000
     """number of labelled source pictures of each species"""
+    individuals: Literal["auto", "one", "many"] = "auto"
+    """animals in source pictures. one: always the same one, as in the published renderings; many: animals of all builds and
+    breeds, heads carried high and low; auto: many of cow, sheep, goat, pig and dog, one of the others"""
+    layout: Literal["auto", "published", "coco"] = "auto"
+    """files of source pictures. published: a folder for each species, as the published renderings; coco: one COCO file of all
+    species, animals/train.json and animals/valid.json; auto: published, if all species have it"""
     shots: Annotated[int, COUNT] = 20
     """number of target videos of each species"""
     frames: Annotated[int, COUNT] = 30

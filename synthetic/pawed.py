@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .bodies import BACK_BONES, FRONT_BONES, TRUNK_BONES, Body, marks_at, pivots_at, tube
 
 # a grown tiger, 96 cm at the shoulder
@@ -203,3 +205,6 @@ HOUND = Body(
     },
     melt_cm=2.0,
 )
+
+# dogs of all breeds: a hound whose individuals differ, see `herd`
+DOG = replace(HOUND, name="dog", carriage=(-0.15, 0.75))

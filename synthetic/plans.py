@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from ..errors import OptionError
 from .bodies import Body
+from .farm import GOAT, PIG, SHEEP
 from .hoofed import COW, HORSE
-from .pawed import HOUND, TIGER
+from .pawed import DOG, HOUND, TIGER
 
-PLANS = {body.name: body for body in (HORSE, TIGER, HOUND, COW)}
+PLANS = {body.name: body for body in (HORSE, TIGER, HOUND, COW, SHEEP, GOAT, PIG, DOG)}
 ANIMALS = tuple(PLANS)
 
 

@@ -21,8 +21,9 @@ from ..errors import DataError, OptionError
 from ..files import atomic_path, atomic_picture
 from ..pose.skeleton import TIGER_TO_MODEL
 from .frames import Frame
+from .herd import render_labelled
 from .plans import body_of
-from .source import check_size, render_source
+from .source import check_size
 from .target import TargetShot
 
 ROWS = 3299  # of a published vertex file
@@ -46,6 +47,7 @@ def write_synthetic_animal(
     size_hw: tuple[int, int] = (480, 640),
     zoom: float = 1.0,
     views: str = "all",
+    individuals: str = "one",
     progress: Progress | None = None,
     pool: Pool = map,
 ) -> Path:
@@ -56,6 +58,7 @@ def write_synthetic_animal(
         size_hw: size of the pictures; readers of the published data expect 480 x 640.
         zoom: factor on the focal length, see `render_source`.
         views: `all` of the published sweep or from the `side`, see `draw_view`.
+        individuals: "one" standard animal, or "many", see `herd.render_labelled`.
         progress: called with (pictures there, pictures wanted).
         pool: how to map a function over pictures, `map` or that of a process pool.
 
@@ -77,7 +80,8 @@ def write_synthetic_animal(
     }
     todo = [i for i in range(n) if i not in there]
     done = n - len(todo)
-    for _ in pool(partial(write_source_picture, folder, animal, seed, size_hw=size_hw, zoom=zoom, views=views), todo):
+    write = partial(write_source_picture, folder, animal, seed, size_hw=size_hw, zoom=zoom)
+    for _ in pool(partial(write, views=views, individuals=individuals), todo):
         done += 1
         if progress:
             progress(done, n)
@@ -93,9 +97,10 @@ def write_source_picture(
     size_hw: tuple[int, int],
     zoom: float = 1.0,
     views: str = "all",
+    individuals: str = "one",
 ) -> str:
     """Writes one picture with its five companions; returns its stem."""
-    frame = render_source(animal, seed, index, size_hw, zoom, views)
+    frame = render_labelled(animal, seed, index, size_hw, zoom, views, individuals=individuals)
     about = frame.about
     numbers = "_".join(f"{about[k]:.2f}" for k in ("ratio", "distance_cm", "azimuth_deg", "elevation_deg"))
     stem = folder / f"{index}_SK_{animal}_skeleton_{animal}_{about['gait']}_anim_{numbers}.png"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,17 +11,20 @@ from ..datasets.open import check_joints
 from ..datasets.sample import PoseDataset
 from ..errors import OptionError
 from ..evaluation.data import open_target, use_pairs_of
+from ..evaluation.mirroring import mirrors
 from ..evaluation.network import load_network, read_as
 from ..evaluation.run_folder import RunFolder
 from ..pose.checkpoints import Loaded
 from ..pose.codecs import CODECS
 from ..progress import log
 from .data import training_and_validation
+from .evidence import Evidence
 from .guard import Guard
 from .network import refuse_new_network, with_sigma
 from .options import AdaptOptions, LabelOptions
 from .resuming import earlier_run, same_run
 from .run_state import Run
+from .verdict import Verdict, verdict_of
 
 FROM_SCRATCH = "from_scratch"  # key of a step's state, in a checkpoint: the run began with fresh weights
 
@@ -36,8 +40,9 @@ class AdaptationStart(NamedTuple):
     Attributes:
         labelled, valid: data with labels.
         target: data whose labels, if it has any, are never read.
-        start: the network.
+        start: the network; its crops are whole, see `InputSpec.framed`.
         restore: the checkpoint to go on from, None to begin.
+        framing: zoom and shift of the crops of the network as it was given.
     """
 
     labelled: PoseDataset
@@ -45,6 +50,7 @@ class AdaptationStart(NamedTuple):
     target: PoseDataset
     start: Loaded
     restore: Loaded | None
+    framing: tuple[float, float] = (1.0, 0.0)
 
     def describe(self) -> dict[str, Mapping[str, Any]]:
         """The data, for banner and report."""
@@ -98,12 +104,14 @@ def prepare_adaptation(
     if restore is None and not begins_fresh and same_run(start, options, method):
         restore = start  # the last checkpoint of this very run: continue it
     start = read_as(with_sigma(refine(start), options), options)
+    framing = start.spec.framing
+    start = replace(start, spec=start.spec.framed())
     check_adaptable(start)
     data, valid = (use_pairs_of(dataset, start.skeleton, options) for dataset in (data, valid))
     target = open_target(options, start.skeleton)
     for dataset, name in ((data, source), (valid, options.valid or source), (target, options.target)):
         check_joints(dataset, start.skeleton, name)
-    return AdaptationStart(data, valid, target, start, restore)
+    return AdaptationStart(data, valid, target, start, restore, framing)
 
 
 def check_adaptable(network: Loaded) -> None:
@@ -149,34 +157,49 @@ def guard_for(options: LabelOptions, prepared: AdaptationStart, run: Run, origin
     if began_from_scratch(prepared.start, run):
         log.warning("no guard against harm: a run from fresh weights has no start network to give back")
         return None
-    return Guard(prepared.labelled, prepared.target, prepared.start, run, options.guard_limit, options)
+    evidence = Evidence(prepared.start, run, mirrors(options, prepared.start.skeleton))
+    return Guard(prepared.labelled, prepared.target, prepared.start, run, options.guard_limit, options, evidence)
 
 
-def outcome_facts(guard: Guard | None, chosen: str) -> dict[str, Any]:
-    """For metrics.json and report: how model_best was chosen, and what the guard has seen.
+def verdict_on(guard: Guard | None, run: Run) -> Verdict:
+    """The verdict of an adaptation that has ended."""
+    if guard is None:
+        return verdict_of({}, [], run.best_epoch, unknown="the run had no guard, so nothing was measured")
+    return guard.verdict()
+
+
+def outcome_facts(guard: Guard | None, run: Run, chosen: str) -> dict[str, Any]:
+    """For metrics.json, run.json and report: how model_best was chosen, what the guard has seen, and the verdict.
 
     Args:
-        chosen: how it was, unless the run was stopped.
+        chosen: how it was, unless it is the start network.
     """
-    if guard is None:
-        return {"model_best": chosen}
-    return {"model_best": "the network the run began with" if guard.stopped else chosen, "guard": guard.facts()}
+    facts: dict[str, Any] = {
+        "model_best": chosen if run.best_epoch else f"the network the run began with; of others: {chosen}"
+    }
+    if guard:
+        facts["guard"] = guard.facts()
+    return {**facts, "verdict": verdict_on(guard, run).to_dict()}
 
 
 def log_outcome(target: str, run: Run, guard: Guard | None, about: str) -> None:
-    """The last lines of an adaptation: what the checkpoints are, and what to do with them.
+    """The last lines of an adaptation: what the checkpoints are, what to do with them, and whether it helped.
 
     Args:
         target: NAME[:PATH].
         about: how model_best was chosen, and what the last checkpoint is.
     """
-    if guard is None or not guard.stopped:
+    verdict = verdict_on(guard, run)
+    if verdict.distrust:
+        log.info("joints to distrust, the worst first: %s", ", ".join(verdict.distrust))
+    if run.best_epoch:
         log.info(about)
-        log_next_command(target, run.folder / run.last_name)
-        return
-    log.info("%s: the network at which the run was stopped", run.last_name)
-    log_next_command(target, run.folder.best)
-    log.info(guard.outcome)
+        log_next_command(target, run.folder.best if guard and guard.refuses else run.folder / run.last_name)
+    else:
+        stopped = "at which the run was stopped" if guard and guard.stopped else "of the last epoch"
+        log.info("%s: the network %s", run.last_name, stopped)
+        log_next_command(target, run.folder.best)
+    log.info(verdict.sentence)
 
 
 def log_next_command(target: str, checkpoint: Path) -> None:

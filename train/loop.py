@@ -15,7 +15,7 @@ from ..errors import DivergenceError, OptionError
 from ..evaluation.run_log import RunLog
 from ..progress import Progress, Stopped, asked, deferring, duration, log
 from .divergence import non_finite_losses, non_finite_weights
-from .guard import Guard
+from .guard import SHOWN, Guard
 from .meter import Meter
 from .ranks import mean_losses
 from .run_state import Run
@@ -47,7 +47,7 @@ def fit(
         validate: called with 2 batches before the first epoch, so that a fault at the end of an epoch shows at its start.
         select: name of the score whose highest value makes `model_best.pth.tar`.
         runlog: receives one row an epoch; None on ranks that do not log.
-        guard: may end the run after an epoch, which is then no candidate for `model_best.pth.tar`.
+        guard: may end the run after an epoch, or refuse its network as `model_best.pth.tar`.
 
     Raises:
         Interrupted: after saving, when the user stopped the run.
@@ -87,7 +87,7 @@ def fit(
             scores = _scores(run, validate, save)
             run.epoch, run.step = epoch + 1, 0
             guarded = dict(guard.after_epoch()) if guard else {}
-            better = not (guard and guard.stopped) and run.update_best(scores.get(select, math.nan))
+            better = not (guard and guard.refuses) and run.update_best(scores.get(select, math.nan))
             row = _log_row(run, step.steps, {**facts, **scores, **guarded}, speed)
             if runlog:
                 runlog.write(run.epoch, row)
@@ -218,7 +218,7 @@ def _epoch_line(run: Run, epochs: int, row: Mapping[str, float], scores: Mapping
     """The line of the log after an epoch; `pace` in seconds an epoch."""
     losses = " ".join(f"{k} {v:.5f}" for k, v in run.meter.means().items())
     shown = " ".join(f"{k} {100 * v:.1f}" for k, v in scores.items() if "pck" in k)
-    shown += "".join(f" {k} {v:.2f}" for k, v in row.items() if k.startswith("guard/"))
+    shown += "".join(f" {k} {v:.2f}" for k, v in row.items() if k in SHOWN)
     device = run.fabric.device
     if device.type == "cuda":
         memory = f"{torch.cuda.max_memory_allocated(device) / 2**30:.1f} GiB on the GPU"

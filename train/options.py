@@ -101,12 +101,12 @@ class LabelOptions(AdaptOptions):
     share_last: Annotated[float | None, SHARE] = None
     """share of the labels that is admitted in the last round"""
     no_guard: Annotated[bool, expert()] = False
-    """do not stop the run if poses shrink in their boxes; default: stop it, and write the start network as model_best"""
+    """measure no evidence against harm, stop no run for it, refuse no network as model_best (docs/methods/guard.md)"""
     # growth of the box-fill distance, as a share of the start network's; chosen on five runs of benchmarks/adaptation and on three
     # of the pairs in docs/methods/guard.md: runs that gained grew by at most 49 %, but for a target at a third of its size
     guard_limit: Annotated[float, Limits(0, inf), expert()] = 0.6
     """the run ends when the box-fill distance (docs/methods/guard.md) has grown by this share; if the distance is large at the
-    start, the limit is lower"""
+    start, the limit is lower; the limits of the other evidence are a twelfth of it"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from ..datasets.open import warn_of_idle_data
 from ..evaluation.network import warn_of_other_network
 from ..evaluation.run_folder import RunFolder
 from ..evaluation.run_log import RunLog
-from ..files import atomic_json, sweep
+from ..files import atomic_json, read_json, sweep
 from ..pose.checkpoints import Loaded
 from ..pose.checkpoints import pack as pack_checkpoint
 from ..pose.trunks import describe as describe_trunk
@@ -52,6 +52,7 @@ def open_run(
     last_name: str = RunFolder.LAST,
     aliases: tuple[str, ...] = (),
     whole: nn.Module | None = None,
+    framing: tuple[float, float] = (1.0, 0.0),
 ) -> Run:
     """A run ready for `fit`.
 
@@ -63,6 +64,7 @@ def open_run(
         last_name: file name of the last checkpoint; `aliases`: further names for it.
         whole: what trains, where that is more than the network: a module that contains it, and gives it the pictures when it is
             called with nothing else. The checkpoint's `state_dict` is the network's alone.
+        framing: see `Run`; a run that goes on has that of its checkpoint.
     """
     warn_of_other_network(options, network)
     warn_of_idle(options, RULES)
@@ -80,14 +82,18 @@ def open_run(
     options_then, results = resume_options(options), [result.to_dict() for result in recipe_results(options)]
 
     def pack(
-        epoch: int, best: float, optimizer_state: Mapping[str, Any] | None, facts: Mapping[str, Any]
+        epoch: int,
+        best: float,
+        optimizer_state: Mapping[str, Any] | None,
+        facts: Mapping[str, Any],
+        framing: tuple[float, float],
     ) -> dict[str, Any]:
         facts = {**facts, "method": method, "options": options_then}
         if results:
             facts["results"] = results
         if network.trunk:
             facts["trunk"] = network.trunk
-        described = (network.arch, network.numbers, network.skeleton, network.spec)
+        described = (network.arch, network.numbers, network.skeleton, network.spec.framed(framing))
         return pack_checkpoint(plain_model, *described, epoch, best, optimizer_state, facts)
 
     folder = RunFolder(options.checkpoint)
@@ -106,8 +112,10 @@ def open_run(
         frozen=FrozenLayers.of(plain_model, trunk, options, fabric.world_size),
         snapshot=options.snapshot,
         print_freq=options.print_freq,
+        framing=framing,
     )
     if restore is not None:
+        run.framing = restore.spec.framing
         run.restore(restore.state)
         replace_damaged(run, epochs)
     return run
@@ -184,6 +192,12 @@ def log_banner(
         log.info("  run folder %s, resuming at epoch %d of %d%s", run.folder, run.epoch + 1, epochs, at)
     else:
         log.info("  run folder %s, fresh, %d epochs", run.folder, epochs)
+
+
+def add_run_facts(folder: RunFolder, more: Mapping[str, Any]) -> None:
+    """Add to run.json what is known at the end of a run."""
+    facts = read_json(folder.run_json, "JSON that a run has written", "run the command of the run again")
+    atomic_json(folder.run_json, {**facts, **more}, 2)
 
 
 def write_run_facts(

@@ -32,6 +32,7 @@ from .default_network import network_lines
 from .feeds.crops import target_maps
 from .feeds.labelled import encoding_of
 from .options import FitOptions
+from .run import add_run_facts
 from .run_state import Run
 from .supervised import LOSSES, loss_for, stage_loss
 
@@ -48,6 +49,8 @@ class Validation:
     def __init__(self, dataset: PoseDataset, network: Loaded, fabric: Fabric, options: FitOptions, prefix: str = "val"):
         self.dataset, self.network, self.fabric, self.options, self.prefix = dataset, network, fabric, options, prefix
         self.flip = flips(options, dataset.skeleton)
+        # the crops of labelled pictures are those that the network is trained on, whatever the framing of a target
+        self.spec = network.spec.framed()
         check_labels(dataset, network.spec.size_hw, 2, "score on")
 
     def predict(self, model: nn.Module, batches: int | None = None, observe: Observer | None = None) -> Predictions:
@@ -55,7 +58,7 @@ class Validation:
         config = PredictConfig(
             self.options.predict_batch, workers, self.flip, batches, self.options.strict_data, "validation"
         )
-        return predict(model, self.dataset, self.network.spec, self.fabric.device, config, observe)
+        return predict(model, self.dataset, self.spec, self.fabric.device, config, observe)
 
     def scores(self, found: Predictions) -> dict[str, Score]:
         name = self.dataset.describe().get("name", "")
@@ -115,7 +118,9 @@ def finish(
     log.info("%s: %s", RunFolder.BEST, chosen)
     print_scores(scores)
     path = Path(options.json) if options.json else run.folder.metrics
-    write_scores(path, scores, tables, {"guard": facts["guard"]} if "guard" in facts else {})
+    write_scores(path, scores, tables, {name: facts[name] for name in ("guard", "verdict") if name in facts})
+    if "verdict" in facts:
+        add_run_facts(run.folder, {"verdict": facts["verdict"]})
     write_predictions(run.folder.preds_best, found)
     skeleton = validation.network.skeleton
     facts = {**facts, **network_lines(options, validation.network)}

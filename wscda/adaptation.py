@@ -39,7 +39,16 @@ def adapt(options: WscdaOptions) -> Path:
         restore = pose_network  # --resume names the last checkpoint of this run: continue it
     domains = domains.with_pairs_of(pose_network.skeleton, options)
     network = build_network(domains, start)
-    run = open_run(options, fabric, "wscda", pose_network, epochs=options.num_epochs, restore=restore, whole=network)
+    run = open_run(
+        options,
+        fabric,
+        "wscda",
+        pose_network,
+        epochs=options.num_epochs,
+        restore=restore,
+        whole=network,
+        framing=pose_network.spec.framing,
+    )
     parts = {**run.restored.get(STATE, {}), "parts": network.parts(), "human": domains.human_skeleton()}
     data = domains.describe()
     sizes = ", ".join(f"{name} {count / 1e6:.2f} M" for name, count in network.sizes().items())

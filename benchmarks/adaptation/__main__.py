@@ -51,8 +51,9 @@ class BenchmarkOptions:
     """folder with an animal a folder: NAME/train.json and test.json, or NAME/all.json, in COCO format"""
     out: str = "runs/adaptation"
     """run folder; each configuration has its own in it"""
-    config: Literal["small", "scratch", "full"] = "small"
-    """small: a pre-trained network, for processor cores; scratch: a small network from random weights; full: for a GPU"""
+    config: Literal["small", "scratch", "gpu", "full"] = "small"
+    """small: a pre-trained network, for processor cores; scratch: a small network from random weights; gpu: a pre-trained network,
+    for a GPU; full: hg as published, for a GPU"""
     comparison: Literal["ccssl", "wscda"] = "ccssl"
     """whose pairs and columns are taken where none are asked for, and whose tables --write changes"""
     pairs: str = ""

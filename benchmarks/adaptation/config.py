@@ -101,6 +101,22 @@ CONFIGS: dict[str, Config] = {
         folds_run=1,
         renderings={"pictures": 800, "size": (240, 320), "views": "side"},
     ),
+    # not measured yet
+    "gpu": Config(
+        about="EfficientNet-lite2 pre-trained on ImageNet with a feature pyramid, 256 px; oracles 5-fold",
+        network={"arch": "fpn_lite2", "inp_res": 256},
+        training={"train_batch": 32, "solver": "adam", "decay": "cosine", "workers": 8},
+        source={"steps": 3000, "lr": 1e-3},
+        oracle={"steps": 1500, "lr": 1e-3, "augment": "strong"},
+        adapted={"num_epochs": 8, "refresh": 1, "snapshot": 1, "steps": 150, "lr": 5e-4},
+        published={"num_epochs": 6, "refresh": 1, "snapshot": 1, "steps": 200, "lr": 5e-4, "decay": "step"},
+        wscda={"num_epochs": 8, "snapshot": 1, "steps": 150, "lr": 2.5e-4},
+        pplo={"num_epochs": 8, "rounds": 6, "snapshot": 1, "steps": 150, "lr": 5e-4},
+        folds=5,
+        folds_run=5,
+        renderings={"pictures": 4000, "size": (480, 640), "views": "side", "workers": 8},
+        scratch={"arch": "hg", "stacks": 4, "width": 128, "solver": "rms", "steps": 3000, "lr": 2.5e-4},
+    ),
     "full": Config(
         about="four hourglasses, 256 px; published schedule scaled: a source model sees 1/8 of the published 100 epochs of 8,000 "
         "pictures, its rate falls at 60 and 90 % of them; adaptations have 6 rounds; oracles 5-fold",

@@ -20,6 +20,7 @@ from .curves import curves_of
 from .overlay_gallery import overlay_gallery
 from .page import build_report
 from .saved_predictions import SavedPredictions
+from .verdict import evidence_curves, verdict_text
 
 
 def test_report(folder: RunFolder, dataset: PoseDataset, saved: SavedPredictions) -> Path:
@@ -74,16 +75,14 @@ def training_report(
         *[table.block() for table in saved.tables],
         *more,
         *curves_of(folder),
+        *evidence_curves(facts),
         overlay_gallery("Best and worst frames", dataset, saved.predictions, saved.skeleton),
-        FactsBlock("Data", {k: v if not isinstance(v, Mapping) else dict(v) for k, v in facts.items()}),
+        FactsBlock(
+            "Data", {k: v if not isinstance(v, Mapping) else dict(v) for k, v in facts.items() if k != "verdict"}
+        ),
         OptionsBlock("Options", run.get("options", {}), run.get("command", "")),
     ]
-    summary = _summary(main)
-    guard = facts.get("guard", {})
-    if guard.get("stopped after epoch"):
-        outcome = str(guard["outcome"])
-        sentence = f"{outcome[:1].upper()}{outcome[1:]}."
-        summary = f"{sentence} The run was stopped after epoch {guard['stopped after epoch']}.\n\n{summary}"
+    summary = "\n\n".join(filter(None, (verdict_text(facts), _summary(main))))
     title = f"{facts.get('method', 'run')}: {folder.path.name}"
     return build_report(folder.report, title, summary, blocks, {MAIN: f"{100 * main.mean:.1f} %"})
 

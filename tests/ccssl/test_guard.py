@@ -31,6 +31,7 @@ from zoopose.pose.weights import read
 from zoopose.progress import log
 from zoopose.train import loop
 from zoopose.train.adaptation import guard_for
+from zoopose.train.evidence import Evidence
 from zoopose.train.guard import CHANGE, SENTENCE, SHRINK, Guard
 
 BEST = "model_best.pth.tar"
@@ -314,3 +315,92 @@ def test_the_published_protocol_says_once_that_it_has_none(caplog):
     assert caplog.text.count("no guard against harm") == 1
     assert guard_for(with_defaults(CcsslOptions(protocol="published", no_guard=True)), None, None, True) is None
     assert caplog.text.count("no guard against harm") == 1
+
+
+def replay(patch, *sizes: float) -> None:
+    """Sizes of the poses after every epoch in place of what is measured, and a box fill that says nothing."""
+    follow(patch, *[2.0] * (len(sizes) + 1), spreads=(0.3,) * (len(sizes) + 1))
+    patch.setattr(
+        Evidence, "_numbers", lambda evidence, *_: {"kept_size": [1.0, *sizes][evidence.run.epoch], "views": 0.5}
+    )
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory, command):
+    """A run of three epochs of which the second and the third may not become model_best, and what it said."""
+    folder, said = tmp_path_factory.mktemp("runs") / "refused", []
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel("INFO")
+    with pytest.MonkeyPatch.context() as patch:
+        replay(patch, 0.97, 0.9, 0.8)
+        run(command(folder, num_epochs=3))
+    log.removeHandler(handler)
+    log.setLevel(level)
+    return folder, said
+
+
+def test_a_network_that_the_evidence_speaks_against_does_not_become_the_best(refused):
+    folder, said = refused
+    assert read(folder / BEST)["epoch"] == 1 and read(folder / LAST)["epoch"] == 3
+    assert said[-1].startswith("adaptation helped here: joints that the start network was sure of are at 97 %")
+    assert sum("cannot become model_best" in line for line in said) == 2
+    columns = read_log(folder)
+    np.testing.assert_allclose(columns["guard/kept_size"], [0.97, 0.9, 0.8])
+    for name in ("run.json", "metrics.json"):
+        verdict = json.loads((folder / name).read_text())["verdict"]
+        assert verdict["answer"] == "helped" and verdict["model_best"] == 1 and verdict["sentence"] == said[-1]
+        assert [numbers["kept_size"] for numbers in verdict["epochs"]] == [0.97, 0.9, 0.8]
+    page = (folder / "report.html").read_text()
+    places = [page.index(text) for text in ("Adaptation helped here", "PCK@0.05 per joint", "Compared with the start")]
+    assert places == sorted(places)
+
+
+@pytest.mark.usefixtures("no_report")
+def test_where_all_are_refused_the_start_network_is_the_best_also_after_an_interruption(
+    tmp_path, command, run_state, source_model, monkeypatch, messages
+):
+    replay(monkeypatch, 0.8, 0.7)
+    whole = run(command(tmp_path / "whole"))
+    assert same(whole / BEST, source_model) and read(whole / LAST)["epoch"] == 2
+    assert messages[-1].startswith("adaptation did not help here: poses shrink") and "70 %" in messages[-1]
+    assert str(whole / BEST) in messages[-2]
+    original, count = loop._optimise, []
+
+    def stop_at_the_second(*args):
+        count.append(original(*args))
+        if len(count) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_optimise", stop_at_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            run(command(tmp_path / "broken"))
+    (tmp_path / "broken" / BEST).unlink()
+    assert run_state(run(command(tmp_path / "broken")), LAST) == run_state(whole, LAST)
+
+
+@pytest.mark.usefixtures("no_report")
+def test_the_evidence_of_a_real_run_is_whole_and_the_same_after_an_interruption(
+    tmp_path, command, run_state, monkeypatch
+):
+    options = {"guard_limit": 1e9}
+    whole = run_state(run(command(tmp_path / "whole", **options)), LAST)
+    state = read(tmp_path / "whole" / LAST)["zoopose"]["run"]["extra"]["evidence"]
+    names = {"kept_size", "kept_place", "views", "pose_prior", "facing_certainty", "facing_views"}
+    assert names <= set(state["start"]) and state["start"]["kept_size"] == state["start"]["kept_place"] == 1
+    assert len(state["epochs"]) == len(state["trust"]) == 2 and names <= set(state["epochs"][1])
+    original, count = loop._optimise, []
+
+    def stop_at_the_second(*args):
+        count.append(original(*args))
+        if len(count) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_optimise", stop_at_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            run(command(tmp_path / "broken", **options))
+    assert run_state(run(command(tmp_path / "broken", **options)), LAST) == whole

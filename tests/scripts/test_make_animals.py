@@ -1,16 +1,19 @@
 """The synthetic quadruped on disk: the published trees, read back as their readers read them."""
 
+import json
 import re
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 from scipy.io import loadmat
 
+from zoopose.datasets.open import open_data
 from zoopose.datasets.synthetic_animal import VERTICES
 from zoopose.errors import DataError, OptionError
-from zoopose.pose.skeleton import TIGER_TO_MODEL
-from zoopose.synthetic.make_animals import make
+from zoopose.pose.skeleton import TIGDOG18, TIGER_TO_MODEL
+from zoopose.synthetic.make_animals import make, species_of
 from zoopose.synthetic.options import MakeOptions
 from zoopose.synthetic.source import render_source
 from zoopose.synthetic.target import TargetShot
@@ -121,3 +124,40 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="file"):
         write_tigdog(tmp_path / "file", "horse", 1, 1, size_hw=(64, 64))
+
+
+def test_several_bodies_in_one_coco_file(tmp_path):
+    """livestock with one that has no published rows: five of each, the fifth for validation; made again, nothing changes."""
+    options = MakeOptions(
+        out=tmp_path, animal=("horse,cow", "pig"), pictures=5, size=(48, 64), domain="source", views="side"
+    )
+    train, valid = make(options)
+    assert train == tmp_path / "animals" / "train.json"
+    data, held = open_data(f"coco:{train}"), open_data(f"coco:{valid}")
+    assert data.skeleton.joints == TIGDOG18.joints
+    kinds = [sample.meta["category"] for sample in (data[i] for i in range(len(data)))]
+    assert sorted(set(kinds)) == ["cow", "horse", "pig"]
+    assert len(data) <= 12
+    assert len(held) <= 3
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    make(options)
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+    with pytest.raises(OptionError, match="animal"):
+        make(replace(options, animal=("cow",)))
+
+
+def test_livestock_is_a_word_for_farm_animals():
+    assert species_of(("livestock", "cow", "dog")) == ("horse", "cow", "sheep", "goat", "pig", "dog")
+    with pytest.raises(OptionError, match="animal"):
+        species_of((" ,",))
+
+
+def test_a_folder_from_before_individuals_goes_on(tmp_path):
+    options = MakeOptions(out=tmp_path, pictures=1, size=(32, 32), domain="source")
+    make(options)
+    note = tmp_path / "made.json"
+    old = {name: value for name, value in json.loads(note.read_text()).items() if name != "individuals"}
+    note.write_text(json.dumps(old))
+    make(replace(options, pictures=2))
+    with pytest.raises(OptionError, match="individuals auto"):
+        make(replace(options, individuals="many"))

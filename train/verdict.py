@@ -1,0 +1,139 @@
+"""The verdict of an adaptation: it helped, it did not help, or nobody can tell. No target label is read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..pose.schema import integer, list_of, mapping_of, number, one_of, record, string
+
+HELPED, NOT, UNKNOWN = "helped", "did not help", "cannot tell"
+# Largest change of the distances between the joints that the start network was sure of, as a share, for a --guard-limit of 0.6.
+# In 48 epochs of six runs (docs/methods/guard.md), 22 of the 24 with a smaller change were better than the start network.
+SIZE = 0.05
+FULL_LIMIT = 0.6  # --guard-limit at which SIZE holds
+DOUBTFUL = 4  # joints that are named at most
+LEAST_TRUST = 0.5  # share of the frames, see `trust_in_joints`: joints below it are named
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an adaptation came to.
+
+    Attributes:
+        answer: `helped`, `did not help` or `cannot tell`, of model_best against the start network.
+        sentence: the answer with the numbers that it rests on, for the user.
+        model_best: epoch of model_best; 0: the start network.
+        distrust: names of the joints that are most often wrong, as far as that can be seen.
+        start: numbers of the start network, see `Evidence`.
+        epochs: numbers after every epoch.
+    """
+
+    answer: str
+    sentence: str
+    model_best: int
+    distrust: Sequence[str]
+    start: Mapping[str, float]
+    epochs: Sequence[Mapping[str, float]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for run.json, metrics.json and the report."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Verdict:
+        """What `to_dict` gave.
+
+        Raises:
+            Mismatch: it is something else.
+        """
+        _CHECK(data, "verdict")
+        return cls(**{name: data[name] for name in ("answer", "sentence", "model_best", "distrust", "start", "epochs")})
+
+
+_NUMBERS = mapping_of(number())
+_CHECK = record(
+    {
+        "answer": one_of(HELPED, NOT, UNKNOWN),
+        "sentence": string(10_000),
+        "model_best": integer(0),
+        "distrust": list_of(string()),
+        "start": _NUMBERS,
+        "epochs": list_of(_NUMBERS),
+    }
+)
+
+
+def objection(start: Mapping[str, float], now: Mapping[str, float], growth: float) -> str:
+    """What speaks against a network that was adapted; empty where nothing does.
+
+    Args:
+        start, now: numbers of the start network and of the adapted one, see `Evidence`.
+        growth: --guard-limit; infinite: nothing is objected to.
+
+    Returns:
+        What happened to the poses, to go on after "poses".
+    """
+    size, limit = now.get("kept_size", math.nan), SIZE * growth / FULL_LIMIT
+    if math.isfinite(size) and max(size, 1 / max(size, 1e-9)) - 1 > limit:
+        way = "shrink" if size < 1 else "grow"
+        return f"{way}: joints that the start network was sure of are at {100 * size:.0f} % of their distances"
+    before, after = (numbers.get("pose_prior", math.nan) for numbers in (start, now))
+    if math.isfinite(before) and after > before * (1 + limit):
+        return f"become less like the source's: {after:.2f} deviations from them, {before:.2f} before"
+    return ""
+
+
+def verdict_of(
+    start: Mapping[str, float],
+    epochs: Sequence[Mapping[str, float]],
+    best: int,
+    *,
+    unknown: str = "",
+    harm: str = "",
+    distrust: Sequence[str] = (),
+    growth: float = FULL_LIMIT,
+) -> Verdict:
+    """The verdict of a run that has ended.
+
+    Args:
+        start, epochs: numbers of the start network and of all epochs, see `Evidence`.
+        best: epoch of model_best; 0: the start network.
+        unknown: why the evidence does not count; empty where it does.
+        harm: the sentence of a run that the guard has stopped.
+        distrust: joints to name.
+        growth: --guard-limit.
+    """
+    facts = best, tuple(distrust), dict(start), [dict(numbers) for numbers in epochs]
+    if harm:
+        return Verdict(NOT, harm, *facts)
+    if best == 0:
+        reasons = [reason for numbers in epochs if (reason := objection(start, numbers, growth))]
+        why = reasons[-1] if reasons else "no epoch is better"
+        return Verdict(NOT, f"adaptation did not help here: poses {why}; model_best is the network you gave", *facts)
+    numbers = epochs[best - 1] if 0 < best <= len(epochs) else {}
+    agreement = _agreement(start, numbers)
+    if unknown or "kept_size" not in numbers:
+        why = unknown or "nothing can be measured here without labels"
+        return Verdict(UNKNOWN, f"cannot tell whether adaptation helped here: {why}{agreement}", *facts)
+    kept = f"joints that the start network was sure of are at {100 * numbers['kept_size']:.0f} % of their distances"
+    return Verdict(HELPED, f"adaptation helped here: {kept}{agreement}", *facts)
+
+
+def joints_to_distrust(names: Sequence[str], trust: Sequence[float]) -> tuple[str, ...]:
+    """The joints with the lowest trust, the lowest first: at most `DOUBTFUL`, all below `LEAST_TRUST`.
+
+    Args:
+        names: of K joints.
+        trust: of each, see `trust_in_joints`.
+    """
+    low = sorted((share, i) for i, share in enumerate(trust) if share < LEAST_TRUST)
+    return tuple(names[i] for _, i in low[:DOUBTFUL])
+
+
+def _agreement(start: Mapping[str, float], now: Mapping[str, float]) -> str:
+    if "views" not in start or "views" not in now:
+        return ""
+    return f"; the network agrees with itself on {100 * now['views']:.0f} % of the joints ({100 * start['views']:.0f} % before)"
