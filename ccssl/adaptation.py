@@ -7,6 +7,7 @@ from pathlib import Path
 from ..commandline.folder_lock import alone_in
 from ..datasets.open import has_splits
 from ..evaluation.mirroring import say_pairs
+from ..evaluation.report.before_after import before_after_of_run
 from ..evaluation.report.labels import label_blocks_of_run
 from ..evaluation.run_folder import RunFolder
 from ..train.adaptation import guard_for, log_outcome, outcome_facts, prepare_adaptation
@@ -36,7 +37,10 @@ def adapt(options: CcsslOptions) -> Path:
     )
     start, restore = inputs.start, inputs.restore
     aliases = (f"{options.source.partition(':')[0]}.pth.tar",) if has_splits(options.source) else ()
-    run = open_run(options, fabric, "ccssl", start, epochs=options.num_epochs, restore=restore, aliases=aliases)
+    framing = inputs.framing
+    run = open_run(
+        options, fabric, "ccssl", start, epochs=options.num_epochs, restore=restore, aliases=aliases, framing=framing
+    )
     few = open_target_labels(options, start.skeleton)
     data = {**inputs.describe(), **describe_target_labels(few), "protocol": describe(options)}
     original = options.protocol == "published"
@@ -64,7 +68,10 @@ def adapt(options: CcsslOptions) -> Path:
         )
     note = selection_note(options)
     if fabric.is_global_zero:
-        blocks = label_blocks_of_run(run.folder, inputs.target, start.skeleton)
+        blocks = [
+            *before_after_of_run(run.folder, inputs.target, fabric.device),
+            *label_blocks_of_run(run.folder, inputs.target, start.skeleton),
+        ]
         facts = {"method": "CC-SSL", **outcome_facts(guard, run, note), **data}
         finish(selection.validation, run, options, facts, blocks)
     log_outcome(options.target, run, guard, f"{RunFolder.BEST}: {note}; {LAST}: the end of the adaptation")

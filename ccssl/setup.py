@@ -29,7 +29,7 @@ from ..train.supervised import LOSSES, loss_for
 from .base_step import BaseStep
 from .confidence import Calibrator
 from .consistency import Views
-from .framing import FRAMINGS
+from .framing import FRAMINGS, Framing
 from .label_score import scorer_for
 from .labelling import Labeller, LabelRules
 from .online.config import online_config
@@ -79,7 +79,14 @@ def step_for(
         scorer=scorer_for(options, network),
         style=options.target_style,
         record=record_of(options, network, run, few),
+        # published crops cannot be framed
+        use_framing=partial(_use_framing, run, inputs.target.crop_factor) if network.spec.kind == "exact" else None,
     )
+
+
+def _use_framing(run: Run, crop_factor: float, framing: Framing) -> None:
+    """Have the network's checkpoints say with which framing it is to be used."""
+    run.framing = framing.of_boxes(crop_factor)
 
 
 def feed_for(options: CcsslOptions, inputs: AdaptationStart, fabric: Fabric, stream: Stream) -> CropFeed:
@@ -139,7 +146,7 @@ def framing_network(options: CcsslOptions, network: Loaded) -> nn.Module | None:
     if options.no_framing:
         raise OptionError("--framing-from NETWORK, or --no-framing", "both", "one of them")
     framing_model = load_network(options.framing_from, options.source, options)
-    if framing_model.spec != network.spec or framing_model.skeleton.joints != network.skeleton.joints:
+    if framing_model.spec.framed() != network.spec or framing_model.skeleton.joints != network.skeleton.joints:
         raise OptionError(
             f"--framing-from a network like that of --resume: {len(network.skeleton)} joints, {network.spec.size} px",
             f"{options.framing_from}: {len(framing_model.skeleton)} joints of {framing_model.skeleton.name}, "

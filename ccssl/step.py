@@ -35,6 +35,8 @@ class CcsslStep(BaseStep):
         calibrate: calibrates the labels' confidence; None: the confidence is the peak.
         calibrated_on: name of the data of the calibration.
         style: share of the target's pictures that take the channel statistics of a source picture.
+        use_framing: is given the framing of the labels that a round trains on, since the adapted network is to be used with it;
+            None: it is used with whole crops.
     """
 
     labeller: Labeller
@@ -54,9 +56,10 @@ class CcsslStep(BaseStep):
         scorer: Callable[[PseudoLabels], float] | None = None,
         style: float = 0.0,
         record: Record | None = None,
+        use_framing: Callable[[Framing], None] | None = None,
     ):
         super().__init__(feeds, labeller, fabric, loss, config, admission=admission, scorer=scorer, record=record)
-        self.teacher, self.calibrate, self.style = teacher, calibrate, style
+        self.teacher, self.calibrate, self.style, self.use_framing = teacher, calibrate, style, use_framing
         self.ranked_by = f"calibration on {calibrated_on}" if calibrate else "peak"
 
     def after_step(self, model: nn.Module) -> None:
@@ -71,6 +74,13 @@ class CcsslStep(BaseStep):
     def labelling_network(self, model: nn.Module) -> nn.Module:
         """The teacher; the network in training where there is none."""
         return self.teacher.model if self.teacher else model
+
+    def begin_round(self, labels: PseudoLabels) -> None:
+        """Hand the framing of the labels on."""
+        super().begin_round(labels)
+        framing = labels.facts.get("framing") or {"zoom": 1.0, "shift": 0.0}
+        if self.use_framing:
+            self.use_framing(Framing(float(framing["zoom"]), float(framing["shift"])))
 
     def before_labelling(self, round_: int) -> None:
         """Set the framing to that of the first round that admitted labels, also where another process chose it."""

@@ -85,9 +85,9 @@ def size_of(text: str) -> int | tuple[int, int]:
     raise ValueError(text)
 
 
-def size_text(size: int | Sequence[int]) -> str:
-    """Inverse of `size_of`."""
-    return str(size) if isinstance(size, int) else "x".join(map(str, size))
+def size_text(size: int | str | Sequence[int]) -> str:
+    """Inverse of `size_of`; a text stays as it is."""
+    return str(size) if isinstance(size, int | str) else "x".join(map(str, size))
 
 
 def sized(expert: bool = False) -> Typing:
@@ -100,6 +100,11 @@ def number_or_none(*aliases: str, expert: bool = False) -> Typing:
     return Typing(
         aliases=aliases, metavar="[N]", expert=expert, words=(0, 1), read=lambda words: int(words[0]) if words else 1
     )
+
+
+def text_or(alone: str, metavar: str) -> Typing:
+    """A text whose flag may also stand alone, for `alone`."""
+    return Typing(metavar=metavar, words=(0, 1), read=lambda words: words[0] if words else alone)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -105,7 +105,7 @@ def _for_tyro(options: type, name: str, hint: Any) -> Any:
         marks.append(
             PrimitiveConstructorSpec(
                 nargs=typed.words or 1, metavar=typed.metavar, instance_from_str=typed.read,
-                is_instance=lambda value: isinstance(value, int | tuple), str_from_instance=lambda value: [size_text(value)],
+                is_instance=lambda value: isinstance(value, int | tuple | str), str_from_instance=lambda value: [size_text(value)],
             )
         )  # fmt: skip
     return Annotated[(kind, *marks)]

@@ -200,6 +200,11 @@ class RunFolder:
         return self.path / "probe.json"
 
     @property
+    def before_after(self) -> Path:
+        """Joints of some target pictures by the start network and by the best network of an adaptation."""
+        return self.path / "before_after.json"
+
+    @property
     def target_sample(self) -> Path:
         """What the best network of WS-CDA predicts on some pictures of the target."""
         return self.path / "target_sample.json"

@@ -59,6 +59,8 @@ INPUT_SPEC = record(
         "decoder_taps": integer(0, 999),
         "flip_shift": optional(integer(0, 64)),
         "bias_px": number(-1e3, 1e3),
+        "zoom": number(1e-2, 1e2),
+        "shift": number(-1, 1),
     },
 )
 

@@ -1,4 +1,5 @@
 """Show all steps on drawn animals: labelled pictures of one domain, unlabelled videos of another. Nothing is downloaded.
+--real shows them on real animals.
 
 Examples:
 
@@ -12,10 +13,13 @@ Examples:
 
     zoopose demo --arch sb_pose_resnet18 --out resnet_demo
 
+    zoopose demo --real --out real_demo
+
 The demo draws the data, trains a source model on the labelled pictures, and adapts it to the videos without their labels: by
 CC-SSL, or by WS-CDA and PPLO from people and two species to a third species. For comparison it trains an oracle with labels of
 the videos. All networks are tested on videos that none of them has seen. Open OUT/report.html at the end. A stopped demo
-continues with the same command.
+continues with the same command. With --real the labelled pictures are of horses and the unlabelled ones of cattle, as
+`zoopose data get livestock --run` fetches them.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from zoopose.commandline.flags import flag
+from zoopose.commandline.flags import flag, text_or
 from zoopose.commandline.limits import COUNT, SEED, Limits
 from zoopose.commandline.parsing import command
 
@@ -41,6 +45,9 @@ class DemoOptions:
     method: Literal["ccssl", "wscda"] = "ccssl"
     """ccssl: from renderings to videos of the same species; wscda: from people and labelled species to videos of another species,
     with WS-CDA and PPLO"""
+    real: Annotated[str, text_or("animal_data/livestock", "[FOLDER]")] = ""
+    """real animals, from horses to cattle, in place of drawn ones. FOLDER: crops of LivestockKeypoints; default:
+    animal_data/livestock, where `zoopose data get livestock --run` puts them"""
     arch: Annotated[str, flag("-a", metavar="NAME")] = ""
     """network; default: a small hourglass, which takes minutes on a CPU; any other network uses a quarter of the
     learning rate"""

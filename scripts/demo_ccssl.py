@@ -26,6 +26,7 @@ class CcsslPlan(Plan):
     """Made-up horses (or tigers), labelled in one world, unlabelled in another."""
 
     source, target = "synthetic_animal_sp", "real_animal_sp"
+    default_arch = "fpn_lite0"
     about = "about 6 minutes on 2 CPU cores"
     expect = "expect CC-SSL 10 to 25 points of PCK@0.05 above the source model on the target, and the oracle above both"
     networks = {

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from zoopose.commandline.parsing import warn_of_idle
 from zoopose.datasets.sample import PoseDataset
 from zoopose.errors import OptionError
 from zoopose.evaluation.box_fill import outcome_of
@@ -40,14 +41,22 @@ class Numbers:
 NUMBERS: Mapping[str, Numbers] = {
     "ccssl": Numbers(pictures=1200, gap=1.3, source_epochs=14, rounds=4, steps=60, animal="horse"),
     "wscda": Numbers(pictures=800, gap=0.8, source_epochs=16, rounds=6, steps=40, people=400),
+    "real": Numbers(pictures=0, gap=0.0, source_epochs=8, rounds=5, steps=30),
 }
-UNUSED = {"ccssl": ("people",), "wscda": ("animal",)}  # options of the other method
+# options of the other demos
+UNUSED = {"ccssl": ("people",), "wscda": ("animal",), "real": ("people", "animal", "pictures", "gap")}
+IDLE = ("shots", "frames", "workers")  # of drawn animals
+
+
+def kind_of(options: DemoOptions) -> str:
+    """Which demo the options ask for, a key of `NUMBERS`."""
+    return "real" if options.real else options.method
 
 
 def numbers_of(options: DemoOptions) -> Numbers:
     """The numbers that are given, and for the others those of the method."""
     given = {field.name: getattr(options, field.name) for field in fields(Numbers)}
-    return replace(NUMBERS[options.method], **{name: value for name, value in given.items() if value is not None})
+    return replace(NUMBERS[kind_of(options)], **{name: value for name, value in given.items() if value is not None})
 
 
 def with_defaults(options: DemoOptions) -> DemoOptions:
@@ -56,12 +65,14 @@ def with_defaults(options: DemoOptions) -> DemoOptions:
     Raises:
         OptionError: an option that the method has no use for.
     """
-    unused = UNUSED[options.method]
+    if options.real and options.method != "ccssl":
+        raise OptionError("--real with --method ccssl", f"--method {options.method}", "leave --method out")
+    unused = UNUSED[kind_of(options)]
+    of = "--real" if options.real else f"--method {options.method}"
     for name in unused:
         if getattr(options, name) is not None:
-            raise OptionError(
-                f"options of --method {options.method}", f"--{name} {getattr(options, name)}", f"leave --{name} out"
-            )
+            raise OptionError(f"options of {of}", f"--{name} {getattr(options, name)}", f"leave --{name} out")
+    warn_of_idle(options, [(name, lambda o: bool(o.real), "with --real: nothing is drawn") for name in IDLE])
     if options.arch:
         options_of(options.arch)  # refuses what is no network, before anything is drawn
     return replace(
@@ -78,6 +89,10 @@ class Plan(ABC):
         networks: column of the table -> (run folder, checkpoint). None is chosen on target labels.
         adapted: columns of adapted networks, the last being the one whose frames are shown.
         titles: run folder -> heading of its curves.
+        tested: what the networks are tested on.
+        credit: whose pictures these are; empty for drawn ones.
+        input_px: side of the networks' input.
+        default_arch: network if none is named; empty: a small hourglass.
     """
 
     about: str
@@ -85,6 +100,10 @@ class Plan(ABC):
     networks: Mapping[str, tuple[str, str]]
     adapted: Sequence[str]
     titles: Mapping[str, str]
+    tested: str = "target shots"
+    credit: str = ""
+    input_px: int = 64
+    default_arch: str = ""
 
     def __init__(self, options: DemoOptions):
         self.demo, self.numbers, self.out = options, numbers_of(options), Path(options.out)
@@ -127,15 +146,20 @@ class Plan(ABC):
         """Options of every run."""
         return {
             "checkpoint": str(self.out / folder), "seed": self.demo.seed, "accelerator": self.demo.accelerator, "workers": 0,
-            "inp_res": 64, "train_batch": 16, "solver": "adam", "decay": "cosine",
-            **({"arch": self.demo.arch} if self.demo.arch else {"stacks": 1, "width": 40}),
+            "inp_res": self.input_px, "train_batch": 16, "solver": "adam", "decay": "cosine",
+            **({"arch": self.arch} if self.arch else {"stacks": 1, "width": 40}),
         }  # fmt: skip
 
     def rate(self, of_small: float) -> float:
-        """The learning rate, of the small hourglass's: published networks of many layers are trained at about a quarter of it."""
-        return of_small / 4 if self.demo.arch else of_small
+        """The learning rate, of the small hourglass's: other networks are trained at about a quarter of it."""
+        return of_small / 4 if self.arch else of_small
 
     @property
     def network(self) -> str:
         """What the story calls the network."""
-        return f"The network {self.demo.arch}" if self.demo.arch else "A small stacked hourglass"
+        return f"The network {self.arch}" if self.arch else "A small stacked hourglass"
+
+    @property
+    def arch(self) -> str:
+        """Name of the network; empty for a small hourglass."""
+        return self.demo.arch or self.default_arch

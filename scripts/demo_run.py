@@ -28,10 +28,11 @@ from zoopose.progress import duration, log
 from zoopose.scripts.demo import DemoOptions
 from zoopose.scripts.demo_ccssl import CcsslPlan
 from zoopose.scripts.demo_picture import write_result
-from zoopose.scripts.demo_plan import Plan, with_defaults
+from zoopose.scripts.demo_plan import Plan, kind_of, with_defaults
+from zoopose.scripts.demo_real import RealPlan
 from zoopose.scripts.demo_wscda import WscdaPlan
 
-PLANS: Mapping[str, type[Plan]] = {"ccssl": CcsslPlan, "wscda": WscdaPlan}  # method -> its plan
+PLANS: Mapping[str, type[Plan]] = {"ccssl": CcsslPlan, "wscda": WscdaPlan, "real": RealPlan}  # by `kind_of`
 RESULT = "result.png"  # the same frames before and after adaptation
 
 
@@ -41,7 +42,7 @@ def run_demo(options: DemoOptions) -> dict[str, Score]:
     check_limits(options)
     begun = time.monotonic()
     options = with_defaults(options)
-    plan = PLANS[options.method](options)
+    plan = PLANS[kind_of(options)](options)
     _same_as_before(options)
     log.info(
         "zoopose demo: %s, in %s", f"{options.arch}, which takes longer" if options.arch else plan.about, options.out
@@ -54,7 +55,7 @@ def run_demo(options: DemoOptions) -> dict[str, Score]:
     for number, (what, step, settings) in enumerate(steps, 2):
         log.info("\n== %d of %d: %s", number, count, what)
         step(settings())
-    log.info("\n== %d of %d: test on target shots that no network has seen", count, count)
+    log.info("\n== %d of %d: test on %s that no network has seen", count, count, plan.tested)
     scores = _test_and_report(plan)
     print_table(scores)
     for name in plan.adapted:
@@ -104,7 +105,7 @@ def _test_and_report(plan: Plan) -> dict[str, Score]:
             network.model.to(device), dataset, network.spec, device, PredictConfig(phase=f"testing {name}")
         )
         scores[name] = score_predictions(
-            found[name], network.skeleton, network.spec.original_cells, "held-out target shots"
+            found[name], network.skeleton, network.spec.original_cells, f"held-out {plan.tested}"
         )
     main = {name: by_protocol[MAIN] for name, by_protocol in scores.items()}
     write_metrics(
@@ -132,10 +133,12 @@ def _report(
 ) -> None:
     percent = {name.replace("_", "-"): f"{100 * score.mean:.1f} %" for name, score in main.items()}
     last = plan.adapted[-1]
-    ends = "All are tested on target shots that none of them saw. No network was chosen on target labels."
+    ends = (
+        f"All are tested on {plan.tested} that none of them saw. No network was chosen on target labels. {plan.credit}"
+    )
     blocks: list[Block] = [
         TextBlock("What this is", f"{plan.story} {ends}"),
-        ScoresBlock("PCK@0.05 per joint on held-out target shots", {n.replace("_", "-"): s for n, s in main.items()}),
+        ScoresBlock(f"PCK@0.05 per joint on held-out {plan.tested}", {n.replace("_", "-"): s for n, s in main.items()}),
         ScoresBlock(
             "The published protocol, for comparison", {n.replace("_", "-"): s["published"] for n, s in scores.items()}
         ),

@@ -19,6 +19,7 @@ from zoopose.evaluation.inference import PredictConfig, predict
 from zoopose.evaluation.mirroring import flips
 from zoopose.evaluation.network import compute_device
 from zoopose.evaluation.options import TestOptions
+from zoopose.evaluation.report.before_after import before_after_blocks
 from zoopose.evaluation.report.blocks import Block
 from zoopose.evaluation.report.labels import label_blocks
 from zoopose.evaluation.report.run_report import read_run_json, test_report, training_report
@@ -134,7 +135,7 @@ def _target_blocks(folder: RunFolder, options: AdaptOptions, skeleton: Skeleton,
     target = open_target(options, skeleton)
     if isinstance(options, WscdaOptions):
         return domain_blocks(folder, target, compute_device(asked.accelerator))
-    return label_blocks(folder, target, skeleton)
+    return [*before_after_blocks(folder, target), *label_blocks(folder, target, skeleton)]
 
 
 def _scored(

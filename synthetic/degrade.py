@@ -65,20 +65,24 @@ def draw_lens(rng: np.random.Generator, strength: float, picture_mean: float) ->
 
 
 def site_lens(rng: np.random.Generator, strength: float, picture_mean: float) -> Lens:
-    """The camera of one site: how much it takes from the picture follows from `strength`; at random is only in which direction."""
-    exposure = float(np.clip(picture_mean, 0.24, 0.62)) / max(picture_mean, 0.02) if strength > 0 else 1.0
+    """The camera of one site: how much it takes from the picture follows from `strength`; at random is only in which direction.
+
+    A person sees every joint: the picture is well exposed, and what differs is colour, sharpness, noise and compression.
+    """
+    exposure = float(np.clip(picture_mean, 0.4, 0.6)) / max(picture_mean, 0.02) if strength > 0 else 1.0
     warm, dark = rng.choice((-1, 1), 2)
-    exposure *= 1 + 0.1 * strength * dark
+    exposure *= 1 + 0.06 * strength * dark
+    cast = 0.22 * strength * warm
     return Lens(
-        gain=(exposure * (1 + 0.16 * strength * warm), exposure, exposure * (1 - 0.16 * strength * warm)),
-        contrast=max(0.2, 1 - 0.3 * strength),
-        haze=0.18 * strength,
+        gain=(exposure * (1 + cast), exposure, exposure * (1 - cast)),
+        contrast=max(0.6, 1 - 0.1 * strength),
+        haze=0.05 * strength,
         gamma=float(np.exp(-0.1 * strength * dark)),
-        defocus=0.004 * strength,
-        coarse=1 + 0.5 * strength,
-        noise=0.04 * strength,
-        quality=int(np.clip(95 - 50 * strength, 8, 95)) if strength > 0 else 0,
-        vignette=0.3 * strength,
+        defocus=0.005 * strength,
+        coarse=1 + 0.6 * strength,
+        noise=0.025 * strength,
+        quality=int(np.clip(95 - 55 * strength, 8, 95)) if strength > 0 else 0,
+        vignette=0.15 * strength,
     )
 
 

@@ -34,7 +34,7 @@ ROOT_MODULES = {"__init__", "cli", "errors", "files", "progress"}
 # names of files in a run folder; `checkpoint.pth.tar` is left out where another name stands before it
 RUN_FILE = re.compile(
     r"model_best\.pth\.tar|\blast\.pth\.tar|\bstart\.pth\.tar|\bcheckpoint\.pth\.tar|labels_round_|\bmetrics\.json|\brun\.json|"
-    r"predictions\.(h5|csv|json)|checkpoints\.json|report\.html(?!\.j2)|\blog\.(csv|txt)|probe\.json|target_sample|preds_(best|valid)|"
+    r"predictions\.(h5|csv|json)|checkpoints\.json|report\.html(?!\.j2)|\blog\.(csv|txt)|probe\.json|target_sample|preds_(best|valid)|before_after\.json|"
     r"keypoints_results|^pred\.mat$"
 )
 MAY_PRINT = {"commandline/parsing.py", "cli.py"}

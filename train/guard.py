@@ -148,7 +148,7 @@ class Guard:
         log.info("guard: box fill of the start network %.2f (of the source's labels %.2f); the run ends above %.2f",
                  distance, fill.source_distance, limit)  # fmt: skip
         if run.fabric.is_global_zero:
-            weights.save(run.folder.start, run.pack(0, run.best, None, run.facts({})))
+            weights.save(run.folder.start, run.pack(0, run.best, None, run.facts({}), run.framing))
         run.fabric.barrier()
 
     def _zoom(self, fill: BoxFill, found: Predictions) -> float:
@@ -238,7 +238,8 @@ class Guard:
         run, few = self.run, _spread(self.target)
         few.crop_factor = self.target.crop_factor / zoom
         config = PredictConfig(BATCH, self.reading.workers, strict=self.reading.strict_data, phase="box fill")
-        return predict(run.plain, few, self.network.spec, run.fabric.device, config)
+        spec = self.network.spec.framed(run.framing)
+        return predict(run.plain, few, spec, run.fabric.device, config)
 
     def _measure(self, fill: BoxFill, found: Predictions, zoom: float = 1.0) -> tuple[float, float]:
         """Distance and spread of predictions in boxes tightened by `zoom`: those of the first rank, on all ranks."""

@@ -49,6 +49,7 @@ def open_run(
     last_name: str = RunFolder.LAST,
     aliases: tuple[str, ...] = (),
     whole: nn.Module | None = None,
+    framing: tuple[float, float] = (1.0, 0.0),
 ) -> Run:
     """A run ready for `fit`.
 
@@ -60,6 +61,7 @@ def open_run(
         last_name: file name of the last checkpoint; `aliases`: further names for it.
         whole: what trains, where that is more than the network: a module that contains it, and gives it the pictures when it is
             called with nothing else. The checkpoint's `state_dict` is the network's alone.
+        framing: see `Run`; a run that goes on has that of its checkpoint.
     """
     warn_of_other_network(options, network)
     warn_of_idle(options, RULES)
@@ -76,12 +78,16 @@ def open_run(
     options_then, results = resume_options(options), [result.to_dict() for result in recipe_results(options)]
 
     def pack(
-        epoch: int, best: float, optimizer_state: Mapping[str, Any] | None, facts: Mapping[str, Any]
+        epoch: int,
+        best: float,
+        optimizer_state: Mapping[str, Any] | None,
+        facts: Mapping[str, Any],
+        framing: tuple[float, float],
     ) -> dict[str, Any]:
         facts = {**facts, "method": method, "options": options_then}
         if results:
             facts["results"] = results
-        described = (network.arch, network.numbers, network.skeleton, network.spec)
+        described = (network.arch, network.numbers, network.skeleton, network.spec.framed(framing))
         return pack_checkpoint(plain_model, *described, epoch, best, optimizer_state, facts)
 
     folder = RunFolder(options.checkpoint)
@@ -99,8 +105,10 @@ def open_run(
         aliases=aliases,
         snapshot=options.snapshot,
         print_freq=options.print_freq,
+        framing=framing,
     )
     if restore is not None:
+        run.framing = restore.spec.framing
         run.restore(restore.state)
         replace_damaged(run, epochs)
     return run

@@ -32,7 +32,7 @@ class Run:
         model: as trained (perhaps wrapped or compiled); `plain` is the bare module whose tensors are saved.
         optimizer: set up by Fabric.
         lr_at: (batches since the first epoch began, batches an epoch) -> learning rate of the next batch.
-        pack: (epoch, best, optimizer state, run facts) -> checkpoint, see `checkpoints.pack`.
+        pack: (epoch, best, optimizer state, run facts, framing) -> checkpoint, see `checkpoints.pack`.
         last_name: file name of the last checkpoint; `aliases` are further names for it.
         epoch, step: finished epochs, and finished batches of the running one.
         best, best_epoch: highest score so far.
@@ -43,6 +43,7 @@ class Run:
         save_seconds: seconds between two checkpoints within an epoch; saved_at: clock of the last one.
         patience: epochs without a better score after which the run ends; 0: it goes to its last epoch.
         steps: batches an epoch, set by `fit`.
+        framing: zoom and shift of the crops that the network is to be used with, see `InputSpec`; they are saved with it.
     """
 
     folder: RunFolder
@@ -52,7 +53,7 @@ class Run:
     optimizer: torch.optim.Optimizer
     _: KW_ONLY
     lr_at: Callable[[int, int], float]
-    pack: Callable[[int, float, Mapping[str, Any] | None, Mapping[str, Any]], dict[str, Any]]
+    pack: Callable[[int, float, Mapping[str, Any] | None, Mapping[str, Any], tuple[float, float]], dict[str, Any]]
     last_name: str = RunFolder.LAST
     aliases: tuple[str, ...] = ()
     epoch: int = 0
@@ -67,6 +68,7 @@ class Run:
     saved_at: float = 0.0
     patience: int = 0
     steps: int = 0
+    framing: tuple[float, float] = (1.0, 0.0)
 
     def save(self, state: Mapping[str, Any] | None = None, best: bool = False) -> None:
         """Write the last checkpoint (and the best one); on the first rank only.
@@ -89,7 +91,9 @@ class Run:
             # what a resume reads comes last: a run killed in between does the epoch again, and all the names with it
             first, *more = [*names, self.last_name]
             facts = self.facts({**self.restored, **(state or {})})
-            weights.save(self.folder / first, self.pack(self.epoch, self.best, self.optimizer.state_dict(), facts))
+            weights.save(
+                self.folder / first, self.pack(self.epoch, self.best, self.optimizer.state_dict(), facts, self.framing)
+            )
             for name in more:
                 copy_checkpoint(self.folder / first, name)
             folder_lock.check(self.folder.path)

@@ -48,6 +48,8 @@ class Validation:
     def __init__(self, dataset: PoseDataset, network: Loaded, fabric: Fabric, options: FitOptions, prefix: str = "val"):
         self.dataset, self.network, self.fabric, self.options, self.prefix = dataset, network, fabric, options, prefix
         self.flip = flips(options, dataset.skeleton)
+        # the crops of labelled pictures are those that the network is trained on, whatever the framing of a target
+        self.spec = network.spec.framed()
         check_labels(dataset, network.spec.size_hw, 2, "score on")
 
     def predict(self, model: nn.Module, batches: int | None = None, observe: Observer | None = None) -> Predictions:
@@ -55,7 +57,7 @@ class Validation:
         config = PredictConfig(
             self.options.predict_batch, workers, self.flip, batches, self.options.strict_data, "validation"
         )
-        return predict(model, self.dataset, self.network.spec, self.fabric.device, config, observe)
+        return predict(model, self.dataset, self.spec, self.fabric.device, config, observe)
 
     def scores(self, found: Predictions) -> dict[str, Score]:
         name = self.dataset.describe().get("name", "")

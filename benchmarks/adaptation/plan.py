@@ -157,15 +157,15 @@ def _adapted(plan: Plan, name: str, column: Column, place: _Place) -> tuple[str,
     recipe = plan.recipes.adapted(place.pair, name, place.seed)
     start, cell = _start(plan, column.start, place), recipe.name
     few = few_labels(target, column.few, place.seed) if column.few else None
+    alone = bool(column.options.get("no_source"))  # from a checkpoint and target pictures
     options = {
-        LABELLED[column.command]: f"coco:{source.train}",
-        "valid": f"coco:{source.valid}",
+        **({} if alone else {LABELLED[column.command]: f"coco:{source.train}", "valid": f"coco:{source.valid}"}),
         "target": f"coco:{target.target}",
         **({"target_labels": f"coco:{few[0]}"} if few else {}),
         "resume": f"cells/{start}/{RunFolder.BEST}",
         **_framing(plan, column, place),
         # the published adaptation learns hidden joints of renderings as it does visible ones
-        **({} if column.options.get("protocol") == "published" else _hidden(source)),
+        **({} if alone or column.options.get("protocol") == "published" else _hidden(source)),
         **plan.recipes.adaptation_options(name),
         "seed": place.seed,
         "accelerator": plan.accelerator,

@@ -13,17 +13,19 @@ from typing import Any
 import pytest
 import torch
 
+from zoopose.datasets import livestock
 from zoopose.evaluation.options import TestOptions
 from zoopose.evaluation.report.saved_predictions import SavedPredictions
 from zoopose.evaluation.run_folder import RunFolder
 from zoopose.evaluation.test import run as run_test
+from zoopose.files import atomic_json
 from zoopose.pose import checkpoints, weights
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import TIGDOG18, Skeleton
 from zoopose.scripts import get_data as get
 from zoopose.scripts.demo import DemoOptions
-from zoopose.scripts.demo_plan import with_defaults
+from zoopose.scripts.demo_plan import kind_of, with_defaults
 from zoopose.scripts.demo_run import PLANS
 from zoopose.tests.every_option.ways import effect, elsewhere, free, refused, there, warns
 
@@ -148,6 +150,7 @@ TABLES = {
         "people": (effect(50, method="wscda"), refused(50)), "pictures": effect(50), "shots": effect(7), "frames": effect(3),
         "gap": effect(0.2), "source_epochs": effect(2), "rounds": effect(2), "steps": effect(3), "oracle_epochs": effect(2),
         "accelerator": effect("cpu"), "workers": effect(3),
+        "real": (effect("LIVESTOCK"), refused("nowhere", says="data get livestock"), refused("LIVESTOCK", method="wscda")),
     },
 }  # fmt: skip
 # those that draw animals, start processes, or build every network
@@ -325,7 +328,7 @@ def _planned(monkeypatch: pytest.MonkeyPatch) -> Callable[[DemoOptions], str]:
 
     def plan(options: DemoOptions) -> str:
         drawn.clear()
-        made = PLANS[options.method](with_defaults(options))
+        made = PLANS[kind_of(options)](with_defaults(options))
         made.make()
         return repr((drawn, [(what, settings()) for what, _, settings in made.steps()]))
 
@@ -339,6 +342,8 @@ def scene(monkeypatch, tmp_path, commands, said):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     monkeypatch.setattr("zoopose.evaluation.testing.test_report", lambda folder, *_: folder / "report.html")
     monkeypatch.setitem(commands, "demo", (_planned(monkeypatch), DemoOptions))
+    for name in livestock.PARTS:
+        atomic_json(tmp_path / "LIVESTOCK" / name, {"images": [], "annotations": [], "categories": []})
     archives = []
     for part, entry in (("train", "train2017"), ("valid", "val2017")):
         path = tmp_path / f"served/{part}.zip"

@@ -115,6 +115,7 @@ TABLES = {
         "beta": effect(50.0), "w1": effect(2.0, human="coco:OTHER"), "w2": effect(2.0), "alpha_warmup": effect(0.1),
         "discriminator_steps": effect(1), "adapter": effect(1), "augment": effect("none"), "plain_share": effect(1.0),
         "probe": free(True, "looks at what has been trained", there("probe.json")),
+        "no_guard": elsewhere("tests/wscda/test_guard.py", GUARD), "guard_limit": elsewhere("tests/wscda/test_guard.py", GUARD),
         "scale_factor": effect(0.1, augment="standard"), "rot_factor": effect(5.0, augment="standard"),
     },
     "pplo": COMMON | STARTED | {

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ...commandline.folder_lock import alone_in
 from ...evaluation.mirroring import say_pairs
+from ...evaluation.report.before_after import before_after_of_run
 from ...evaluation.report.labels import label_blocks_of_run
 from ...evaluation.run_folder import RunFolder
 from ...train.adaptation import guard_for, log_outcome, outcome_facts, prepare_adaptation
@@ -28,7 +29,7 @@ def refine(options: PploOptions) -> Path:
     fabric = open_fabric(options)
     inputs = prepare_adaptation(options, "pplo")
     start, restore = inputs.start, inputs.restore
-    run = open_run(options, fabric, "pplo", start, epochs=options.num_epochs, restore=restore)
+    run = open_run(options, fabric, "pplo", start, epochs=options.num_epochs, restore=restore, framing=inputs.framing)
     data = inputs.describe()
     guard = guard_for(options, inputs, run)
     log_banner(run, start, data, options.num_epochs, [f"start      {start.note}"])
@@ -39,7 +40,10 @@ def refine(options: PploOptions) -> Path:
     with recorded as (recorded_step, runlog):
         fit(run, recorded_step, options.num_epochs, validate=validation, select="val/pck", runlog=runlog, guard=guard)
     if fabric.is_global_zero:
-        blocks = label_blocks_of_run(run.folder, inputs.target, start.skeleton)
+        blocks = [
+            *before_after_of_run(run.folder, inputs.target, fabric.device),
+            *label_blocks_of_run(run.folder, inputs.target, start.skeleton),
+        ]
         finish(validation, run, options, {"method": "PPLO", **outcome_facts(guard, run, CHOSEN), **data}, blocks)
     log_outcome(options.target, run, guard, f"{RunFolder.BEST}: {CHOSEN}; {LAST}: the end of the refinement")
     return run.folder.path
