@@ -21,7 +21,7 @@ from .data import training_and_validation
 from .evidence import Evidence
 from .guard import Guard
 from .network import refuse_new_network, with_sigma
-from .options import AdaptOptions, LabelOptions
+from .options import AdaptOptions, GuardOptions
 from .resuming import earlier_run, same_run
 from .run_state import Run
 from .verdict import Verdict, verdict_of
@@ -134,7 +134,7 @@ def check_adaptable(network: Loaded) -> None:
         )
 
 
-def guard_for(options: LabelOptions, prepared: AdaptationStart, run: Run, original: bool = False) -> Guard | None:
+def guard_for(options: GuardOptions, prepared: AdaptationStart, run: Run, original: bool = False) -> Guard | None:
     """What ends the run where it does harm; None where there is none.
 
     Args:
@@ -189,9 +189,6 @@ def log_outcome(target: str, run: Run, guard: Guard | None, about: str) -> None:
         target: NAME[:PATH].
         about: how model_best was chosen, and what the last checkpoint is.
     """
-    verdict = verdict_on(guard, run)
-    if verdict.distrust:
-        log.info("joints to distrust, the worst first: %s", ", ".join(verdict.distrust))
     if run.best_epoch:
         log.info(about)
         log_next_command(target, run.folder.best if guard and guard.refuses else run.folder / run.last_name)
@@ -199,6 +196,14 @@ def log_outcome(target: str, run: Run, guard: Guard | None, about: str) -> None:
         stopped = "at which the run was stopped" if guard and guard.stopped else "of the last epoch"
         log.info("%s: the network %s", run.last_name, stopped)
         log_next_command(target, run.folder.best)
+    log_verdict(guard, run)
+
+
+def log_verdict(guard: Guard | None, run: Run) -> None:
+    """The very last lines of an adaptation: the joints to distrust, and whether it helped."""
+    verdict = verdict_on(guard, run)
+    if verdict.distrust:
+        log.info("joints to distrust, the worst first: %s", ", ".join(verdict.distrust))
     log.info(verdict.sentence)
 
 

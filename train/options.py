@@ -84,11 +84,28 @@ class AdaptOptions(FitOptions, TargetOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelOptions(AdaptOptions):
+class GuardOptions(AdaptOptions):
+    """What an adaptation takes that is kept from doing harm."""
+
+    TITLE: ClassVar[str] = "Guard"
+
+    no_guard: Annotated[bool, expert()] = False
+    """measure no evidence against harm, stop no run for it, refuse no network as model_best (docs/methods/guard.md)"""
+    # growth of the box-fill distance, as a share of the start network's; chosen on five runs of benchmarks/adaptation and on three
+    # of the pairs in docs/methods/guard.md: runs that gained grew by at most 49 %, but for a target at a third of its size
+    guard_limit: Annotated[float, Limits(0, inf), expert()] = 0.6
+    """the run ends when the box-fill distance (docs/methods/guard.md) has grown by this share; if the distance is large at the
+    start, the limit is lower; the limits of the other evidence are a twelfth of it"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelOptions(GuardOptions):
     """What methods take that train on the network's own labels, made in rounds."""
 
     TITLE: ClassVar[str] = "Pseudo-labels"
 
+    target_labels: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
+    """a few labelled target pictures to train on too"""
     refresh: Annotated[int, COUNT_OR_ZERO] = 0
     """epochs between two rounds of labelling"""
     check_limit: Annotated[float, Limits(0, inf), expert()] = 0.0
@@ -97,13 +114,6 @@ class LabelOptions(AdaptOptions):
     """share of the labels that is admitted in the first round"""
     share_last: Annotated[float | None, SHARE] = None
     """share of the labels that is admitted in the last round"""
-    no_guard: Annotated[bool, expert()] = False
-    """measure no evidence against harm, stop no run for it, refuse no network as model_best (docs/methods/guard.md)"""
-    # growth of the box-fill distance, as a share of the start network's; chosen on five runs of benchmarks/adaptation and on three
-    # of the pairs in docs/methods/guard.md: runs that gained grew by at most 49 %, but for a target at a third of its size
-    guard_limit: Annotated[float, Limits(0, inf), expert()] = 0.6
-    """the run ends when the box-fill distance (docs/methods/guard.md) has grown by this share; if the distance is large at the
-    start, the limit is lower; the limits of the other evidence are a twelfth of it"""
 
 
 @dataclass(frozen=True, kw_only=True)

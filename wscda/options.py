@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from ..commandline.flags import expert, flag
 from ..commandline.limits import COUNT_OR_ZERO, SHARE, Limits
-from ..train.options import AdaptOptions, FitOptions, LabelOptions
+from ..train.options import AdaptOptions, FitOptions, GuardOptions, LabelOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ def _data_sets() -> Collection[str]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WscdaOptions(EarlierNames):
+class WscdaOptions(EarlierNames, GuardOptions):
     """`zoopose wscda`."""
 
     TITLE: ClassVar[str] = "WS-CDA"
