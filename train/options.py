@@ -104,6 +104,8 @@ class LabelOptions(GuardOptions):
 
     TITLE: ClassVar[str] = "Pseudo-labels"
 
+    target_labels: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
+    """a few labelled target pictures to train on too"""
     refresh: Annotated[int, COUNT_OR_ZERO] = 0
     """epochs between two rounds of labelling"""
     check_limit: Annotated[float, Limits(0, inf), expert()] = 0.0

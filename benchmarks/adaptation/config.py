@@ -184,6 +184,7 @@ COLUMNS: dict[str, Column] = {
     PUBLISHED: Column("adapted", "CC-SSL published", {"protocol": "published"}, "published", checkpoint="last.pth.tar", far=True),
     ADAPTED: Column("adapted", "CC-SSL zoopose", far=True),
     ONLINE: Column("adapted", "online", BEST_OPTIONS, seeds=3, far=True),
+    "source_free": Column("adapted", "online, without the source", {**BEST_OPTIONS, "no_source": True}, far=True),
     # model_best of PPLO is the one best on the labelled animals, often the first: its end is what it has made
     "pplo": Column("adapted", "PPLO", {}, "pplo", checkpoint="last.pth.tar", command="pplo"),
     "wscda": Column("adapted", "WS-CDA", {"probe": True}, "wscda", command="wscda"),
@@ -193,9 +194,17 @@ COLUMNS: dict[str, Column] = {
     "few_5": Column("adapted", "online, 5 labels", BEST_OPTIONS, few=5),
     "few_20": Column("adapted", "online, 20 labels", BEST_OPTIONS, few=20),
     "few_50": Column("adapted", "online, 50 labels", BEST_OPTIONS, few=50),
+    # `METHODS`: published methods, run only where they are asked for by name
+    "udape": Column("adapted", "UDAPE", {"method": "udape"}),
+    "uda_animal": Column("adapted", "UDA-Animal", {"method": "uda-animal"}),
+    "scarcenet": Column("adapted", "ScarceNet", {"method": "scarcenet"}),
+    "maps": Column("adapted", "MAPS", {"method": "maps", "no_source": True}),
     # chosen on nothing: the end of its schedule
     ORACLE: Column("oracle", "oracle", checkpoint="checkpoint.pth.tar", seeds=3, far=True),
 }  # fmt: skip
+
+
+METHODS = ("udape", "uda_animal", "scarcenet", "maps")
 
 
 @dataclass(frozen=True)
@@ -209,7 +218,7 @@ class Comparison:
 CCSSL, WSCDA = "ccssl", "wscda"
 
 COMPARISONS: dict[str, Comparison] = {
-    CCSSL: Comparison((*PAIRS["main"], *PAIRS["far"]), tuple(COLUMNS)),
+    CCSSL: Comparison((*PAIRS["main"], *PAIRS["far"]), tuple(name for name in COLUMNS if name not in METHODS)),
     WSCDA: Comparison(
         ("horse:cattle_a", "horse+cattle_a:cattle_b"),
         ("source_strong", "wscda", "wscda_pplo", "zoopose", "wscda_ccssl", "oracle"),

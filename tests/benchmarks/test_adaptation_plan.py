@@ -118,6 +118,14 @@ def test_every_command_has_its_own_words_and_scored_checkpoint(animals):
     }
 
 
+def test_without_a_source_only_its_network_is_given(animals):
+    cells = build(SMALL, ["synthetic:pony"], columns_of(["source_free"], False, []), [0], animals).cells
+    line = cells["synthetic-pony/source_free-seed0"].command
+    assert line[:3] == ("ccssl", "--target", "coco:data/pony_common/train.json") and "--no-source" in line
+    assert not {"--source", "--valid", "--hidden"} & set(line)
+    assert line[line.index("--resume") + 1] == "cells/source/synthetic-strong-seed0/model_best.pth.tar"
+
+
 def test_the_cells_of_earlier_runs_are_the_same(animals):
     # word for word what run folders hold: a changed one would have to be run again
     cells = build(SCRATCH, ["pony:cow"], columns_of(["zoopose"], False, []), [0], animals).cells
