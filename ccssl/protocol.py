@@ -22,6 +22,7 @@ from ..train.selftraining.config import SelfTrainingConfig
 from .base_step import Admission
 from .online.config import IDLE as IDLE_ONLINE
 from .online.config import with_online_defaults
+from .online.presets import with_method
 from .options import CcsslOptions
 
 ROUNDS = 6  # of labelling, whatever the number of epochs; the published code makes 6 in 60 epochs
@@ -70,8 +71,9 @@ def with_defaults(options: CcsslOptions) -> CcsslOptions:
     """The options with the defaults of their protocol.
 
     Raises:
-        OptionError: the published protocol does not accept an option.
+        OptionError: the published protocol does not accept an option; no such --method.
     """
+    options = with_method(options)
     warn_of_idle(options, IDLE)
     preset = PRESETS[options.protocol]
     options = replace(options, **{k: v for k, v in preset.items() if getattr(options, k) in (None, "auto")})
@@ -80,6 +82,8 @@ def with_defaults(options: CcsslOptions) -> CcsslOptions:
         if options.schedule == FitOptions.schedule:
             # the default schedule is that of supervised training; the published adaptation has a constant rate
             options = replace(options, schedule=())
+    if options.no_source and not options.online:
+        raise OptionError("--online with --no-source", "--no-source alone", "--online --no-source")
     return with_online_defaults(options) if options.online else options
 
 

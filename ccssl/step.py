@@ -17,7 +17,7 @@ from ..train.selftraining.curriculum import admit, frame_confidence, share_at
 from ..train.selftraining.step import Pair
 from ..train.streams import Stream
 from ..train.supervised import MapLoss
-from .base_step import Admission, BaseStep, Record
+from .base_step import Admission, BaseStep
 from .confidence import Calibration
 from .framing import Framing
 from .labelling import Labeller
@@ -55,10 +55,12 @@ class CcsslStep(BaseStep):
         calibrated_on: str = "",
         scorer: Callable[[PseudoLabels], float] | None = None,
         style: float = 0.0,
-        record: Record | None = None,
+        from_scratch: bool = False,
         use_framing: Callable[[Framing], None] | None = None,
     ):
-        super().__init__(feeds, labeller, fabric, loss, config, admission=admission, scorer=scorer, record=record)
+        super().__init__(
+            feeds, labeller, fabric, loss, config, admission=admission, scorer=scorer, from_scratch=from_scratch
+        )
         self.teacher, self.calibrate, self.style, self.use_framing = teacher, calibrate, style, use_framing
         self.ranked_by = f"calibration on {calibrated_on}" if calibrate else "peak"
 
@@ -78,9 +80,8 @@ class CcsslStep(BaseStep):
     def begin_round(self, labels: PseudoLabels) -> None:
         """Hand the framing of the labels on."""
         super().begin_round(labels)
-        framing = labels.facts.get("framing") or {"zoom": 1.0, "shift": 0.0}
         if self.use_framing:
-            self.use_framing(Framing(float(framing["zoom"]), float(framing["shift"])))
+            self.use_framing(framing_of(labels))
 
     def before_labelling(self, round_: int) -> None:
         """Set the framing to that of the first round that admitted labels, also where another process chose it."""
@@ -162,6 +163,12 @@ class CcsslStep(BaseStep):
         """Give a share of the target's pictures the style of source pictures."""
         source, target = pair[:2]
         if self.style and source and target:
-            draws = generator_for(self.source.seed, Stream.STYLE, at, self.fabric.global_rank)
+            draws = generator_for(self.target.seed, Stream.STYLE, at, self.fabric.global_rank)
             target["images"] = restyle(target["images"], source["images"], self.style, draws)
         return pair
+
+
+def framing_of(labels: PseudoLabels) -> Framing:
+    """The framing with which labels were made."""
+    framing = labels.facts.get("framing") or {"zoom": 1.0, "shift": 0.0}
+    return Framing(float(framing["zoom"]), float(framing["shift"]))

@@ -68,7 +68,7 @@ class AdaptOptions(FitOptions, TargetOptions):
     )
 
     source: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
-    """labelled animals"""
+    """labelled animals; several data sets with + between them"""
     valid: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
     """labelled animals to score checkpoints on; default: the validation part of --source"""
     resume: Annotated[str | None, flag(metavar="FILE")] = ""
@@ -107,6 +107,8 @@ class LabelOptions(GuardOptions):
 
     TITLE: ClassVar[str] = "Pseudo-labels"
 
+    target_labels: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
+    """a few labelled target pictures to train on too"""
     refresh: Annotated[int, COUNT_OR_ZERO] = 0
     """epochs between two rounds of labelling"""
     check_limit: Annotated[float, Limits(0, inf), expert()] = 0.0
@@ -124,7 +126,8 @@ class TrainOptions(FitOptions):
     TITLE: ClassVar[str] = "Training"
 
     dataset: Annotated[str, flag(metavar="NAME[:PATH]")] = "synthetic_animal_sp"
-    """labelled data: coco:PATH.json, real_animal, real_animal_sp, synthetic_animal, synthetic_animal_sp, ..."""
+    """labelled data: coco:PATH.json, real_animal, real_animal_sp, synthetic_animal, synthetic_animal_sp, ...;
+    several with + between them"""
     valid: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
     """validation data; default: the validation part of --dataset"""
     epochs: Annotated[int, COUNT] = 100

@@ -111,7 +111,8 @@ TABLES = {
         "cut_joints": warns(1, **ONLINE, hard="none"), "cut_side": effect(0.3, **ONLINE),
         "keep": effect("all", **ONLINE), "keep_share": effect(0.2, **ONLINE),
         "redraw": effect(True, **ONLINE), "ramp": effect("sigmoid", **ONLINE),
-        "ramp_epochs": warns(2.0, **ONLINE),
+        "ramp_epochs": warns(2.0, **ONLINE), "mixup": effect(0.75, **ONLINE), "mixup_source": warns(0.5, **ONLINE),
+        "source_style": effect(1.0, **ONLINE), "method": effect("udape"), "no_source": refused(True),
     },
     "wscda": COMMON | STARTED | {
         "animal": warns("tiger"), "source": effect("coco:OTHER"), "human": effect("coco:OTHER"), "alpha": effect(-0.1),
@@ -122,7 +123,7 @@ TABLES = {
         "scale_factor": effect(0.1, augment="standard"), "rot_factor": effect(5.0, augment="standard"),
     },
     "pplo": COMMON | STARTED | {
-        "animal": warns("tiger"), "source": effect("coco:OTHER"), "rounds": effect(1),
+        "animal": warns("tiger"), "source": effect("coco:OTHER"), "rounds": effect(1), "target_labels": effect("coco:OTHER"),
         "num_epochs": effect(1, rounds=1), "refresh": refused(5),
         "select": effect("small_loss"), "threshold": effect(0.3), "share_first": effect(0.6), "share_last": effect(0.9),
         "grow": effect("cosine", rounds=4, num_epochs=4, per="global"), "per": effect("global"), "check_limit": effect(0.02),
