@@ -14,12 +14,13 @@ from ..train.adaptation import guard_for, log_outcome, outcome_facts, prepare_ad
 from ..train.devices import open_fabric
 from ..train.loop import fit
 from ..train.run import log_banner, open_run, recorded_run
+from ..train.selftraining.target_labels import describe_target_labels, open_target_labels
 from ..train.validation import finish
 from .model_selection import model_selection_for, selection_note
 from .options import CcsslOptions
 from .protocol import describe, fresh_network, start_network, with_defaults
 from .setup import step_for
-from .target_labels import describe_target_labels, open_target_labels
+from .source_free import adapt_without_source
 
 LAST = RunFolder.LAST
 
@@ -28,6 +29,8 @@ LAST = RunFolder.LAST
 def adapt(options: CcsslOptions) -> Path:
     """Adapt as the options say; returns the run folder."""
     options = with_defaults(options)
+    if options.no_source:
+        return adapt_without_source(options)
     fabric = open_fabric(options)
     inputs = prepare_adaptation(
         options,
@@ -37,7 +40,10 @@ def adapt(options: CcsslOptions) -> Path:
     )
     start, restore = inputs.start, inputs.restore
     aliases = (f"{options.source.partition(':')[0]}.pth.tar",) if has_splits(options.source) else ()
-    run = open_run(options, fabric, "ccssl", start, epochs=options.num_epochs, restore=restore, aliases=aliases)
+    framing = inputs.framing
+    run = open_run(
+        options, fabric, "ccssl", start, epochs=options.num_epochs, restore=restore, aliases=aliases, framing=framing
+    )
     few = open_target_labels(options, start.skeleton)
     data = {**inputs.describe(), **describe_target_labels(few), "protocol": describe(options)}
     original = options.protocol == "published"

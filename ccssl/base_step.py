@@ -19,8 +19,6 @@ from ..train.selftraining.step import SelfTrainingStep
 from ..train.supervised import MapLoss
 from .teacher import Teacher
 
-TARGET_LABELS = "target_labels"  # key of a step's state, in a checkpoint: the labelled target pictures
-
 
 @dataclass(frozen=True)
 class Admission:
@@ -38,26 +36,13 @@ class Admission:
     check_limit: float = math.inf
 
 
-@dataclass(frozen=True)
-class Record:
-    """Facts of a run that its checkpoints hold.
-
-    Attributes:
-        from_scratch: the run began with fresh weights.
-        target_labels: the labelled target pictures, see `target_labels_state`; None: there are none.
-    """
-
-    from_scratch: bool = False
-    target_labels: Mapping[str, Any] | None = None
-
-
 class BaseStep(SelfTrainingStep):
     """Self-training on the labels of a labeller; a protocol adds its rule of admission.
 
     Args, in addition to those of `SelfTrainingStep`:
         admission: which labels a round admits.
         scorer: (labels) -> share of correct labels, for the log only; None: not logged.
-        record: facts of the run.
+        from_scratch: the run began with fresh weights.
     """
 
     teacher: Teacher | None = None
@@ -72,21 +57,18 @@ class BaseStep(SelfTrainingStep):
         *,
         admission: Admission,
         scorer: Callable[[PseudoLabels], float] | None = None,
-        record: Record | None = None,
+        from_scratch: bool = False,
     ):
         super().__init__(feeds, labeller, fabric, loss, config)
-        record = record or Record()
-        self.admission, self.scorer = admission, scorer
-        self.from_scratch, self.target_labels = record.from_scratch, record.target_labels
+        self.admission, self.scorer, self.from_scratch = admission, scorer, from_scratch
         self.label_scores: dict[str, float] = {}
 
     def state_dict(self) -> dict[str, Any]:
-        """The running round, the teacher, and the record of the run."""
+        """The running round, the labelled target pictures, the teacher, and how the run began."""
         return {
             **super().state_dict(),
             **({"teacher": self.teacher.state_dict()} if self.teacher else {}),
             **({FROM_SCRATCH: True} if self.from_scratch else {}),
-            **({TARGET_LABELS: dict(self.target_labels)} if self.target_labels else {}),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

@@ -36,6 +36,16 @@ class Framing:
     zoom: float = 1.0
     shift: float = 0.0
 
+    def of_boxes(self, crop_factor: float) -> tuple[float, float]:
+        """Zoom and shift with which a network is to be used: the zoom is limited, so that no crop is smaller than its box.
+
+        Labels may come from a smaller crop, since they are checked and averaged; a prediction outside of its crop is lost.
+
+        Args:
+            crop_factor: side of a crop over the longer side of its box.
+        """
+        return min(self.zoom, max(1.0, crop_factor)), self.shift
+
     def matrix(self, crop_size: int, size: int) -> torch.Tensor:
         """(2, 3) float64 from a padded crop to the reframed one, px.
 

@@ -13,14 +13,16 @@ from ..errors import OptionError
 from ..pose.checkpoints import Loaded
 from ..pose.fresh_weights import FreshWeights
 from ..progress import log
+from ..train.default_network import with_network
 from ..train.feeds.labelled import original_mean
-from ..train.network import input_spec, new_network
+from ..train.network import fresh_start, input_spec
 from ..train.options import FitOptions
 from ..train.run_state import Run
 from ..train.selftraining.config import SelfTrainingConfig
 from .base_step import Admission
 from .online.config import IDLE as IDLE_ONLINE
 from .online.config import with_online_defaults
+from .online.presets import with_method
 from .options import CcsslOptions
 
 ROUNDS = 6  # of labelling, whatever the number of epochs; the published code makes 6 in 60 epochs
@@ -69,8 +71,9 @@ def with_defaults(options: CcsslOptions) -> CcsslOptions:
     """The options with the defaults of their protocol.
 
     Raises:
-        OptionError: the published protocol does not accept an option.
+        OptionError: the published protocol does not accept an option; no such --method.
     """
+    options = with_method(options)
     warn_of_idle(options, IDLE)
     preset = PRESETS[options.protocol]
     options = replace(options, **{k: v for k, v in preset.items() if getattr(options, k) in (None, "auto")})
@@ -79,6 +82,8 @@ def with_defaults(options: CcsslOptions) -> CcsslOptions:
         if options.schedule == FitOptions.schedule:
             # the default schedule is that of supervised training; the published adaptation has a constant rate
             options = replace(options, schedule=())
+    if options.no_source and not options.online:
+        raise OptionError("--online with --no-source", "--no-source alone", "--online --no-source")
     return with_online_defaults(options) if options.online else options
 
 
@@ -178,12 +183,13 @@ def fresh_network(options: CcsslOptions, source: PoseDataset) -> Loaded:
     """
     published = options.protocol == "published"
     mean = original_mean(source) if published else None
-    spec = input_spec(options, "published" if published else "exact", mean)
+    chosen = with_network(options, options.source, not published)
+    spec = input_spec(chosen, "published" if published else "exact", mean)
     fresh = FreshWeights(options.seed)
-    model, numbers = new_network(options, source.skeleton, spec, fresh)
+    network = fresh_start(chosen, source.skeleton, spec, fresh)
     fresh.continue_globally()
-    note = f"fresh weights of {options.arch}, seed {options.seed}: no source model (--resume '')"
-    return Loaded(model, options.arch, numbers, source.skeleton, spec, {}, note)
+    weights = "pre-trained trunk" if network.trunk else "fresh weights"
+    return replace(network, note=f"{weights} of {chosen.arch}, seed {options.seed}: no source model (--resume '')")
 
 
 def describe(options: CcsslOptions) -> dict[str, Any]:

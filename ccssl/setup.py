@@ -17,19 +17,20 @@ from ..evaluation.network import load_network
 from ..pose.augment import Augmentation
 from ..pose.checkpoints import Loaded
 from ..pose.skeleton import Skeleton
-from ..train.adaptation import AdaptationStart
+from ..train.adaptation import AdaptationStart, began_from_scratch
 from ..train.feeds.base import FeedConfig
 from ..train.feeds.crops import CacheConfig, CropFeed
 from ..train.feeds.labelled import augmentation_for, encoding_of, target_config
 from ..train.run_state import Run
-from ..train.selftraining.config import SelfTrainingFeeds
+from ..train.selftraining.config import SelfTrainingFeeds, TargetFeed, TrainingFeed
 from ..train.selftraining.labeller import Execution
+from ..train.selftraining.target_labels import labelled_feed, target_labels_state
 from ..train.streams import Stream
 from ..train.supervised import LOSSES, loss_for
 from .base_step import BaseStep
 from .confidence import Calibrator
 from .consistency import Views
-from .framing import FRAMINGS
+from .framing import FRAMINGS, Framing
 from .label_score import scorer_for
 from .labelling import Labeller, LabelRules
 from .online.config import online_config
@@ -40,7 +41,6 @@ from .original.setup import original_step
 from .propagation import Temporal
 from .protocol import admission_of, refresh_of, self_training_config, view_rotation_of
 from .step import CcsslStep
-from .target_labels import labelled_feed, record_of
 from .teacher import Teacher
 
 
@@ -59,17 +59,54 @@ def step_for(
     run.patience = options.patience * refresh_of(options)
     if options.protocol == "published":
         return original_step(options, inputs, fabric, run, few)
-    network = inputs.start
-    source, target = (feed_for(options, inputs, fabric, stream) for stream in (Stream.SOURCE, Stream.TARGET))
+    network, data = inputs.start, (inputs.labelled, inputs.target)
+    source, target = (
+        feed_for(options, network, dataset, fabric, stream)
+        for dataset, stream in zip(data, (Stream.SOURCE, Stream.TARGET))
+    )
+    feeds = feeds_of(options, network, source, target, fabric, few)
+    labeller = labeller_for(options, network, target.crops, fabric)
     calibrator = calibrator_for(options, inputs, target, fabric)
+    return step_of_feeds(options, network, feeds, labeller, run, calibrator)
+
+
+def feeds_of(
+    options: CcsslOptions,
+    network: Loaded,
+    source: TrainingFeed,
+    target: TargetFeed,
+    fabric: Fabric,
+    few: PoseDataset | None,
+) -> SelfTrainingFeeds:
+    """The feeds of a run, with the one of the labelled target pictures, which are augmented like the source's."""
+    labelled = None
+    if few is not None:
+        name, size = options.source_augment, options.train_batch
+        labelled = labelled_feed(options, few, network, fabric, augment=name, batch_size=size)
+    return SelfTrainingFeeds(source, target, labelled, target_labels_state(options, few))
+
+
+def step_of_feeds(
+    options: CcsslOptions,
+    network: Loaded,
+    feeds: SelfTrainingFeeds,
+    labeller: Labeller,
+    run: Run,
+    calibrator: Calibrator | None,
+) -> CcsslStep:
+    """The training step of a run whose feeds are made.
+
+    Args:
+        calibrator: None: the confidence of labels is their peak.
+    """
     loss = loss_for(options, network)
     kind: Callable[..., CcsslStep] = CcsslStep
     if options.online:
         kind = partial(OnlineStep, online=online_config(options, encoding_of(options)), network=run.plain)
     return kind(
-        SelfTrainingFeeds(source, target, None if few is None else labelled_feed(options, few, network, fabric)),
-        labeller_for(options, network, target.crops, fabric),
-        fabric,
+        feeds,
+        labeller,
+        run.fabric,
         LOSSES[loss],
         self_training_config(options, run, loss, options.steps),
         admission=admission_of(options),
@@ -78,19 +115,28 @@ def step_for(
         calibrated_on=calibrator.data if calibrator else "",
         scorer=scorer_for(options, network),
         style=options.target_style,
-        record=record_of(options, network, run, few),
+        from_scratch=began_from_scratch(network, run),
+        # published crops cannot be framed
+        use_framing=partial(_use_framing, run, labeller.crops.dataset.crop_factor)
+        if network.spec.kind == "exact"
+        else None,
     )
 
 
-def feed_for(options: CcsslOptions, inputs: AdaptationStart, fabric: Fabric, stream: Stream) -> CropFeed:
+def _use_framing(run: Run, crop_factor: float, framing: Framing) -> None:
+    """Have the network's checkpoints say with which framing it is to be used."""
+    run.framing = framing.of_boxes(crop_factor)
+
+
+def feed_for(options: CcsslOptions, network: Loaded, data: PoseDataset, fabric: Fabric, stream: Stream) -> CropFeed:
     """Batches of the source (`Stream.SOURCE`) or of the target (`Stream.TARGET`)."""
-    network, is_target = inputs.start, stream == Stream.TARGET
+    is_target = stream == Stream.TARGET
     name = options.target_augment if is_target else options.source_augment
     augmentation = augmentation_for(options, name, network.skeleton)
     if is_target and options.target_occlusion is not None:
         augmentation = replace(augmentation, occlusion=options.target_occlusion)
     feed = (OnlineFeed if is_target and options.online else CropFeed)(
-        inputs.target if is_target else inputs.labelled,
+        data,
         network.spec,
         augmentation,
         FeedConfig.of(options, fabric, batch_size=options.train_batch, seed=options.seed, stream=stream),
@@ -139,7 +185,7 @@ def framing_network(options: CcsslOptions, network: Loaded) -> nn.Module | None:
     if options.no_framing:
         raise OptionError("--framing-from NETWORK, or --no-framing", "both", "one of them")
     framing_model = load_network(options.framing_from, options.source, options)
-    if framing_model.spec != network.spec or framing_model.skeleton.joints != network.skeleton.joints:
+    if framing_model.spec.framed() != network.spec or framing_model.skeleton.joints != network.skeleton.joints:
         raise OptionError(
             f"--framing-from a network like that of --resume: {len(network.skeleton)} joints, {network.spec.size} px",
             f"{options.framing_from}: {len(framing_model.skeleton)} joints of {framing_model.skeleton.name}, "

@@ -17,7 +17,7 @@ from ..train.selftraining.curriculum import admit, frame_confidence, share_at
 from ..train.selftraining.step import Pair
 from ..train.streams import Stream
 from ..train.supervised import MapLoss
-from .base_step import Admission, BaseStep, Record
+from .base_step import Admission, BaseStep
 from .confidence import Calibration
 from .framing import Framing
 from .labelling import Labeller
@@ -35,6 +35,8 @@ class CcsslStep(BaseStep):
         calibrate: calibrates the labels' confidence; None: the confidence is the peak.
         calibrated_on: name of the data of the calibration.
         style: share of the target's pictures that take the channel statistics of a source picture.
+        use_framing: is given the framing of the labels that a round trains on, since the adapted network is to be used with it;
+            None: it is used with whole crops.
     """
 
     labeller: Labeller
@@ -53,10 +55,13 @@ class CcsslStep(BaseStep):
         calibrated_on: str = "",
         scorer: Callable[[PseudoLabels], float] | None = None,
         style: float = 0.0,
-        record: Record | None = None,
+        from_scratch: bool = False,
+        use_framing: Callable[[Framing], None] | None = None,
     ):
-        super().__init__(feeds, labeller, fabric, loss, config, admission=admission, scorer=scorer, record=record)
-        self.teacher, self.calibrate, self.style = teacher, calibrate, style
+        super().__init__(
+            feeds, labeller, fabric, loss, config, admission=admission, scorer=scorer, from_scratch=from_scratch
+        )
+        self.teacher, self.calibrate, self.style, self.use_framing = teacher, calibrate, style, use_framing
         self.ranked_by = f"calibration on {calibrated_on}" if calibrate else "peak"
 
     def after_step(self, model: nn.Module) -> None:
@@ -71,6 +76,12 @@ class CcsslStep(BaseStep):
     def labelling_network(self, model: nn.Module) -> nn.Module:
         """The teacher; the network in training where there is none."""
         return self.teacher.model if self.teacher else model
+
+    def begin_round(self, labels: PseudoLabels) -> None:
+        """Hand the framing of the labels on."""
+        super().begin_round(labels)
+        if self.use_framing:
+            self.use_framing(framing_of(labels))
 
     def before_labelling(self, round_: int) -> None:
         """Set the framing to that of the first round that admitted labels, also where another process chose it."""
@@ -152,6 +163,12 @@ class CcsslStep(BaseStep):
         """Give a share of the target's pictures the style of source pictures."""
         source, target = pair[:2]
         if self.style and source and target:
-            draws = generator_for(self.source.seed, Stream.STYLE, at, self.fabric.global_rank)
+            draws = generator_for(self.target.seed, Stream.STYLE, at, self.fabric.global_rank)
             target["images"] = restyle(target["images"], source["images"], self.style, draws)
         return pair
+
+
+def framing_of(labels: PseudoLabels) -> Framing:
+    """The framing with which labels were made."""
+    framing = labels.facts.get("framing") or {"zoom": 1.0, "shift": 0.0}
+    return Framing(float(framing["zoom"]), float(framing["shift"]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, overload
 
 import numpy as np
@@ -43,6 +43,8 @@ class InputSpec:
         bias_px: number that is subtracted from both coordinates of joints in the picture, px (LPN's BIAS).
         padding: factors on the width and the height of a box before the crop's shape is fitted around it; None: the data set's
             factor for both.
+        zoom: factor by which the crop is tightened about its middle: the framing of the data that a network was adapted to.
+        shift: by which what the crop shows is then moved downwards, in shares of its height.
     """
 
     kind: str = "exact"
@@ -58,6 +60,8 @@ class InputSpec:
     decoder_taps: int = 0
     flip_shift: int | None = None
     bias_px: float = 0.0
+    zoom: float = 1.0
+    shift: float = 0.0
 
     def __post_init__(self) -> None:
         if self.codec not in CODECS:
@@ -108,6 +112,15 @@ class InputSpec:
         return self.heatmap_hw[0] if comparable else None
 
     @property
+    def framing(self) -> tuple[float, float]:
+        """Zoom and shift."""
+        return self.zoom, self.shift
+
+    def framed(self, framing: tuple[float, float] = (1.0, 0.0)) -> InputSpec:
+        """This spec with another zoom and shift; by default with the crop as a whole."""
+        return replace(self, zoom=framing[0], shift=framing[1])
+
+    @property
     def maps_per_joint(self) -> int:
         """M, the codec's number of maps for each joint."""
         return CODECS[self.codec].maps_per_joint
@@ -135,7 +148,21 @@ class InputSpec:
         return crop_matrix(self.rectangle(box_xywh, crop_factor), self.size_hw)
 
     def rectangle(self, box_xywh: np.ndarray, crop_factor: float) -> np.ndarray:
-        """Left, top and width (..., 3) in px of the crops around boxes (..., 4), see `geometry.aspect_box`."""
+        """Left, top and width (..., 3) in px of the crops around boxes (..., 4), see `geometry.aspect_box`, with the framing."""
+        return self._framed(self._whole_rectangle(box_xywh, crop_factor))
+
+    def _framed(self, left_top_width: np.ndarray) -> np.ndarray:
+        """The part (..., 3) of crops (..., 3) that the framing shows."""
+        if self.zoom == 1 and self.shift == 0:
+            return left_top_width
+        width = left_top_width[..., 2]
+        height = width * self.size_hw[0] / self.size_hw[1]
+        inset = (1 - 1 / self.zoom) / 2
+        left = left_top_width[..., 0] + inset * width
+        top = left_top_width[..., 1] + (inset - self.shift / self.zoom) * height
+        return np.stack([left, top, width / self.zoom], -1)
+
+    def _whole_rectangle(self, box_xywh: np.ndarray, crop_factor: float) -> np.ndarray:
         if self.padding is None:
             return aspect_box(box_xywh, crop_factor, self.size_hw)
         box = np.asarray(box_xywh, np.float64)
@@ -260,6 +287,8 @@ class InputSpec:
             published += f", maps of mirrored pictures moved by {self.flip_shift} cells"
         if self.bias_px:
             published += f", {self.bias_px:g} px taken off joints"
+        if self.zoom != 1 or self.shift:
+            published += f", crops zoomed {self.zoom:g} times and moved by {self.shift:g} of their height"
         return f"{self.kind} crops of {h} x {w} px, {rows} x {columns} maps, {self.codec} codec of sigma {self.sigma:g}{published}"
 
     def to_dict(self) -> dict[str, Any]:

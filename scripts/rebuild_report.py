@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast, get_type_hints
 
 from zoopose.ccssl.options import CcsslOptions
+from zoopose.ccssl.source_free import source_free_report
 from zoopose.commandline.keywords import fits
 from zoopose.commandline.limits import check_limits
 from zoopose.commandline.parsing import warn_of_idle
@@ -110,6 +111,9 @@ def _training(
             f"a checkpoint in {folder}", f"no {RunFolder.BEST}: the run was stopped before its first", "let it run on"
         )
     with _where(facts):
+        if isinstance(options, CcsslOptions) and options.no_source:
+            assert network is not None
+            return source_free_report(folder, open_target(options, network.skeleton), network.skeleton)
         if record is None:
             assert network is not None
             scored_data, _ = _scored_data(options, getattr(options, labelled), network.skeleton)

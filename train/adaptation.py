@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ from .data import training_and_validation
 from .evidence import Evidence
 from .guard import Guard
 from .network import refuse_new_network, with_sigma
-from .options import AdaptOptions, LabelOptions
+from .options import AdaptOptions, GuardOptions
 from .resuming import earlier_run, same_run
 from .run_state import Run
 from .verdict import Verdict, verdict_of
@@ -39,8 +40,9 @@ class AdaptationStart(NamedTuple):
     Attributes:
         labelled, valid: data with labels.
         target: data whose labels, if it has any, are never read.
-        start: the network.
+        start: the network; its crops are whole, see `InputSpec.framed`.
         restore: the checkpoint to go on from, None to begin.
+        framing: zoom and shift of the crops of the network as it was given.
     """
 
     labelled: PoseDataset
@@ -48,6 +50,7 @@ class AdaptationStart(NamedTuple):
     target: PoseDataset
     start: Loaded
     restore: Loaded | None
+    framing: tuple[float, float] = (1.0, 0.0)
 
     def describe(self) -> dict[str, Mapping[str, Any]]:
         """The data, for banner and report."""
@@ -101,12 +104,14 @@ def prepare_adaptation(
     if restore is None and not begins_fresh and same_run(start, options, method):
         restore = start  # the last checkpoint of this very run: continue it
     start = read_as(with_sigma(refine(start), options), options)
+    framing = start.spec.framing
+    start = replace(start, spec=start.spec.framed())
     check_adaptable(start)
     data, valid = (use_pairs_of(dataset, start.skeleton, options) for dataset in (data, valid))
     target = open_target(options, start.skeleton)
     for dataset, name in ((data, source), (valid, options.valid or source), (target, options.target)):
         check_joints(dataset, start.skeleton, name)
-    return AdaptationStart(data, valid, target, start, restore)
+    return AdaptationStart(data, valid, target, start, restore, framing)
 
 
 def check_adaptable(network: Loaded) -> None:
@@ -129,7 +134,7 @@ def check_adaptable(network: Loaded) -> None:
         )
 
 
-def guard_for(options: LabelOptions, prepared: AdaptationStart, run: Run, original: bool = False) -> Guard | None:
+def guard_for(options: GuardOptions, prepared: AdaptationStart, run: Run, original: bool = False) -> Guard | None:
     """What ends the run where it does harm; None where there is none.
 
     Args:
@@ -184,9 +189,6 @@ def log_outcome(target: str, run: Run, guard: Guard | None, about: str) -> None:
         target: NAME[:PATH].
         about: how model_best was chosen, and what the last checkpoint is.
     """
-    verdict = verdict_on(guard, run)
-    if verdict.distrust:
-        log.info("joints to distrust, the worst first: %s", ", ".join(verdict.distrust))
     if run.best_epoch:
         log.info(about)
         log_next_command(target, run.folder.best if guard and guard.refuses else run.folder / run.last_name)
@@ -194,6 +196,14 @@ def log_outcome(target: str, run: Run, guard: Guard | None, about: str) -> None:
         stopped = "at which the run was stopped" if guard and guard.stopped else "of the last epoch"
         log.info("%s: the network %s", run.last_name, stopped)
         log_next_command(target, run.folder.best)
+    log_verdict(guard, run)
+
+
+def log_verdict(guard: Guard | None, run: Run) -> None:
+    """The very last lines of an adaptation: the joints to distrust, and whether it helped."""
+    verdict = verdict_on(guard, run)
+    if verdict.distrust:
+        log.info("joints to distrust, the worst first: %s", ", ".join(verdict.distrust))
     log.info(verdict.sentence)
 
 

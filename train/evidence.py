@@ -121,7 +121,7 @@ class Evidence:
         """(N, K, 2) joints of the mirrored pictures, picture px; None where pictures cannot be mirrored."""
         if not self.mirror:
             return None
-        spec, order = self.network.spec, np.asarray(few.skeleton.flip_order)
+        spec, order = self.network.spec.framed(self.run.framing), np.asarray(few.skeleton.flip_order)
         config = PredictConfig(BATCH, phase="evidence")
         seen = predict(Mirrored(self.run.plain, spec, order).eval(), few, spec, self.run.fabric.device, config)
         return np.where(found.read[:, None, None], seen.xy_px, np.nan)

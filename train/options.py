@@ -51,7 +51,10 @@ class FitOptions(
     @classmethod
     def under_todays_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
         """Options as a run of an earlier version wrote them, by the names that they have now."""
-        return dict(values)
+        found = dict(values)
+        if "trunk_weights" in found:
+            found["trunk"] = found.pop("trunk_weights")
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,11 +64,11 @@ class AdaptOptions(FitOptions, TargetOptions):
     TITLE: ClassVar[str] = "Adaptation"
     # of a new network, which an adaptation mostly does not build; and what is set once, when the start network is trained
     EXPERT: ClassVar[frozenset[str]] = frozenset(
-        "arch trunk_weights stacks width inp_res codec loss solver decay schedule classes category partners flip".split()
+        "arch trunk stacks width inp_res codec loss solver decay schedule classes category partners flip".split()
     )
 
     source: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
-    """labelled animals"""
+    """labelled animals; several data sets with + between them"""
     valid: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
     """labelled animals to score checkpoints on; default: the validation part of --source"""
     resume: Annotated[str | None, flag(metavar="FILE")] = ""
@@ -84,19 +87,11 @@ class AdaptOptions(FitOptions, TargetOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelOptions(AdaptOptions):
-    """What methods take that train on the network's own labels, made in rounds."""
+class GuardOptions(AdaptOptions):
+    """What an adaptation takes that is kept from doing harm."""
 
-    TITLE: ClassVar[str] = "Pseudo-labels"
+    TITLE: ClassVar[str] = "Guard"
 
-    refresh: Annotated[int, COUNT_OR_ZERO] = 0
-    """epochs between two rounds of labelling"""
-    check_limit: Annotated[float, Limits(0, inf), expert()] = 0.0
-    """largest error of a label in its checks, in shares of the crop's side; labels with a larger error are not admitted"""
-    share_first: Annotated[float | None, SHARE] = None
-    """share of the labels that is admitted in the first round"""
-    share_last: Annotated[float | None, SHARE] = None
-    """share of the labels that is admitted in the last round"""
     no_guard: Annotated[bool, expert()] = False
     """measure no evidence against harm, stop no run for it, refuse no network as model_best (docs/methods/guard.md)"""
     # growth of the box-fill distance, as a share of the start network's; chosen on five runs of benchmarks/adaptation and on three
@@ -107,13 +102,32 @@ class LabelOptions(AdaptOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LabelOptions(GuardOptions):
+    """What methods take that train on the network's own labels, made in rounds."""
+
+    TITLE: ClassVar[str] = "Pseudo-labels"
+
+    target_labels: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
+    """a few labelled target pictures to train on too"""
+    refresh: Annotated[int, COUNT_OR_ZERO] = 0
+    """epochs between two rounds of labelling"""
+    check_limit: Annotated[float, Limits(0, inf), expert()] = 0.0
+    """largest error of a label in its checks, in shares of the crop's side; labels with a larger error are not admitted"""
+    share_first: Annotated[float | None, SHARE] = None
+    """share of the labels that is admitted in the first round"""
+    share_last: Annotated[float | None, SHARE] = None
+    """share of the labels that is admitted in the last round"""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainOptions(FitOptions):
     """`zoopose train`."""
 
     TITLE: ClassVar[str] = "Training"
 
     dataset: Annotated[str, flag(metavar="NAME[:PATH]")] = "synthetic_animal_sp"
-    """labelled data: coco:PATH.json, real_animal, real_animal_sp, synthetic_animal, synthetic_animal_sp, ..."""
+    """labelled data: coco:PATH.json, real_animal, real_animal_sp, synthetic_animal, synthetic_animal_sp, ...;
+    several with + between them"""
     valid: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
     """validation data; default: the validation part of --dataset"""
     epochs: Annotated[int, COUNT] = 100

@@ -20,6 +20,7 @@ from .divergence import divergence_error, non_finite_weights
 from .meter import Meter
 from .optim import restore_optimizer
 from .ranks import any_rank
+from .trunk import FrozenLayers
 
 
 @dataclass
@@ -32,17 +33,19 @@ class Run:
         model: as trained (perhaps wrapped or compiled); `plain` is the bare module whose tensors are saved.
         optimizer: set up by Fabric.
         lr_at: (batches since the first epoch began, batches an epoch) -> learning rate of the next batch.
-        pack: (epoch, best, optimizer state, run facts) -> checkpoint, see `checkpoints.pack`.
+        pack: (epoch, best, optimizer state, run facts, framing) -> checkpoint, see `checkpoints.pack`.
         last_name: file name of the last checkpoint; `aliases` are further names for it.
         epoch, step: finished epochs, and finished batches of the running one.
         best, best_epoch: highest score so far.
         restored: what the method and the guard had saved in the checkpoint that the run goes on from (`Step.state_dict`); read
             only. Keys that neither of them has any more stay in the checkpoints.
+        frozen: what of the network does not change.
         snapshot: epochs between two checkpoints that stay (checkpoint_N.pth.tar); 0: none.
         print_freq: batches between two lines of the log within an epoch; 0: none.
         save_seconds: seconds between two checkpoints within an epoch; saved_at: clock of the last one.
         patience: epochs without a better score after which the run ends; 0: it goes to its last epoch.
         steps: batches an epoch, set by `fit`.
+        framing: zoom and shift of the crops that the network is to be used with, see `InputSpec`; they are saved with it.
     """
 
     folder: RunFolder
@@ -52,7 +55,7 @@ class Run:
     optimizer: torch.optim.Optimizer
     _: KW_ONLY
     lr_at: Callable[[int, int], float]
-    pack: Callable[[int, float, Mapping[str, Any] | None, Mapping[str, Any]], dict[str, Any]]
+    pack: Callable[[int, float, Mapping[str, Any] | None, Mapping[str, Any], tuple[float, float]], dict[str, Any]]
     last_name: str = RunFolder.LAST
     aliases: tuple[str, ...] = ()
     epoch: int = 0
@@ -65,8 +68,10 @@ class Run:
     print_freq: int = 0
     save_seconds: float = 300.0
     saved_at: float = 0.0
+    frozen: FrozenLayers = field(default_factory=FrozenLayers)
     patience: int = 0
     steps: int = 0
+    framing: tuple[float, float] = (1.0, 0.0)
 
     def save(self, state: Mapping[str, Any] | None = None, best: bool = False) -> None:
         """Write the last checkpoint (and the best one); on the first rank only.
@@ -89,7 +94,9 @@ class Run:
             # what a resume reads comes last: a run killed in between does the epoch again, and all the names with it
             first, *more = [*names, self.last_name]
             facts = self.facts({**self.restored, **(state or {})})
-            weights.save(self.folder / first, self.pack(self.epoch, self.best, self.optimizer.state_dict(), facts))
+            weights.save(
+                self.folder / first, self.pack(self.epoch, self.best, self.optimizer.state_dict(), facts, self.framing)
+            )
             for name in more:
                 copy_checkpoint(self.folder / first, name)
             folder_lock.check(self.folder.path)

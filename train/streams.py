@@ -19,4 +19,5 @@ class Stream(IntEnum):
     ORIGINAL_LABELLING = 78  # views of the 2020 labelling; no run has both
     CALIBRATION = 79  # views of the labelled pictures on which confidence is calibrated
     HARD_VIEWS = 80  # what the hard views of the online step cover
+    MIXUP = 81  # which pictures of the online step are mixed, and how much
     DOMAIN_PROBE = 91  # folds of the domain probe

@@ -28,6 +28,7 @@ from ..pose.geometry import apply, compose
 from ..pose.heatmap import in_frame
 from ..progress import log
 from .check_labels import check_labels
+from .default_network import network_lines
 from .feeds.crops import target_maps
 from .feeds.labelled import encoding_of
 from .options import FitOptions
@@ -48,6 +49,8 @@ class Validation:
     def __init__(self, dataset: PoseDataset, network: Loaded, fabric: Fabric, options: FitOptions, prefix: str = "val"):
         self.dataset, self.network, self.fabric, self.options, self.prefix = dataset, network, fabric, options, prefix
         self.flip = flips(options, dataset.skeleton)
+        # the crops of labelled pictures are those that the network is trained on, whatever the framing of a target
+        self.spec = network.spec.framed()
         check_labels(dataset, network.spec.size_hw, 2, "score on")
 
     def predict(self, model: nn.Module, batches: int | None = None, observe: Observer | None = None) -> Predictions:
@@ -55,7 +58,7 @@ class Validation:
         config = PredictConfig(
             self.options.predict_batch, workers, self.flip, batches, self.options.strict_data, "validation"
         )
-        return predict(model, self.dataset, self.network.spec, self.fabric.device, config, observe)
+        return predict(model, self.dataset, self.spec, self.fabric.device, config, observe)
 
     def scores(self, found: Predictions) -> dict[str, Score]:
         name = self.dataset.describe().get("name", "")
@@ -120,7 +123,7 @@ def finish(
         add_run_facts(run.folder, {"verdict": facts["verdict"]})
     write_predictions(run.folder.preds_best, found)
     skeleton = validation.network.skeleton
-    facts = {**facts, "input": validation.network.spec.describe()}
+    facts = {**facts, **network_lines(options, validation.network)}
     saved = SavedPredictions("run", found, scores, skeleton, facts, epoch=int(best.get("epoch", 0)), tables=tables)
     saved.write(run.folder)
     log.info("report: %s", training_report(run.folder, validation.dataset, saved, more))

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from ..commandline.flags import expert, flag
 from ..commandline.limits import COUNT_OR_ZERO, SHARE, Limits
-from ..train.options import AdaptOptions, FitOptions, LabelOptions
+from ..train.options import AdaptOptions, FitOptions, GuardOptions, LabelOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class EarlierNames(AdaptOptions):
     @classmethod
     def under_todays_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
         """See `FitOptions.under_todays_names`."""
-        found = dict(values)
+        found = super().under_todays_names(values)
         if "species" in found:
             found["source"] = found.pop("animal", "")
             found["animal"] = found.pop("species")
@@ -59,7 +59,7 @@ def _data_sets() -> Collection[str]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WscdaOptions(EarlierNames):
+class WscdaOptions(EarlierNames, GuardOptions):
     """`zoopose wscda`."""
 
     TITLE: ClassVar[str] = "WS-CDA"

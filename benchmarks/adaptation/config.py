@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zoopose.evaluation.run_folder import RunFolder
+from zoopose.pose.transfer import LIVESTOCK_FROM_TIGDOG
 
 # group -> its pairs. "far" are pairs on which an adaptation can do harm; see far.py.
 PAIRS: dict[str, tuple[str, ...]] = {
@@ -183,6 +184,7 @@ COLUMNS: dict[str, Column] = {
     PUBLISHED: Column("adapted", "CC-SSL published", {"protocol": "published"}, "published", checkpoint="last.pth.tar", far=True),
     ADAPTED: Column("adapted", "CC-SSL zoopose", far=True),
     ONLINE: Column("adapted", "online", BEST_OPTIONS, seeds=3, far=True),
+    "source_free": Column("adapted", "online, without the source", {**BEST_OPTIONS, "no_source": True}, far=True),
     # model_best of PPLO is the one best on the labelled animals, often the first: its end is what it has made
     "pplo": Column("adapted", "PPLO", {}, "pplo", checkpoint="last.pth.tar", command="pplo"),
     "wscda": Column("adapted", "WS-CDA", {"probe": True}, "wscda", command="wscda"),
@@ -192,9 +194,17 @@ COLUMNS: dict[str, Column] = {
     "few_5": Column("adapted", "online, 5 labels", BEST_OPTIONS, few=5),
     "few_20": Column("adapted", "online, 20 labels", BEST_OPTIONS, few=20),
     "few_50": Column("adapted", "online, 50 labels", BEST_OPTIONS, few=50),
+    # `METHODS`: published methods, run only where they are asked for by name
+    "udape": Column("adapted", "UDAPE", {"method": "udape"}),
+    "uda_animal": Column("adapted", "UDA-Animal", {"method": "uda-animal"}),
+    "scarcenet": Column("adapted", "ScarceNet", {"method": "scarcenet"}),
+    "maps": Column("adapted", "MAPS", {"method": "maps", "no_source": True}),
     # chosen on nothing: the end of its schedule
     ORACLE: Column("oracle", "oracle", checkpoint="checkpoint.pth.tar", seeds=3, far=True),
 }  # fmt: skip
+
+
+METHODS = ("udape", "uda_animal", "scarcenet", "maps")
 
 
 @dataclass(frozen=True)
@@ -208,7 +218,7 @@ class Comparison:
 CCSSL, WSCDA = "ccssl", "wscda"
 
 COMPARISONS: dict[str, Comparison] = {
-    CCSSL: Comparison((*PAIRS["main"], *PAIRS["far"]), tuple(COLUMNS)),
+    CCSSL: Comparison((*PAIRS["main"], *PAIRS["far"]), tuple(name for name in COLUMNS if name not in METHODS)),
     WSCDA: Comparison(
         ("horse:cattle_a", "horse+cattle_a:cattle_b"),
         ("source_strong", "wscda", "wscda_pplo", "zoopose", "wscda_ccssl", "oracle"),
@@ -240,20 +250,4 @@ ABLATIONS: dict[str, Mapping[str, Any]] = {
     "online_no_framing": {"no_framing": True},
 }
 
-# livestock joint -> TigDog's, or (left, right) of which the one nearer the camera is meant. Left out: ear, neck, chest and hip have
-# no counterpart; `shoulder` lies on the shoulder blade there, on the point of the shoulder here; `hind_knee` on the thigh there, in
-# front of the stifle here, 0.11 of the box apart as seen from the tail.
-COMMON_JOINTS: dict[str, str | tuple[str, str]] = {
-    "mouth": "chin",
-    "eye": ("left_eye", "right_eye"),
-    "tail": "tail_start",
-    "elbow": ("left_front_elbow", "right_front_elbow"),
-    "l_fore_wrist": "left_front_knee",
-    "l_fore_foot": "left_front_hoof",
-    "r_fore_wrist": "right_front_knee",
-    "r_fore_foot": "right_front_hoof",
-    "l_hind_hock": "left_back_knee",
-    "l_hind_foot": "left_back_hoof",
-    "r_hind_hock": "right_back_knee",
-    "r_hind_foot": "right_back_hoof",
-}
+COMMON_JOINTS = LIVESTOCK_FROM_TIGDOG

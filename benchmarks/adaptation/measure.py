@@ -91,6 +91,7 @@ def measure(cell: Mapping[str, Any], accelerator: str = "auto") -> dict[str, Any
                 found["log"][name] = [[e, v] for e, v in pairs if math.isfinite(v)]
         if verdict := verdict_of(folder):
             found["verdict"] = verdict
+            _number_of_start(found["checkpoints"], verdict)
     if "domains" in cell:
         found["domains"] = across_domains(
             cell["start"], Path(cell["domains"]["folder"]), cell["domains"]["valid"], device
@@ -99,11 +100,19 @@ def measure(cell: Mapping[str, Any], accelerator: str = "auto") -> dict[str, Any
 
 
 def verdict_of(folder: Path) -> dict[str, Any]:
-    """What a run says about itself: `answer` ("helped", "did not help" or "cannot tell"), `sentence`, `distrust`; empty where it
-    says nothing."""
+    """What a run says about itself: `answer` ("helped", "did not help" or "cannot tell"), `sentence`, `model_best` (its epoch; 0:
+    the start network), `distrust`; empty where it says nothing."""
     path = RunFolder(folder).metrics
     verdict = json.loads(path.read_text(encoding="utf-8")).get("verdict") if path.is_file() else None
-    return {name: verdict[name] for name in ("answer", "sentence", "distrust") if name in verdict} if verdict else {}
+    kept = ("answer", "sentence", "model_best", "distrust")
+    return {name: verdict[name] for name in kept if name in verdict} if verdict else {}
+
+
+def _number_of_start(points: Sequence[dict[str, Any]], verdict: Mapping[str, Any]) -> None:
+    """Gives model_best epoch 0 where it is the network that the run started from, which has an epoch of its own training."""
+    for point in points:
+        if Path(point["path"]).name == RunFolder.BEST and verdict.get("model_best") == 0:
+            point["epoch"] = 0
 
 
 def across_domains(start: str, folder: Path, valid: str, device: torch.device) -> dict[str, dict[str, Any]]:

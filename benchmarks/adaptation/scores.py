@@ -153,7 +153,7 @@ def summary(found: Mapping[str, Rows], pairs: Sequence[str], seeds: Sequence[int
     }  # fmt: skip
     kinds = [kind for kind in ("box", "crop", "facing") if all(kind in row for row in found["scores"])]
     by_seed = {
-        c: {kind: {part: _by_seed(table, pairs, c, kind, part) for part in ("all", "held")} for kind in kinds}
+        c: {kind: {part: over_pairs(table, pairs, c, kind, part) for part in ("all", "held")} for kind in kinds}
         for c in columns
     }
     gap, gap_mean, gap_of_means = {}, {}, {}
@@ -175,7 +175,7 @@ def summary(found: Mapping[str, Rows], pairs: Sequence[str], seeds: Sequence[int
     }
 
 
-def _by_seed(table: Mapping, pairs: Sequence[str], column: str, kind: str, part: str) -> dict[str, Any]:
+def over_pairs(table: Mapping, pairs: Sequence[str], column: str, kind: str, part: str) -> dict[str, Any]:
     """Means over the pairs that a column has, one for each seed that has all of these; without such a seed one mean, of the means
     over the seeds."""
     known = {k: row for k, row in table.items() if k[0] in pairs and k[1] == column and row[kind][part] is not None}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,8 @@ from .aims import aims_table
 from .config import CCSSL, CHOSEN_ON, COLUMNS, PAIRS
 from .grid import arrow, grid, percent, seeded
 from .run_tables import run_tables
-from .scores import mean, summary
+from .scores import mean, over_pairs, summary
 from .time_to_score import comparison
-
-MEAN = "mean (number of pairs, where not all)"
 
 
 def markdown(results: Mapping[str, Any]) -> str:
@@ -28,18 +26,10 @@ def markdown(results: Mapping[str, Any]) -> str:
     ]
     if not results["scores"]:
         return "\n\n".join([*parts, "No cell is done yet."]) + "\n"
-    near, away = near_and_far(results)
-    held = "PCK@0.05/box in percent, exact; on what the oracle has not seen"
-    parts += [held, _scores(near, "box", "held", everything=True)]
-    parts += [f"Scored: {_checkpoints(results)}.{_marks(near)}"]
-    parts += ["Gap closed, percent", _gaps(near)]
-    if away["scores"]:
-        parts += [
-            f"Far pairs. {held}",
-            _scores(away, "box", "held", everything=True),
-            "Gap closed, percent",
-            _gaps(away),
-        ]
+    held = "PCK@0.05/box in percent, exact; on what the oracle has not seen; below the means: far pairs"
+    parts += [held, _scores(results, "box", "held", everything=True)]
+    parts += [f"Scored: {_checkpoints(results)}.{_marks(results)}"]
+    parts += ["Gap closed, percent; of the means: mean over the pairs (of the mean scores)", _gaps(results)]
     parts += ["On all scored pictures", _scores(results, "box", "all")]
     parts += ["PCK@0.05/crop, on all scored pictures", _scores(results, "crop", "all")]
     if any(row["facing"]["all"] is not None for row in results["scores"]):
@@ -59,19 +49,11 @@ def markdown(results: Mapping[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def near_and_far(results: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The results of the pairs that means are made of, and those of the far pairs, each with its own means."""
-    far = [pair for pair in results["pairs"] if pair in PAIRS["far"]]
-    near = [pair for pair in results["pairs"] if pair not in far]
-    return tuple(
-        {
-            **results,
-            "pairs": pairs,
-            "scores": [row for row in results["scores"] if row["pair"] in pairs],
-            "means": summary(results, pairs, results["seeds"]) if pairs else results["means"],
-        }
-        for pairs in (near, far)
-    )
+def groups(results: Mapping[str, Any]) -> tuple[list[str], list[str], list[str]]:
+    """The pairs that have scores: those that means are made of, those of them that settings were not chosen on, and far pairs."""
+    shown = [pair for pair in results["pairs"] if any(row["pair"] == pair for row in results["scores"])]
+    main = [pair for pair in shown if pair not in PAIRS["far"]]
+    return main, [pair for pair in main if pair not in CHOSEN_ON], [pair for pair in shown if pair in PAIRS["far"]]
 
 
 def _marks(results: Mapping[str, Any]) -> str:
@@ -99,26 +81,46 @@ def _main_columns(results: Mapping[str, Any]) -> list[str]:
 def _scores(results: Mapping[str, Any], kind: str, part: str, everything: bool = False) -> str:
     """A score of every pair and column; `everything`: also of columns that have learned from some of the pictures."""
     columns = [c for c in _main_columns(results) if everything or _has_all(c)]
-    rows, means = [], results["means"]
-    for pair in results["pairs"]:
-        cells = [
-            seeded(r[kind][part] for r in results["scores"] if (r["pair"], r["column"]) == (pair, c)) for c in columns
-        ]
-        rows.append([_marked(pair), *cells])
-    rows.append([MEAN, *(_over_pairs(means["by_seed"][c][kind][part]) for c in columns)])
-    return grid(["pair", *(COLUMNS[c].title for c in columns)], rows)
+    table = {(r["pair"], r["column"], r["seed"]): r for r in results["scores"]}
+
+    def row(pair: str) -> list[str]:
+        own = {c: [r[kind][part] for k, r in table.items() if k[:2] == (pair, c)] for c in columns}
+        return [_marked(pair), *(seeded(own[c]) for c in columns)]
+
+    def mean_row(name: str, pairs: Sequence[str]) -> list[str]:
+        return [name, *(_over_pairs(over_pairs(table, pairs, c, kind, part)) for c in columns)]
+
+    return grid(["pair", *(COLUMNS[c].title for c in columns)], _with_means(results, row, mean_row))
 
 
 def _gaps(results: Mapping[str, Any]) -> str:
-    """Gap closed by every adaptation; in the last row the mean of ratios, and the ratio of the means beside it."""
+    """Gap closed by every adaptation; of the means the mean of ratios, and the ratio of the means beside it."""
     columns = [c for c in _main_columns(results) if COLUMNS[c].kind == "adapted"]
-    means = results["means"]
-    rows = [
-        [_marked(pair), *(percent(means["gap"].get(c, {}).get(pair)) for c in columns)] for pair in results["pairs"]
-    ]
-    ratios = [f"{percent(means['gap_mean'].get(c))} ({percent(means['gap_of_means'].get(c))})" for c in columns]
-    rows.append([f"{MEAN}; by the mean scores", *ratios])
-    return grid(["pair", *columns], rows)
+
+    def row(pair: str) -> list[str]:
+        return [_marked(pair), *(percent(results["means"]["gap"].get(c, {}).get(pair)) for c in columns)]
+
+    def mean_row(name: str, pairs: Sequence[str]) -> list[str]:
+        means = summary(results, pairs, results["seeds"])
+        ratios = [f"{percent(means['gap_mean'].get(c))} ({percent(means['gap_of_means'].get(c))})" for c in columns]
+        return [name, *ratios]
+
+    return grid(["pair", *columns], _with_means(results, row, mean_row))
+
+
+def _with_means(
+    results: Mapping[str, Any],
+    row: Callable[[str], list[str]],
+    mean_row: Callable[[str, Sequence[str]], list[str]],
+) -> list[list[str]]:
+    """Rows of the main pairs, of their means, and of the far pairs."""
+    main, unseen, far = groups(results)
+    rows = [row(pair) for pair in main]
+    if main:
+        rows.append(mean_row("mean", main))
+    if unseen and unseen != main:
+        rows.append(mean_row("mean without *", unseen))
+    return [*rows, *(row(pair) for pair in far)]
 
 
 def _marked(pair: str) -> str:
@@ -126,7 +128,8 @@ def _marked(pair: str) -> str:
 
 
 def _over_pairs(found: Mapping[str, Any]) -> str:
-    """Mean over the pairs that a column has, and its standard deviation over the seeds that have them all."""
+    """Mean over the pairs that a column has, and its standard deviation over the seeds that have them all; how many pairs that are,
+    where not all."""
     some = f" ({found['pairs']})" if found["pairs"] < found["of"] else ""
     return seeded(found["means"]) + some
 
@@ -139,7 +142,7 @@ def _has_all(column: str) -> bool:
 def _clock(results: Mapping[str, Any]) -> str:
     columns = _main_columns(results)
     rows = []
-    for pair in results["pairs"]:
+    for pair in [*groups(results)[0], *groups(results)[2]]:
         cells = []
         for column in columns:
             own = [r for r in results["scores"] if (r["pair"], r["column"]) == (pair, column)]

@@ -24,12 +24,12 @@ class OnlineFeed(CropFeed):
 
     Attributes:
         easy: augmentation of the teacher's views; `augmentation` is that of the network's.
-        framing: zoom and shift of the teacher's views.
+        easy_framing, hard_framing: zoom and shift of the views of teacher and network.
         admitted_only: learn only labels that the round admits. Pictures are then drawn as often as they have such labels.
     """
 
     easy = Augmentation()
-    framing = Framing()
+    easy_framing = hard_framing = Framing()
     admitted_only = False
 
     def order(self, epoch: int) -> np.ndarray:
@@ -39,8 +39,8 @@ class OnlineFeed(CropFeed):
     def _make(self, read: dict[str, Any], draw: Draw, device: torch.device) -> Batch:
         draws, index = self._generator(read, draw), read["index"]
         crops = read["crop"].to(device)
-        easy, easy_from_crop = self._view(crops, self.easy, draws, self.framing.matrix(self.crops.side, self.spec.size))
-        hard, hard_from_crop = self._view(crops, self.augmentation, draws)
+        easy, easy_from_crop = self._view(crops, self.easy, draws, self.easy_framing)
+        hard, hard_from_crop = self._view(crops, self.augmentation, draws, self.hard_framing)
         weight = torch.ones(len(index), len(self.dataset.skeleton))
         if self.admitted_only and self.labels is not None:
             weight = torch.as_tensor(self.labels[1][index.numpy()]).float()
@@ -54,7 +54,7 @@ class OnlineFeed(CropFeed):
         }
 
     def _view(
-        self, crops: torch.Tensor, augmentation: Augmentation, draws: Draws, framing: torch.Tensor | None = None
+        self, crops: torch.Tensor, augmentation: Augmentation, draws: Draws, framing: Framing
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """One view of every crop as network input, and view_from_crop (B, 2, 3). No joint is known yet, so none is hidden."""
         nowhere = torch.full((len(crops), 1, 2), torch.nan, device=crops.device)
@@ -67,6 +67,6 @@ class OnlineFeed(CropFeed):
             flip_order=np.zeros(1, int),
             generator=draws,
             margin=self.margin,
-            framing=framing,
+            framing=framing.matrix(self.crops.side, self.spec.size),
         )
         return self.spec.normalise_exact(images).contiguous(memory_format=torch.channels_last), matrix

@@ -1,6 +1,6 @@
 """Hard views: pictures in which single joints are covered, so that a network must find them from the rest of the animal.
 
-The covers are those of PoseCons (Xie et al., ICCV 2021) and MultiAugs (Huang et al., 2023). Pure functions of a batch of views:
+The covers are those of PoseCons and MultiAugs. Pure functions of a batch of views:
 
 - images: (B, 3, R, R), normalised: a cut-out is 0, the mean colour.
 - xy_view: (B, K, 2) joints, px of the view. Joints outside the view may be drawn, and cover nothing.
@@ -45,7 +45,7 @@ def joint_cut_out(images: torch.Tensor, xy_view: torch.Tensor, cover: Cover, dra
 
 def joint_cut_occlude(images: torch.Tensor, xy_view: torch.Tensor, cover: Cover, draws: Draws) -> torch.Tensor:
     """JO: drawn joints are covered by squares about joints of another picture of the batch."""
-    donor = _other_picture(len(images), draws)
+    donor = other_picture(len(images), draws)
     where = _drawn_joints(xy_view, cover.count, draws)
     whence = _drawn_joints(xy_view[donor.to(xy_view.device)], cover.count, draws)
     return _paste(images, donor, where, whence, cover.half_px(images))
@@ -59,7 +59,7 @@ def random_cut_out(images: torch.Tensor, xy_view: torch.Tensor, cover: Cover, dr
 
 def random_cut_mix(images: torch.Tensor, xy_view: torch.Tensor, cover: Cover, draws: Draws) -> torch.Tensor:
     """CM: a rectangle at a random place shows another picture of the batch. The labels stay those of the picture."""
-    donor = _other_picture(len(images), draws)
+    donor = other_picture(len(images), draws)
     side = images.shape[-1]
     centre = uniform(draws, (len(images), 2)) * side
     half = uniform(draws, (len(images), 2), 0.1, MIX_SIDE) * (side / 2)
@@ -77,6 +77,8 @@ HARD_VIEWS: dict[str, tuple[Change, ...]] = {
     "jo": (joint_cut_occlude,),
     "joco": (joint_cut_occlude, random_cut_out),
     "jccm": (joint_cut_out, random_cut_mix),
+    "co": (random_cut_out,),
+    "cm": (random_cut_mix,),
 }
 
 
@@ -112,7 +114,7 @@ def _drawn_joints(xy_view: torch.Tensor, count: int, draws: Draws) -> torch.Tens
     return xy.gather(1, joint[..., None].expand(-1, -1, 2))
 
 
-def _other_picture(count: int, draws: Draws) -> torch.Tensor:
+def other_picture(count: int, draws: Draws) -> torch.Tensor:
     """(B,) int64 on the CPU: for every picture of a batch another one; a single picture is its own."""
     step = 1 + (uniform(draws, (count,)) * (count - 1)).long().clamp(0, max(count - 2, 0))
     return (torch.arange(count) + step) % count

@@ -52,3 +52,38 @@ def peaks_of_other_ranks(fabric: Fabric, peak: torch.Tensor | None, batch: int, 
     every[here == 0] = torch.nan
     rest = torch.arange(fabric.world_size, device=fabric.device) != fabric.global_rank
     return every[rest].flatten(0, 1)
+
+
+def map_loss(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """(B, K) mean squared difference of every joint's map (B, K, h, w) from its target."""
+    found: torch.Tensor = (output - target).square().flatten(2).mean(2)
+    return found
+
+
+def small_losses(loss: torch.Tensor, weight: torch.Tensor, share: float) -> torch.Tensor:
+    """The joints of a batch with the smallest losses (ScarceNet's small-loss set).
+
+    Args:
+        loss, weight: (B, K).
+        share: of the joints of a weight above 0.
+
+    Returns:
+        (B, K) bool.
+    """
+    found: torch.Tensor = (weight > 0) & (loss <= _smallest(loss, weight, share).reshape(1, 1))
+    return found
+
+
+def small_losses_of_picture(loss: torch.Tensor, weight: torch.Tensor, count: int) -> torch.Tensor:
+    """The `count` joints with the smallest losses of every picture (UDA-Animal), (B, K) bool. Arguments as above."""
+    ranked = torch.where(weight > 0, loss, torch.inf)
+    limit = ranked.kthvalue(min(max(count, 1), loss.shape[1]), dim=1, keepdim=True).values
+    found: torch.Tensor = (weight > 0) & (ranked <= limit)
+    return found
+
+
+def _smallest(loss: torch.Tensor, weight: torch.Tensor, share: float) -> torch.Tensor:
+    """The largest of the smallest losses; minus infinity where none is kept."""
+    known = loss[weight > 0]
+    count = round(share * len(known))
+    return known.kthvalue(count).values if count else loss.new_tensor(-torch.inf)

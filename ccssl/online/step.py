@@ -6,8 +6,10 @@ framing and self-check are those of CC-SSL.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -19,12 +21,16 @@ from ...train.ranks import any_rank
 from ...train.selftraining.step import Pair
 from ...train.streams import Stream
 from ..framing import Framing
-from ..step import CcsslStep
+from ..step import CcsslStep, framing_of
 from .config import OnlineConfig
 from .feed import OnlineFeed
 from .hard_views import hard_view
-from .keep import best_share, peaks_of_other_ranks
+from .keep import best_share, map_loss, peaks_of_other_ranks, small_losses, small_losses_of_picture
+from .mixing import mixed
 from .teaching import Taught, in_hard_view, teacher_maps
+
+# Largest distance of the network's joint from the teacher's at which they agree, cells: ScarceNet's distance between two views.
+AGREE_CELLS = 0.6
 
 
 class OnlineStep(CcsslStep):
@@ -40,6 +46,7 @@ class OnlineStep(CcsslStep):
     def __init__(self, *args: Any, online: OnlineConfig, network: nn.Module, **more: Any):
         super().__init__(*args, **more)
         self.online, self.network, self.full_gamma = online, network, self.gamma
+        self.epoch = 0
         self.target.admitted_only = online.keep.rule == "calibrated"
 
     @property
@@ -49,21 +56,49 @@ class OnlineStep(CcsslStep):
         return super().pictures + (more if self.has_labels else 0)
 
     def begin_round(self, labels: PseudoLabels) -> None:
-        """Give the teacher's views the framing of the labels."""
+        """Give the teacher's views the framing of the labels, and the network's views that with which it is to be used."""
         super().begin_round(labels)
-        framing = labels.facts.get("framing") or {"zoom": 1.0, "shift": 0.0}
-        self.target.framing = Framing(framing["zoom"], framing["shift"])
+        framing, feed = framing_of(labels), self.target
+        feed.easy_framing = framing
+        feed.hard_framing = Framing(*framing.of_boxes(feed.dataset.crop_factor)) if self.use_framing else Framing()
 
     def transform_batch(self, pair: Pair, at: int) -> Pair:
         """The pair with hard views of the target's pictures and what the teacher says of them."""
         source, target = pair[:2]
+        self.epoch = at // self.steps
         self.gamma = self.full_gamma * self.online.ramp.weight(at / self.steps)
-        if source and target and self.style:
-            draws = generator_for(self.source.seed, Stream.STYLE, at, self.fabric.global_rank)
-            target["easy"] = restyle(target["easy"], source["images"], self.style, draws)
+        if source and target:
+            self._restyle(source, target, at)
         taught = self._taught(target)
         hard = self._hard(target, taught, at) if target and taught else None
+        if hard and self.online.mixup.alpha:
+            draws = np.random.default_rng([self.target.seed, Stream.MIXUP, at])
+            hard = mixed(hard, source, self.online.mixup, draws)
         return source, hard, *pair[2:]
+
+    def after_forward(self, pair: Pair, outputs: Sequence[list[torch.Tensor] | None]) -> Pair:
+        """The pair with a weight of 0 for joints whose loss is not small, where --keep says so."""
+        target, rule = pair[1], self.online.keep
+        if target is None or outputs[1] is None or not rule.rule.startswith("small-loss"):
+            return pair
+        spec, weight = self.target.spec, target["weight"]
+        maps = spec.joint_maps(outputs[1], weight.shape[1]).detach()
+        loss = map_loss(maps, target["target"])
+        if rule.rule == "small-loss":
+            near = spec.decode(maps)[0] - spec.decode(target["target"])[0]
+            kept = small_losses(loss, weight, rule.share_at(self.epoch)) | (near.norm(dim=-1) < AGREE_CELLS)
+        else:
+            kept = small_losses_of_picture(loss, weight, rule.count_at(self.epoch, loss.shape[1]))
+        return pair[0], {**target, "weight": weight * kept}, *pair[2:]
+
+    def _restyle(self, source: Batch, target: Batch, at: int) -> None:
+        """Give shares of the teacher's views and of the source's pictures the colours of the other domain; changes the batches."""
+        draws = generator_for(self.target.seed, Stream.STYLE, at, self.fabric.global_rank)
+        given = source["images"]
+        if self.online.source_style:
+            source["images"] = restyle(given, target["images"], self.online.source_style, draws)
+        if self.style:
+            target["easy"] = restyle(target["easy"], given, self.style, draws)
 
     def _taught(self, target: Batch | None) -> Taught | None:
         """What the teacher says of the target's pictures; to be called on all ranks."""
@@ -112,7 +147,7 @@ class OnlineStep(CcsslStep):
         return batch
 
     def _draws(self, target: Batch, at: int) -> Draws:
-        generator = generator_for(self.source.seed, Stream.HARD_VIEWS, at)
+        generator = generator_for(self.target.seed, Stream.HARD_VIEWS, at)
         if self.fabric.world_size == 1:
             return generator
         return BatchPart(generator, target["place"], self.target.batch_size * self.fabric.world_size)

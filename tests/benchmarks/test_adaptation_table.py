@@ -113,6 +113,10 @@ def test_verdicts_are_read_where_a_run_has_one(tmp_path):
     assert measure.verdict_of(tmp_path) == {}
     (tmp_path / "metrics.json").write_text('{"verdict": {"answer": "helped", "sentence": "s", "epochs": []}}')
     assert measure.verdict_of(tmp_path) == {"answer": "helped", "sentence": "s"}
+    # a network that was given back is the start network, whatever epoch of its own training it has
+    points = [{"path": f"x/{name}.pth.tar", "epoch": 16} for name in ("model_best", "last")]
+    measure._number_of_start(points, {"model_best": 0})
+    assert [point["epoch"] for point in points] == [0, 16]
 
 
 def test_ranking_needs_three_that_differ():
@@ -238,10 +242,26 @@ def test_tables_say_what_was_measured():
     # the mean over the pairs of a column that has one of two says so
     (mean,) = [line for line in lines[: lines.index(row) + 3] if line.startswith("| mean")]
     assert [c.strip() for c in mean.strip("|").split("|")][1:] == ["30.0", "50.0 (1)", "45.0", "70.0"]
+
     ablation = next(line for line in lines if line.startswith("| wide: view_scale=0.4"))
     assert [c.strip() for c in ablation.strip("|").split("|")][1:] == ["+3.0", "-", "+3.0"]
     assert "nan" not in text
     assert "No cell is done" in table.markdown(results([]))
+
+
+def test_far_pairs_and_those_that_settings_were_chosen_on_stand_apart():
+    pairs = ["horse:cattle_a", "horse:cattle_b", "horse:cattle_b_third", "synthetic:horse"]
+    rows = [scored(pair, "source_strong", 0, 0.1 * i) for i, pair in enumerate(pairs[:3], 1)]
+    text = table.markdown({**results(rows), "pairs": pairs, "means": scores.summary(results(rows), pairs, [0])})
+    lines = [[c.strip() for c in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| ")]
+    assert lines[2:7] == [
+        ["horse -> cattle_a *", "10.0"],
+        ["horse -> cattle_b", "20.0"],
+        ["mean", "15.0"],
+        ["mean without *", "20.0"],
+        ["horse -> cattle_b_third", "30.0"],
+    ]
+    assert "Settings were chosen on the pairs marked *: horse -> cattle_a and synthetic -> horse." in text
 
 
 def test_the_readme_changes_between_its_markers(tmp_path):

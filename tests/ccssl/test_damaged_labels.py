@@ -26,7 +26,15 @@ def command(source_data, source_model, tiny_coco, tmp_path_factory, tiny_options
     data = f"coco:{source_data}"
 
     def options(folder):
-        more = {"target": f"coco:{target}", "num_epochs": 2, "refresh": 1, "views": 1, "solver": "adam", "flow": "none"}
+        more = {
+            "target": f"coco:{target}",
+            "num_epochs": 2,
+            "refresh": 1,
+            "views": 1,
+            "solver": "adam",
+            "flow": "none",
+            "guard_limit": 1e9,
+        }
         return CcsslOptions(**tiny_options(folder, source=data, valid=data, resume=str(source_model), **more))
 
     return options

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -20,7 +22,7 @@ from zoopose.datasets.sample import PoseDataset, PoseSample
 from zoopose.errors import OptionError
 from zoopose.pose.augment import Augmentation
 from zoopose.pose.checkpoints import load
-from zoopose.pose.geometry import apply
+from zoopose.pose.geometry import apply, compose
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.skeleton import Skeleton
 from zoopose.train import train
@@ -222,6 +224,43 @@ def test_the_first_round_finds_the_framing_and_the_network_keeps_its_mode(monkey
     assert made.label(model, 1).facts["framing"] == {"zoom": 1.25, "shift": 0.0, "agreement": []}
     assert seen == [False] and model.training
     assert made.cache_key(model, 0) != labeller(Stills(), ()).cache_key(model, 0)
+
+
+@pytest.mark.parametrize("framing", FRAMINGS)
+@pytest.mark.parametrize("padding", [None, (1.1, 1.5)])
+def test_an_input_spec_shows_what_its_framing_shows(framing, padding):
+    """A crop cut with the framing is the whole crop, reframed."""
+    box = np.array([[12.0, 20.0, 90.0, 40.0], [-3.0, 5.0, 20.0, 80.0]])
+    whole = replace(FORM, padding=padding)
+    framed = whole.framed((framing.zoom, framing.shift))
+    in_whole = framing.matrix(SIZE, SIZE).numpy()
+    from_picture = torch.as_tensor(whole.crop_matrix(box, 1.25))
+    expected = compose(torch.as_tensor(in_whole).expand(2, 2, 3), from_picture)
+    np.testing.assert_allclose(framed.crop_matrix(box, 1.25), expected.numpy(), atol=1e-6)
+    assert framed.framed() == whole and whole.framed((1.0, 0.0)) == whole
+    assert InputSpec.from_dict(framed.to_dict()) == framed
+
+
+def test_the_adapted_network_is_used_with_its_framing(
+    tmp_path, monkeypatch, source_data, source_model, tiny_options, no_report
+):
+    """Its checkpoints carry the framing, but no crop smaller than the box; so do those of a run that goes on. The start network
+    keeps its own."""
+    monkeypatch.setattr(labelling, "choose", lambda *_: (Framing(1.5, 0.15), [0.5]))
+    data = f"coco:{source_data}"
+    common = {"source": data, "valid": data, "target": data, "views": 1, "steps": 1}
+    options = tiny_options(tmp_path / "one", **common, resume=str(source_model), num_epochs=1)
+    folder = CCSSL.run(CcsslOptions(**options))
+    assert load(folder / LAST).spec.framing == (1.25, 0.15) and load(source_model).spec.framing == (1.0, 0.0)
+    # a second adaptation begins with whole crops, whatever the first one had
+    monkeypatch.setattr(labelling, "choose", lambda *_: (Framing(), [0.5]))
+    again = tiny_options(tmp_path / "two", **common, resume=str(folder / LAST), num_epochs=1, seed=1)
+    assert load(CCSSL.run(CcsslOptions(**again)) / LAST).spec.framing == (1.0, 0.0)
+    start = load(tmp_path / "two" / "start.pth.tar")
+    assert start.spec.framing == (1.25, 0.15)
+    # the first run goes on
+    CCSSL.run(CcsslOptions(**{**options, "num_epochs": 2}))
+    assert load(folder / LAST).spec.framing == (1.25, 0.15)
 
 
 def test_another_network_may_choose_the_framing(

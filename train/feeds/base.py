@@ -160,6 +160,19 @@ class Feed(ABC):
         """The batch of the items that could be read."""
 
 
+@dataclass(frozen=True)
+class NoPictures:
+    """The feed of a part that a run does not have: every batch of it is None."""
+
+    seed: int
+    batch_size: int = 0
+    steps: int = 1
+
+    def batches(self, epoch: int, start: int, device: torch.device) -> Iterator[Batch | None]:
+        """None, `steps - start` times."""
+        yield from [None] * (self.steps - start)
+
+
 def continued_batches(feed: Batches, at: int, count: int, device: torch.device) -> Iterator[Batch | None]:
     """Batches `at` to `at + count` of a feed that runs on through its own epochs, whatever the length of the run's.
 

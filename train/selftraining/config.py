@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch import nn
 
@@ -54,11 +55,13 @@ class SelfTrainingFeeds:
         source: labelled pictures.
         target: target pictures; `SelfTrainingStep` gives it the labels of every round.
         labelled_target: labelled target pictures, trained on like the source's; None: there are none.
+        target_labels: the record of these pictures for checkpoints, see `target_labels_state`.
     """
 
     source: TrainingFeed
     target: TargetFeed
     labelled_target: TrainingFeed | None = None
+    target_labels: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from .labeller import network_with_fingerprint
 # batches of source and target, and of labelled target pictures where a run has any; None: nothing of it in this step
 Pair = tuple[Batch | None, ...]
 PARTS = ("source", "target", "target_labels")
+TARGET_LABELS = "target_labels"  # key of a step's state, in a checkpoint: the labelled target pictures
 
 
 class SelfTrainingStep(ABC):
@@ -53,6 +54,7 @@ class SelfTrainingStep(ABC):
         config: SelfTrainingConfig,
     ):
         self.source, self.target, self.labelled_target = feeds.source, feeds.target, feeds.labelled_target
+        self.target_labels = feeds.target_labels
         self.labeller, self.fabric, self.loss = labeller, fabric, loss
         self.folder, self.rounds, self.refresh, self.gamma = config.folder, config.rounds, config.refresh, config.gamma
         self.steps = config.steps or max(self.source.steps, self.target.steps)
@@ -62,8 +64,9 @@ class SelfTrainingStep(ABC):
         self.labelled_by = ""
 
     def state_dict(self) -> dict[str, Any]:
-        """Which labels the running round trains on. Methods add keys of their own."""
-        return {} if self.labelled_round is None else {"round": self.labelled_round, "network": self.labelled_by}
+        """Which labels the running round trains on, and the labelled target pictures. Methods add keys of their own."""
+        round_ = {} if self.labelled_round is None else {"round": self.labelled_round, "network": self.labelled_by}
+        return {**round_, **({TARGET_LABELS: dict(self.target_labels)} if self.target_labels else {})}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.labelled_round, self.labelled_by = state.get("round"), state.get("network", "")
@@ -106,6 +109,10 @@ class SelfTrainingStep(ABC):
 
     def transform_batch(self, pair: Pair, at: int) -> Pair:
         """Hook: returns batch number `at` of the run, changed by a method."""
+        return pair
+
+    def after_forward(self, pair: Pair, outputs: Sequence[list[torch.Tensor] | None]) -> Pair:
+        """Hook: returns a batch, changed by a method that has seen the network's outputs, for each part the maps of all stages."""
         return pair
 
     def after_step(self, model: nn.Module) -> None:
@@ -256,12 +263,13 @@ class SelfTrainingStep(ABC):
     def __call__(self, model: nn.Module, batch: Pair) -> dict[str, torch.Tensor]:
         parts = [b for b in batch if b is not None]
         outputs = model(torch.cat([b["images"] for b in parts]))
-        sizes = [len(b["images"]) for b in parts]
+        maps = _split(outputs, [len(b["images"]) for b in parts], batch)
+        batch = self.after_forward(batch, maps)
         zero = outputs[-1].new_zeros(())
         names = PARTS[: len(batch)]
         losses = {**dict.fromkeys(names, zero), "acc": zero}
         factors = loss_factors(self.fabric, [mean_over(self.loss, own) for own in batch])
-        for name, factor, own, found in zip(names, factors, batch, _split(outputs, sizes, batch)):
+        for name, factor, own, found in zip(names, factors, batch, maps):
             if own is not None and found is not None:
                 losses[name] = factor * stage_loss(found, own["target"], own["weight"], self.loss)
                 if name == "source":

@@ -13,6 +13,7 @@ from ...train.adaptation import guard_for, log_outcome, outcome_facts, prepare_a
 from ...train.devices import open_fabric
 from ...train.loop import fit
 from ...train.run import log_banner, open_run, recorded_run
+from ...train.selftraining.target_labels import describe_target_labels, open_target_labels
 from ...train.validation import Validation, finish
 from ..options import PploOptions
 from .rounds import with_defaults
@@ -29,12 +30,13 @@ def refine(options: PploOptions) -> Path:
     fabric = open_fabric(options)
     inputs = prepare_adaptation(options, "pplo")
     start, restore = inputs.start, inputs.restore
-    run = open_run(options, fabric, "pplo", start, epochs=options.num_epochs, restore=restore)
-    data = inputs.describe()
+    run = open_run(options, fabric, "pplo", start, epochs=options.num_epochs, restore=restore, framing=inputs.framing)
+    few = open_target_labels(options, start.skeleton)
+    data = {**inputs.describe(), **describe_target_labels(few)}
     guard = guard_for(options, inputs, run)
     log_banner(run, start, data, options.num_epochs, [f"start      {start.note}"])
     say_pairs(options, start.skeleton)
-    step = step_for(options, inputs, fabric, run)
+    step = step_for(options, inputs, fabric, run, few)
     validation = Validation(inputs.valid, start, fabric, options)
     recorded = recorded_run(run, step, options, start, method="PPLO", data=data, restored=restore is not None)
     with recorded as (recorded_step, runlog):

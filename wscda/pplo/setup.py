@@ -17,6 +17,7 @@ from ...train.feeds.labelled import augmentation_for, encoding_of, target_config
 from ...train.run_state import Run
 from ...train.selftraining.config import SelfTrainingConfig, SelfTrainingFeeds
 from ...train.selftraining.labeller import Execution
+from ...train.selftraining.target_labels import labelled_feed, target_labels_state
 from ...train.streams import Stream
 from ...train.supervised import LOSSES, loss_for
 from ..options import PploOptions
@@ -26,7 +27,9 @@ from .selection import Rule
 from .step import PploStep
 
 
-def step_for(options: PploOptions, inputs: AdaptationStart, fabric: Fabric, run: Run) -> PploStep:
+def step_for(
+    options: PploOptions, inputs: AdaptationStart, fabric: Fabric, run: Run, few: PoseDataset | None = None
+) -> PploStep:
     """The training step of a run.
 
     Args:
@@ -34,17 +37,21 @@ def step_for(options: PploOptions, inputs: AdaptationStart, fabric: Fabric, run:
         inputs: data and network of the run.
         fabric: device and ranks.
         run: its state.
+        few: labelled target pictures, if the run has any; a batch has as many of them as of the source's.
     """
     network, spec = inputs.start, inputs.start.spec
     check_pairs(options, network.skeleton)
     labelled, pseudo_labelled = batch_sizes(options.train_batch, options.source_ratio)
     source = feed_for(options, inputs, fabric, Stream.SOURCE, labelled)
     target = feed_for(options, inputs, fabric, Stream.TARGET, pseudo_labelled)
+    few_feed = None
+    if few is not None:
+        few_feed = labelled_feed(options, few, network, fabric, augment=options.source_augment, batch_size=labelled)
     execution = Execution(fabric.device, options.workers, options.strict_data, fabric)
     rules = MirrorRules(options.select, spec.sigma, encoding_of(options), mirrors(options, network.skeleton))
     refresh = math.ceil(options.num_epochs / options.rounds)
     return PploStep(
-        SelfTrainingFeeds(source, target),
+        SelfTrainingFeeds(source, target, few_feed, target_labels_state(options, few)),
         MirrorLabeller(target.crops, spec, execution, rules),
         fabric,
         LOSSES[loss_for(options, network)],

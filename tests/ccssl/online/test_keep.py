@@ -8,8 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lightning_fabric import Fabric
 
-from zoopose.ccssl.online.config import Ramp
-from zoopose.ccssl.online.keep import best_share, peaks_of_other_ranks
+from zoopose.ccssl.online.config import Keep, Ramp
+from zoopose.ccssl.online.keep import (
+    best_share,
+    map_loss,
+    peaks_of_other_ranks,
+    small_losses,
+    small_losses_of_picture,
+)
 
 
 def test_the_median_is_where_half_is_kept():
@@ -45,3 +51,24 @@ def test_the_weight_rises_along_its_curve_and_stays():
     ramp = Ramp("sigmoid", 10)
     assert ramp.weight(0) == np.exp(-5) and ramp.weight(5) == np.exp(-1.25) and ramp.weight(10) == ramp.weight(99) == 1
     assert Ramp().weight(0) == 1
+
+
+def test_the_loss_of_a_joint_is_the_mean_over_its_cells():
+    maps = torch.zeros(1, 2, 2, 2)
+    maps[0, 1, 0, 0] = 2
+    assert map_loss(maps, torch.zeros(1, 2, 2, 2)).tolist() == [[0, 1]]
+
+
+def test_small_losses_are_those_of_the_batch_or_of_each_picture():
+    loss = torch.tensor([[1.0, 2.0, 9.0], [5.0, 6.0, 7.0]])
+    weight = torch.tensor([[1.0, 1.0, 1.0], [0.0, 1.0, 1.0]])
+    assert small_losses(loss, weight, 0.6).tolist() == [[True, True, False], [False, True, False]]
+    assert small_losses_of_picture(loss, weight, 1).tolist() == [[True, False, False], [False, True, False]]
+    assert small_losses_of_picture(loss, weight, 9).tolist() == weight.bool().tolist()
+    assert not small_losses(loss, weight, 0.0).any() and not small_losses(loss, 0 * weight, 1.0).any()
+
+
+def test_the_published_schedules_of_small_losses():
+    scarcenet, uda = Keep("small-loss", 0.8, epochs=30), Keep("small-loss-picture", 0.5, epochs=80)
+    assert scarcenet.share_at(0) == 1 and scarcenet.share_at(29) == 0.8
+    assert [uda.count_at(e, 18) for e in (0, 2, 3, 11, 50)] == [18, 18, 17, 9, 9]

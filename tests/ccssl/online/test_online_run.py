@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -12,7 +13,9 @@ import torch
 from zoopose.ccssl.adaptation import LAST
 from zoopose.ccssl.CCSSL import run
 from zoopose.ccssl.online import step as online_step
+from zoopose.ccssl.online.presets import METHODS
 from zoopose.ccssl.options import CcsslOptions
+from zoopose.ccssl.protocol import with_defaults
 from zoopose.errors import OptionError
 from zoopose.train import loop
 
@@ -82,7 +85,7 @@ def test_a_batch_has_every_hard_view_and_the_teachers_maps(tmp_path, monkeypatch
     original = online_step.OnlineStep.__call__
 
     def looked_at(step, model, batch):
-        seen.append((batch[1], step.gamma, step.pictures, step.target.framing))
+        seen.append((batch[1], step.gamma, step.pictures, step.target.easy_framing))
         return original(step, model, batch)
 
     monkeypatch.setattr(online_step.OnlineStep, "__call__", looked_at)
@@ -107,11 +110,27 @@ def run_facts(folder) -> str:
         return file.attrs["facts"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
+def test_a_published_method_runs(tmp_path, command, method):
+    folder = run(command(tmp_path, method=method, online=False))
+    with open(folder / "log.csv", newline="") as file:
+        assert all(float(row["train/target"]) > 0 for row in csv.DictReader(file))
+
+
+def test_options_have_priority_over_a_method():
+    options = with_defaults(CcsslOptions(method="udape", keep_share=0.3))
+    assert options.online and options.redraw and options.keep_share == 0.3 and options.per == "global"
+    assert options.ema == 0.999 and options.loss == "mean"
+
+
+@pytest.mark.slow
 def test_with_itself_as_teacher_there_is_no_average(tmp_path, command, run_state):
     state = run_state(run(command(tmp_path, teacher="self", teacher_norm="batch")), LAST)
     assert "teacher" not in state[f"{LAST}/extra"]
 
 
+@pytest.mark.slow
 def test_calibrated_learns_what_the_round_admits(tmp_path, monkeypatch, command):
     weights = []
     original = online_step.in_hard_view

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -257,3 +258,14 @@ def test_what_is_missing_or_does_not_fit_is_named(tmp_path, command, more, told)
     with pytest.raises(OptionError, match=told):
         run(options)
     assert not list(tmp_path.iterdir())
+
+
+def test_labelled_target_pictures_are_trained_on_and_named_in_the_checkpoint(tmp_path, command, domains, monkeypatch):
+    monkeypatch.setattr("zoopose.train.validation.training_report", lambda folder, *_: folder / "report.html")
+    few = f"coco:{domains['animal']}"
+    folder = run(command(tmp_path, target_labels=few, rounds=1))
+    with open(folder / "log.csv", newline="") as file:
+        assert all(float(row["train/target_labels"]) > 0 for row in csv.DictReader(file))
+    extra = read(folder / LAST)["zoopose"]["run"]["extra"]
+    assert extra["target_labels"]["data"] == few and extra["target_labels"]["marks"]
+    assert "target labels" in json.loads((folder / "run.json").read_text())["data"]
