@@ -51,7 +51,10 @@ class FitOptions(
     @classmethod
     def under_todays_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
         """Options as a run of an earlier version wrote them, by the names that they have now."""
-        return dict(values)
+        found = dict(values)
+        if "trunk_weights" in found:
+            found["trunk"] = found.pop("trunk_weights")
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +64,7 @@ class AdaptOptions(FitOptions, TargetOptions):
     TITLE: ClassVar[str] = "Adaptation"
     # of a new network, which an adaptation mostly does not build; and what is set once, when the start network is trained
     EXPERT: ClassVar[frozenset[str]] = frozenset(
-        "arch trunk_weights stacks width inp_res codec loss solver decay schedule classes category partners flip".split()
+        "arch trunk stacks width inp_res codec loss solver decay schedule classes category partners flip".split()
     )
 
     source: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
