@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,14 +24,13 @@ import torch
 from input_pipeline import report as report_pipeline
 from torch import nn
 
-from zoopose.pose.checkpoints import Loaded
 from zoopose.pose.fresh_weights import FreshWeights
 from zoopose.pose.input_spec import InputSpec
 from zoopose.pose.models import build_model
 from zoopose.pose.skeleton import TIGDOG18
 from zoopose.train import loop
 from zoopose.train.devices import open_fabric
-from zoopose.train.network import new_network
+from zoopose.train.network import fresh_start
 from zoopose.train.options import TrainOptions
 from zoopose.train.run import open_run
 from zoopose.train.supervised import LOSSES, SupervisedStep, stage_loss
@@ -64,9 +64,8 @@ def our_form(options: TrainOptions, weights: dict, batch: dict) -> Form:
     """What `zoopose train` runs: the run that it opens, its supervised step, its loop's optimiser step with the log's means."""
     fabric = open_fabric(options)
     spec = InputSpec("exact", options.inp_res, options.inp_res // 4)
-    model, numbers = new_network(options, TIGDOG18, spec, FreshWeights(options.seed))
-    model.load_state_dict(weights)
-    network = Loaded(model, "hg", numbers, TIGDOG18, spec, {})
+    network = fresh_start(replace(options, arch="hg"), TIGDOG18, spec, FreshWeights(options.seed))
+    network.model.load_state_dict(weights)
     run = open_run(options, fabric, "train", network, epochs=options.epochs)
     run.model.train()
     feed = SimpleNamespace(batch_size=options.train_batch, steps=1)
@@ -78,7 +77,7 @@ def our_form(options: TrainOptions, weights: dict, batch: dict) -> Form:
         loop._optimise(run, supervised, batch)
         return run.meter.sums["total"] - before
 
-    return model, step
+    return network.model, step
 
 
 def gradients(model: nn.Module) -> torch.Tensor:

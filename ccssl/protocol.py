@@ -13,8 +13,9 @@ from ..errors import OptionError
 from ..pose.checkpoints import Loaded
 from ..pose.fresh_weights import FreshWeights
 from ..progress import log
+from ..train.default_network import with_network
 from ..train.feeds.labelled import original_mean
-from ..train.network import input_spec, new_network
+from ..train.network import fresh_start, input_spec
 from ..train.options import FitOptions
 from ..train.run_state import Run
 from ..train.selftraining.config import SelfTrainingConfig
@@ -182,12 +183,13 @@ def fresh_network(options: CcsslOptions, source: PoseDataset) -> Loaded:
     """
     published = options.protocol == "published"
     mean = original_mean(source) if published else None
-    spec = input_spec(options, "published" if published else "exact", mean)
+    chosen = with_network(options, options.source, not published)
+    spec = input_spec(chosen, "published" if published else "exact", mean)
     fresh = FreshWeights(options.seed)
-    model, numbers = new_network(options, source.skeleton, spec, fresh)
+    network = fresh_start(chosen, source.skeleton, spec, fresh)
     fresh.continue_globally()
-    note = f"fresh weights of {options.arch}, seed {options.seed}: no source model (--resume '')"
-    return Loaded(model, options.arch, numbers, source.skeleton, spec, {}, note)
+    weights = "pre-trained trunk" if network.trunk else "fresh weights"
+    return replace(network, note=f"{weights} of {chosen.arch}, seed {options.seed}: no source model (--resume '')")
 
 
 def describe(options: CcsslOptions) -> dict[str, Any]:

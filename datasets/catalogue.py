@@ -44,6 +44,7 @@ class DataSource:
         options: fields of `Request` that only some sets take, and this one does.
         has_splits: it is published with a training and a validation part.
         people_placed_hidden_joints: a person placed the joints that are labelled as hidden. Not so in renderings and TigDog.
+        own: a file format that people keep labels of their own in; not a published data set.
         original_augmentation: what the published CC-SSL code does to these pictures in training; "" for sets that it does not know.
     """
 
@@ -54,6 +55,7 @@ class DataSource:
     has_splits: bool = True
     people_placed_hidden_joints: bool = True
     original_augmentation: Literal["", "standard", "strong"] = ""
+    own: bool = False
 
 
 def _coco(r: Request) -> PoseDataset:
@@ -149,7 +151,9 @@ def _original(
 
 _SAME = "the same pictures under the name CC-SSL's strong augmentation uses"
 SOURCES: dict[str, DataSource] = {
-    "coco": DataSource("PATH.json", "any COCO keypoints file, any skeleton", _coco, ("category", "as_is"), False),
+    "coco": DataSource(
+        "PATH.json", "any COCO keypoints file, any skeleton", _coco, ("category", "as_is"), False, own=True
+    ),
     "coco_person": DataSource("ROOT", "COCO 2017's people, 17 joints", _coco_person, ("boxes",)),
     "coco_animals": DataSource(
         "ROOT", "COCO 2017's animals, ten classes, boxes without joints", _coco_animals, ("classes", "min_size")

@@ -200,7 +200,7 @@ def _joined(parts: Sequence[str], partners: Sequence[tuple[str, str]] | None, **
 
     opened = []
     for i, text in enumerate(parts):
-        own = {k: v if k not in _OF_SOME or takes(k, text) else None for k, v in request.items()}
+        own: dict[str, Any] = {k: v if k not in _OF_SOME or takes(k, text) else None for k, v in request.items()}
         opened.append(open_data(text, partners=partners if i == 0 else None, **own))
     placed = [people_placed_hidden_joints(text) for text in parts]
     dataset: PoseDataset = Joined(parts, opened, placed)

@@ -26,7 +26,7 @@ def train(
         folder: where checkpoints, log and report go. It is made.
         quiet: do not print progress.
         options: those of `zoopose train --help`, with _ for -: epochs=50, arch="hrnet_w32", lr=1e-3,
-            recipe="coco/hrnet_w32_256x192".
+            recipe="coco/hrnet_w32_256x192", trunk="timm:resnet18". Without arch= your own data get `fpn_lite0`.
 
     Returns:
         Paths of the best and the last checkpoint, the scores of the best, and `.model()`.

@@ -10,7 +10,7 @@ import torch
 from ..errors import ZooposeError
 from .heatmap.decoding import DECODERS
 from .input_spec import KINDS, InputSpec
-from .models import MODELS, options_of
+from .models import MODELS, is_network, options_of
 from .schema import (
     Check,
     Mismatch,
@@ -63,6 +63,13 @@ INPUT_SPEC = record(
         "shift": number(-1, 1),
     },
 )
+
+
+def _network(value: Any, where: str) -> None:
+    """The name of a network."""
+    string()(value, where)
+    if not is_network(value):
+        one_of(*MODELS)(value, where)
 
 
 def tensor(value: Any, where: str) -> None:
@@ -132,6 +139,12 @@ RUN = record(
         "meter": record({}, {"sums": mapping_of(number(nan=True)), "count": integer(0)}),
         "rng": record({"cpu": _random_state, "cuda": list_of(_random_state)}),
         "extra": _EXTRA,
+        "trunk": record(
+            {
+                **{name: string() for name in ("trunk", "loaded", "source", "licence", "sha256")},
+                **{name: list_of(number(), 3) for name in ("mean", "std")},
+            }
+        ),
     },
 )
 # fields that a resumed run reads from each checkpoint, of this project or of the 2020 CC-SSL code
@@ -139,7 +152,7 @@ PROGRESS: dict[str, Check] = {"epoch": integer(0), "best_acc": number(nan=True),
 CHECKPOINT = record(
     {
         "epoch": PROGRESS["epoch"],
-        "arch": one_of(*MODELS),
+        "arch": _network,
         "state_dict": mapping_of(tensor),
         "zoopose": record(
             {

@@ -36,6 +36,7 @@ class Loaded:
         spec: how a picture becomes its input, and how its maps become joints.
         state: the complete checkpoint; only checkpoints of this project have `state["zoopose"]`.
         note: a line for the banner that says what was loaded, and from where.
+        trunk: what was loaded into its trunk, see `trunks.TrunkReport`; empty if it began with fresh weights.
     """
 
     model: nn.Module
@@ -45,6 +46,7 @@ class Loaded:
     spec: InputSpec
     state: dict[str, Any] = field(repr=False)
     note: str = ""
+    trunk: dict[str, Any] = field(default_factory=dict)
 
     @property
     def ours(self) -> bool:
@@ -131,7 +133,8 @@ def load(
     arch, numbers = state["arch"], dict(fields["numbers"])
     model = _built(path, arch, numbers, skeleton, spec, state["state_dict"])
     note = f"{path}: {len(state['state_dict'])} of {len(state['state_dict'])} tensors, {state['epoch']} epochs"
-    return Loaded(model, arch, numbers, skeleton, spec, state, f"{note}, zoopose {fields['version']}")
+    trunk = dict(fields.get("run", {}).get("trunk", {}))
+    return Loaded(model, arch, numbers, skeleton, spec, state, f"{note}, zoopose {fields['version']}", trunk)
 
 
 def _built(

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .normalised_poses import HEAD_WORDS
 from .side_words import words_of
 from .skeleton import Skeleton
 
 # words of joint names
-HEAD = HEAD_WORDS | frozenset("bill jaw eyes ears poll head face lip lips".split())
+HEAD = frozenset(
+    "nose mouth eye eyes ear ears chin jaw snout muzzle beak bill head forehead poll face lip lips".split()
+)
 TAIL = frozenset("tail rump croup tailbase tailroot tailstart".split())
 HIND = frozenset("hind rear back".split())  # with a word of a leg; alone, "back" is the spine
 LEG = frozenset("leg hip thigh knee stifle elbow hock ankle wrist heel hoof paw foot feet toe toes fetlock".split())

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from ..errors import DataError
-
-# words of joint names by which an axis is oriented; joints without one of these words count as well, see `fit_facing_axis`
-HEAD_WORDS = frozenset("nose mouth eye ear chin snout muzzle beak head forehead".split())
-TAIL_WORDS = frozenset("tail hip hind back rump hock".split())
+from .facing import front_and_back
+from .skeleton import Skeleton
 
 
 def normalised_poses(xy_px: np.ndarray, box_xywh: np.ndarray) -> np.ndarray:
@@ -34,7 +30,7 @@ def mirrored(xy: np.ndarray, flip_order: np.ndarray) -> np.ndarray:
     return xy[:, flip_order] * (-1.0, 1.0)
 
 
-def fit_facing_axis(xy: np.ndarray, flip_order: np.ndarray, joints: Sequence[str] = ()) -> np.ndarray:
+def fit_facing_axis(xy: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     """Find the weights of the joints whose weighted sum of x tells which way an animal faces.
 
     It is the first principal axis of the joints' x over all poses and their mirror images, partners averaged: of animals from the
@@ -42,9 +38,8 @@ def fit_facing_axis(xy: np.ndarray, flip_order: np.ndarray, joints: Sequence[str
 
     Args:
         xy: (N, K, 2) poses; NaN where a joint is not known.
-        flip_order: (K,) of the skeleton.
-        joints: K names. If some are of a head or of a hind part, the axis points to the right for animals that face right. If
-            there are none, it separates the two sides, but may have the other sign.
+        skeleton: K joints. Where their names show front and back, the axis points to the right for animals that face right. Else it
+            separates the two sides, but may have the other sign.
 
     Returns:
         (K,) weights of length 1.
@@ -52,18 +47,17 @@ def fit_facing_axis(xy: np.ndarray, flip_order: np.ndarray, joints: Sequence[str
     Raises:
         DataError: no pose has two joints.
     """
-    x = _centred(xy)
-    x = (x + x[:, flip_order]) / 2
+    x, flip = _centred(xy), skeleton.flip_order
+    x = (x + x[:, flip]) / 2
     if not np.abs(x).sum() > 0:
         raise DataError("labelled poses with two joints or more, to see which way animals face", "none")
     axis: np.ndarray = np.linalg.eigh(x.T @ x)[1][:, -1]
-    words = [set(name.lower().split("_")) for name in joints]
-    head = np.array([bool(w & HEAD_WORDS) for w in words], bool)
-    tail = np.array([bool(w & TAIL_WORDS) for w in words], bool)
-    sign = (axis[head].mean() if head.any() else 0.0) - (axis[tail].mean() if tail.any() else 0.0)
-    if not (head.any() or tail.any()):
+    axis = (axis + axis[flip]) / 2
+    ends = front_and_back(skeleton)
+    if ends is None:
         sign = axis[np.abs(axis).argmax()]
-    axis = (axis + axis[flip_order]) / 2
+    else:
+        sign = axis[list(ends.front)].mean() - axis[list(ends.back)].mean()
     return -axis if sign < 0 else axis
 
 

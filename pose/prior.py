@@ -89,7 +89,7 @@ class PosePrior:
             DataError: no two joints are labelled together in at least `LEAST_PAIRS` poses.
         """
         xy = normalised_poses(np.where(np.asarray(known, bool)[..., None], xy_px, np.nan), box_xywh)
-        poses = turned_right(xy, fit_facing_axis(xy, skeleton.flip_order, skeleton.joints), skeleton.flip_order)
+        poses = turned_right(xy, fit_facing_axis(xy, skeleton), skeleton.flip_order)
         parents, order = _most_likely_tree(poses, skeleton.flip_order)
         k = len(skeleton)
         mean, precision, constant = np.zeros((k, 2)), np.zeros((k, 2, 2)), np.zeros(k)

@@ -53,6 +53,8 @@ def run(options: DoctorOptions) -> None:
     check_limits(options)
     import torch
 
+    from zoopose.pose.trunks import available_trunks
+
     warn_of_idle(options, [(name, lambda o: not o.models, "without --models") for name in ("inp_res", "joints")])
     log.info("python      %s on %s, %d cores", platform.python_version(), platform.platform(), os.cpu_count() or 0)
     for name in ("zoopose", *PACKAGES):
@@ -64,6 +66,8 @@ def run(options: DoctorOptions) -> None:
     else:
         log.info("GPU         none that torch can use; %d CPU threads", torch.get_num_threads())
     log.info("compiler    %s", shutil.which("g++") or shutil.which("clang++") or "none: --compile needs one (g++)")
+    for name, found in available_trunks().items():
+        log.info("trunk       %s: %s", name, found)
     root = Path(options.image_path)
     for relative in ("behaviorDiscovery2.0", "synthetic_animal", "real_animal_crop"):
         log.info("data        %s: %s", root / relative, "found" if (root / relative).is_dir() else "not there")

@@ -168,11 +168,12 @@ def _batches(run: Run, step: Step, epoch: int, epochs: int, save: Callable[[], N
         Interrupted: after saving, when the user stopped the run.
     """
     run.model.train()
+    run.frozen.apply(epoch)
     with Progress(f"epoch {epoch + 1}/{epochs}", step.steps * step.pictures) as progress:
         progress.skip(run.step * step.pictures)
         for batch in step.batches(epoch, run.step):
             for group in run.optimizer.param_groups:
-                group["lr"] = run.lr_at(epoch * step.steps + run.step, step.steps)
+                group["lr"] = run.lr_at(epoch * step.steps + run.step, step.steps) * group.get("lr_scale", 1)
             if not run.any_rank(batch is None):
                 yield batch
             run.step += 1

@@ -13,7 +13,6 @@ from torch import nn
 from ..commandline.flags import size_of, size_text
 from ..commandline.limits import flag_of
 from ..errors import OptionError
-from ..pose import weights
 from ..pose.checkpoints import Loaded
 from ..pose.fresh_weights import FreshWeights
 from ..pose.geometry import hw_of
@@ -21,17 +20,34 @@ from ..pose.input_spec import IMAGENET_MEAN, IMAGENET_STD, InputSpec, depth_for
 from ..pose.models import PoseNetwork, TrunkNetwork, build_model, is_trunk_network, options_of, parse_options
 from ..pose.skeleton import Skeleton
 from ..pose.trunks import Three
-from ..progress import log
 from .option_parts import NetworkOptions
 from .options import HOURGLASS, TrainOptions
+from .trunk import load_trunk
 
 SIDE = 256  # of the input, px, where nothing else is asked for
+
+
+def fresh_start(
+    options: NetworkOptions, skeleton: Skeleton, spec: InputSpec, fresh: FreshWeights, adapter: int = 0
+) -> Loaded:
+    """A new network, with pre-trained weights in its trunk where the options ask for them, and with all that describes it.
+
+    Args:
+        options: with the name of a network, see `default_network.with_network`.
+        adapter: as in `build_model`.
+
+    Raises:
+        OptionError: numbers that the network has not, or an input it cannot take.
+        WeightsError: weights of a trunk that are not there, or do not fit it; then none are loaded.
+    """
+    network, numbers = new_network(options, skeleton, spec, fresh, adapter)
+    return Loaded(network, options.arch, numbers, skeleton, spec, {}, trunk=load_trunk(network, options))
 
 
 def new_network(
     options: NetworkOptions, skeleton: Skeleton, spec: InputSpec, fresh: FreshWeights, adapter: int = 0
 ) -> tuple[PoseNetwork, dict[str, int]]:
-    """A network with fresh weights, and the numbers it was built with; `adapter` as in `build_model`.
+    """A network with fresh weights, and the numbers it was built with; arguments as of `fresh_start`.
 
     Raises:
         OptionError: numbers that the network has not, or an input it cannot take.
@@ -41,14 +57,6 @@ def new_network(
         numbers["adapter"] = adapter
     with fresh.drawing():
         network = build_model(options.arch, len(skeleton), **numbers)
-    if isinstance(network, TrunkNetwork) and not options.trunk_weights:
-        log.info("trunk of %s: %s", options.arch, network.load_pretrained())
-    elif options.trunk_weights not in ("", "none"):
-        log.info(
-            "trunk of %s: %s",
-            options.trunk_weights,
-            network.load_trunk(weights.read(options.trunk_weights)["state_dict"]),
-        )
     check_input(network, options.arch, numbers, spec)
     return network, numbers
 
@@ -57,10 +65,10 @@ def refuse_new_network(options: NetworkOptions, start: str) -> None:
     """Refuse options of a new network together with `start`, a checkpoint whose network is taken as it is.
 
     Raises:
-        OptionError: --trunk-weights or --arch-options.
+        OptionError: --trunk or --arch-options.
     """
     from_recipe = isinstance(options, TrainOptions) and bool(options.recipe)
-    given = {"trunk_weights": options.trunk_weights, "arch_options": "" if from_recipe else options.arch_options}
+    given = {"trunk": options.trunk, "arch_options": "" if from_recipe else options.arch_options}
     for name, value in given.items():
         if value:
             raise OptionError(

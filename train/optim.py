@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,14 +19,30 @@ from .schedules import Schedule
 NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
 
 
-def parameter_groups(model: nn.Module, weight_decay: float, decay_norms: bool) -> list[dict[str, Any]]:
-    """Groups for an optimiser, of every weight that trains; those that do not decay are in a second group.
+def parameter_groups(
+    model: nn.Module, weight_decay: float, decay_norms: bool, trunk: Sequence[nn.Module] = (), trunk_lr: float = 1.0
+) -> list[dict[str, Any]]:
+    """Groups for an optimiser, of every weight that trains; those that do not decay, or of a trunk, are in groups of their own.
 
     Args:
         weight_decay: L2 penalty.
         decay_norms: whether it also acts on norms and biases (all parameters of one dimension or none, and those of norms).
+        trunk: layers whose groups have `lr_scale`, a factor on the learning rate.
+        trunk_lr: that factor; with 1 the trunk has no groups of its own.
     """
     weights = [p for p in model.parameters() if p.requires_grad]
+    if trunk_lr != 1 and trunk:
+        of_trunk = {id(p) for layer in trunk for p in layer.parameters()}
+        rest = _decay_groups(model, [p for p in weights if id(p) not in of_trunk], weight_decay, decay_norms)
+        slow = _decay_groups(model, [p for p in weights if id(p) in of_trunk], weight_decay, decay_norms)
+        return [*rest, *({**group, "lr_scale": trunk_lr} for group in slow)]
+    return _decay_groups(model, weights, weight_decay, decay_norms)
+
+
+def _decay_groups(
+    model: nn.Module, weights: list[nn.Parameter], weight_decay: float, decay_norms: bool
+) -> list[dict[str, Any]]:
+    """Groups of weights that decay, and of those that do not."""
     if decay_norms or not weight_decay:
         return [{"params": weights, "weight_decay": weight_decay}]
     norms = {id(p) for m in model.modules() if isinstance(m, NORMS) for p in m.parameters(recurse=False)}
@@ -38,9 +54,14 @@ def parameter_groups(model: nn.Module, weight_decay: float, decay_norms: bool) -
     return [group for group in groups if group["params"]]
 
 
-def optimizer_of(model: nn.Module, options: OptimOptions) -> torch.optim.Optimizer:
-    """RMSprop or Adam over all weights that train; if asked, without a penalty on biases and norms."""
-    groups = parameter_groups(model, options.weight_decay, options.decay_norms)
+def optimizer_of(model: nn.Module, options: OptimOptions, trunk: Sequence[nn.Module] = ()) -> torch.optim.Optimizer:
+    """RMSprop or Adam over all weights that train; if asked, without a penalty on biases and norms.
+
+    Args:
+        model: what trains.
+        trunk: its layers with the learning rate of --trunk-lr.
+    """
+    groups = parameter_groups(model, options.weight_decay, options.decay_norms, trunk, options.trunk_lr)
     if options.solver == "adam":
         for name in ("rms_alpha", "rms_eps"):
             if getattr(options, name) != getattr(OptimOptions, name):

@@ -31,13 +31,14 @@ class NetworkOptions:
 
     TITLE: ClassVar[str] = "Network"
 
-    arch: Annotated[str, flag("-a", metavar="NAME")] = "hg"
-    """name of the network: hg, hrnet_w32, sb_pose_resnet50, ...; list: `zoopose doctor --models`"""
+    arch: Annotated[str, flag("-a", metavar="NAME")] = ""
+    """name of the network: hg, fpn_lite0, hrnet_w32, ...; list: `zoopose doctor --models`; fpn_TRUNK and deconv_TRUNK take any
+    trunk; default: fpn_lite0 for coco:PATH.json, hg for published data and with options of an hourglass"""
     arch_options: Annotated[str, flag(metavar="NAME=VALUE,...", expert=True)] = ""
     """further numbers of the network; list: `zoopose doctor --models`"""
-    trunk_weights: Annotated[str, flag("--trunk", metavar="FILE|none")] = ""
-    """ImageNet weights for the trunk of a new network: a state dict of torchvision's ResNet or of HRNet; none: fresh weights;
-    default: fpn_lite0 and fpn_lite2 have weights that come with zoopose, other networks begin with fresh ones"""
+    trunk: Annotated[str, flag("--trunk-weights", metavar="NAME|FILE")] = ""
+    """weights of a trunk that has seen ImageNet: lite0, lite2, timm:NAME, torchvision:NAME, or a state dict; none: fresh weights;
+    default: those of the trunk that --arch names; other networks begin with fresh ones"""
     stacks: Annotated[int, Limits(1, 64), flag("-s")] = 4
     """hg: number of hourglasses in a row"""
     blocks: Annotated[int, Limits(1, 64), expert("-b")] = 1
@@ -47,7 +48,8 @@ class NetworkOptions:
     depth: Annotated[int, Limits(0, 10), expert()] = 0
     """hg: number of times a feature map is halved; 0: as many as the input allows, at most 4"""
     inp_res: Annotated[int | tuple[int, int], SIDE, sized()] = 0
-    """input size in px: a side, or rows and columns, e.g. 256x192; 0: that of the start network, else 256"""
+    """input size in px: a side, or rows and columns, e.g. 256x192; 0: that of the start network, else 128 for
+    fpn_lite0 by default, 256 for others"""
     out_res: Annotated[int | tuple[int, int], zero_or(1, 8192), sized(expert=True)] = 0
     """size of the heatmaps in cells; 0: a quarter of the input"""
     codec: Annotated[str, flag(metavar="NAME")] = ""
@@ -95,6 +97,12 @@ class OptimOptions:
     """number that RMSprop adds to the root of the mean square"""
     decay_norms: Annotated[bool, expert()] = True
     """leave norms and biases out of the L2 penalty"""
+    trunk_lr: Annotated[float, Limits(0, 1000), expert()] = 1.0
+    """factor on the learning rate of the trunk, the layers that --trunk loads"""
+    freeze_trunk: Annotated[int, COUNT_OR_ZERO, expert()] = 0
+    """number of first epochs in which the trunk does not change"""
+    freeze_norm: Annotated[Literal["none", "trunk", "all"], expert()] = "none"
+    """batch norms whose running statistics do not change in training; they normalise with them"""
     decay: Literal["step", "cosine", "linear"] = "step"
     """how the learning rate falls. step: x --gamma at the epochs of --schedule; cosine: along a cosine, down to 1/50; linear: in a
     straight line, down to 0"""

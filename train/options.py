@@ -51,7 +51,10 @@ class FitOptions(
     @classmethod
     def under_todays_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
         """Options as a run of an earlier version wrote them, by the names that they have now."""
-        return dict(values)
+        found = dict(values)
+        if "trunk_weights" in found:
+            found["trunk"] = found.pop("trunk_weights")
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,11 +64,11 @@ class AdaptOptions(FitOptions, TargetOptions):
     TITLE: ClassVar[str] = "Adaptation"
     # of a new network, which an adaptation mostly does not build; and what is set once, when the start network is trained
     EXPERT: ClassVar[frozenset[str]] = frozenset(
-        "arch trunk_weights stacks width inp_res codec loss solver decay schedule classes category partners flip".split()
+        "arch trunk stacks width inp_res codec loss solver decay schedule classes category partners flip".split()
     )
 
     source: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
-    """labelled animals"""
+    """labelled animals; several data sets with + between them"""
     valid: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
     """labelled animals to score checkpoints on; default: the validation part of --source"""
     resume: Annotated[str | None, flag(metavar="FILE")] = ""
@@ -123,7 +126,8 @@ class TrainOptions(FitOptions):
     TITLE: ClassVar[str] = "Training"
 
     dataset: Annotated[str, flag(metavar="NAME[:PATH]")] = "synthetic_animal_sp"
-    """labelled data: coco:PATH.json, real_animal, real_animal_sp, synthetic_animal, synthetic_animal_sp, ..."""
+    """labelled data: coco:PATH.json, real_animal, real_animal_sp, synthetic_animal, synthetic_animal_sp, ...;
+    several with + between them"""
     valid: Annotated[str, flag(metavar="NAME[:PATH]")] = ""
     """validation data; default: the validation part of --dataset"""
     epochs: Annotated[int, COUNT] = 100

@@ -22,10 +22,12 @@ from ..evaluation.run_log import RunLog
 from ..files import atomic_json, read_json, sweep
 from ..pose.checkpoints import Loaded
 from ..pose.checkpoints import pack as pack_checkpoint
+from ..pose.trunks import describe as describe_trunk
 from ..progress import Stopped, log
 from .compiled import Compiled
 from .damaged_checkpoints import replace_damaged
 from .debug_sheets import DrawnStep
+from .default_network import network_facts
 from .loop import Interrupted
 from .network import ONE_VALUE, check_batch, one_value_error
 from .no_effect import RULES
@@ -36,6 +38,7 @@ from .recipes import recipe_results
 from .resuming import resume_note, resume_options
 from .run_state import Run
 from .step import Step
+from .trunk import FrozenLayers, trunk_of
 
 
 def open_run(
@@ -73,7 +76,8 @@ def open_run(
     if isinstance(part_head, nn.Module):
         part_head.requires_grad_(False)
         log.warning("the part maps of %s are not trained: only joints are labelled", network.arch)
-    optimizer = optimizer_of(whole, options)
+    trunk = trunk_of(plain_model, options)
+    optimizer = optimizer_of(whole, options, trunk)
     model, optimizer = fabric.setup(Compiled(whole) if options.compile else whole, optimizer)
     options_then, results = resume_options(options), [result.to_dict() for result in recipe_results(options)]
 
@@ -87,6 +91,8 @@ def open_run(
         facts = {**facts, "method": method, "options": options_then}
         if results:
             facts["results"] = results
+        if network.trunk:
+            facts["trunk"] = network.trunk
         described = (network.arch, network.numbers, network.skeleton, network.spec.framed(framing))
         return pack_checkpoint(plain_model, *described, epoch, best, optimizer_state, facts)
 
@@ -103,6 +109,7 @@ def open_run(
         pack=pack,
         last_name=last_name,
         aliases=aliases,
+        frozen=FrozenLayers.of(plain_model, trunk, options, fabric.world_size),
         snapshot=options.snapshot,
         print_freq=options.print_freq,
         framing=framing,
@@ -145,7 +152,7 @@ def recorded_run(
         check_batch(run.plain, pictures_at_once or step.pictures, network.spec)
     runlog = None
     if run.fabric.is_global_zero:
-        write_run_facts(run.folder, options, method, data)
+        write_run_facts(run.folder, options, method, data, network_facts(options, network))
         runlog = RunLog(run.folder, resume_epoch=run.epoch + 1 if restored else None)
         if options.debug:
             step = DrawnStep(step, network, run.plain, run.folder.sheets, options.debug)
@@ -178,6 +185,8 @@ def log_banner(
     )
     for note in notes:
         log.info("  %s", note)
+    if network.trunk:
+        log.info("  trunk      %s", describe_trunk(network.trunk))
     if run.epoch or run.step:
         at = f", batch {run.step}" if run.step else ""
         log.info("  run folder %s, resuming at epoch %d of %d%s", run.folder, run.epoch + 1, epochs, at)
@@ -191,7 +200,9 @@ def add_run_facts(folder: RunFolder, more: Mapping[str, Any]) -> None:
     atomic_json(folder.run_json, {**facts, **more}, 2)
 
 
-def write_run_facts(folder: RunFolder, options: FitOptions, method: str, data: Mapping[str, Any]) -> None:
+def write_run_facts(
+    folder: RunFolder, options: FitOptions, method: str, data: Mapping[str, Any], network: Mapping[str, Any]
+) -> None:
     """Write run.json: options, exact command, versions; all that is needed to repeat the run."""
     facts = {
         "method": method,
@@ -202,5 +213,6 @@ def write_run_facts(folder: RunFolder, options: FitOptions, method: str, data: M
         "started": time.strftime("%Y-%m-%d %H:%M:%S"),
         "started_in": os.getcwd(),
         "data": data,
+        "network": network,
     }
     atomic_json(folder.run_json, facts, 2)

@@ -20,6 +20,7 @@ from .divergence import divergence_error, non_finite_weights
 from .meter import Meter
 from .optim import restore_optimizer
 from .ranks import any_rank
+from .trunk import FrozenLayers
 
 
 @dataclass
@@ -38,6 +39,7 @@ class Run:
         best, best_epoch: highest score so far.
         restored: what the method and the guard had saved in the checkpoint that the run goes on from (`Step.state_dict`); read
             only. Keys that neither of them has any more stay in the checkpoints.
+        frozen: what of the network does not change.
         snapshot: epochs between two checkpoints that stay (checkpoint_N.pth.tar); 0: none.
         print_freq: batches between two lines of the log within an epoch; 0: none.
         save_seconds: seconds between two checkpoints within an epoch; saved_at: clock of the last one.
@@ -66,6 +68,7 @@ class Run:
     print_freq: int = 0
     save_seconds: float = 300.0
     saved_at: float = 0.0
+    frozen: FrozenLayers = field(default_factory=FrozenLayers)
     patience: int = 0
     steps: int = 0
     framing: tuple[float, float] = (1.0, 0.0)

@@ -19,15 +19,17 @@ from ..evaluation.score import score_network
 from ..pose.checkpoints import Loaded
 from ..pose.fresh_weights import FreshWeights
 from ..pose.input_spec import InputSpec
+from ..pose.models import is_trunk_network
 from ..pose.person_frames import FRAMES
 from ..pose.transfer import transfer_to_joints
 from ..progress import log
 from .data import training_and_validation
+from .default_network import with_network, with_optimiser
 from .devices import open_fabric
 from .feeds.labelled import original_mean
 from .loop import fit
 from .multitask import step_class
-from .network import check_input, input_spec, new_network, refuse_new_network
+from .network import check_input, fresh_start, input_spec, refuse_new_network
 from .optim import schedule_for, total_epochs
 from .options import TrainOptions
 from .recipes import load_recipe, recipe_results
@@ -44,6 +46,7 @@ LAST, ALIASES = RunFolder.LAST_OF_TRAINING, (RunFolder.LAST,)
 @alone_in("checkpoint")
 def train_network(options: TrainOptions) -> Path:
     """Train (or, with `evaluate`, score) as the options say; returns the run folder."""
+    options = with_optimiser(options)
     fabric = open_fabric(options)
     training, valid = training_and_validation(options.dataset, options.valid, options)
     check_joints(valid, training.skeleton, options.valid or options.dataset)
@@ -108,11 +111,11 @@ def _start(options: TrainOptions, training: PoseDataset, earlier: Loaded | None)
             start = _with_weights_of(start, training, options)
     else:
         refuse_joints(options)
-        spec = _input_spec(options, training)
+        chosen = with_network(options, options.dataset, options.augment != "published")
+        spec = _input_spec(chosen, training)
         fresh = FreshWeights(options.seed)
-        model, numbers = new_network(options, training.skeleton, spec, fresh)
+        start = fresh_start(chosen, training.skeleton, spec, fresh)
         fresh.continue_globally()
-        start = Loaded(model, options.arch, numbers, training.skeleton, spec, {})
     start = read_as(start, options)
     check_joints(training, start.skeleton, options.dataset)
     return start, restore
@@ -126,6 +129,8 @@ def _input_spec(options: TrainOptions, training: PoseDataset) -> InputSpec:
     if not options.recipe:
         return spec
     own = load_recipe(options.recipe).spec
+    if is_trunk_network(options.arch):
+        own = replace(own, mean=spec.mean, std=spec.std, bgr=False)
     return replace(own, size_hw=spec.size_hw, heatmap_hw=spec.heatmap_hw, codec=spec.codec, sigma=spec.sigma)
 
 

@@ -28,6 +28,7 @@ from ..pose.geometry import apply, compose
 from ..pose.heatmap import in_frame
 from ..progress import log
 from .check_labels import check_labels
+from .default_network import network_lines
 from .feeds.crops import target_maps
 from .feeds.labelled import encoding_of
 from .options import FitOptions
@@ -122,7 +123,7 @@ def finish(
         add_run_facts(run.folder, {"verdict": facts["verdict"]})
     write_predictions(run.folder.preds_best, found)
     skeleton = validation.network.skeleton
-    facts = {**facts, "input": validation.network.spec.describe()}
+    facts = {**facts, **network_lines(options, validation.network)}
     saved = SavedPredictions("run", found, scores, skeleton, facts, epoch=int(best.get("epoch", 0)), tables=tables)
     saved.write(run.folder)
     log.info("report: %s", training_report(run.folder, validation.dataset, saved, more))

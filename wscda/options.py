@@ -43,7 +43,7 @@ class EarlierNames(AdaptOptions):
     @classmethod
     def under_todays_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
         """See `FitOptions.under_todays_names`."""
-        found = dict(values)
+        found = super().under_todays_names(values)
         if "species" in found:
             found["source"] = found.pop("animal", "")
             found["animal"] = found.pop("species")

@@ -19,10 +19,11 @@ from ..pose.input_spec import InputSpec
 from ..pose.models import PoseNetwork
 from ..pose.transfer import transfer_to_joints
 from ..progress import log
+from ..train.default_network import with_network
 from ..train.feeds.base import FeedConfig
 from ..train.feeds.crops import CacheConfig, CropFeed
 from ..train.feeds.labelled import augmentation_for, target_config
-from ..train.network import input_spec, new_network, refuse_new_network, with_sigma
+from ..train.network import fresh_start, input_spec, refuse_new_network, with_sigma
 from ..train.run_state import Run
 from ..train.supervised import LOSSES
 from .discriminator import DiscriminatorTrainer
@@ -118,11 +119,11 @@ def start_of(options: WscdaOptions, domains: Domains, restore: Loaded | None) ->
     fresh = FreshWeights(options.seed)
     if not options.resume:
         refuse_joints(options)
-        spec = input_spec(options)
-        model, numbers = new_network(options, skeleton, spec, fresh, adapter)
+        chosen = with_network(options, "")
+        network = fresh_start(chosen, skeleton, input_spec(chosen), fresh, adapter)
         fresh.continue_globally()
         note = "fresh weights; a network trained on humans is a better start (zoopose train, then --resume)"
-        return Start(Loaded(model, options.arch, numbers, skeleton, spec, {}), None, note)
+        return Start(network, None, note)
     refuse_new_network(options, options.resume)
     given = load_network(options.resume, options.labelled, options, domains.main.mean)
     network, transferred = transfer_to_joints(with_sigma(given, options), skeleton, adapter, fresh)

@@ -36,7 +36,7 @@ from .columns import columns_of
 from .config import CCSSL, COMPARISONS, CONFIGS, PAIRS
 from .machine import machine
 from .plan import build, seeds_of
-from .recipes import SYNTHETIC, Recipes
+from .recipes import DRAWN, SYNTHETIC, Recipes
 from .run import Runner, threads_each
 from .store import CELLS, Store
 
@@ -164,7 +164,11 @@ def _animals(options: BenchmarkOptions, folder: Path) -> Callable[[str, bool], d
         if name in SYNTHETIC:
             return data.synthetic(folder, name)
         if "+" in name:
-            return joined.join(folder, name, [animals(part, common) for part in name.split("+")])
+            real = [part for part in name.split("+") if part not in DRAWN]
+            sets = [animals(part, common) for part in real]
+            whole = sets[0] if len(sets) == 1 else joined.join(folder, "+".join(real), sets)
+            drawn = CONFIGS[options.config].renderings["pictures"]
+            return whole if "+".join(real) == name else joined.with_drawn(whole, name, drawn)
         root = Path(options.data)
         if far.kind_of(name)[0] and not (root / name).is_dir():
             root = far.make(root, folder, name)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zoopose.evaluation.run_folder import RunFolder
+from zoopose.pose.transfer import LIVESTOCK_FROM_TIGDOG
 
 # group -> its pairs. "far" are pairs on which an adaptation can do harm; see far.py.
 PAIRS: dict[str, tuple[str, ...]] = {
@@ -249,20 +250,4 @@ ABLATIONS: dict[str, Mapping[str, Any]] = {
     "online_no_framing": {"no_framing": True},
 }
 
-# livestock joint -> TigDog's, or (left, right) of which the one nearer the camera is meant. Left out: ear, neck, chest and hip have
-# no counterpart; `shoulder` lies on the shoulder blade there, on the point of the shoulder here; `hind_knee` on the thigh there, in
-# front of the stifle here, 0.11 of the box apart as seen from the tail.
-COMMON_JOINTS: dict[str, str | tuple[str, str]] = {
-    "mouth": "chin",
-    "eye": ("left_eye", "right_eye"),
-    "tail": "tail_start",
-    "elbow": ("left_front_elbow", "right_front_elbow"),
-    "l_fore_wrist": "left_front_knee",
-    "l_fore_foot": "left_front_hoof",
-    "r_fore_wrist": "right_front_knee",
-    "r_fore_foot": "right_front_hoof",
-    "l_hind_hock": "left_back_knee",
-    "l_hind_foot": "left_back_hoof",
-    "r_hind_hock": "right_back_knee",
-    "r_hind_foot": "right_back_hoof",
-}
+COMMON_JOINTS = LIVESTOCK_FROM_TIGDOG

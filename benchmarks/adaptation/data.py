@@ -46,6 +46,7 @@ class Animals:
         folds: (train, check, part) of every oracle.
         counts: pictures by file name.
         run: the run folder.
+        drawn: names of drawn animals that `train` joins to the real ones, with + before each file.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Animals:
     folds: tuple[tuple[str, str, str], ...]
     counts: Mapping[str, int]
     run: Path = Path()
+    drawn: tuple[str, ...] = ()
 
 
 def prepare(root: Path, run: Path, name: str, config: Config, common: bool) -> Animals:

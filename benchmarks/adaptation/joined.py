@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from zoopose.datasets.coco.recordings import video_of
 from zoopose.errors import DataError
 
 from .data import Animals, link, recording_of, write
+from .recipes import drawn_in
 
 PICTURES = "pictures"  # the link of an animal's folder, with which its pictures' names begin
 
@@ -41,6 +43,21 @@ def join(run: Path, name: str, sets: Sequence[Animals]) -> Animals:
         files.append(write(run, f"{out}/{part}.json", data))
         counts[files[-1]] = len(data["images"])
     return Animals(name, *files, "", "", "", (), counts)
+
+
+def with_drawn(animals: Animals, name: str, pictures: int) -> Animals:
+    """A source of real animals with drawn ones beside them; it validates on the real ones alone.
+
+    Args:
+        animals: the real ones.
+        name: all names, joined by +.
+        pictures: how many are drawn of each name of `DRAWN`.
+    """
+    drawn = tuple(drawn_in(name))
+    train = "+coco:".join([animals.train, *(f"data/{part}/animals/train.json" for part in drawn)])
+    # one of five is held out
+    count = animals.counts[animals.train] + len(drawn) * round(0.8 * pictures)
+    return replace(animals, name=name, train=train, counts={**animals.counts, train: count}, drawn=drawn)
 
 
 def _together(run: Path, files: Sequence[tuple[str, str]]) -> dict[str, list]:

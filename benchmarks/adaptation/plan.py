@@ -12,7 +12,7 @@ from zoopose.evaluation.run_folder import RunFolder
 from .config import PAIRS, Column, Config
 from .data import Animals
 from .few import few_labels
-from .recipes import SYNTHETIC, Recipe, Recipes, ends
+from .recipes import SYNTHETIC, Recipe, Recipes, drawing_options, ends
 
 DRAW = "renderings"
 LABELLED = {"ccssl": "source", "wscda": "source", "pplo": "source"}  # command -> its option for labelled animals
@@ -141,6 +141,7 @@ def _source_model(plan: Plan, name: str, place: _Place) -> str:
     source = place.source
     recipe = plan.recipes.source_model(name, source.name, place.seed)
     needs = (_renderings(plan, source.name),) if source.name in SYNTHETIC else ()
+    needs += tuple(_drawing(plan, drawn) for drawn in source.drawn)
     count = source.counts.get(source.train) or round(0.8 * plan.config.renderings["pictures"])
     options = {
         "dataset": f"coco:{source.train}",
@@ -224,6 +225,11 @@ def _renderings(plan: Plan, name: str) -> str:
     return plan.add(Cell(cell, (), words("data make", options), convert=count, drawn=name))
 
 
+def _drawing(plan: Plan, name: str) -> str:
+    options = {"out": f"data/{name}", "domain": "source", **drawing_options(name, plan.config)}
+    return plan.add(Cell(f"{DRAW}_{name}", (), words("data make", options)))
+
+
 def _hidden(source: Animals) -> dict[str, Any]:
     """What a renderer knows of hidden joints nobody can see: as for other renderings, they are not learnt."""
     return {"hidden": "ignore"} if source.name in SYNTHETIC else {}
@@ -250,7 +256,8 @@ def _measure(target: Animals, checkpoints: Sequence[str], parts: Mapping[str, st
 
 def _files(place: _Place) -> tuple[str, ...]:
     """The files of real animals that decide about a score."""
-    source = () if place.source.name in SYNTHETIC else (place.source.train, place.source.valid)
+    train = place.source.train.partition("+coco:")[0]  # what is drawn follows from its options
+    source = () if place.source.name in SYNTHETIC else (train, place.source.valid)
     return (*source, place.target.target, place.target.scored, place.target.parts)
 
 

@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoopose.errors import OptionError
+from zoopose.synthetic.make_animals import species_of
 
 from .config import COLUMNS, Column, Config
 
 # drawn here -> what is drawn
 SYNTHETIC = {"synthetic": "horse", "synthetic_tiger": "tiger"}
+# drawn here to be joined to real animals, in COCO files of TigDog's joints -> what is drawn
+DRAWN = {"cow_drawn": "cow", "livestock_drawn": "livestock"}
 FREE = ("workers", "accelerator")  # options with one value each that do not shape a result
 
 
@@ -70,6 +73,8 @@ class Recipes:
         numbers = {"train": source, "options": _spelled(self.source_options(name)), "seed": seed}
         if source in SYNTHETIC:
             numbers["renderings"] = _spelled({"animal": SYNTHETIC[source], **self.config.renderings})
+        for drawn in drawn_in(source):
+            numbers[f"renderings of {drawn}"] = _spelled(drawing_options(drawn, self.config))
         return Recipe(f"source/{source}-{name.removeprefix('source_')}-seed{seed}", numbers)
 
     def source_options(self, name: str) -> dict[str, Any]:
@@ -149,12 +154,26 @@ def ends(pair: str) -> tuple[str, str]:
         OptionError: a pair that is none.
     """
     source, colon, target = pair.partition(":")
-    if not colon or not source or not target or target in SYNTHETIC or "+" in target:
+    if not colon or not source or not target or {target} & {*SYNTHETIC, *DRAWN} or "+" in target:
         raise OptionError("pairs SOURCE:TARGET, with a target of real animals", repr(pair), "horse:cattle_a")
     joined = source.split("+")
     if len(joined) > 1 and (not all(joined) or len(set(joined)) < len(joined) or set(SYNTHETIC) & set(joined)):
         raise OptionError("a source of different real animals, joined by +", repr(pair), "horse+cattle_a:cattle_b")
+    if joined[0] in DRAWN:
+        raise OptionError("a source that begins with real animals", repr(pair), f"horse+{joined[0]}:{target}")
     return source, target
+
+
+def drawn_in(source: str) -> list[str]:
+    """The names of drawn animals in a source whose names are joined by +."""
+    return [name for name in source.split("+") if name in DRAWN]
+
+
+def drawing_options(name: str, config: Config) -> dict[str, Any]:
+    """Options of `zoopose data make` for animals of `DRAWN`; of several species as many pictures together as of one."""
+    given = dict(config.renderings)
+    given["pictures"] = int(given["pictures"]) // len(species_of((DRAWN[name],)))
+    return {"animal": DRAWN[name], "individuals": "many", "layout": "coco", **given}
 
 
 def target_of(pair: str) -> str:

@@ -20,7 +20,7 @@ from .omnipose import omnipose_w48
 from .rsn import rsn18, rsn50, rsn_res18
 from .simple_baseline import sb_pose_resnet18, sb_pose_resnet34, sb_pose_resnet50, sb_pose_resnet101, sb_pose_resnet152
 from .trunk_network import TrunkNetwork as TrunkNetwork
-from .trunk_network import fpn_lite0, fpn_lite2
+from .trunk_network import builder_for, deconv_lite0, deconv_lite2, fpn_lite0, fpn_lite2
 from .trunk_network import is_trunk_network as is_trunk_network
 
 MODELS: dict[str, Callable[..., PoseNetwork]] = {
@@ -54,14 +54,25 @@ MODELS: dict[str, Callable[..., PoseNetwork]] = {
     "rsn_res18": rsn_res18,
     "fpn_lite0": fpn_lite0,
     "fpn_lite2": fpn_lite2,
+    "deconv_lite0": deconv_lite0,
+    "deconv_lite2": deconv_lite2,
 }
 
 
+def is_network(name: str) -> bool:
+    """Whether a name is in `MODELS`, or that of a head and another trunk: `fpn_<trunk>`, `deconv_<trunk>`."""
+    return name in MODELS or is_trunk_network(name)
+
+
+def _builder(name: str) -> Callable[..., PoseNetwork]:
+    return MODELS.get(name) or builder_for(name)
+
+
 def build_model(name: str, num_joints: int, adapter: int = 0, maps_per_joint: int = 1, **options: Any) -> PoseNetwork:
-    """Build a network of the table `MODELS`.
+    """Build a network, with fresh weights.
 
     Args:
-        name: key of `MODELS`.
+        name: key of `MODELS`, or `fpn_<trunk>`, `deconv_<trunk>` with a trunk of `pose.trunks`.
         num_joints: K.
         adapter: residual bottlenecks of an adaptation network behind the last feature map (WS-CDA); 0: none.
         maps_per_joint: M. The network has K x M maps; those of one joint follow each other.
@@ -69,13 +80,14 @@ def build_model(name: str, num_joints: int, adapter: int = 0, maps_per_joint: in
 
     Raises:
         OptionError: an unknown name, or options that the network does not have or cannot be built with.
+        WeightsError: a network of timm, which is not installed.
     """
     known = options_of(name)
     unknown = set(options) - set(known)
     if unknown:
         raise OptionError(f"options of {name}: {', '.join(sorted(known)) or 'none'}", ", ".join(sorted(unknown)))
     try:
-        network = MODELS[name](num_joints * maps_per_joint, **options)
+        network = _builder(name)(num_joints * maps_per_joint, **options)
         if adapter:
             network.add_adapter(adapter)
         return network
@@ -99,12 +111,14 @@ def options_of(name: str) -> dict[str, Any]:
     Raises:
         OptionError: an unknown name.
     """
-    if name not in MODELS:
+    if not is_network(name):
         near = difflib.get_close_matches(name, MODELS, 1)
         raise OptionError(
-            f"a network out of {', '.join(MODELS)}", f"{name!r}", f"--arch {near[0] if near else next(iter(MODELS))}"
+            f"a network out of {', '.join(MODELS)}, fpn_TRUNK, deconv_TRUNK",
+            f"{name!r}",
+            f"--arch {near[0] if near else next(iter(MODELS))}",
         )
-    parameters = list(inspect.signature(MODELS[name]).parameters.values())[1:]
+    parameters = list(inspect.signature(_builder(name)).parameters.values())[1:]
     return {p.name: p.default for p in parameters}
 
 

@@ -144,6 +144,10 @@ class CPN(PoseNetwork):
     def new_last_layer(self, num_joints: int) -> nn.Module:
         return nn.Sequential(*_maps(self.feature_channels, num_joints))
 
+    @property
+    def trunk_layers(self) -> list[nn.Module]:
+        return [self.resnet]
+
     def load_trunk(self, state_dict: Mapping[str, torch.Tensor]) -> str:
         """Load the weights of a torchvision ResNet of the same depth; see `ResNet.load_trunk`."""
         return self.resnet.load_trunk(state_dict)

@@ -197,6 +197,10 @@ class HRNet(HighResolutionNetwork):
     def last_layer(self) -> nn.Conv2d:
         return self.final_layer
 
+    @property
+    def trunk_layers(self) -> list[nn.Module]:
+        return [layer for name, layer in self.named_children() if f"{name}.".startswith(TRUNK)]
+
     def load_trunk(self, state_dict: Mapping[str, torch.Tensor]) -> str:
         """Load the weights of a published HRNet of the same width, trained on ImageNet (or another HRNet for poses).
 

@@ -37,7 +37,7 @@ class MSPN(MultiStageNetwork):
             raise WeightsError(
                 "a ResNet with the layers of this network (torchvision's ResNet-50 for MSPN)",
                 f"{len(misfit)} tensors that do not fit, such as {misfit[0]}",
-                "give the state dict of that ResNet to --trunk-weights, or none",
+                "give the state dict of that ResNet to --trunk, or none",
             )
         with torch.no_grad():
             for i in range(self.num_stages):

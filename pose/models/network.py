@@ -81,8 +81,13 @@ class PoseNetwork(nn.Module, ABC):
         raise OptionError(
             "a network whose trunk others are trained with too",
             type(self).__name__,
-            "leave --trunk-weights out, or --arch sb_pose_resnet50, hrnet_w32, ...",
+            "leave --trunk out, or --arch fpn_lite0, sb_pose_resnet50, hrnet_w32, ...",
         )
+
+    @property
+    def trunk_layers(self) -> list[nn.Module]:
+        """The layers that `load_trunk` or `load_pretrained` loads; none if the network has no such layers."""
+        return []
 
     def add_adapter(self, num_blocks: int) -> None:
         """Add an adaptation network behind the last feature map: residual bottlenecks (Cao et al., ICCV 2019, section 3).

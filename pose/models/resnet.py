@@ -140,6 +140,11 @@ class ResNet(nn.Module):
             maps.append(x := layer(x))
         return maps
 
+    @property
+    def trunk_layers(self) -> list[nn.Module]:
+        """The layers that `load_trunk` loads."""
+        return [self.conv1, self.bn1, self.layer1, self.layer2, self.layer3, self.layer4]
+
     def init_trunk(self) -> None:
         """Draw He's initial weights, as torchvision does before it trains on ImageNet."""
         for module in self.modules():
@@ -206,7 +211,7 @@ def load_layers(
         raise WeightsError(
             f"{what} with the {len(expected)} tensors of this trunk",
             "\n".join(named),
-            "give --trunk-weights a file of the same depth and width",
+            "give --trunk a file of the same depth and width",
         )
     with torch.no_grad():
         for key, tensor in given.items():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+from .resnet import init_normal
 
 
 class FeaturePyramid(nn.Module):
@@ -44,6 +47,31 @@ class FeaturePyramid(nn.Module):
             x = smooth(y if x is None else y.add_(enlarged(x, y.shape[-2:])))
         assert x is not None
         return enlarged(x, size_hw)
+
+
+class Deconvolutions(nn.Module):
+    """SimpleBaseline's head (Xiao et al., ECCV 2018): on the coarsest map, transposed convolutions of kernel 4 and
+    stride 2, with batch norm and ReLU, until a cell has 4 px; three of them for stride 32.
+
+    Args:
+        inplanes: channels of that map.
+        stride: px in a cell of that map.
+        channels: of each transposed convolution.
+    """
+
+    def __init__(self, inplanes: int, stride: int, channels: int):
+        super().__init__()
+        layers: list[nn.Module] = []
+        for _ in range(max(1, round(math.log2(stride / 4)))):
+            convolution = nn.ConvTranspose2d(inplanes, channels, 4, 2, 1, bias=False)
+            init_normal(convolution.weight)
+            layers += [convolution, nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
+            inplanes = channels
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, maps: Sequence[torch.Tensor], size_hw: tuple[int, int]) -> torch.Tensor:
+        """Feature maps, finest first -> (B, `channels`, *size_hw)."""
+        return enlarged(self.layers(maps[-1]), size_hw)
 
 
 def enlarged(x: torch.Tensor, size_hw: Sequence[int]) -> torch.Tensor:

@@ -1,21 +1,19 @@
-"""Pose networks from a trunk of any kind and a head: `fpn_<trunk>` and `deconv_<trunk>`."""
+"""Pose networks from a trunk of any kind and a head: `fpn_<trunk>` and `deconv_<trunk>`; see `pose.trunks` for the trunks."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import nn
 
-from ..trunks import Trunk, build_trunk, load_pretrained
+from ..trunks import Trunk, TrunkReport, build_trunk, is_trunk, load_trunk, pretrained_weights
+from ..trunks.pretrained import Pretrained
 from .network import PoseNetwork
 from .resnet import init_normal
-from .trunk_heads import FeaturePyramid
+from .trunk_heads import Deconvolutions, FeaturePyramid
 
-HEADS = ("fpn_", "deconv_")
-
-
-def is_trunk_network(name: str) -> bool:
-    """Whether a name is that of a trunk with a head."""
-    return name.startswith(HEADS)
+HEADS = ("fpn", "deconv")
 
 
 class TrunkNetwork(PoseNetwork):
@@ -23,10 +21,13 @@ class TrunkNetwork(PoseNetwork):
 
     Args:
         trunk_name: see `pose.trunks.build_trunk`.
+        trunk: makes the feature maps.
         neck: makes one feature map (B, `channels`, H/4, W/4) of them.
         num_joints: K.
         channels: C, of the last feature map.
     """
+
+    trunk: Trunk
 
     def __init__(self, trunk_name: str, trunk: Trunk, neck: nn.Module, num_joints: int, channels: int):
         super().__init__()
@@ -35,8 +36,8 @@ class TrunkNetwork(PoseNetwork):
         self.input_multiple = trunk.input_multiple
         self.final_layer = nn.Conv2d(channels, num_joints, 1)
         init_normal(self.final_layer.weight)
-        if not self.final_layer.weight.is_meta:
-            nn.init.zeros_(self.final_layer.bias)
+        assert self.final_layer.bias is not None
+        nn.init.zeros_(self.final_layer.bias)
 
     def features(self, images: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
         size_hw = (images.shape[-2] // 4, images.shape[-1] // 4)
@@ -46,29 +47,53 @@ class TrunkNetwork(PoseNetwork):
     def last_layer(self) -> nn.Conv2d:
         return self.final_layer
 
-    def load_pretrained(self) -> str:
-        """Load the weights that belong to the trunk's name.
+    @property
+    def trunk_layers(self) -> list[nn.Module]:
+        return [self.trunk]
 
-        Returns:
-            What was loaded: tensors, source, licence, checksum.
+    def load_pretrained(self, weights: Pretrained | None = None) -> TrunkReport:
+        """Load weights of the trunk, all tensors or none.
+
+        Args:
+            weights: None: those that belong to the trunk's name.
 
         Raises:
-            WeightsError: they are not installed, or do not fit; then nothing is loaded.
+            WeightsError: they are not installed, cannot be downloaded, or do not fit.
         """
-        weights, loaded = load_pretrained(self.trunk, self.trunk_name)
-        return f"{loaded}; {weights.source}; licence {weights.licence}; SHA-256 {weights.sha256}"
+        return load_trunk(self.trunk, self.trunk_name, weights or pretrained_weights(self.trunk_name))
 
 
-def fpn_lite0(num_joints: int, channels: int = 64) -> TrunkNetwork:
-    """EfficientNet-lite0 and a light feature pyramid. See `FeaturePyramid`."""
-    return _fpn("lite0", num_joints, channels)
+def is_trunk_network(name: str) -> bool:
+    """Whether a name is that of a head and a trunk, such as `fpn_lite0` or `deconv_timm:resnet18`."""
+    head, _, trunk = name.partition("_")
+    return head in HEADS and is_trunk(trunk)
 
 
-def fpn_lite2(num_joints: int, channels: int = 64) -> TrunkNetwork:
-    """EfficientNet-lite2 and a light feature pyramid. See `FeaturePyramid`."""
-    return _fpn("lite2", num_joints, channels)
+def builder_for(name: str) -> Callable[..., TrunkNetwork]:
+    """The builder of `fpn_<trunk>` or `deconv_<trunk>`."""
+    head, _, trunk = name.partition("_")
+    return _fpn(trunk) if head == "fpn" else _deconv(trunk)
 
 
-def _fpn(trunk_name: str, num_joints: int, channels: int) -> TrunkNetwork:
-    trunk = build_trunk(trunk_name)
-    return TrunkNetwork(trunk_name, trunk, FeaturePyramid(trunk.channels, channels), num_joints, channels)
+def _fpn(trunk_name: str) -> Callable[..., TrunkNetwork]:
+    def fpn(num_joints: int, channels: int = 64) -> TrunkNetwork:
+        """A trunk and a light feature pyramid, see `FeaturePyramid`."""
+        trunk = build_trunk(trunk_name)
+        return TrunkNetwork(trunk_name, trunk, FeaturePyramid(trunk.channels, channels), num_joints, channels)
+
+    return fpn
+
+
+def _deconv(trunk_name: str) -> Callable[..., TrunkNetwork]:
+    def deconv(num_joints: int, channels: int = 256) -> TrunkNetwork:
+        """A trunk and SimpleBaseline's head, see `Deconvolutions`."""
+        trunk = build_trunk(trunk_name)
+        neck = Deconvolutions(trunk.channels[-1], trunk.strides[-1], channels)
+        return TrunkNetwork(trunk_name, trunk, neck, num_joints, channels)
+
+    return deconv
+
+
+# networks whose weights are installed with zoopose
+fpn_lite0, fpn_lite2 = _fpn("lite0"), _fpn("lite2")
+deconv_lite0, deconv_lite2 = _deconv("lite0"), _deconv("lite2")

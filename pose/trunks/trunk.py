@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 import torch
 from torch import nn
@@ -29,3 +30,7 @@ class Trunk(nn.Module, ABC):
     @abstractmethod
     def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
         """(B, 3, H, W) -> feature maps (B, channels, H / stride, W / stride), finest first, none finer than stride 4."""
+
+    def our_keys(self, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Tensors of a published file under the names of this trunk; those that it does not have keep their names."""
+        return dict(tensors)

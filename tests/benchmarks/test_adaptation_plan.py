@@ -47,6 +47,31 @@ def test_renderings_come_first_and_their_hidden_joints_are_not_learnt(animals):
     assert "--hidden" not in plan.cells["synthetic-pony/published-seed3"].command
 
 
+def test_drawn_animals_join_real_ones(animals):
+    """The names of the drawn ones' files follow from their names; the real ones alone validate, and name the folds."""
+    whole = joined.with_drawn(animals("pony", False), "pony+cow_drawn+livestock_drawn", 800)
+    assert whole.train == "+coco:".join(
+        ["data/pony/train.json", "data/cow_drawn/animals/train.json", "data/livestock_drawn/animals/train.json"]
+    )
+    count = animals("pony", False).counts["data/pony/train.json"]
+    assert whole.counts[whole.train] == count + 1280
+    assert whole.valid == animals("pony", False).valid
+
+    def files(name: str, common: bool) -> data.Animals:
+        return whole if "+" in name else animals(name, common)
+
+    plan = build(SMALL, ["pony+cow_drawn+livestock_drawn:cow"], columns_of(["zoopose"], False, []), [0], files)
+    source = plan.cells["source/pony+cow_drawn+livestock_drawn-strong-seed0"]
+    assert source.needs == ("renderings_cow_drawn", "renderings_livestock_drawn")
+    assert f"coco:{whole.train}" in source.command
+    drawn = " ".join(plan.cells["renderings_livestock_drawn"].command)
+    assert "--animal livestock" in drawn
+    assert "--layout coco" in drawn
+    assert f"--pictures {SMALL.renderings['pictures'] // 5}" in drawn
+    with pytest.raises(OptionError, match="begins with real animals"):
+        build(SMALL, ["cow_drawn+pony:cow"], columns_of(["zoopose"], False, []), [0], files)
+
+
 def test_an_adaptation_starts_from_another_which_is_run_once(animals):
     columns = columns_of(["source_strong", "wscda_pplo", "wscda_ccssl", "wscda", "pplo"], False, [])
     plan = build(SMALL, ["pony:cow"], columns, [0, 1], animals)

@@ -45,6 +45,9 @@ COMMON = {
     "solver": effect("adam"),
     "lr": effect(3e-3),
     "momentum": effect(0.5),
+    "trunk_lr": refused(0.5),
+    "freeze_trunk": refused(1),
+    "freeze_norm": effect("all"),
     "rms_alpha": effect(0.5),
     "rms_eps": effect(0.1),
     "print_freq": free(1, "lines in the log", recorded("print_freq")),
@@ -70,7 +73,7 @@ COMMON = {
 # those of a network, where one is given to start from
 STARTED = {
     "arch": warns("hrnet_w32"), "stacks": warns(2), "blocks": warns(2), "width": warns(8), "depth": warns(2), "inp_res": warns(64),
-    "out_res": warns(16), "codec": warns("quarter"), "arch_options": refused("skip=1"), "trunk_weights": refused("resnet.pth"),
+    "out_res": warns(16), "codec": warns("quarter"), "arch_options": refused("skip=1"), "trunk": refused("resnet.pth"),
     "sigma": effect(2.0), "resume": effect("OTHER_MODEL"), "target": effect("coco:OTHER"), "valid": effect("coco:OTHER"),
     "target_classes": refused("dog", says="--target"), "target_category": refused("wombat", says="wombat"),
     "num_epochs": effect(1), "steps": effect(1),
@@ -82,7 +85,7 @@ TABLES = {
     "train": COMMON | {
         "joints": refused("a,b"),
         "animal": warns("tiger"), "arch": effect("hg_multitask"), "arch_options": refused("nothing=1", says="nothing"),
-        "trunk_weights": refused("none.pth", says="none.pth"), "stacks": effect(2), "blocks": effect(2), "width": effect(6),
+        "trunk": refused("none.pth", says="none.pth"), "stacks": effect(2), "blocks": effect(2), "width": effect(6),
         "depth": effect(2), "inp_res": effect(64), "codec": effect("quarter"), "out_res": refused(16), "sigma": effect(2.0),
         "scale_factor": effect(0.1, augment="standard"), "rot_factor": effect(5.0, augment="standard"),
         "dataset": effect("coco:OTHER"), "valid": effect("coco:OTHER"), "epochs": effect(1), "recipe": elsewhere(

@@ -28,23 +28,23 @@ def test_middle_and_side_of_a_box():
     assert np.isnan(normalised_poses(np.zeros((1, 2, 2)), np.array([[0, 0, 5, 0]]))).all()
 
 
-@pytest.mark.parametrize("names", [JOINTS.joints, ()])
+@pytest.mark.parametrize("names", [JOINTS.joints, ("a", "l_b", "r_b", "c")])
 def test_the_axis_tells_the_two_sides_apart(names):
     pose, right = walking(0)
-    axis = fit_facing_axis(pose, JOINTS.flip_order, names)
+    axis = fit_facing_axis(pose, Skeleton("animal", names))
     assert np.linalg.norm(axis) == pytest.approx(1)
     assert axis[1] == axis[2], "partners weigh the same"
     side = faces_right(pose, axis) > 0
-    assert (side == right).all() or (not names and (side != right).all())
+    assert (side == right).all() or (names != JOINTS.joints and (side != right).all())
     np.testing.assert_allclose(faces_right(mirrored(pose, JOINTS.flip_order), axis), -faces_right(pose, axis))
 
 
 def test_unknown_joints_are_left_out():
     pose, right = walking(1)
     pose[np.random.default_rng(2).uniform(size=pose.shape[:2]) < 0.2] = np.nan
-    axis = fit_facing_axis(pose, JOINTS.flip_order, JOINTS.joints)
+    axis = fit_facing_axis(pose, JOINTS)
     enough = np.isfinite(pose[:, [0, 3], 0]).all(1)
     np.testing.assert_array_equal(faces_right(pose[enough], axis) > 0, right[enough])
     assert faces_right(np.full((1, 4, 2), np.nan), axis) == 0
     with pytest.raises(DataError, match="two joints"):
-        fit_facing_axis(np.full((3, 4, 2), np.nan), JOINTS.flip_order, JOINTS.joints)
+        fit_facing_axis(np.full((3, 4, 2), np.nan), JOINTS)

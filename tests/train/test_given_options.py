@@ -87,7 +87,7 @@ def test_what_does_not_go_together_is_refused(tmp_path, command, more, said):
         run(command(tmp_path, **more))
 
 
-@pytest.mark.parametrize("more", [{"trunk_weights": "nowhere.pth"}, {"arch_options": "num_parts=3"}])
+@pytest.mark.parametrize("more", [{"trunk": "nowhere.pth"}, {"arch_options": "num_parts=3"}])
 def test_a_network_to_start_from_is_as_it_is(tmp_path, command, more):
     start = str(run(command(tmp_path / "a")) / "last.pth.tar")
     with pytest.raises(OptionError, match="a new network"):

@@ -24,7 +24,7 @@ SMALL = {"kept_size": 0.8, "pose_prior": 1.5, "views": 0.95}
         ({"kept_size": 1.04}, ""),
         (SMALL, "shrink"),
         ({"kept_size": 1.2}, "grow"),
-        ({"kept_size": 1.0, "pose_prior": 2.2}, "become less like"),
+        ({"kept_size": 1.0, "pose_prior": 2.6}, "become less like"),
         ({}, ""),
     ],
 )
@@ -41,6 +41,7 @@ def test_agreement_with_itself_is_no_evidence_and_no_limit_means_no_objection(si
 
 
 def test_a_smaller_limit_objects_to_all_that_a_larger_one_does():
+    assert objection(START, {"kept_size": 0.93}, 0.3) and not objection(START, {"kept_size": 0.93}, 0.6)
     assert objection(START, GOOD, 0.1) and not objection(START, GOOD, 0.6) and not objection(START, SMALL, 6)
 
 

@@ -38,7 +38,7 @@ class Recipe:
     Attributes:
         data: the data set's name, "coco_person" or "mpii".
         arch: network, a name of `MODELS`. options: of its builder, where not the defaults.
-        trunk: what its first layers were trained on before; "" : nothing. A reminder to give --trunk-weights.
+        trunk: what its first layers were trained on before; "" : nothing. A reminder to give --trunk.
         frame: kind of the input form. codec: how maps mean joints. sigma: width of the target peaks, cells.
         inp_res: rows and columns of the input, px; the maps have a quarter of it.
         bgr, mean, std: as in `InputSpec`.

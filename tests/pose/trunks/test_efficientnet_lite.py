@@ -7,9 +7,7 @@ import torch
 
 from zoopose.errors import WeightsError
 from zoopose.pose.models import build_model
-from zoopose.pose.trunks import Pretrained, build_trunk, load_pretrained
-from zoopose.pose.trunks.lite_weights import lite_weights
-from zoopose.pose.trunks.pretrained import load_in_order
+from zoopose.pose.trunks import Pretrained, build_trunk, load_trunk, pretrained_weights
 
 
 @pytest.mark.slow  # timm takes ten seconds to import
@@ -18,7 +16,7 @@ def test_all_maps_are_those_of_timm(name, training):
     timm = pytest.importorskip("timm")
     theirs = timm.create_model(f"tf_efficientnet_{name}", features_only=True)
     ours = build_trunk(name)
-    load_pretrained(ours, name)
+    load_trunk(ours, name, pretrained_weights(name))
     assert list(ours.state_dict()) == list(theirs.state_dict())
     theirs.load_state_dict(ours.state_dict())
     images = torch.randn(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
@@ -36,7 +34,7 @@ def test_all_maps_are_those_of_timm(name, training):
 def test_the_weights_give_the_maps_that_timm_gave():
     """The mean sizes of the maps, from the code that the test above has compared with timm's."""
     trunk = build_trunk("lite0").eval()
-    load_pretrained(trunk, "lite0")
+    load_trunk(trunk, "lite0", pretrained_weights("lite0"))
     images = torch.arange(64 * 96 * 3).reshape(1, 3, 64, 96) % 251 / 125 - 1
     with torch.no_grad():
         sizes = [float(maps.abs().mean()) for maps in trunk(images)]
@@ -44,24 +42,25 @@ def test_the_weights_give_the_maps_that_timm_gave():
 
 
 def test_tensors_of_another_network_are_refused_and_nothing_is_loaded():
-    weights, trunk = lite_weights("lite0"), build_trunk("lite0")
+    weights, trunk = pretrained_weights("lite0"), build_trunk("lite0")
     before = {key: tensor.clone() for key, tensor in trunk.state_dict().items()}
     names = list(weights.tensors)
     fewer = {name: weights.tensors[name] for name in names[:-1]}
     mixed = {name: weights.tensors[name] for name in (names[1], names[0], *names[2:])}
-    for tensors, found in ((fewer, "295"), (mixed, "_bn0.weight")):
+    for tensors, found in ((fewer, "295 tensors"), (mixed, "another shape")):
         with pytest.raises(WeightsError, match=found):
-            load_in_order(trunk, Pretrained(tensors, "a file", "", ""), 8)
+            load_trunk(trunk, "lite0", Pretrained(tensors, "a file", "", ""))
     with pytest.raises(WeightsError, match="378 tensors"):
-        load_in_order(build_trunk("lite2"), weights, 8)
+        load_trunk(build_trunk("lite2"), "lite2", weights)
     assert all(torch.equal(before[key], tensor) for key, tensor in trunk.state_dict().items())
 
 
 def test_a_network_on_it_has_maps_of_a_quarter_and_trains_everything():
     torch.manual_seed(0)
     network = build_model("fpn_lite0", 5)
-    said = network.load_pretrained()
-    assert "288 of 288 tensors" in said and "Apache-2.0" in said and "579344248a93" in said
+    report = network.load_pretrained()
+    assert report.loaded.startswith("288 of 288 tensors") and "Apache-2.0" in report.licence
+    assert report.sha256.startswith("579344248a93") and report.mean == (127 / 255,) * 3
     (maps,) = network(torch.rand(2, 3, 64, 96))
     assert maps.shape == (2, 5, 16, 24)
     maps.square().sum().backward()
