@@ -24,6 +24,7 @@ from ..errors import DataError
 from ..pose import heatmap
 from ..pose.geometry import apply
 from ..pose.input_spec import InputSpec
+from ..pose.models.fusing import fused
 from ..pose.models.hourglass import part_maps
 from ..pose.original.crop import image_to_chw, original_crop
 from ..pose.original.geometry import BOX_UNIT_PX, original_transform
@@ -220,11 +221,12 @@ def predict(
     loader = Loader(safe, chunks, reading_processes(dataset, config.workers), _collate)
     training = model.training
     model.eval()
+    faster = fused(model)
     with Progress(config.phase, sum(map(len, chunks))) as progress:
         for chunk, raw in zip(chunks, loader):
             batch = faults.take(raw)
             if batch is not None:
-                maps, outputs = _maps(model, batch["image"].to(device), spec, dataset.skeleton, config.flip)
+                maps, outputs = _maps(faster, batch["image"].to(device), spec, dataset.skeleton, config.flip)
                 of_parts = part_maps(outputs, spec.size_hw)
                 if "parts" in batch and of_parts:
                     batch["part_maps"] = of_parts[-1]

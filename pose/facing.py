@@ -46,7 +46,8 @@ class FrontAndBack:
         Returns:
             (..., 2) in the same unit; NaN where no front joint or no back joint is known.
         """
-        return _middle(xy, self.front) - _middle(xy, self.back)
+        heading: np.ndarray = _middle(xy, self.front) - _middle(xy, self.back)
+        return heading
 
 
 def front_and_back(skeleton: Skeleton) -> FrontAndBack | None:
@@ -71,7 +72,8 @@ def front_and_back(skeleton: Skeleton) -> FrontAndBack | None:
 def same_way(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """(N,) bool, whether two headings (N, 2) point the same way: less than 90 degrees apart. False where one is not known."""
     dot: np.ndarray = (first * second).sum(-1)
-    return np.nan_to_num(dot) > 0
+    same: np.ndarray = np.nan_to_num(dot) > 0
+    return same
 
 
 def share_that_agrees(first: np.ndarray, second: np.ndarray) -> float:

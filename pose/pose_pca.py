@@ -92,7 +92,8 @@ class PosePca:
         out = np.full(xy.shape[:2], np.nan)
         out[:, self.joints] = right
         better = (left[:, self.joints] ** 2).sum(1) < (right**2).sum(1)
-        return np.where(better[:, None], left, out)
+        chosen: np.ndarray = np.where(better[:, None], left, out)
+        return chosen
 
     def excess(self, xy_px: np.ndarray, box_xywh: np.ndarray) -> np.ndarray:
         """(N, K) how much of `distance` is not allowed: 0 for a plausible joint; shares of the box's longer side."""
@@ -100,7 +101,8 @@ class PosePca:
         limit[self.joints] = self.allowed
         # of an animal that faces the other way, the partner's limit holds: the larger one of both is taken
         limit = np.maximum(limit, limit[self.flip_order])
-        return np.maximum(self.distance(xy_px, box_xywh) - limit, 0)
+        excess: np.ndarray = np.maximum(self.distance(xy_px, box_xywh) - limit, 0)
+        return excess
 
     def _distance(self, poses: np.ndarray) -> np.ndarray:
         """(N, J) distances of poses (N, J, 2), which face right, from their reconstruction."""

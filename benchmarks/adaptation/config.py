@@ -75,8 +75,8 @@ CONFIGS: dict[str, Config] = {
         network={"arch": "fpn_lite0", "inp_res": 128},
         training={"train_batch": 16, "solver": "adam", "decay": "cosine", "workers": 0},
         source={"steps": 600, "lr": 1e-3},
-        oracle={"steps": 600, "lr": 1e-3, "augment": "strong"},
-        adapted={"num_epochs": 8, "refresh": 1, "snapshot": 1, "steps": 40, "lr": 5e-4},
+        oracle={"steps": 400, "lr": 1e-3, "augment": "strong"},
+        adapted={"num_epochs": 6, "refresh": 2, "snapshot": 1, "steps": 35, "lr": 5e-4},
         # a constant rate, as published
         published={"num_epochs": 6, "refresh": 1, "snapshot": 1, "steps": 55, "lr": 5e-4, "decay": "step"},
         wscda={"num_epochs": 6, "snapshot": 1, "steps": 40, "lr": 2.5e-4},

@@ -124,12 +124,20 @@ class Runner:
         return not cell.command or (self.folder(cell) / TRAINED).is_file()
 
     def publish(self, cell: Cell) -> None:
-        """Writes the committed score of a cell that is done here, unless it is there."""
-        if self.store is None or cell.measure is None or not self.done(cell) or self.store.done(cell, self.run):
+        """Writes the committed score of a cell that is done here, unless it is there. Then the checkpoints of its single epochs go:
+        each has 50 MB in the small configuration, and no other cell needs them."""
+        if self.store is None or cell.measure is None or not self.done(cell):
             return
+        if not self.store.done(cell, self.run):
+            self._write_score(cell, self.store)
+        for pattern in cell.measure.get("checkpoints", ()):
+            for path in self.run.glob(pattern) if "*" in pattern else ():
+                path.unlink(missing_ok=True)
+
+    def _write_score(self, cell: Cell, store: Store) -> None:
         times = _read(self.folder(cell if cell.command else self.plan.cells[cell.needs[0]]) / TIMES)
         seconds = {"wall": times.get("train_s", 0.0), "processor": times.get("train_processor_s", 0.0)}
-        self.store.write(cell, self.run, _read(self.folder(cell) / SCORES), seconds)
+        store.write(cell, self.run, _read(self.folder(cell) / SCORES), seconds)
 
     def __call__(self) -> bool:
         """Runs what is not done; returns whether everything is. Failures are in `failed`.

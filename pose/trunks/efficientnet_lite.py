@@ -54,7 +54,7 @@ class StridedConv2d(nn.Conv2d):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         side = self.kernel_size[0]
         padding = (side + 1) // 2
-        return F.conv2d(x, self.weight, None, 2, padding, 1, self.groups)[..., 1:, 1:]
+        return F.conv2d(x, self.weight, self.bias, 2, padding, 1, self.groups)[..., 1:, 1:]
 
 
 def _conv(inplanes: int, planes: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> nn.Conv2d:

@@ -81,9 +81,15 @@ def test_a_run_folder_without_committed_scores_gives_them(tmp_path, planned, cal
     plan = planned(tmp_path / "run", ["zoopose"])
     assert runs.Runner(tmp_path / "run", plan)()
     calls.clear()
+    folder = tmp_path / "run" / "cells" / "pony-cow" / "zoopose-seed0"
+    for name in ("model_best", "last", "checkpoint_1", "checkpoint_2"):
+        (folder / f"{name}.pth.tar").write_text("")
+    assert runs.Runner(tmp_path / "run", plan)() and len(list(folder.glob("checkpoint_*"))) == 2
     store = stores.Store(tmp_path / "committed")
     assert runs.Runner(tmp_path / "run", plan, store=store)() and calls == []
     assert store.path("pony-cow/zoopose-seed0").is_file()
+    # what is scored and committed needs no checkpoints of single epochs
+    assert {path.name for path in folder.glob("*.pth.tar")} == {"model_best.pth.tar", "last.pth.tar"}
 
 
 def test_a_file_says_what_was_measured(tmp_path, planned, calls):

@@ -62,6 +62,7 @@ def follow(patch, *distances: float, spreads: tuple[float, ...] = (0.3, 0.2, 0.2
     The number of epochs that a run has behind it says which is next, as it would for a network.
     """
     patch.setattr(Guard, "_measure", lambda guard, *_: (distances[guard.run.epoch], spreads[guard.run.epoch]))
+    patch.setattr(Evidence, "_numbers", lambda evidence, *_: {"kept_size": 0.8 if evidence.run.epoch else 1.0})
 
 
 @pytest.fixture(scope="module")
@@ -404,6 +405,14 @@ def test_the_evidence_of_a_real_run_is_whole_and_the_same_after_an_interruption(
         with pytest.raises(KeyboardInterrupt):
             run(command(tmp_path / "broken", **options))
     assert run_state(run(command(tmp_path / "broken", **options)), LAST) == whole
+
+
+@pytest.mark.usefixtures("no_report")
+def test_past_its_limit_a_run_goes_on_where_the_other_evidence_agrees(tmp_path, command, monkeypatch):
+    follow(monkeypatch, 2.0, 3.3, 4.9, 5.1, 1.0, spreads=(0.3,) * 5)
+    monkeypatch.setattr(Evidence, "_numbers", lambda *_: {"kept_size": 1.0})
+    folder = run(command(tmp_path, num_epochs=4))
+    assert len(read_log(folder)["epoch"]) == 3 and read(folder / BEST)["epoch"] == 0
 
 
 @pytest.mark.usefixtures("no_report")

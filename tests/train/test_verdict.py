@@ -24,7 +24,7 @@ SMALL = {"kept_size": 0.8, "pose_prior": 1.5, "views": 0.95}
         ({"kept_size": 1.04}, ""),
         (SMALL, "shrink"),
         ({"kept_size": 1.2}, "grow"),
-        ({"kept_size": 1.0, "pose_prior": 2.2}, "become less like"),
+        ({"kept_size": 1.0, "pose_prior": 2.6}, "become less like"),
         ({}, ""),
     ],
 )

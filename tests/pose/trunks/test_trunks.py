@@ -9,6 +9,7 @@ import torch
 
 from zoopose.errors import OptionError, WeightsError
 from zoopose.pose.models import build_model, is_network
+from zoopose.pose.models.fusing import fused
 from zoopose.pose.trunks import Pretrained, build_trunk, describe, is_trunk, load_trunk, timm_trunk, torchvision_trunk
 
 TIMM = [
@@ -48,6 +49,21 @@ def test_networks_have_maps_of_a_quarter_and_train_every_weight(name):
     without = {n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()}
     # SimpleBaseline's head reads the coarsest map alone, which all layers lead to
     assert without == set()
+
+
+@pytest.mark.parametrize("name", ["fpn_lite0", "deconv_lite2", "fpn_torchvision:resnet18", "hg"])
+def test_fused_batch_norms_give_the_same_maps(name):
+    torch.manual_seed(0)
+    network = build_model(name, 5, **({"num_stacks": 1, "width": 4} if name == "hg" else {"channels": 8}))
+    images = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        network(images)  # statistics
+        faster = fused(network.eval())
+        torch.testing.assert_close(faster(images)[-1], network(images)[-1], atol=1e-5, rtol=1e-4)
+    assert (faster is network) == (name == "hg")
+    norms = [n for n, m in faster.named_modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    if name == "fpn_lite0":
+        assert norms == [] and any(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())
 
 
 @pytest.mark.parametrize(("patch", "name"), [(14, "deconv"), (14, "fpn"), (16, "fpn")])

@@ -23,6 +23,7 @@ from zoopose.pose.checkpoints import load
 from zoopose.pose.weights import read
 from zoopose.train import loop, train
 from zoopose.train.adaptation import AdaptationStart
+from zoopose.train.evidence import Evidence
 from zoopose.train.guard import Guard
 from zoopose.train.options import TrainOptions
 from zoopose.wscda.options import PploOptions
@@ -200,6 +201,7 @@ def test_a_run_that_ended_early_ends_the_same_way_again(tmp_path, command, run_s
 def test_a_run_whose_poses_shrink_gives_the_start_back(tmp_path, command, start, monkeypatch, caplog):
     """2.0 of the start, then 3.3, which is more than 60 % above."""
     monkeypatch.setattr(Guard, "_measure", lambda guard, *_: (2.0, 0.3) if not guard.run.epoch else (3.3, 0.2))
+    monkeypatch.setattr(Evidence, "_numbers", lambda *_: {"kept_size": 0.8})
     with caplog.at_level("INFO", "zoopose"):
         folder = run(command(tmp_path, guard_limit=0.6))
     best, given = (read(path)["state_dict"] for path in (folder / "model_best.pth.tar", start))
