@@ -26,6 +26,7 @@ class Task:
 
     def __init__(self, folder, network):
         self.folder, self.plain, self.restored = RunFolder(folder), network.model, {}
+        self.fabric = Fabric(accelerator="cpu", devices=1)
 
 
 @pytest.fixture(scope="module")

@@ -95,10 +95,11 @@ CCSSL = [
     ("--resnet-layers 101", {"resnet_layers": 101}),
     ("--resume a.pth.tar", {"resume": "a.pth.tar"}),
 ]
-# published defaults that shape what is computed; those we differ in on purpose are not here
+# published defaults that shape what is computed; those we differ in on purpose are not here. No network is named: the data decide,
+# published data take hg (tests/train/test_trunk.py)
 DEFAULTS = {
     TrainOptions: {
-        "dataset": "synthetic_animal_sp", "image_path": "./animal_data/", "animal": "horse", "inp_res": 0, "arch": "hg",
+        "dataset": "synthetic_animal_sp", "image_path": "./animal_data/", "animal": "horse", "inp_res": 0, "arch": "",
         "stacks": 4, "blocks": 1, "solver": "rms", "epochs": 100, "start_epoch": 0, "train_batch": 6, "test_batch": 6,
         "lr": 2.5e-4, "momentum": 0, "weight_decay": 0, "schedule": (60, 90), "gamma": 0.1, "flip": False, "sigma": 0,
         "scale_factor": 0.25, "rot_factor": 30, "sigma_decay": 0, "label_type": "Gaussian", "checkpoint": "checkpoint",
@@ -107,7 +108,7 @@ DEFAULTS = {
     CcsslOptions: {
         "animal": "horse", "source": "synthetic_animal_sp", "target": "real_animal_sp", "train_batch": 6, "lr": 2.5e-4,
         "momentum": 0, "weight_decay": 0, "num_epochs": 60, "checkpoint": "./checkpoint/horse/ssl/", "flip": False,
-        "inp_res": 0, "scale_factor": 0.25, "rot_factor": 30, "sigma": 0, "label_type": "Gaussian", "arch": "hg",
+        "inp_res": 0, "scale_factor": 0.25, "rot_factor": 30, "sigma": 0, "label_type": "Gaussian", "arch": "",
         "stacks": 4, "blocks": 1, "resume": None, "image_path": "./animal_data/",
     },
 }  # fmt: skip
