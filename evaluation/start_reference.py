@@ -78,6 +78,17 @@ class StartReference:
         """Share of the sure joints that are where they were; NaN without a sure joint."""
         return float(near(xy_px, self.xy_px, box_xywh)[self.sure].mean()) if self.sure.any() else float("nan")
 
+    def drift(self, xy_px: np.ndarray, box_xywh: np.ndarray) -> float:
+        """How far the sure joints of all frames moved together, in shares of the longer side of the box; NaN without a sure joint.
+
+        Single joints may move; their median may not. Mirrored views keep a network from moving left or right, but not up or down.
+        """
+        if not self.sure.any():
+            return float("nan")
+        side = np.asarray(box_xywh, np.float64)[:, 2:].max(1)[:, None, None]
+        moved = ((np.asarray(xy_px, np.float64) - self.xy_px) / side)[self.sure]
+        return float(np.linalg.norm(np.median(moved, 0)))
+
 
 def trust_in_joints(
     xy_px: np.ndarray, box_xywh: np.ndarray, start_px: np.ndarray, mirrored_px: np.ndarray | None

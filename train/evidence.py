@@ -58,7 +58,7 @@ class Evidence:
 
     - `views`: share of the joints that a frame and its mirror image put at the same place. Agreement with itself raises it, whether
       the network is right or wrong.
-    - `kept_size`, `kept_place`: see `StartReference`.
+    - `kept_size`, `kept_place`, `drift`: see `StartReference`.
     - `pose_prior`: median over the frames of the mean distance of the joints from the source's pose prior, see
       `PosePrior.edge_distance`.
     - `facing_views`, `facing_neighbours`, `facing_certainty`: share of frames that face the same way as their mirror image, and as
@@ -132,7 +132,11 @@ class Evidence:
     def _numbers(self, few: Subset, found: Predictions, mirrored: np.ndarray | None) -> Numbers:
         xy, box = found.xy_px.astype(np.float64), found.box_xywh
         reference = self._reference()
-        numbers = {"kept_size": reference.kept_size(xy), "kept_place": reference.kept_place(xy, box)}
+        numbers = {
+            "kept_size": reference.kept_size(xy),
+            "kept_place": reference.kept_place(xy, box),
+            "drift": reference.drift(xy, box),
+        }
         if mirrored is not None:
             numbers["views"] = float(near(xy, mirrored, box)[found.read].mean())
         if self.state["prior"]:

@@ -17,6 +17,9 @@ STEADY, SHRUNK, GROWN = 0.05, 0.10, 0.05
 # Largest rise of the distance from the pose prior, as a share of the start's. Epochs that gained 9 points rose by 7 and 12 %; the
 # only one of WS-CDA that rose by more (72 %) lost 5 points (docs/methods/guard.md).
 PRIOR = 0.25
+# Largest common movement of the joints that the start network was sure of, in shares of the box. With EfficientNet-lite0, one seed:
+# 0.022 in horse -> cattle_b, which lost 5 points, and at most 0.008 in the runs that gained (docs/methods/guard.md).
+DRIFT = 0.015
 FULL_LIMIT = 0.6  # --guard-limit at which SIZE holds
 DOUBTFUL = 4  # joints that are named at most
 LEAST_TRUST = 0.5  # share of the frames, see `trust_in_joints`: joints below it are named
@@ -84,6 +87,8 @@ def objection(start: Mapping[str, float], now: Mapping[str, float], growth: floa
     if _change(size) > factor * (SHRUNK if size < 1 else GROWN):
         way = "shrink" if size < 1 else "grow"
         return f"{way}: joints that the start network was sure of are at {100 * size:.0f} % of their distances"
+    if now.get("drift", math.nan) > DRIFT * factor:
+        return f"move together: joints that the start network was sure of have moved by {100 * now['drift']:.1f} % of the box"
     before, after = (numbers.get("pose_prior", math.nan) for numbers in (start, now))
     if math.isfinite(before) and after > before * (1 + PRIOR * factor):
         return f"become less like the source's: {after:.2f} deviations from them, {before:.2f} before"

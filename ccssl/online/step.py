@@ -27,7 +27,7 @@ from .feed import OnlineFeed
 from .hard_views import hard_view
 from .keep import best_share, map_loss, peaks_of_other_ranks, small_losses, small_losses_of_picture
 from .mixing import mixed
-from .teaching import Taught, in_hard_view, teacher_maps
+from .teaching import Taught, in_hard_view, teacher_maps, without_drift
 
 # Largest distance of the network's joint from the teacher's at which they agree, cells: ScarceNet's distance between two views.
 AGREE_CELLS = 0.6
@@ -47,6 +47,7 @@ class OnlineStep(CcsslStep):
         super().__init__(*args, **more)
         self.online, self.network, self.full_gamma = online, network, self.gamma
         self.epoch = 0
+        self.drift_px = (0.0, 0.0)
         self.target.admitted_only = online.keep.rule == "calibrated"
 
     @property
@@ -61,6 +62,9 @@ class OnlineStep(CcsslStep):
         framing, feed = framing_of(labels), self.target
         feed.easy_framing = framing
         feed.hard_framing = Framing(*framing.of_boxes(feed.dataset.crop_factor)) if self.use_framing else Framing()
+        # the common movement of the teacher's joints since the first round, in px of the crop; CC-SSL takes it off its labels
+        x, y = labels.facts.get("drift_px") or (0.0, 0.0)
+        self.drift_px = float(x) * framing.zoom, float(y) * framing.zoom
 
     def transform_batch(self, pair: Pair, at: int) -> Pair:
         """The pair with hard views of the target's pictures and what the teacher says of them."""
@@ -115,7 +119,7 @@ class OnlineStep(CcsslStep):
         kept = self._kept(peak)
         if not target:
             return None
-        moved, order = target["hard_from_easy"], skeleton.flip_order
+        moved, order = without_drift(target["hard_from_easy"], self.drift_px), skeleton.flip_order
         kept = kept * target["weight"]
         return in_hard_view(spec, maps, xy, kept, moved, flip_order=order, encoding=self.online.redraw)
 

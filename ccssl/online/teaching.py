@@ -63,6 +63,19 @@ def teacher_maps(model: nn.Module, images: torch.Tensor, spec: InputSpec, joints
         return spec.joint_maps(model(images.to(next(model.parameters()).dtype)), joints)
 
 
+def without_drift(hard_from_easy: torch.Tensor, drift_px: tuple[float, float]) -> torch.Tensor:
+    """(B, 2, 3) the matrices for what a teacher says of easy views that has moved by `drift_px`, x and y in px of these views.
+
+    Args:
+        hard_from_easy: (B, 2, 3).
+    """
+    if drift_px == (0.0, 0.0):
+        return hard_from_easy
+    back = torch.eye(2, 3, dtype=hard_from_easy.dtype, device=hard_from_easy.device)
+    back[:, 2] = -torch.tensor(drift_px, dtype=back.dtype, device=back.device)
+    return compose(hard_from_easy, back.expand(len(hard_from_easy), 2, 3))
+
+
 def in_hard_view(
     spec: InputSpec,
     maps: torch.Tensor,

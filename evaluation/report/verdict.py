@@ -12,6 +12,7 @@ from .blocks import CurvesBlock
 START = {
     "kept_size": "distances between joints that the start network was sure of",
     "kept_place": "such joints that are where they were",
+    "drift": "common movement of such joints, in shares of the box",
     "spread": "spread of the poses",
     "views": "joints that agree with the mirrored frame",
 }

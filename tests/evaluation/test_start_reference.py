@@ -86,3 +86,15 @@ def test_near_is_a_share_of_the_longer_side():
     xy = np.zeros((1, 1, 2))
     assert near(xy, xy + [4.9, 0], BOX[:1]).all() and not near(xy, xy + [5.1, 0], BOX[:1]).any()
     assert not near(xy, xy * np.nan, BOX[:1]).any()
+
+
+def test_drift_is_the_common_movement_and_no_movement_of_single_joints():
+    xy = poses(0)
+    found = reference(xy)
+    assert found.drift(xy, BOX) == 0
+    assert found.drift(xy + np.array([0.0, 3.0]), BOX) == pytest.approx(3 / 100, rel=1e-4)
+    apart = xy.copy()
+    apart[:, 0] += 40
+    assert found.drift(apart, BOX) == 0
+    nobody = StartReference(xy.astype(np.float32), np.zeros(xy.shape[:2], bool))
+    assert np.isnan(nobody.drift(xy, BOX))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from zoopose.ccssl.online.teaching import in_hard_view, teacher_maps
+from zoopose.ccssl.online.teaching import in_hard_view, teacher_maps, without_drift
 from zoopose.pose.augment import Augmentation, draw_views
 from zoopose.pose.geometry import apply
 from zoopose.pose.heatmap import encode
@@ -74,3 +74,11 @@ def test_a_teacher_leaves_its_mode_and_its_statistics_alone(batch_norm, mean):
     assert float(maps.mean()) == pytest.approx(mean, abs=0.1) and not maps.requires_grad
     assert model.training and model.norm.training and model.norm.momentum == 0.1
     assert model.norm.running_mean.eq(0).all()
+
+
+def test_the_drift_of_a_teacher_is_taken_off_what_it_says():
+    """A joint that the teacher sees 2 px too low is taught where it was."""
+    moved = torch.tensor([[[-1.0, 0.0, 63.0], [0.0, 1.0, 5.0]]])
+    there = apply(without_drift(moved, (1.0, 2.0)), torch.tensor([[[11.0, 22.0]]]))
+    torch.testing.assert_close(there, apply(moved, torch.tensor([[[10.0, 20.0]]])))
+    assert without_drift(moved, (0.0, 0.0)) is moved
