@@ -42,7 +42,7 @@ def stretch_contrast(image: np.ndarray) -> np.ndarray:
         (H, W, 3) uint8 RGB.
     """
     image = np.asarray(image)
-    filled = ~image.any(-1)
+    filled = image.max(-1) == 0
     grey = image.mean(-1)[~filled]
     if not grey.size:
         return image.copy()
@@ -120,7 +120,7 @@ class Layer:
     def __init__(self, picture: np.ndarray):
         self._picture = picture
         self._drawn = picture.copy()
-        self._opacity = np.ones(picture.shape[:2], np.float32)
+        self._opacity: np.ndarray = np.ones(picture.shape[:2], np.float32)
         self._opaque = True
 
     def line(
@@ -129,26 +129,27 @@ class Layer:
         """Draw a line, width in px."""
         cv2.line(self._drawn, a, b, colour, width, cv2.LINE_AA, _SHIFT)
         # wider than the line, so that its smooth edge is within
-        cv2.line(self._opacity, a, b, float(opacity), width + 2, cv2.LINE_8, _SHIFT)
+        cv2.line(self._opacity, a, b, (float(opacity),), width + 2, cv2.LINE_8, _SHIFT)
         self._opaque &= opacity >= 1
 
     def disc(self, at: tuple[int, int], radius: float, colour: tuple[int, int, int], opacity: float = 1.0) -> None:
         """Draw a filled disc, radius in px."""
         cv2.circle(self._drawn, at, _fixed_point(radius), colour, -1, cv2.LINE_AA, _SHIFT)
-        cv2.circle(self._opacity, at, _fixed_point(radius + 1), float(opacity), -1, cv2.LINE_8, _SHIFT)
+        cv2.circle(self._opacity, at, _fixed_point(radius + 1), (float(opacity),), -1, cv2.LINE_8, _SHIFT)
         self._opaque &= opacity >= 1
 
     def ring(self, at: tuple[int, int], radius: float, colour: tuple[int, int, int], width: int) -> None:
         """Draw an opaque circle, radius and width in px."""
         cv2.circle(self._drawn, at, _fixed_point(radius), colour, width, cv2.LINE_AA, _SHIFT)
-        cv2.circle(self._opacity, at, _fixed_point(radius), 1.0, width + 2, cv2.LINE_8, _SHIFT)
+        cv2.circle(self._opacity, at, _fixed_point(radius), (1.0,), width + 2, cv2.LINE_8, _SHIFT)
 
     def on_picture(self) -> np.ndarray:
         """(H, W, 3) uint8 RGB: the picture with all that was drawn."""
         if self._opaque:
             return self._drawn
         share = self._opacity[..., None]
-        return np.rint(self._picture * (1 - share) + self._drawn * share).astype(np.uint8)
+        mixed: np.ndarray = np.rint(self._picture * (1 - share) + self._drawn * share)
+        return mixed.astype(np.uint8)
 
 
 def _fixed_point(px: float) -> int:

@@ -43,7 +43,7 @@ class NetworkOptions:
     """hg: number of hourglasses in a row"""
     blocks: Annotated[int, Limits(1, 64), expert("-b")] = 1
     """hg: number of residual blocks at each place of an hourglass"""
-    width: Annotated[int, Limits(2, 4096)] = 128
+    width: Annotated[int, Limits(2, 4096), expert()] = 128
     """hg: channels inside a block; feature maps have 2 x this"""
     depth: Annotated[int, Limits(0, 10), expert()] = 0
     """hg: number of times a feature map is halved; 0: as many as the input allows, at most 4"""
@@ -106,7 +106,7 @@ class OptimOptions:
     decay: Literal["step", "cosine", "linear"] = "step"
     """how the learning rate falls. step: x --gamma at the epochs of --schedule; cosine: along a cosine, down to 1/50; linear: in a
     straight line, down to 0"""
-    schedule: Annotated[tuple[int, ...], COUNT_OR_ZERO] = (60, 90)
+    schedule: Annotated[tuple[int, ...], COUNT_OR_ZERO, expert()] = (60, 90)
     """with --decay step: epochs after which the learning rate falls, counted from 0"""
     gamma: Annotated[float, Limits(0, 1000), expert()] = 0.1
     """with --decay step: factor on the learning rate at those epochs"""

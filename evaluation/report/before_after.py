@@ -47,7 +47,7 @@ def before_after_of_run(folder: RunFolder, target: PoseDataset, device: torch.de
         return []
     rows = np.unique(np.linspace(0, len(target) - 1, min(PICTURES, len(target))).round().astype(int))
     before, after = (_predicted(path, target, rows, device) for path in (folder.start, folder.best))
-    read = np.flatnonzero(before.read & after.read)
+    read = np.flatnonzero(before.read & after.read).tolist()
     sample = {
         "ids": [target.ids[row] for row in rows[read]],
         "rows": rows[read].tolist(),
