@@ -42,7 +42,7 @@ def stretch_contrast(image: np.ndarray) -> np.ndarray:
         (H, W, 3) uint8 RGB.
     """
     image = np.asarray(image)
-    filled = image.max(-1) == 0
+    filled = np.logical_not(image.any(axis=-1))
     grey = image.mean(-1)[~filled]
     if not grey.size:
         return image.copy()
@@ -148,8 +148,8 @@ class Layer:
         if self._opaque:
             return self._drawn
         share = self._opacity[..., None]
-        mixed: np.ndarray = np.rint(self._picture * (1 - share) + self._drawn * share)
-        return mixed.astype(np.uint8)
+        mixed: np.ndarray = np.rint(self._picture * (1 - share) + self._drawn * share).astype(np.uint8)
+        return mixed
 
 
 def _fixed_point(px: float) -> int:

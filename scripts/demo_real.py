@@ -102,8 +102,8 @@ class RealPlan(Plan):
     def ccssl(self) -> CcsslOptions:
         return CcsslOptions(
             **self.common("ccssl"), source=self.source["train"], valid=self.source["valid"], target=self.target("train"),
-            resume=self.resume("source"), num_epochs=self.numbers.rounds, steps=self.numbers.steps, refresh=1,
-            lr=self.rate(2e-3),
+            resume=self.resume("source"), num_epochs=self.numbers.rounds, steps=self.numbers.steps, refresh=2,
+            lr=self.rate(2e-3), online=True,
         )  # fmt: skip
 
     def oracle(self) -> TrainOptions:
