@@ -104,7 +104,8 @@ class OptimOptions:
     freeze_norm: Annotated[Literal["none", "trunk", "all"], expert()] = "none"
     """batch norms whose running statistics do not change in training; they normalise with them"""
     decay: Literal["step", "cosine", "linear"] = "step"
-    """how the learning rate falls. step: x --gamma at the epochs of --schedule; cosine: along a cosine to 1/50; linear: to 0"""
+    """how the learning rate falls. step: x --gamma at the epochs of --schedule; cosine: along a cosine, down to 1/50; linear: in a
+    straight line, down to 0"""
     schedule: Annotated[tuple[int, ...], COUNT_OR_ZERO, expert()] = (60, 90)
     """with --decay step: epochs after which the learning rate falls, counted from 0"""
     gamma: Annotated[float, Limits(0, 1000), expert()] = 0.1

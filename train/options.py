@@ -124,6 +124,8 @@ class TrainOptions(FitOptions):
     """`zoopose train`."""
 
     TITLE: ClassVar[str] = "Training"
+    # only for a COCO file whose joint names do not show the side
+    EXPERT: ClassVar[frozenset[str]] = frozenset({"partners"})
 
     dataset: Annotated[str, flag(metavar="NAME[:PATH]")] = "synthetic_animal_sp"
     """labelled data: coco:PATH.json, real_animal, real_animal_sp, synthetic_animal, synthetic_animal_sp, ...;
