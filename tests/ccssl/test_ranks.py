@@ -149,3 +149,19 @@ def test_both_end_where_the_first_sees_harm(tmp_path, tiny_coco, tiny_options, s
         assert [float(row["guard/box_fill"]) for row in csv.DictReader(file)] == [2.5, 9.0]
     best, given = (read(path)["state_dict"] for path in (tmp_path / "run" / "model_best.pth.tar", source_model))
     assert all(torch.equal(best[name], given[name]) for name in given)
+
+
+ONLINE = {"online": True, "hard": "jc", "easy_augment": "standard"}
+
+
+def test_two_processes_make_the_online_step_of_one(adapt):
+    """The best half of the joints is that of both batches together."""
+    one, two = (losses(adapt(world, **ONLINE, num_epochs=1, steps=1)) for world in (1, 2))
+    np.testing.assert_allclose(two, one, atol=1e-5)
+
+
+def test_two_processes_that_teach_themselves_train_as_one(adapt):
+    """The teacher's batch norms see the pictures of both; in float64, as above."""
+    more = {**ONLINE, "num_epochs": 2, "steps": 3, "precision": "64-true", "teacher": "self", "teacher_norm": "batch"}
+    one, two = (losses(adapt(world, **more)) for world in (1, 2))
+    np.testing.assert_allclose(two, one, atol=1e-5)
