@@ -186,6 +186,8 @@ class _Console(logging.StreamHandler):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         elif isinstance(sys.exc_info()[1], RuntimeError) and "reentrant" in str(sys.exc_info()[1]):
             pass  # a signal was heard in the midst of a line, and has something to say
+        elif isinstance(sys.exc_info()[1], ValueError) and self.stream.closed:
+            pass  # a program that called us has closed the output: nobody reads it
         else:
             super().handleError(record)
 
