@@ -82,7 +82,7 @@ def method_of(results: Mapping[str, Any]) -> str:
 
 
 def aims_table(results: Mapping[str, Any]) -> str:
-    """What was measured beside what was aimed at."""
+    """A table of the aims: what was measured, and the bar."""
     found = measured(results, method_of(results))
     title, ratio = COLUMNS[found["method"]].title, times_less(results.get("time_to_score") or {})
     less = f"{ratio[1]}{ratio[0]:.1f}" if ratio else "-"

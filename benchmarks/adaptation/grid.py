@@ -35,7 +35,7 @@ def correlation(value: float | None) -> str:
 
 
 def seeded(values: Iterable[float | None]) -> str:
-    """Mean over seeds; the standard deviation beside it where there are several."""
+    """Mean over the seeds. If there are several seeds, the standard deviation follows."""
     known = [v for v in values if v is not None and math.isfinite(v)]
     if not known:
         return "-"
